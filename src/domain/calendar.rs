@@ -1,0 +1,1 @@
+//! Local mornings, working days, business hours.

@@ -1,0 +1,216 @@
+//! One night's read of one account, as it is stored and as it is printed
+//! (contract.md, "Diagnosis as JSON"). The field order here is the key order there.
+
+use std::collections::BTreeMap;
+
+use chrono::NaiveDate;
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use super::account::AccountId;
+use super::money::Currency;
+use super::signal::Source;
+
+/// `healthy` (≥ 70), `watch` (50–69), `at_risk` (< 50), `unknown` (too little data).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Band {
+    Healthy,
+    Watch,
+    AtRisk,
+    Unknown,
+}
+
+impl Band {
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Band::Healthy => "healthy",
+            Band::Watch => "watch",
+            Band::AtRisk => "at_risk",
+            Band::Unknown => "unknown",
+        }
+    }
+
+    /// As people read it.
+    pub fn label(self) -> &'static str {
+        match self {
+            Band::Healthy => "healthy",
+            Band::Watch => "watch",
+            Band::AtRisk => "at risk",
+            Band::Unknown => "unknown",
+        }
+    }
+}
+
+/// Against the latest stored diagnosis of an earlier date.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Change {
+    New,
+    Worse,
+    Same,
+    Better,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Diagnosis {
+    /// The same for the same organisation, account and date.
+    pub id: Uuid,
+    pub account_id: AccountId,
+    pub name: String,
+    pub date: NaiveDate,
+    /// 0–100; `None` when unknown.
+    pub health: Option<u8>,
+    pub band: Band,
+    /// 0–100; health = 100 − risk.
+    pub risk: Option<u8>,
+    /// Known weight ÷ all weight, 0–1.
+    pub coverage: f64,
+    /// Risk 0–100 per source, `None` where not known. In the order of [`Source::ALL`].
+    pub families: BTreeMap<Source, Option<u8>>,
+    pub not_checked: Vec<Source>,
+    /// Floors first, then by points.
+    pub causes: Vec<Cause>,
+    pub windows: Vec<FoundWindow>,
+    pub renewal: RenewalRead,
+    pub change: Change,
+}
+
+/// A rule that fired, with its evidence and an action for each role.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Cause {
+    pub rule: String,
+    /// This rule's part of the risk, rounded.
+    pub points: u8,
+    pub floor: bool,
+    /// Plain words with the number: "Active users fell from 80 to 28 in five weeks".
+    pub headline: String,
+    pub actions: RoleActions,
+    pub facts: Vec<Fact>,
+}
+
+/// What each role does about it this week.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RoleActions {
+    pub csm: String,
+    pub account_manager: String,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Fact {
+    pub label: String,
+    pub value: FactValue,
+    pub previous: Option<FactValue>,
+    /// Such as "users", "%", "days"; empty for dates and words.
+    pub unit: String,
+    pub source: Source,
+    pub as_of: NaiveDate,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum FactValue {
+    Bool(bool),
+    Number(f64),
+    Date(NaiveDate),
+    Text(String),
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum WindowKind {
+    Seats,
+    Usage,
+    Growth,
+    CrossSell,
+    Requested,
+}
+
+impl WindowKind {
+    pub const ALL: [WindowKind; 5] =
+        [WindowKind::Seats, WindowKind::Usage, WindowKind::Growth, WindowKind::CrossSell, WindowKind::Requested];
+
+    pub fn as_str(self) -> &'static str {
+        match self {
+            WindowKind::Seats => "seats",
+            WindowKind::Usage => "usage",
+            WindowKind::Growth => "growth",
+            WindowKind::CrossSell => "cross_sell",
+            WindowKind::Requested => "requested",
+        }
+    }
+
+    /// As people read it.
+    pub fn label(self) -> &'static str {
+        match self {
+            WindowKind::Seats => "more seats",
+            WindowKind::Usage => "a bigger plan",
+            WindowKind::Growth => "growth",
+            WindowKind::CrossSell => "cross-sell",
+            WindowKind::Requested => "asked for",
+        }
+    }
+}
+
+/// A dated chance to sell more that this night's evidence opens (or still holds open).
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct FoundWindow {
+    pub kind: WindowKind,
+    pub reason: String,
+    /// Minor units would surprise readers of JSON: major units, estimated. `None` without a known ARR.
+    pub amount: Option<f64>,
+    pub currency: Option<Currency>,
+    pub opens_on: NaiveDate,
+    pub closes_on: NaiveDate,
+    /// Inside 90 days of the opt-out date: to be sold together with the renewal.
+    pub co_term: bool,
+    /// The rule that withholds it from the AM's list; `None` when it is not withheld.
+    pub withheld_by: Option<String>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum Stage {
+    #[serde(rename = "none")]
+    None,
+    #[serde(rename = "180")]
+    D180,
+    #[serde(rename = "120")]
+    D120,
+    #[serde(rename = "90")]
+    D90,
+    #[serde(rename = "60")]
+    D60,
+    #[serde(rename = "30")]
+    D30,
+    #[serde(rename = "opt_out_passed")]
+    OptOutPassed,
+    #[serde(rename = "overdue")]
+    Overdue,
+}
+
+impl Stage {
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Stage::None => "none",
+            Stage::D180 => "180",
+            Stage::D120 => "120",
+            Stage::D90 => "90",
+            Stage::D60 => "60",
+            Stage::D30 => "30",
+            Stage::OptOutPassed => "opt_out_passed",
+            Stage::Overdue => "overdue",
+        }
+    }
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RenewalRead {
+    pub renewal_date: Option<NaiveDate>,
+    pub notice_period_days: Option<i32>,
+    pub opt_out_date: Option<NaiveDate>,
+    /// Negative when passed.
+    pub days_to_opt_out: Option<i64>,
+    pub next_deadline: Option<NaiveDate>,
+    pub stage: Stage,
+    pub notice_period_missing: bool,
+}

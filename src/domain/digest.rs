@@ -1,0 +1,1 @@
+//! What is due in a person's morning, in what order, within the attention budget.

@@ -1,0 +1,1 @@
+//! Signals to family risks, floors and causes.

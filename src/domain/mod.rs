@@ -1,0 +1,24 @@
+//! The pure domain: no async, no I/O, no clock, no database, no chat platform.
+//! Same inputs, same outputs, byte for byte. Time is always an argument.
+
+pub mod account;
+pub mod money;
+pub mod person;
+pub mod policy;
+pub mod row;
+pub mod signal;
+
+pub mod diagnosis;
+pub mod health;
+pub mod renewal;
+pub mod window;
+
+pub mod calendar;
+pub mod digest;
+pub mod handoff;
+pub mod risk;
+pub mod routing;
+
+pub mod action;
+pub mod command;
+pub mod message;

@@ -1,0 +1,1 @@
+//! The diagnosis policy: every number of diagnosis.md as one typed value.

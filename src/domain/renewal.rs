@@ -1,0 +1,1 @@
+//! Renewals: deadlines, steps, and the work towards them.

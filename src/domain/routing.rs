@@ -1,0 +1,1 @@
+//! Organisation model → who gets what, who is accountable.

@@ -1,0 +1,1 @@
+//! Expansion windows: when one opens, what it is worth.

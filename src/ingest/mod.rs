@@ -1,0 +1,1 @@
+//! Files and API rows → validated domain values.

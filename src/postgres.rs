@@ -1,0 +1,1 @@
+//! The embedded Postgres: find or fetch server programs, initdb, run, attach, stop.

@@ -1,0 +1,1 @@
+//! Messages as HTML: the third renderer, behind the demo's page.

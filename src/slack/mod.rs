@@ -1,0 +1,1 @@
+//! Slack: what comes in, what goes out. The only module that names slack_morphism.
