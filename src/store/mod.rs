@@ -1,1 +1,188 @@
-//! Postgres: the only module with SQL.
+//! Postgres: the only module with SQL. One file per noun, the same nouns as the
+//! domain, and `directory` beside them.
+//!
+//! Every transaction takes its role and its organisation with its BEGIN, in one
+//! round trip (reliability.md: SET LOCAL only, since a session's SET leaks
+//! through a transaction pooler). Statements are constants, listed, and a test
+//! PREPAREs each as the role that runs it.
+
+use std::time::Duration;
+
+use anyhow::Context;
+use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
+use sqlx::{AssertSqlSafe, PgConnection, Postgres, Row, Transaction};
+
+use crate::domain::person::OrgId;
+
+/// Declares statements as constants and lists them, so that a test can prepare each.
+macro_rules! statements {
+    ($($(#[$doc:meta])* $name:ident = $sql:expr;)*) => {
+        $($(#[$doc])* const $name: &str = $sql;)*
+        pub(super) const STATEMENTS: &[(&str, &str)] = &[$((stringify!($name), $name)),*];
+    };
+}
+
+pub mod account;
+pub mod audit;
+pub mod diagnosis;
+pub mod directory;
+pub mod import;
+pub mod migrate;
+pub mod person;
+pub mod settings;
+pub mod signal;
+
+/// How long a caller waits for a connection before it is told that Tandem is busy.
+const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(2);
+
+/// A pool of connections as Tandem's login; cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Store {
+    pool: PgPool,
+}
+
+/// A transaction of one organisation, as `tandem_app`. Dropped without commit, it rolls back.
+#[derive(Debug)]
+pub struct Tenant {
+    transaction: Transaction<'static, Postgres>,
+    org: OrgId,
+}
+
+/// A transaction over `directory`, as `tandem_directory`.
+#[derive(Debug)]
+pub struct Directory {
+    transaction: Transaction<'static, Postgres>,
+}
+
+impl Store {
+    /// Connects with at most `connections`. Fails with one sentence when the server is
+    /// down, older than Postgres 15, or lets row level security be bypassed.
+    pub async fn connect(options: PgConnectOptions, connections: u32) -> anyhow::Result<Self> {
+        let pool = Self::pool_options(connections)
+            .connect_with(options)
+            .await
+            .context("the database can't be reached; check DATABASE_URL and that the server runs")?;
+        let store = Self { pool };
+        store.check_server().await?;
+        Ok(store)
+    }
+
+    fn pool_options(connections: u32) -> PgPoolOptions {
+        PgPoolOptions::new()
+            .max_connections(connections)
+            .acquire_timeout(ACQUIRE_TIMEOUT)
+            // A round trip before every use; a broken connection shows at BEGIN anyway.
+            .test_before_acquire(false)
+    }
+
+    /// A second pool on the same server, so that one kind of work cannot starve another.
+    pub fn beside(&self, connections: u32) -> Self {
+        let options = self.pool.connect_options().as_ref().clone();
+        Self { pool: Self::pool_options(connections).connect_lazy_with(options) }
+    }
+
+    pub(crate) fn pool(&self) -> &PgPool {
+        &self.pool
+    }
+
+    async fn check_server(&self) -> anyhow::Result<()> {
+        let row = sqlx::query(
+            "SELECT current_setting('server_version_num')::int AS version, current_user::text AS login, \
+                    rolsuper OR rolbypassrls AS above FROM pg_roles WHERE rolname = current_user",
+        )
+        .fetch_one(&self.pool)
+        .await
+        .context("the database did not answer")?;
+        let version: i32 = row.try_get("version")?;
+        anyhow::ensure!(
+            version >= 150_000,
+            "the database is Postgres {}; Tandem needs Postgres 15 or newer",
+            version / 10_000
+        );
+        Ok(())
+    }
+
+    /// Whether Tandem's login is a superuser or may bypass row level security. Work is done
+    /// as `tandem_app` all the same; `doctor` warns about it.
+    pub async fn login_is_above_rls(&self) -> anyhow::Result<bool> {
+        Ok(sqlx::query_scalar("SELECT rolsuper OR rolbypassrls FROM pg_roles WHERE rolname = current_user")
+            .fetch_one(&self.pool)
+            .await?)
+    }
+
+    /// Begins a transaction of one organisation.
+    pub async fn tenant(&self, org: OrgId) -> anyhow::Result<Tenant> {
+        // An organisation's id is a uuid: nothing in it can end the string.
+        let begin = format!("BEGIN; SET LOCAL ROLE tandem_app; SET LOCAL tandem.org_id = '{}'", org.0);
+        let transaction = self.pool.begin_with(AssertSqlSafe(begin)).await.context("begin")?;
+        Ok(Tenant { transaction, org })
+    }
+
+    /// Begins a transaction over the directory.
+    pub async fn directory(&self) -> anyhow::Result<Directory> {
+        let transaction =
+            self.pool.begin_with("BEGIN; SET LOCAL ROLE tandem_directory").await.context("begin")?;
+        Ok(Directory { transaction })
+    }
+
+    /// Answers when the database does and the migrations are done: readiness.
+    pub async fn ready(&self) -> anyhow::Result<()> {
+        migrate::check(self).await
+    }
+
+    pub async fn close(&self) {
+        self.pool.close().await;
+    }
+}
+
+impl Tenant {
+    pub fn org(&self) -> OrgId {
+        self.org
+    }
+
+    pub async fn commit(self) -> anyhow::Result<()> {
+        self.transaction.commit().await.context("commit")
+    }
+
+    pub(crate) fn connection(&mut self) -> &mut PgConnection {
+        &mut self.transaction
+    }
+}
+
+impl Directory {
+    pub async fn commit(self) -> anyhow::Result<()> {
+        self.transaction.commit().await.context("commit")
+    }
+
+    pub(crate) fn connection(&mut self) -> &mut PgConnection {
+        &mut self.transaction
+    }
+}
+
+/// Whether an error is the pool's "none free in time": the caller answers "busy, try again".
+pub fn is_busy(error: &anyhow::Error) -> bool {
+    error.chain().any(|cause| matches!(cause.downcast_ref::<sqlx::Error>(), Some(sqlx::Error::PoolTimedOut)))
+}
+
+/// Reads a word that the schema's CHECK allows; anything else is a fault worth naming.
+pub(crate) fn word<T: std::str::FromStr>(column: &str, text: &str) -> anyhow::Result<T> {
+    text.parse().map_err(|_| anyhow::anyhow!("column {column} holds \"{text}\", which is no known word"))
+}
+
+/// Every statement with the role that runs it, for the test that prepares them all.
+pub fn statements() -> Vec<(&'static str, &'static str, &'static str)> {
+    let tenant = [
+        account::STATEMENTS,
+        audit::STATEMENTS,
+        diagnosis::STATEMENTS,
+        person::STATEMENTS,
+        settings::STATEMENTS,
+        signal::STATEMENTS,
+    ];
+    tenant
+        .into_iter()
+        .flatten()
+        .map(|(name, sql)| ("tandem_app", *name, *sql))
+        .chain(directory::STATEMENTS.iter().map(|(name, sql)| ("tandem_directory", *name, *sql)))
+        .collect()
+}

@@ -1,0 +1,191 @@
+//! Customer accounts, the contacts at them, and finding one by name.
+
+use chrono::NaiveDate;
+use sqlx::FromRow;
+use uuid::Uuid;
+
+use super::{Tenant, word};
+use crate::domain::account::{Account, AccountId, Contact, name_key};
+use crate::domain::money::{Currency, Money};
+use crate::domain::person::PersonId;
+
+statements! {
+    /// A page of accounts after an id, in the order of ids.
+    PAGE = "SELECT account_id, name, segment, arr_minor, currency, seats, plan, domains, url, goals, start_date,
+                   go_live_date, renewal_date, term_months, notice_period_days, auto_renew, csm_id,
+                   account_manager_id, pool, status, cost_to_serve_minor
+              FROM tandem.account WHERE org_id = $1 AND account_id > $2 ORDER BY account_id LIMIT $3";
+    SOME = "SELECT account_id, name, segment, arr_minor, currency, seats, plan, domains, url, goals, start_date,
+                   go_live_date, renewal_date, term_months, notice_period_days, auto_renew, csm_id,
+                   account_manager_id, pool, status, cost_to_serve_minor
+              FROM tandem.account WHERE org_id = $1 AND account_id = ANY ($2) ORDER BY account_id";
+    CONTACTS_BETWEEN = "SELECT account_id, email, name, title, phone, persona, last_interaction, departed_on
+                          FROM tandem.contact WHERE org_id = $1 AND account_id BETWEEN $2 AND $3
+                         ORDER BY account_id, email";
+    NAMES = "SELECT account_id, name_key FROM tandem.account WHERE org_id = $1 ORDER BY account_id";
+    BY_KEY = "SELECT account_id FROM tandem.account WHERE org_id = $1 AND (name_key = $2 OR account_id = $3)
+               ORDER BY account_id LIMIT $4";
+    BY_PREFIX = "SELECT account_id FROM tandem.account WHERE org_id = $1 AND name_key >= $2 AND name_key < $3
+                  ORDER BY name_key, account_id LIMIT $4";
+    SIMILAR = "SELECT account_id FROM tandem.similar_accounts($1, $2)";
+    COUNT = "SELECT count(*) FROM tandem.account WHERE org_id = $1 AND status = 'active'";
+}
+
+#[derive(FromRow)]
+pub(super) struct AccountRow {
+    account_id: String,
+    name: String,
+    segment: Option<String>,
+    arr_minor: Option<i64>,
+    currency: Option<String>,
+    seats: Option<i64>,
+    plan: Option<String>,
+    domains: Vec<String>,
+    url: Option<String>,
+    goals: Option<String>,
+    start_date: Option<NaiveDate>,
+    go_live_date: Option<NaiveDate>,
+    renewal_date: Option<NaiveDate>,
+    term_months: Option<i32>,
+    notice_period_days: Option<i32>,
+    auto_renew: Option<bool>,
+    csm_id: Option<Uuid>,
+    account_manager_id: Option<Uuid>,
+    pool: Option<String>,
+    status: String,
+    cost_to_serve_minor: Option<i64>,
+}
+
+impl TryFrom<AccountRow> for Account {
+    type Error = anyhow::Error;
+
+    fn try_from(row: AccountRow) -> Result<Self, Self::Error> {
+        let currency: Option<Currency> = row.currency.as_deref().map(|code| word("currency", code)).transpose()?;
+        let money = |minor: Option<i64>| Some(Money::new(minor?, currency?));
+        Ok(Account {
+            id: AccountId(row.account_id),
+            name: row.name,
+            segment: row.segment.as_deref().map(|text| word("segment", text)).transpose()?,
+            arr: money(row.arr_minor),
+            cost_to_serve: money(row.cost_to_serve_minor),
+            seats: row.seats,
+            plan: row.plan,
+            domains: row.domains,
+            url: row.url,
+            goals: row.goals,
+            start_date: row.start_date,
+            go_live_date: row.go_live_date,
+            renewal_date: row.renewal_date,
+            term_months: row.term_months,
+            notice_period_days: row.notice_period_days,
+            auto_renew: row.auto_renew,
+            csm: row.csm_id.map(PersonId),
+            account_manager: row.account_manager_id.map(PersonId),
+            pool: row.pool,
+            status: word("status", &row.status)?,
+        })
+    }
+}
+
+#[derive(FromRow)]
+struct ContactRow {
+    account_id: String,
+    email: String,
+    name: Option<String>,
+    title: Option<String>,
+    phone: Option<String>,
+    persona: Option<String>,
+    last_interaction: Option<NaiveDate>,
+    departed_on: Option<NaiveDate>,
+}
+
+impl TryFrom<ContactRow> for Contact {
+    type Error = anyhow::Error;
+
+    fn try_from(row: ContactRow) -> Result<Self, Self::Error> {
+        Ok(Contact {
+            account_id: AccountId(row.account_id),
+            email: row.email,
+            name: row.name,
+            title: row.title,
+            phone: row.phone,
+            persona: row.persona.as_deref().map(|text| word("persona", text)).transpose()?,
+            last_interaction: row.last_interaction,
+            departed_on: row.departed_on,
+        })
+    }
+}
+
+/// At most `most` accounts whose id comes after `after` (start with the empty string).
+pub async fn page(tx: &mut Tenant, after: &str, most: i64) -> anyhow::Result<Vec<Account>> {
+    let org = tx.org().0;
+    let rows: Vec<AccountRow> =
+        sqlx::query_as(PAGE).bind(org).bind(after).bind(most).fetch_all(tx.connection()).await?;
+    rows.into_iter().map(Account::try_from).collect()
+}
+
+/// The accounts of these ids that exist, by id.
+pub async fn some(tx: &mut Tenant, ids: &[AccountId]) -> anyhow::Result<Vec<Account>> {
+    let org = tx.org().0;
+    let ids: Vec<&str> = ids.iter().map(|id| id.0.as_str()).collect();
+    let rows: Vec<AccountRow> = sqlx::query_as(SOME).bind(org).bind(&ids).fetch_all(tx.connection()).await?;
+    rows.into_iter().map(Account::try_from).collect()
+}
+
+/// Contacts of the accounts from `first` to `last`, both included, by account.
+pub async fn contacts_between(tx: &mut Tenant, first: &AccountId, last: &AccountId) -> anyhow::Result<Vec<Contact>> {
+    let org = tx.org().0;
+    let rows: Vec<ContactRow> = sqlx::query_as(CONTACTS_BETWEEN)
+        .bind(org)
+        .bind(&first.0)
+        .bind(&last.0)
+        .fetch_all(tx.connection())
+        .await?;
+    rows.into_iter().map(Contact::try_from).collect()
+}
+
+/// Every account's id and name key: what an index in memory is made of.
+pub async fn names(tx: &mut Tenant) -> anyhow::Result<Vec<(AccountId, String)>> {
+    let org = tx.org().0;
+    let rows: Vec<(String, String)> = sqlx::query_as(NAMES).bind(org).fetch_all(tx.connection()).await?;
+    Ok(rows.into_iter().map(|(id, key)| (AccountId(id), key)).collect())
+}
+
+/// Accounts that a person may mean by `typed`: those of exactly that name or id, else those
+/// whose name begins so, else similar ones, likeliest first. At most `most`.
+pub async fn find(tx: &mut Tenant, typed: &str, most: i64) -> anyhow::Result<Vec<AccountId>> {
+    let org = tx.org().0;
+    let key = name_key(typed);
+    let exact: Vec<String> = sqlx::query_scalar(BY_KEY)
+        .bind(org)
+        .bind(&key)
+        .bind(typed.trim())
+        .bind(most)
+        .fetch_all(tx.connection())
+        .await?;
+    if !exact.is_empty() || key.is_empty() {
+        return Ok(exact.into_iter().map(AccountId).collect());
+    }
+    let prefixed: Vec<String> = sqlx::query_scalar(BY_PREFIX)
+        .bind(org)
+        .bind(&key)
+        .bind(format!("{key}\u{10FFFF}"))
+        .bind(most)
+        .fetch_all(tx.connection())
+        .await?;
+    if !prefixed.is_empty() {
+        return Ok(prefixed.into_iter().map(AccountId).collect());
+    }
+    let similar: Vec<String> = sqlx::query_scalar(SIMILAR)
+        .bind(&key)
+        .bind(i32::try_from(most).unwrap_or(i32::MAX))
+        .fetch_all(tx.connection())
+        .await?;
+    Ok(similar.into_iter().map(AccountId).collect())
+}
+
+/// How many active accounts the organisation has.
+pub async fn count(tx: &mut Tenant) -> anyhow::Result<i64> {
+    let org = tx.org().0;
+    Ok(sqlx::query_scalar(COUNT).bind(org).fetch_one(tx.connection()).await?)
+}

@@ -1,0 +1,235 @@
+//! The audit trail. Events commit with the change that they record; the sealer
+//! chains committed events afterwards, per organisation.
+
+use anyhow::Context;
+use chrono::{DateTime, Utc};
+use serde::Serialize;
+use serde_json::Value;
+use sha2::{Digest, Sha256};
+use sqlx::FromRow;
+use uuid::Uuid;
+
+use super::Tenant;
+use crate::domain::person::PersonId;
+
+statements! {
+    RECORD = "INSERT INTO tandem.audit_event (org_id, event_id, at, actor, event, subject, data)
+              SELECT $1, e.id, $2, $3, e.event, e.subject, e.data
+                FROM unnest($4::uuid[], $5::text[], $6::text[], $7::jsonb[]) AS e (id, event, subject, data)";
+    SEALED_PAGE = "SELECT s.seq, s.hash, e.event_id, e.at, e.actor, e.event, e.subject, e.data
+                     FROM tandem.audit_seal s JOIN tandem.audit_event e USING (org_id, event_id)
+                    WHERE s.org_id = $1 AND s.seq > $2 ORDER BY s.seq LIMIT $3";
+    UNSEALED = "SELECT e.event_id, e.at, e.actor, e.event, e.subject, e.data
+                  FROM tandem.audit_event e
+                 WHERE e.org_id = $1 AND e.recorded_at >= $2
+                   AND NOT EXISTS (SELECT FROM tandem.audit_seal s WHERE s.org_id = e.org_id AND s.event_id = e.event_id)
+                 ORDER BY e.recorded_at, e.event_id LIMIT $3";
+    HEAD = "SELECT seq, hash, (SELECT recorded_at FROM tandem.audit_event e WHERE e.org_id = s.org_id AND e.event_id = s.event_id)
+              FROM tandem.audit_seal s WHERE org_id = $1 ORDER BY seq DESC LIMIT 1";
+    SEALED_COUNT = "SELECT count(*) FROM tandem.audit_seal WHERE org_id = $1";
+    LOCK_CHAIN = "SELECT pg_advisory_xact_lock(hashtextextended('tandem audit ' || $1::text, 0))";
+    SEAL = "INSERT INTO tandem.audit_seal (org_id, seq, event_id, hash)
+            SELECT $1, s.seq, s.event_id, s.hash
+              FROM unnest($2::bigint[], $3::uuid[], $4::bytea[]) AS s (seq, event_id, hash)";
+    RECENT = "SELECT event_id, at, actor, event, subject, data FROM tandem.audit_event
+               WHERE org_id = $1 ORDER BY recorded_at DESC, event_id DESC LIMIT $2";
+}
+
+/// Who did it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Actor {
+    Person(PersonId),
+    Key(Uuid),
+    System,
+}
+
+impl std::fmt::Display for Actor {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Actor::Person(id) => write!(f, "person:{id}"),
+            Actor::Key(id) => write!(f, "key:{id}"),
+            Actor::System => f.write_str("system"),
+        }
+    }
+}
+
+/// One thing to record: the event's name (product.md, "Audit events"), its subject, and ids or plain words about it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Entry {
+    pub event: &'static str,
+    pub subject: String,
+    pub data: Value,
+}
+
+impl Entry {
+    pub fn new(event: &'static str, subject: impl ToString, data: Value) -> Self {
+        Self { event, subject: subject.to_string(), data }
+    }
+}
+
+/// An event as it is printed.
+#[derive(Debug, Clone, PartialEq, Serialize, FromRow)]
+pub struct Event {
+    #[serde(skip)]
+    pub event_id: Uuid,
+    pub at: DateTime<Utc>,
+    pub actor: String,
+    pub event: String,
+    pub subject: String,
+    pub data: Value,
+}
+
+/// Records events in the caller's transaction.
+pub async fn record(tx: &mut Tenant, actor: Actor, at: DateTime<Utc>, entries: &[Entry]) -> anyhow::Result<()> {
+    if entries.is_empty() {
+        return Ok(());
+    }
+    let org = tx.org().0;
+    sqlx::query(RECORD)
+        .bind(org)
+        .bind(at)
+        .bind(actor.to_string())
+        .bind(entries.iter().map(|_| Uuid::now_v7()).collect::<Vec<_>>())
+        .bind(entries.iter().map(|e| e.event).collect::<Vec<_>>())
+        .bind(entries.iter().map(|e| e.subject.as_str()).collect::<Vec<_>>())
+        .bind(entries.iter().map(|e| &e.data).collect::<Vec<_>>())
+        .execute(tx.connection())
+        .await
+        .context("record audit events")?;
+    Ok(())
+}
+
+/// The newest events first.
+pub async fn recent(tx: &mut Tenant, most: i64) -> anyhow::Result<Vec<Event>> {
+    let org = tx.org().0;
+    Ok(sqlx::query_as(RECENT).bind(org).bind(most).fetch_all(tx.connection()).await?)
+}
+
+#[derive(FromRow)]
+struct SealedRow {
+    seq: i64,
+    hash: Vec<u8>,
+    #[sqlx(flatten)]
+    event: Event,
+}
+
+/// The link of an event: SHA-256 over the previous link and the event's fields, each with its length before it.
+fn link(previous: &[u8], event: &Event) -> Vec<u8> {
+    let mut hasher = Sha256::new();
+    hasher.update(previous);
+    // Microseconds, since that is what Postgres keeps; serde_json prints objects with sorted keys.
+    let at = event.at.timestamp_micros().to_string();
+    let data = event.data.to_string();
+    for part in [event.event_id.as_bytes().as_slice(), at.as_bytes(), event.actor.as_bytes(), event.event.as_bytes(), event.subject.as_bytes(), data.as_bytes()]
+    {
+        hasher.update((part.len() as u64).to_be_bytes());
+        hasher.update(part);
+    }
+    hasher.finalize().to_vec()
+}
+
+/// How far a commit may lag behind the newest sealed event and still be found by the every-second pass.
+const LAG: chrono::TimeDelta = chrono::TimeDelta::minutes(10);
+const PAGE: i64 = 5_000;
+
+/// Chains what has been committed since the last pass; `thorough` looks at the whole trail
+/// (at start and now and then), not only behind the newest sealed event. Returns how many were sealed.
+pub async fn seal(tx: &mut Tenant, thorough: bool) -> anyhow::Result<usize> {
+    let org = tx.org().0;
+    sqlx::query(LOCK_CHAIN).bind(org).execute(tx.connection()).await?;
+    let head: Option<(i64, Vec<u8>, Option<DateTime<Utc>>)> =
+        sqlx::query_as(HEAD).bind(org).fetch_optional(tx.connection()).await?;
+    let (mut seq, mut hash, newest) = head.unwrap_or((0, vec![0; 32], None));
+    let since = match newest {
+        Some(at) if !thorough => at - LAG,
+        _ => DateTime::<Utc>::UNIX_EPOCH,
+    };
+    let events: Vec<Event> =
+        sqlx::query_as(UNSEALED).bind(org).bind(since).bind(PAGE).fetch_all(tx.connection()).await?;
+    let (mut seqs, mut ids, mut hashes) = (Vec::new(), Vec::new(), Vec::new());
+    for event in &events {
+        seq += 1;
+        hash = link(&hash, event);
+        seqs.push(seq);
+        ids.push(event.event_id);
+        hashes.push(hash.clone());
+    }
+    if !seqs.is_empty() {
+        sqlx::query(SEAL).bind(org).bind(&seqs).bind(&ids).bind(&hashes).execute(tx.connection()).await?;
+    }
+    Ok(events.len())
+}
+
+/// What `audit verify` found.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Verdict {
+    pub sealed: u64,
+    pub unsealed: u64,
+    /// The first link that does not hold, in plain words.
+    pub broken: Option<String>,
+}
+
+/// Walks the whole chain.
+pub async fn verify(tx: &mut Tenant) -> anyhow::Result<Verdict> {
+    let org = tx.org().0;
+    let (mut hash, mut expected, mut broken) = (vec![0; 32], 1_i64, None);
+    let total: i64 = sqlx::query_scalar(SEALED_COUNT).bind(org).fetch_one(tx.connection()).await?;
+    'walk: loop {
+        let page: Vec<SealedRow> =
+            sqlx::query_as(SEALED_PAGE).bind(org).bind(expected - 1).bind(PAGE).fetch_all(tx.connection()).await?;
+        if page.is_empty() {
+            break;
+        }
+        for row in page {
+            if row.seq != expected {
+                broken = Some(format!("link {expected} is missing; the next one found is {}", row.seq));
+                break 'walk;
+            }
+            hash = link(&hash, &row.event);
+            if hash != row.hash {
+                broken = Some(format!(
+                    "link {} does not match its event ({} on {}): the event, or an earlier one, was changed",
+                    row.seq, row.event.event, row.event.subject
+                ));
+                break 'walk;
+            }
+            expected += 1;
+        }
+    }
+    if broken.is_none() && expected - 1 != total {
+        // The join found fewer links than there are: an event was deleted under its seal.
+        broken = Some(format!("{total} links are sealed but only {} events stand behind them", expected - 1));
+    }
+    let unsealed: Vec<Event> = sqlx::query_as(UNSEALED)
+        .bind(org)
+        .bind(DateTime::<Utc>::UNIX_EPOCH)
+        .bind(i64::MAX)
+        .fetch_all(tx.connection())
+        .await?;
+    Ok(Verdict { sealed: u64::try_from(total)?, unsealed: unsealed.len() as u64, broken })
+}
+
+/// A page of the trail in the order of recording: sealed links first, then the tail.
+pub async fn export(tx: &mut Tenant, mut each: impl FnMut(&Event) -> anyhow::Result<()>) -> anyhow::Result<()> {
+    let org = tx.org().0;
+    let mut after = 0_i64;
+    loop {
+        let page: Vec<SealedRow> =
+            sqlx::query_as(SEALED_PAGE).bind(org).bind(after).bind(PAGE).fetch_all(tx.connection()).await?;
+        let Some(last) = page.last() else { break };
+        after = last.seq;
+        for row in &page {
+            each(&row.event)?;
+        }
+    }
+    let tail: Vec<Event> = sqlx::query_as(UNSEALED)
+        .bind(org)
+        .bind(DateTime::<Utc>::UNIX_EPOCH)
+        .bind(i64::MAX)
+        .fetch_all(tx.connection())
+        .await?;
+    for event in &tail {
+        each(event)?;
+    }
+    Ok(())
+}

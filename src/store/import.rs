@@ -1,0 +1,545 @@
+//! Rows of the files and of the push API, set by set. Each set is one
+//! transaction's work: what it accepts is kept whatever comes after it.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use anyhow::Context;
+use chrono::{DateTime, NaiveDate, Utc};
+use serde_json::{Map, Value, json};
+use uuid::Uuid;
+
+use super::Tenant;
+use crate::domain::account::name_key;
+use crate::domain::money::Money;
+use crate::domain::row::{
+    AccountRow, ContactRow, HolidayRow, OutcomeRow, Patch, PersonRow, QuotaRow, SignalRow,
+};
+
+statements! {
+    EMAILS = "SELECT email, person_id, slack_user_id, teams_user_id FROM tandem.person WHERE org_id = $1";
+    PEOPLE = "INSERT INTO tandem.person AS t (org_id, person_id, email, name, roles, timezone, digest_time, workdays, manager_id,
+                     delegate_id, out_of_office_until, slack_user_id, teams_user_id, pool)
+              SELECT $1, coalesce(old.person_id, (r->>'person_id')::uuid), r->>'email', r->>'name',
+                     ARRAY(SELECT jsonb_array_elements_text(r->'roles')),
+                     CASE WHEN r ? 'timezone' THEN r->>'timezone' ELSE old.timezone END,
+                     CASE WHEN r ? 'digest_time' THEN coalesce((r->>'digest_time')::time, '08:00')
+                          ELSE coalesce(old.digest_time, '08:00') END,
+                     CASE WHEN r ? 'workdays' THEN coalesce((r->>'workdays')::smallint, 31) ELSE coalesce(old.workdays, 31) END,
+                     CASE WHEN r ? 'manager_id' THEN (r->>'manager_id')::uuid ELSE old.manager_id END,
+                     CASE WHEN r ? 'delegate_id' THEN (r->>'delegate_id')::uuid ELSE old.delegate_id END,
+                     CASE WHEN r ? 'out_of_office_until' THEN (r->>'out_of_office_until')::date ELSE old.out_of_office_until END,
+                     CASE WHEN r ? 'slack_user_id' THEN r->>'slack_user_id' ELSE old.slack_user_id END,
+                     CASE WHEN r ? 'teams_user_id' THEN r->>'teams_user_id' ELSE old.teams_user_id END,
+                     CASE WHEN r ? 'pool' THEN r->>'pool' ELSE old.pool END
+                FROM jsonb_array_elements($2) AS r
+                LEFT JOIN tandem.person old ON old.org_id = $1 AND old.email = r->>'email'
+              ON CONFLICT (org_id, email) DO UPDATE SET
+                     name = excluded.name, roles = excluded.roles, timezone = excluded.timezone,
+                     digest_time = excluded.digest_time, workdays = excluded.workdays, manager_id = excluded.manager_id,
+                     delegate_id = excluded.delegate_id, out_of_office_until = excluded.out_of_office_until,
+                     slack_user_id = excluded.slack_user_id, teams_user_id = excluded.teams_user_id, pool = excluded.pool
+               WHERE (t.name, t.roles, t.timezone, t.digest_time, t.workdays, t.manager_id, t.delegate_id,
+                      t.out_of_office_until, t.slack_user_id, t.teams_user_id, t.pool)
+                     IS DISTINCT FROM
+                     (excluded.name, excluded.roles, excluded.timezone, excluded.digest_time, excluded.workdays,
+                      excluded.manager_id, excluded.delegate_id, excluded.out_of_office_until, excluded.slack_user_id,
+                      excluded.teams_user_id, excluded.pool)";
+    /// A change of the auto-renewal column is a signal (diagnosis.md, "Reading signals").
+    AUTO_RENEW_CHANGES = "INSERT INTO tandem.signal (org_id, account_id, source, kind, observed_on, reference, number)
+              SELECT $1, a.account_id, 'crm', 'auto_renew', $3, 'account column', CASE WHEN (r->>'auto_renew')::boolean THEN 1 ELSE 0 END
+                FROM jsonb_array_elements($2) AS r
+                JOIN tandem.account a ON a.org_id = $1 AND a.account_id = r->>'account_id'
+               WHERE a.auto_renew IS NOT NULL AND r->>'auto_renew' IS NOT NULL
+                 AND a.auto_renew <> (r->>'auto_renew')::boolean
+              ON CONFLICT (org_id, account_id, kind, observed_on, reference, source) DO UPDATE SET number = excluded.number";
+    ACCOUNTS = "INSERT INTO tandem.account AS t (org_id, account_id, name, name_key, segment, arr_minor, currency, seats, plan, domains,
+                     url, goals, start_date, go_live_date, renewal_date, term_months, notice_period_days, auto_renew, csm_id,
+                     account_manager_id, pool, status, cost_to_serve_minor, updated_at)
+              SELECT $1, r->>'account_id', r->>'name', r->>'name_key',
+                     CASE WHEN r ? 'segment' THEN r->>'segment' ELSE old.segment END,
+                     CASE WHEN r ? 'arr_minor' THEN (r->>'arr_minor')::bigint ELSE old.arr_minor END,
+                     coalesce(r->>'currency', old.currency),
+                     CASE WHEN r ? 'seats' THEN (r->>'seats')::bigint ELSE old.seats END,
+                     CASE WHEN r ? 'plan' THEN r->>'plan' ELSE old.plan END,
+                     CASE WHEN r ? 'domains' THEN coalesce(ARRAY(SELECT jsonb_array_elements_text(nullif(r->'domains', 'null'))), '{}')
+                          ELSE coalesce(old.domains, '{}') END,
+                     CASE WHEN r ? 'url' THEN r->>'url' ELSE old.url END,
+                     CASE WHEN r ? 'goals' THEN r->>'goals' ELSE old.goals END,
+                     CASE WHEN r ? 'start_date' THEN (r->>'start_date')::date ELSE old.start_date END,
+                     CASE WHEN r ? 'go_live_date' THEN (r->>'go_live_date')::date ELSE old.go_live_date END,
+                     CASE WHEN r ? 'renewal_date' THEN (r->>'renewal_date')::date ELSE old.renewal_date END,
+                     CASE WHEN r ? 'term_months' THEN (r->>'term_months')::int ELSE old.term_months END,
+                     CASE WHEN r ? 'notice_period_days' THEN (r->>'notice_period_days')::int ELSE old.notice_period_days END,
+                     CASE WHEN r ? 'auto_renew' THEN (r->>'auto_renew')::boolean ELSE old.auto_renew END,
+                     CASE WHEN r ? 'csm_id' THEN (r->>'csm_id')::uuid ELSE old.csm_id END,
+                     CASE WHEN r ? 'account_manager_id' THEN (r->>'account_manager_id')::uuid ELSE old.account_manager_id END,
+                     CASE WHEN r ? 'pool' THEN r->>'pool' ELSE old.pool END,
+                     CASE WHEN r ? 'status' THEN coalesce(r->>'status', 'active') ELSE coalesce(old.status, 'active') END,
+                     CASE WHEN r ? 'cost_to_serve_minor' THEN (r->>'cost_to_serve_minor')::bigint ELSE old.cost_to_serve_minor END,
+                     $3
+                FROM jsonb_array_elements($2) AS r
+                LEFT JOIN tandem.account old ON old.org_id = $1 AND old.account_id = r->>'account_id'
+              ON CONFLICT (org_id, account_id) DO UPDATE SET
+                     name = excluded.name, name_key = excluded.name_key, segment = excluded.segment, arr_minor = excluded.arr_minor,
+                     currency = excluded.currency, seats = excluded.seats, plan = excluded.plan, domains = excluded.domains,
+                     url = excluded.url, goals = excluded.goals, start_date = excluded.start_date,
+                     go_live_date = excluded.go_live_date, renewal_date = excluded.renewal_date, term_months = excluded.term_months,
+                     notice_period_days = excluded.notice_period_days, auto_renew = excluded.auto_renew, csm_id = excluded.csm_id,
+                     account_manager_id = excluded.account_manager_id, pool = excluded.pool, status = excluded.status,
+                     cost_to_serve_minor = excluded.cost_to_serve_minor, updated_at = excluded.updated_at
+               WHERE (t.name, t.segment, t.arr_minor, t.currency, t.seats, t.plan, t.domains, t.url, t.goals, t.start_date,
+                      t.go_live_date, t.renewal_date, t.term_months, t.notice_period_days, t.auto_renew, t.csm_id,
+                      t.account_manager_id, t.pool, t.status, t.cost_to_serve_minor)
+                     IS DISTINCT FROM
+                     (excluded.name, excluded.segment, excluded.arr_minor, excluded.currency, excluded.seats, excluded.plan,
+                      excluded.domains, excluded.url, excluded.goals, excluded.start_date, excluded.go_live_date,
+                      excluded.renewal_date, excluded.term_months, excluded.notice_period_days, excluded.auto_renew,
+                      excluded.csm_id, excluded.account_manager_id, excluded.pool, excluded.status, excluded.cost_to_serve_minor)";
+    KNOWN_ACCOUNTS = "SELECT account_id FROM tandem.account WHERE org_id = $1 AND account_id = ANY ($2)";
+    CONTACTS = "INSERT INTO tandem.contact AS t (org_id, account_id, email, name, title, phone, persona, last_interaction, departed_on)
+              SELECT $1, r->>'account_id', r->>'email',
+                     CASE WHEN r ? 'name' THEN r->>'name' ELSE old.name END,
+                     CASE WHEN r ? 'title' THEN r->>'title' ELSE old.title END,
+                     CASE WHEN r ? 'phone' THEN r->>'phone' ELSE old.phone END,
+                     CASE WHEN r ? 'persona' THEN r->>'persona' ELSE old.persona END,
+                     CASE WHEN r ? 'last_interaction' THEN (r->>'last_interaction')::date ELSE old.last_interaction END,
+                     CASE WHEN r ? 'departed_on' THEN (r->>'departed_on')::date ELSE old.departed_on END
+                FROM jsonb_array_elements($2) AS r
+                LEFT JOIN tandem.contact old ON old.org_id = $1 AND old.account_id = r->>'account_id' AND old.email = r->>'email'
+              ON CONFLICT (org_id, account_id, email) DO UPDATE SET
+                     name = excluded.name, title = excluded.title, phone = excluded.phone, persona = excluded.persona,
+                     last_interaction = excluded.last_interaction, departed_on = excluded.departed_on
+               WHERE (t.name, t.title, t.phone, t.persona, t.last_interaction, t.departed_on) IS DISTINCT FROM
+                     (excluded.name, excluded.title, excluded.phone, excluded.persona, excluded.last_interaction, excluded.departed_on)";
+    OUTCOMES = "INSERT INTO tandem.outcome AS t (org_id, account_id, decided_on, kind, arr_before_minor, arr_after_minor, currency)
+              SELECT $1, r->>'account_id', (r->>'decided_on')::date, r->>'kind',
+                     CASE WHEN r ? 'arr_before' THEN (r->>'arr_before')::bigint ELSE old.arr_before_minor END,
+                     CASE WHEN r ? 'arr_after' THEN (r->>'arr_after')::bigint ELSE old.arr_after_minor END,
+                     coalesce(r->>'currency', old.currency)
+                FROM jsonb_array_elements($2) AS r
+                LEFT JOIN tandem.outcome old ON old.org_id = $1 AND old.account_id = r->>'account_id'
+                      AND old.decided_on = (r->>'decided_on')::date AND old.kind = r->>'kind'
+              ON CONFLICT (org_id, account_id, decided_on, kind) DO UPDATE SET
+                     arr_before_minor = excluded.arr_before_minor, arr_after_minor = excluded.arr_after_minor, currency = excluded.currency
+               WHERE (t.arr_before_minor, t.arr_after_minor, t.currency) IS DISTINCT FROM
+                     (excluded.arr_before_minor, excluded.arr_after_minor, excluded.currency)";
+    QUOTAS = "INSERT INTO tandem.quota AS t (org_id, person_id, period, amount_minor, currency)
+              SELECT $1, (r->>'person_id')::uuid, r->>'period', (r->>'amount')::bigint, r->>'currency'
+                FROM jsonb_array_elements($2) AS r
+              ON CONFLICT (org_id, person_id, period) DO UPDATE SET amount_minor = excluded.amount_minor, currency = excluded.currency
+               WHERE (t.amount_minor, t.currency) IS DISTINCT FROM (excluded.amount_minor, excluded.currency)";
+    HOLIDAYS = "INSERT INTO tandem.holiday AS t (org_id, date, country, name)
+              SELECT $1, (r->>'date')::date, r->>'country', CASE WHEN r ? 'name' THEN r->>'name' ELSE old.name END
+                FROM jsonb_array_elements($2) AS r
+                LEFT JOIN tandem.holiday old ON old.org_id = $1 AND old.date = (r->>'date')::date AND old.country = r->>'country'
+              ON CONFLICT (org_id, date, country) DO UPDATE SET name = excluded.name
+               WHERE t.name IS DISTINCT FROM excluded.name";
+}
+
+/// What became of a set of rows. Numbers in `rejected` are positions within the set.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Outcome {
+    pub accepted: u64,
+    pub unchanged: u64,
+    pub rejected: Vec<Refusal>,
+}
+
+/// Why a row can't be taken although it reads well by itself.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Refusal {
+    pub position: usize,
+    pub column: &'static str,
+    pub value: String,
+    pub reason: String,
+}
+
+impl Outcome {
+    fn of(total: usize, rejected: Vec<Refusal>, changed: u64) -> Self {
+        let taken = (total - rejected.len()) as u64;
+        Self { accepted: changed, unchanged: taken.saturating_sub(changed), rejected }
+    }
+}
+
+/// Puts a patch into a row: absent keeps, null clears.
+fn put<T>(row: &mut Map<String, Value>, key: &str, patch: &Patch<T>, value: impl Fn(&T) -> Value) {
+    match patch {
+        Patch::Keep => {}
+        Patch::Clear => {
+            row.insert(key.to_owned(), Value::Null);
+        }
+        Patch::Set(set) => {
+            row.insert(key.to_owned(), value(set));
+        }
+    }
+}
+
+fn text(value: &impl ToString) -> Value {
+    Value::String(value.to_string())
+}
+
+fn put_money(row: &mut Map<String, Value>, key: &str, patch: &Patch<Money>) {
+    put(row, key, patch, |money| json!(money.minor));
+    if let Patch::Set(money) = patch {
+        row.insert("currency".to_owned(), text(&money.currency));
+    }
+}
+
+struct Known {
+    people: BTreeMap<String, Uuid>,
+    slack: BTreeMap<String, String>,
+    teams: BTreeMap<String, String>,
+}
+
+async fn known_people(tx: &mut Tenant) -> anyhow::Result<Known> {
+    let org = tx.org().0;
+    let rows: Vec<(String, Uuid, Option<String>, Option<String>)> =
+        sqlx::query_as(EMAILS).bind(org).fetch_all(tx.connection()).await?;
+    let mut known = Known { people: BTreeMap::new(), slack: BTreeMap::new(), teams: BTreeMap::new() };
+    for (email, id, slack, teams) in rows {
+        slack.map(|user| known.slack.insert(user, email.clone()));
+        teams.map(|user| known.teams.insert(user, email.clone()));
+        known.people.insert(email, id);
+    }
+    Ok(known)
+}
+
+fn nobody(position: usize, column: &'static str, email: &str) -> Refusal {
+    Refusal {
+        position,
+        column,
+        value: email.to_owned(),
+        reason: format!("nobody has the e-mail \"{email}\"; import that person first, or in the same people file"),
+    }
+}
+
+async fn run(tx: &mut Tenant, sql: &'static str, rows: Vec<Value>) -> anyhow::Result<u64> {
+    if rows.is_empty() {
+        return Ok(0);
+    }
+    let org = tx.org().0;
+    let done = sqlx::query(sql).bind(org).bind(Value::Array(rows)).execute(tx.connection()).await?;
+    Ok(done.rows_affected())
+}
+
+/// People refer to each other (manager, delegate), so a file's people come as one set.
+pub async fn people(tx: &mut Tenant, rows: &[PersonRow]) -> anyhow::Result<Outcome> {
+    let mut known = known_people(tx).await?;
+    let mut rejected = taken_chat_ids(&known, rows);
+    // Whoever this set brings may be named by anyone in it, but not those just refused.
+    // Refusing one may leave another without a manager, so repeat until nothing changes.
+    loop {
+        let out: BTreeSet<usize> = rejected.iter().map(|refusal| refusal.position).collect();
+        let coming: BTreeSet<&str> =
+            rows.iter().enumerate().filter(|(i, _)| !out.contains(i)).map(|(_, row)| row.email.as_str()).collect();
+        let mut more = Vec::new();
+        for (position, row) in rows.iter().enumerate().filter(|(i, _)| !out.contains(i)) {
+            for (column, patch) in [("manager_email", &row.manager_email), ("delegate_email", &row.delegate_email)] {
+                if let Some(email) = patch.set()
+                    && !coming.contains(email.as_str())
+                    && !known.people.contains_key(email)
+                {
+                    more.push(nobody(position, column, email));
+                    break;
+                }
+            }
+        }
+        if more.is_empty() {
+            break;
+        }
+        rejected.extend(more);
+    }
+    let out: BTreeSet<usize> = rejected.iter().map(|refusal| refusal.position).collect();
+    let taken: Vec<&PersonRow> = rows.iter().enumerate().filter(|(i, _)| !out.contains(i)).map(|(_, row)| row).collect();
+    for row in &taken {
+        known.people.entry(row.email.clone()).or_insert_with(Uuid::now_v7);
+    }
+    let values = taken.iter().map(|row| person_value(row, &known.people)).collect();
+    let changed = run(tx, PEOPLE, values).await.context("import people")?;
+    rejected.sort_by_key(|refusal| refusal.position);
+    Ok(Outcome::of(rows.len(), rejected, changed))
+}
+
+fn taken_chat_ids(known: &Known, rows: &[PersonRow]) -> Vec<Refusal> {
+    let (mut slack, mut teams) = (known.slack.clone(), known.teams.clone());
+    let mut rejected = Vec::new();
+    for (position, row) in rows.iter().enumerate() {
+        for (column, patch, holders) in
+            [("slack_user_id", &row.slack_user_id, &mut slack), ("teams_user_id", &row.teams_user_id, &mut teams)]
+        {
+            let Some(user) = patch.set() else { continue };
+            match holders.get(user) {
+                Some(holder) if *holder != row.email => rejected.push(Refusal {
+                    position,
+                    column,
+                    value: user.clone(),
+                    reason: "another person already has this chat user; clear it there first".to_owned(),
+                }),
+                _ => {
+                    holders.insert(user.clone(), row.email.clone());
+                }
+            }
+        }
+    }
+    rejected.dedup_by_key(|refusal| refusal.position);
+    rejected
+}
+
+fn person_value(row: &PersonRow, people: &BTreeMap<String, Uuid>) -> Value {
+    let id = |email: &String| people.get(email).map_or(Value::Null, text);
+    let mut value = Map::new();
+    value.insert("person_id".into(), people.get(&row.email).map_or(Value::Null, text));
+    value.insert("email".into(), text(&row.email));
+    value.insert("name".into(), text(&row.name));
+    value.insert("roles".into(), row.roles.iter().map(|role| role.as_str()).collect());
+    put(&mut value, "timezone", &row.timezone, |tz| text(&tz.name()));
+    put(&mut value, "digest_time", &row.digest_time, text);
+    put(&mut value, "workdays", &row.workdays, |days| json!(days.bits()));
+    put(&mut value, "manager_id", &row.manager_email, id);
+    put(&mut value, "delegate_id", &row.delegate_email, id);
+    put(&mut value, "out_of_office_until", &row.out_of_office_until, text);
+    put(&mut value, "slack_user_id", &row.slack_user_id, text);
+    put(&mut value, "teams_user_id", &row.teams_user_id, text);
+    put(&mut value, "pool", &row.pool, text);
+    Value::Object(value)
+}
+
+/// `today` dates the signal that a changed auto-renewal column makes.
+pub async fn accounts(tx: &mut Tenant, rows: &[AccountRow], today: NaiveDate, now: DateTime<Utc>) -> anyhow::Result<Outcome> {
+    let people = known_people(tx).await?.people;
+    let (mut values, mut rejected) = (Vec::new(), Vec::new());
+    for (position, row) in rows.iter().enumerate() {
+        let unknown = [("csm_email", &row.csm_email), ("account_manager_email", &row.account_manager_email)]
+            .into_iter()
+            .find_map(|(column, patch)| patch.set().filter(|email| !people.contains_key(*email)).map(|email| (column, email)));
+        match unknown {
+            Some((column, email)) => rejected.push(nobody(position, column, email)),
+            None => values.push(account_value(row, &people)),
+        }
+    }
+    let org = tx.org().0;
+    let values = Value::Array(values);
+    sqlx::query(AUTO_RENEW_CHANGES).bind(org).bind(&values).bind(today).execute(tx.connection()).await?;
+    let done = sqlx::query(ACCOUNTS)
+        .bind(org)
+        .bind(&values)
+        .bind(now)
+        .execute(tx.connection())
+        .await
+        .context("import accounts")?;
+    Ok(Outcome::of(rows.len(), rejected, done.rows_affected()))
+}
+
+fn account_value(row: &AccountRow, people: &BTreeMap<String, Uuid>) -> Value {
+    let id = |email: &String| people.get(email).map_or(Value::Null, text);
+    let mut value = Map::new();
+    value.insert("account_id".into(), text(&row.account_id));
+    value.insert("name".into(), text(&row.name));
+    value.insert("name_key".into(), text(&name_key(&row.name)));
+    put(&mut value, "segment", &row.segment, |segment| text(&segment.as_str()));
+    put_money(&mut value, "arr_minor", &row.arr);
+    put_money(&mut value, "cost_to_serve_minor", &row.cost_to_serve);
+    put(&mut value, "seats", &row.seats, |seats| json!(seats));
+    put(&mut value, "plan", &row.plan, text);
+    put(&mut value, "domains", &row.domains, |domains| json!(domains));
+    put(&mut value, "url", &row.url, text);
+    put(&mut value, "goals", &row.goals, text);
+    put(&mut value, "start_date", &row.start_date, text);
+    put(&mut value, "go_live_date", &row.go_live_date, text);
+    put(&mut value, "renewal_date", &row.renewal_date, text);
+    put(&mut value, "term_months", &row.term_months, |months| json!(months));
+    put(&mut value, "notice_period_days", &row.notice_period_days, |days| json!(days));
+    put(&mut value, "auto_renew", &row.auto_renew, |yes| json!(yes));
+    put(&mut value, "csm_id", &row.csm_email, id);
+    put(&mut value, "account_manager_id", &row.account_manager_email, id);
+    put(&mut value, "pool", &row.pool, text);
+    put(&mut value, "status", &row.status, |status| text(&status.as_str()));
+    Value::Object(value)
+}
+
+/// Parts the rows of unknown accounts from the rest.
+async fn split_unknown<'a, T>(
+    tx: &mut Tenant,
+    rows: &'a [T],
+    account: impl Fn(&T) -> &str,
+) -> anyhow::Result<(Vec<&'a T>, Vec<Refusal>)> {
+    let org = tx.org().0;
+    let mut ids: Vec<&str> = rows.iter().map(&account).collect();
+    ids.sort_unstable();
+    ids.dedup();
+    let known: Vec<String> = sqlx::query_scalar(KNOWN_ACCOUNTS).bind(org).bind(&ids).fetch_all(tx.connection()).await?;
+    let known: BTreeSet<String> = known.into_iter().collect();
+    let (mut taken, mut rejected) = (Vec::new(), Vec::new());
+    for (position, row) in rows.iter().enumerate() {
+        if known.contains(account(row)) {
+            taken.push(row);
+        } else {
+            rejected.push(unknown_account(position, account(row)));
+        }
+    }
+    Ok((taken, rejected))
+}
+
+fn unknown_account(position: usize, id: &str) -> Refusal {
+    Refusal {
+        position,
+        column: "account_id",
+        value: id.to_owned(),
+        reason: format!("there is no account \"{id}\"; import accounts first"),
+    }
+}
+
+pub async fn contacts(tx: &mut Tenant, rows: &[ContactRow]) -> anyhow::Result<Outcome> {
+    let (taken, rejected) = split_unknown(tx, rows, |row| &row.account_id.0).await?;
+    let values = taken
+        .into_iter()
+        .map(|row| {
+            let mut value = Map::new();
+            value.insert("account_id".into(), text(&row.account_id));
+            value.insert("email".into(), text(&row.email));
+            put(&mut value, "name", &row.name, text);
+            put(&mut value, "title", &row.title, text);
+            put(&mut value, "phone", &row.phone, text);
+            put(&mut value, "persona", &row.persona, |persona| text(&persona.as_str()));
+            put(&mut value, "last_interaction", &row.last_interaction, text);
+            put(&mut value, "departed_on", &row.departed_on, text);
+            Value::Object(value)
+        })
+        .collect();
+    let changed = run(tx, CONTACTS, values).await.context("import contacts")?;
+    Ok(Outcome::of(rows.len(), rejected, changed))
+}
+
+pub async fn outcomes(tx: &mut Tenant, rows: &[OutcomeRow]) -> anyhow::Result<Outcome> {
+    let (taken, rejected) = split_unknown(tx, rows, |row| &row.account_id.0).await?;
+    let values = taken
+        .into_iter()
+        .map(|row| {
+            let mut value = Map::new();
+            value.insert("account_id".into(), text(&row.account_id));
+            value.insert("decided_on".into(), text(&row.decided_on));
+            value.insert("kind".into(), text(&row.kind.as_str()));
+            put_money(&mut value, "arr_before", &row.arr_before);
+            put_money(&mut value, "arr_after", &row.arr_after);
+            Value::Object(value)
+        })
+        .collect();
+    let changed = run(tx, OUTCOMES, values).await.context("import outcomes")?;
+    Ok(Outcome::of(rows.len(), rejected, changed))
+}
+
+pub async fn quotas(tx: &mut Tenant, rows: &[QuotaRow]) -> anyhow::Result<Outcome> {
+    let people = known_people(tx).await?.people;
+    let (mut values, mut rejected) = (Vec::new(), Vec::new());
+    for (position, row) in rows.iter().enumerate() {
+        match people.get(&row.email) {
+            Some(id) => values.push(json!({
+                "person_id": id, "period": row.period, "amount": row.amount.minor, "currency": row.amount.currency,
+            })),
+            None => rejected.push(nobody(position, "email", &row.email)),
+        }
+    }
+    let changed = run(tx, QUOTAS, values).await.context("import quotas")?;
+    Ok(Outcome::of(rows.len(), rejected, changed))
+}
+
+pub async fn holidays(tx: &mut Tenant, rows: &[HolidayRow]) -> anyhow::Result<Outcome> {
+    let values = rows
+        .iter()
+        .map(|row| {
+            let mut value = Map::new();
+            value.insert("date".into(), text(&row.date));
+            value.insert("country".into(), Value::String(row.country.clone().unwrap_or_default()));
+            put(&mut value, "name", &row.name, text);
+            Value::Object(value)
+        })
+        .collect();
+    let changed = run(tx, HOLIDAYS, values).await.context("import holidays")?;
+    Ok(Outcome::of(rows.len(), Vec::new(), changed))
+}
+
+const STAGE: &str = "CREATE TEMPORARY TABLE staged_signal (
+  position integer, account_id text COLLATE \"C\", source text COLLATE \"C\", kind text COLLATE \"C\", observed_on date,
+  reference text COLLATE \"C\", number double precision, words text) ON COMMIT DROP";
+
+const COPY_SIGNALS: &str =
+    "COPY staged_signal (position, account_id, source, kind, observed_on, reference, number, words) FROM STDIN";
+
+const UNKNOWN_ACCOUNTS: &str = "SELECT s.position, s.account_id FROM staged_signal s
+  WHERE NOT EXISTS (SELECT FROM tandem.account a WHERE a.org_id = $1 AND a.account_id = s.account_id)
+  ORDER BY s.position";
+
+/// The last of equal keys wins. Rows arrive ordered by key, so that the index grows at its end.
+const MERGE_SIGNALS: &str = "WITH taken AS (
+    SELECT DISTINCT ON (s.account_id, s.kind, s.observed_on, s.reference, s.source) s.*
+      FROM staged_signal s
+      JOIN tandem.account a ON a.org_id = $1 AND a.account_id = s.account_id
+     ORDER BY s.account_id, s.kind, s.observed_on, s.reference, s.source, s.position DESC
+  ), written AS (
+    INSERT INTO tandem.signal AS t (org_id, account_id, source, kind, observed_on, reference, number, words)
+    SELECT $1, account_id, source, kind, observed_on, reference, number, words FROM taken
+    ON CONFLICT (org_id, account_id, kind, observed_on, reference, source)
+    DO UPDATE SET number = excluded.number, words = excluded.words
+     WHERE (t.number, t.words) IS DISTINCT FROM (excluded.number, excluded.words)
+    RETURNING 1
+  ) SELECT (SELECT count(*) FROM taken), (SELECT count(*) FROM written)";
+
+/// COPY is refused under row level security, so rows go through a temporary table and one set-based step.
+pub async fn signals(tx: &mut Tenant, rows: &[SignalRow]) -> anyhow::Result<Outcome> {
+    let org = tx.org().0;
+    sqlx::query(STAGE).execute(tx.connection()).await?;
+    let mut copy = tx.connection().copy_in_raw(COPY_SIGNALS).await?;
+    let mut buffer = String::with_capacity(1 << 16);
+    for (position, row) in rows.iter().enumerate() {
+        copy_line(&mut buffer, position, row);
+        if buffer.len() > (1 << 16) - 2048 {
+            copy.send(buffer.as_bytes()).await?;
+            buffer.clear();
+        }
+    }
+    copy.send(buffer.as_bytes()).await?;
+    copy.finish().await.context("copy signals")?;
+    let unknown: Vec<(i32, String)> = sqlx::query_as(UNKNOWN_ACCOUNTS).bind(org).fetch_all(tx.connection()).await?;
+    let (distinct, written): (i64, i64) =
+        sqlx::query_as(MERGE_SIGNALS).bind(org).fetch_one(tx.connection()).await.context("merge signals")?;
+    sqlx::query("DROP TABLE staged_signal").execute(tx.connection()).await?;
+    let rejected: Vec<Refusal> =
+        unknown.into_iter().map(|(position, id)| unknown_account(usize::try_from(position).unwrap_or(0), &id)).collect();
+    let unchanged = u64::try_from(distinct - written)?;
+    let accepted = (rows.len() - rejected.len()) as u64 - unchanged;
+    Ok(Outcome { accepted, unchanged, rejected })
+}
+
+/// One line of COPY's text format.
+fn copy_line(out: &mut String, position: usize, row: &SignalRow) {
+    use std::fmt::Write;
+    let escaped = |out: &mut String, text: &str| {
+        for c in text.chars() {
+            match c {
+                '\\' => out.push_str("\\\\"),
+                '\t' => out.push_str("\\t"),
+                '\n' => out.push_str("\\n"),
+                '\r' => out.push_str("\\r"),
+                c => out.push(c),
+            }
+        }
+    };
+    // Writing to a String cannot fail.
+    let _ = write!(out, "{position}\t");
+    escaped(out, &row.account_id.0);
+    let _ = write!(out, "\t{}\t", row.source.as_str());
+    escaped(out, &row.kind);
+    let _ = write!(out, "\t{}\t", row.observed_on);
+    escaped(out, &row.reference);
+    match row.value.number() {
+        Some(number) => {
+            let _ = write!(out, "\t{number}");
+        }
+        None => out.push_str("\t\\N"),
+    }
+    out.push('\t');
+    match row.value.text() {
+        Some(words) => escaped(out, &words),
+        None => out.push_str("\\N"),
+    }
+    out.push('\n');
+}

@@ -1,0 +1,418 @@
+//! What was said where, and what is to be sent: messages, their copies in chat,
+//! and the outbox. Nothing here holds text: a message is rendered at each sending.
+
+use anyhow::Context;
+use chrono::{DateTime, TimeDelta, Utc};
+use serde_json::Value;
+use sqlx::FromRow;
+use uuid::Uuid;
+
+use super::directory::{Lease, Workspace};
+use super::{Tenant, word};
+use crate::domain::account::AccountId;
+use crate::domain::person::PersonId;
+
+statements! {
+    INSERT = "INSERT INTO tandem.message (org_id, message_id, platform, workspace_id, person_id, channel_id, content, thread_of, created_at)
+              VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)";
+    SHOWS = "INSERT INTO tandem.message_account (org_id, account_id, message_id)
+             SELECT $1, a.id, $2 FROM unnest($3::text[]) AS a (id) ON CONFLICT DO NOTHING";
+    QUEUE_POST = "INSERT INTO tandem.outbox (org_id, outbox_id, platform, workspace_id, message_id, kind, due_at, queued_at)
+                  VALUES ($1, $2, $3, $4, $5, 'post', $6, $7)";
+    /// Wakes a lane without locking its row when it is awake already: clicks would queue behind each other.
+    WAKE_LANE = "UPDATE directory.lane SET wake_at = $4
+                  WHERE org_id = $1 AND platform = $2 AND workspace_id = $3 AND wake_at > $4";
+    /// A copy that is still queued needs no redraw: it will be rendered when it is sent.
+    QUEUE_REDRAWS = "INSERT INTO tandem.outbox (org_id, outbox_id, platform, workspace_id, message_id, kind, due_at, queued_at)
+                     SELECT m.org_id, gen_random_uuid(), m.platform, m.workspace_id, m.message_id, 'redraw', $3, $3
+                       FROM tandem.message_account s
+                       JOIN tandem.message m USING (org_id, message_id)
+                       JOIN tandem.outbox p ON p.org_id = m.org_id AND p.message_id = m.message_id AND p.kind = 'post'
+                        AND p.state IN ('sending', 'sent')
+                      WHERE s.org_id = $1 AND s.account_id = ANY ($2) AND m.created_at > $4
+                     ON CONFLICT (org_id, message_id) WHERE kind = 'redraw' AND state = 'queued' DO NOTHING
+                     RETURNING platform, workspace_id";
+    DUE = "SELECT o.outbox_id, o.message_id, o.kind, o.state, o.attempts, o.queued_at, m.person_id, m.channel_id, m.content, m.thread_of
+             FROM tandem.outbox o JOIN tandem.message m USING (org_id, message_id)
+            WHERE o.org_id = $1 AND o.platform = $2 AND o.workspace_id = $3 AND o.due_at <= $4
+              AND (o.state = 'queued' OR (o.state = 'sending' AND o.fence < $5))
+            ORDER BY o.due_at, o.outbox_id LIMIT $6";
+    NEXT_DUE = "SELECT min(due_at) FROM tandem.outbox
+                 WHERE org_id = $1 AND platform = $2 AND workspace_id = $3 AND state IN ('queued', 'sending')";
+    /// The lease is checked in the same statement: a paused process that lost its lane writes nothing.
+    MARK_SENDING = "UPDATE tandem.outbox o SET state = 'sending', fence = $3, attempts = attempts + 1
+                     WHERE o.org_id = $1 AND o.outbox_id = $2
+                       AND (o.state = 'queued' OR (o.state = 'sending' AND o.fence < $3))
+                       AND EXISTS (SELECT FROM directory.lane l
+                                    WHERE l.org_id = o.org_id AND l.platform = o.platform AND l.workspace_id = o.workspace_id
+                                      AND l.fence = $3 AND l.leased_until > clock_timestamp())";
+    SETTLE = "UPDATE tandem.outbox SET state = $4, problem = $5, settled_at = $6
+               WHERE org_id = $1 AND outbox_id = $2 AND fence = $3 AND state = 'sending'";
+    RETRY = "UPDATE tandem.outbox SET state = 'queued', due_at = $4, problem = $5, attempts = attempts - $6
+              WHERE org_id = $1 AND outbox_id = $2 AND fence = $3 AND state = 'sending'";
+    /// A redraw that must wait while a newer one is queued already has nothing left to say.
+    DROP_STALE_REDRAW = "DELETE FROM tandem.outbox o
+                          WHERE o.org_id = $1 AND o.outbox_id = $2 AND o.fence = $3 AND o.kind = 'redraw' AND o.state = 'sending'
+                            AND EXISTS (SELECT FROM tandem.outbox n WHERE n.org_id = o.org_id AND n.message_id = o.message_id
+                                           AND n.kind = 'redraw' AND n.state = 'queued')";
+    COPIES = "SELECT part, channel_id, ts, sent_at FROM tandem.message_copy WHERE org_id = $1 AND message_id = $2 ORDER BY part";
+    SAVE_COPY = "INSERT INTO tandem.message_copy (org_id, message_id, part, channel_id, ts, sent_at) VALUES ($1, $2, $3, $4, $5, $6)
+                 ON CONFLICT (org_id, message_id, part) DO NOTHING";
+    AT_PLACE = "SELECT m.message_id, m.content, m.person_id FROM tandem.message_copy c JOIN tandem.message m USING (org_id, message_id)
+                 WHERE c.org_id = $1 AND c.channel_id = $2 AND c.ts = $3";
+    COUNT_BY_STATE = "SELECT o.state, count(*) FROM tandem.outbox o JOIN tandem.message m USING (org_id, message_id)
+                       WHERE o.org_id = $1 AND o.kind = 'post' AND m.content->>'digest' = ANY ($2) GROUP BY o.state";
+    OPEN_COUNT = "SELECT count(*) FROM tandem.outbox WHERE org_id = $1 AND state IN ('queued', 'sending')";
+    GIVEN_UP_SINCE = "SELECT count(*) FROM tandem.outbox WHERE org_id = $1 AND state = 'given_up' AND settled_at >= $2";
+    OF_PERSON = "SELECT m.message_id, m.content, m.thread_of, c.sent_at, c.channel_id, c.ts
+                   FROM tandem.message m JOIN tandem.message_copy c USING (org_id, message_id)
+                  WHERE m.org_id = $1 AND m.platform = $2 AND m.workspace_id = $3 AND m.person_id = $4 AND c.part = 0
+                  ORDER BY c.sent_at, m.message_id";
+    RECEIVE = "INSERT INTO tandem.inbound_receipt (org_id, receipt, received_at) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING";
+    FORGET_RECEIPTS = "DELETE FROM tandem.inbound_receipt WHERE org_id = $1 AND received_at < $2";
+}
+
+/// How long after it was sent a message is still redrawn.
+const REDRAWN_FOR: TimeDelta = TimeDelta::days(30);
+
+/// A message to be made and queued.
+#[derive(Debug, Clone, PartialEq)]
+pub struct NewMessage {
+    pub id: Uuid,
+    pub workspace: Workspace,
+    pub to: Address,
+    /// Which message it is, as ids.
+    pub content: Value,
+    /// The accounts that it shows.
+    pub accounts: Vec<AccountId>,
+    pub thread_of: Option<Uuid>,
+}
+
+/// Where a message goes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Address {
+    /// A person's direct messages.
+    Person(PersonId),
+    Channel(String),
+}
+
+/// Makes messages and queues their sending, in the caller's transaction.
+pub async fn queue_posts(tx: &mut Tenant, messages: &[NewMessage], now: DateTime<Utc>) -> anyhow::Result<()> {
+    let org = tx.org().0;
+    for message in messages {
+        let (platform, workspace) = (message.workspace.platform.as_str(), message.workspace.id.as_str());
+        let (person, channel) = match &message.to {
+            Address::Person(person) => (Some(person.0), None),
+            Address::Channel(channel) => (None, Some(channel.as_str())),
+        };
+        sqlx::query(INSERT)
+            .bind(org)
+            .bind(message.id)
+            .bind(platform)
+            .bind(workspace)
+            .bind(person)
+            .bind(channel)
+            .bind(&message.content)
+            .bind(message.thread_of)
+            .bind(now)
+            .execute(tx.connection())
+            .await
+            .context("make a message")?;
+        let accounts: Vec<&str> = message.accounts.iter().map(|id| id.0.as_str()).collect();
+        sqlx::query(SHOWS).bind(org).bind(message.id).bind(&accounts).execute(tx.connection()).await?;
+        sqlx::query(QUEUE_POST)
+            .bind(org)
+            .bind(Uuid::now_v7())
+            .bind(platform)
+            .bind(workspace)
+            .bind(message.id)
+            .bind(now)
+            .bind(now)
+            .execute(tx.connection())
+            .await
+            .context("queue a message")?;
+        wake(tx, &message.workspace, now).await?;
+    }
+    Ok(())
+}
+
+async fn wake(tx: &mut Tenant, workspace: &Workspace, now: DateTime<Utc>) -> anyhow::Result<()> {
+    let org = tx.org().0;
+    sqlx::query(WAKE_LANE)
+        .bind(org)
+        .bind(workspace.platform.as_str())
+        .bind(&workspace.id)
+        .bind(now)
+        .execute(tx.connection())
+        .await?;
+    Ok(())
+}
+
+/// Queues one redraw for every message that shows one of these accounts; many changes make one redraw.
+pub async fn queue_redraws(tx: &mut Tenant, accounts: &[AccountId], now: DateTime<Utc>) -> anyhow::Result<()> {
+    let org = tx.org().0;
+    let ids: Vec<&str> = accounts.iter().map(|id| id.0.as_str()).collect();
+    let mut lanes: Vec<(String, String)> = sqlx::query_as(QUEUE_REDRAWS)
+        .bind(org)
+        .bind(&ids)
+        .bind(now)
+        .bind(now - REDRAWN_FOR)
+        .fetch_all(tx.connection())
+        .await
+        .context("queue redraws")?;
+    lanes.sort_unstable();
+    lanes.dedup();
+    for (platform, id) in lanes {
+        wake(tx, &Workspace { platform: word("platform", &platform)?, id }, now).await?;
+    }
+    Ok(())
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Sending {
+    Post,
+    Redraw,
+}
+
+/// An outbox row with the message that it is about.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Outgoing {
+    pub outbox_id: Uuid,
+    pub message_id: Uuid,
+    pub sending: Sending,
+    /// It was being sent under an earlier lease: it may stand in chat already.
+    pub uncertain: bool,
+    /// Attempts already made.
+    pub attempts: i32,
+    pub queued_at: DateTime<Utc>,
+    pub to: Address,
+    pub content: Value,
+    pub thread_of: Option<Uuid>,
+}
+
+#[derive(FromRow)]
+struct OutgoingRow {
+    outbox_id: Uuid,
+    message_id: Uuid,
+    kind: String,
+    state: String,
+    attempts: i32,
+    queued_at: DateTime<Utc>,
+    person_id: Option<Uuid>,
+    channel_id: Option<String>,
+    content: Value,
+    thread_of: Option<Uuid>,
+}
+
+/// What a lane owes by `now`, oldest first.
+pub async fn due(tx: &mut Tenant, lease: &Lease, now: DateTime<Utc>, most: i64) -> anyhow::Result<Vec<Outgoing>> {
+    let org = tx.org().0;
+    let rows: Vec<OutgoingRow> = sqlx::query_as(DUE)
+        .bind(org)
+        .bind(lease.workspace.platform.as_str())
+        .bind(&lease.workspace.id)
+        .bind(now)
+        .bind(lease.fence)
+        .bind(most)
+        .fetch_all(tx.connection())
+        .await?;
+    rows.into_iter()
+        .map(|row| {
+            let to = match (row.person_id, row.channel_id) {
+                (Some(person), _) => Address::Person(PersonId(person)),
+                (None, Some(channel)) => Address::Channel(channel),
+                (None, None) => anyhow::bail!("message {} has no address", row.message_id),
+            };
+            Ok(Outgoing {
+                outbox_id: row.outbox_id,
+                message_id: row.message_id,
+                sending: if row.kind == "post" { Sending::Post } else { Sending::Redraw },
+                uncertain: row.state == "sending",
+                attempts: row.attempts,
+                queued_at: row.queued_at,
+                to,
+                content: row.content,
+                thread_of: row.thread_of,
+            })
+        })
+        .collect()
+}
+
+/// When the lane owes something next; `None` when its outbox is empty.
+pub async fn next_due(tx: &mut Tenant, workspace: &Workspace) -> anyhow::Result<Option<DateTime<Utc>>> {
+    let org = tx.org().0;
+    Ok(sqlx::query_scalar(NEXT_DUE)
+        .bind(org)
+        .bind(workspace.platform.as_str())
+        .bind(&workspace.id)
+        .fetch_one(tx.connection())
+        .await?)
+}
+
+/// Claims a row for this lease. False where the lease is lost or the row is another's: then nothing may be sent.
+pub async fn mark_sending(tx: &mut Tenant, outbox_id: Uuid, lease: &Lease) -> anyhow::Result<bool> {
+    let org = tx.org().0;
+    let done =
+        sqlx::query(MARK_SENDING).bind(org).bind(outbox_id).bind(lease.fence).execute(tx.connection()).await?;
+    Ok(done.rows_affected() == 1)
+}
+
+/// How a row ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ending<'a> {
+    Sent,
+    /// The last error's code.
+    GivenUp(&'a str),
+}
+
+pub async fn settle(
+    tx: &mut Tenant,
+    outbox_id: Uuid,
+    lease: &Lease,
+    ending: Ending<'_>,
+    now: DateTime<Utc>,
+) -> anyhow::Result<bool> {
+    let org = tx.org().0;
+    let (state, problem) = match ending {
+        Ending::Sent => ("sent", None),
+        Ending::GivenUp(problem) => ("given_up", Some(problem)),
+    };
+    let done = sqlx::query(SETTLE)
+        .bind(org)
+        .bind(outbox_id)
+        .bind(lease.fence)
+        .bind(state)
+        .bind(problem)
+        .bind(now)
+        .execute(tx.connection())
+        .await?;
+    Ok(done.rows_affected() == 1)
+}
+
+/// Puts a row back until `due_at`. `counts` is false for a Retry-After, which is no failed attempt.
+pub async fn retry(
+    tx: &mut Tenant,
+    outbox_id: Uuid,
+    lease: &Lease,
+    due_at: DateTime<Utc>,
+    problem: &str,
+    counts: bool,
+) -> anyhow::Result<()> {
+    let org = tx.org().0;
+    let dropped = sqlx::query(DROP_STALE_REDRAW)
+        .bind(org)
+        .bind(outbox_id)
+        .bind(lease.fence)
+        .execute(tx.connection())
+        .await?;
+    if dropped.rows_affected() == 1 {
+        return Ok(());
+    }
+    sqlx::query(RETRY)
+        .bind(org)
+        .bind(outbox_id)
+        .bind(lease.fence)
+        .bind(due_at)
+        .bind(problem)
+        .bind(i32::from(!counts))
+        .execute(tx.connection())
+        .await?;
+    Ok(())
+}
+
+/// Where one part of a message stands in chat.
+#[derive(Debug, Clone, PartialEq, Eq, FromRow)]
+pub struct MessageCopy {
+    pub part: i32,
+    pub channel_id: String,
+    pub ts: String,
+    pub sent_at: DateTime<Utc>,
+}
+
+pub async fn copies(tx: &mut Tenant, message_id: Uuid) -> anyhow::Result<Vec<MessageCopy>> {
+    let org = tx.org().0;
+    Ok(sqlx::query_as(COPIES).bind(org).bind(message_id).fetch_all(tx.connection()).await?)
+}
+
+pub async fn save_copy(tx: &mut Tenant, message_id: Uuid, copy: &MessageCopy) -> anyhow::Result<()> {
+    let org = tx.org().0;
+    sqlx::query(SAVE_COPY)
+        .bind(org)
+        .bind(message_id)
+        .bind(copy.part)
+        .bind(&copy.channel_id)
+        .bind(&copy.ts)
+        .bind(copy.sent_at)
+        .execute(tx.connection())
+        .await?;
+    Ok(())
+}
+
+/// How many of these digests' posts are in each state: (queued or sending, sent, given up).
+pub async fn digest_states(tx: &mut Tenant, digests: &[Uuid]) -> anyhow::Result<(u64, u64, u64)> {
+    let org = tx.org().0;
+    let ids: Vec<String> = digests.iter().map(Uuid::to_string).collect();
+    let rows: Vec<(String, i64)> =
+        sqlx::query_as(COUNT_BY_STATE).bind(org).bind(&ids).fetch_all(tx.connection()).await?;
+    let of = |states: &[&str]| -> u64 {
+        rows.iter().filter(|(state, _)| states.contains(&state.as_str())).map(|(_, n)| n.unsigned_abs()).sum()
+    };
+    Ok((of(&["queued", "sending"]), of(&["sent"]), of(&["given_up"])))
+}
+
+/// How many rows wait or are being sent.
+pub async fn open_count(tx: &mut Tenant) -> anyhow::Result<i64> {
+    let org = tx.org().0;
+    Ok(sqlx::query_scalar(OPEN_COUNT).bind(org).fetch_one(tx.connection()).await?)
+}
+
+/// How many rows were given up since then.
+pub async fn given_up_since(tx: &mut Tenant, since: DateTime<Utc>) -> anyhow::Result<i64> {
+    let org = tx.org().0;
+    Ok(sqlx::query_scalar(GIVEN_UP_SINCE).bind(org).bind(since).fetch_one(tx.connection()).await?)
+}
+
+/// A message that a person has.
+#[derive(Debug, Clone, PartialEq, FromRow)]
+pub struct HeldMessage {
+    pub message_id: Uuid,
+    pub content: Value,
+    pub thread_of: Option<Uuid>,
+    pub sent_at: DateTime<Utc>,
+    pub channel_id: String,
+    pub ts: String,
+}
+
+/// What stands in a person's direct messages of one workspace, oldest first.
+pub async fn of_person(tx: &mut Tenant, workspace: &Workspace, person: PersonId) -> anyhow::Result<Vec<HeldMessage>> {
+    let org = tx.org().0;
+    Ok(sqlx::query_as(OF_PERSON)
+        .bind(org)
+        .bind(workspace.platform.as_str())
+        .bind(&workspace.id)
+        .bind(person.0)
+        .fetch_all(tx.connection())
+        .await?)
+}
+
+/// Which message stands at this place.
+pub async fn at_place(tx: &mut Tenant, channel: &str, ts: &str) -> anyhow::Result<Option<(Uuid, Value)>> {
+    let org = tx.org().0;
+    let row: Option<(Uuid, Value, Option<Uuid>)> =
+        sqlx::query_as(AT_PLACE).bind(org).bind(channel).bind(ts).fetch_optional(tx.connection()).await?;
+    Ok(row.map(|(id, content, _)| (id, content)))
+}
+
+/// Notes that a click or event came. False where it had come before: then it has had its effect.
+pub async fn receive(tx: &mut Tenant, receipt: &str, now: DateTime<Utc>) -> anyhow::Result<bool> {
+    let org = tx.org().0;
+    let done = sqlx::query(RECEIVE).bind(org).bind(receipt).bind(now).execute(tx.connection()).await?;
+    Ok(done.rows_affected() == 1)
+}
+
+pub async fn forget_receipts(tx: &mut Tenant, before: DateTime<Utc>) -> anyhow::Result<()> {
+    let org = tx.org().0;
+    sqlx::query(FORGET_RECEIPTS).bind(org).bind(before).execute(tx.connection()).await?;
+    Ok(())
+}
+

@@ -1,0 +1,167 @@
+//! Colleagues and which chat users they are.
+
+use chrono::{DateTime, NaiveDate, NaiveTime, Utc};
+use chrono_tz::Tz;
+use sqlx::FromRow;
+use uuid::Uuid;
+
+use super::directory::Workspace;
+use super::{Tenant, word};
+use crate::domain::person::{Person, PersonId, Workdays};
+
+statements! {
+    ALL = "SELECT person_id, email, name, roles, timezone, digest_time, workdays, manager_id, delegate_id,
+                  out_of_office_until, pool, active, slack_user_id, teams_user_id, digests_since
+             FROM tandem.person WHERE org_id = $1 ORDER BY email";
+    CHAT_USERS = "SELECT platform, workspace_id, user_id, person_id FROM tandem.chat_user WHERE org_id = $1";
+    CHAT_USER = "SELECT user_id, dm_channel_id, unreachable_since FROM tandem.chat_user
+                  WHERE org_id = $1 AND platform = $2 AND workspace_id = $3 AND person_id = $4";
+    SAVE_CHAT_USER = "INSERT INTO tandem.chat_user (org_id, platform, workspace_id, person_id, user_id, dm_channel_id)
+                      VALUES ($1, $2, $3, $4, $5, $6)
+                      ON CONFLICT (org_id, platform, workspace_id, person_id)
+                      DO UPDATE SET user_id = excluded.user_id,
+                                    dm_channel_id = coalesce(excluded.dm_channel_id, tandem.chat_user.dm_channel_id),
+                                    unreachable_since = NULL";
+    UNREACHABLE = "UPDATE tandem.chat_user SET unreachable_since = coalesce(unreachable_since, $5), dm_channel_id = NULL
+                    WHERE org_id = $1 AND platform = $2 AND workspace_id = $3 AND person_id = $4";
+    FIRST_DIGEST = "UPDATE tandem.person SET digests_since = $3
+                     WHERE org_id = $1 AND person_id = $2 AND digests_since IS NULL";
+}
+
+/// A colleague with what only the store and delivery need.
+#[derive(Debug, Clone, PartialEq)]
+pub struct StoredPerson {
+    pub person: Person,
+    /// As imported; a chat_user row goes before it.
+    pub slack_user_id: Option<String>,
+    pub teams_user_id: Option<String>,
+    /// Local date of the first digest.
+    pub digests_since: Option<NaiveDate>,
+}
+
+#[derive(FromRow)]
+struct PersonRow {
+    person_id: Uuid,
+    email: String,
+    name: String,
+    roles: Vec<String>,
+    timezone: Option<String>,
+    digest_time: NaiveTime,
+    workdays: i16,
+    manager_id: Option<Uuid>,
+    delegate_id: Option<Uuid>,
+    out_of_office_until: Option<NaiveDate>,
+    pool: Option<String>,
+    active: bool,
+    slack_user_id: Option<String>,
+    teams_user_id: Option<String>,
+    digests_since: Option<NaiveDate>,
+}
+
+/// Everyone, by e-mail; people without a time zone of their own get the organisation's.
+pub async fn all(tx: &mut Tenant, timezone: Tz) -> anyhow::Result<Vec<StoredPerson>> {
+    let org = tx.org().0;
+    let rows: Vec<PersonRow> = sqlx::query_as(ALL).bind(org).fetch_all(tx.connection()).await?;
+    rows.into_iter()
+        .map(|row| {
+            let person = Person {
+                id: PersonId(row.person_id),
+                email: row.email,
+                name: row.name,
+                roles: row.roles.iter().map(|role| word("roles", role)).collect::<anyhow::Result<_>>()?,
+                timezone: row.timezone.as_deref().map_or(Ok(timezone), |name| word("timezone", name))?,
+                digest_time: row.digest_time,
+                workdays: u8::try_from(row.workdays).ok().and_then(Workdays::from_bits).unwrap_or_default(),
+                manager: row.manager_id.map(PersonId),
+                delegate: row.delegate_id.map(PersonId),
+                out_of_office_until: row.out_of_office_until,
+                pool: row.pool,
+                active: row.active,
+            };
+            Ok(StoredPerson {
+                person,
+                slack_user_id: row.slack_user_id,
+                teams_user_id: row.teams_user_id,
+                digests_since: row.digests_since,
+            })
+        })
+        .collect()
+}
+
+/// Every known (workspace, user id) → person.
+pub async fn chat_users(tx: &mut Tenant) -> anyhow::Result<Vec<(Workspace, String, PersonId)>> {
+    let org = tx.org().0;
+    let rows: Vec<(String, String, String, Uuid)> =
+        sqlx::query_as(CHAT_USERS).bind(org).fetch_all(tx.connection()).await?;
+    rows.into_iter()
+        .map(|(platform, id, user, person)| {
+            Ok((Workspace { platform: word("platform", &platform)?, id }, user, PersonId(person)))
+        })
+        .collect()
+}
+
+/// A person as a user of one workspace.
+#[derive(Debug, Clone, PartialEq, Eq, FromRow)]
+pub struct ChatUser {
+    pub user_id: String,
+    pub dm_channel_id: Option<String>,
+    pub unreachable_since: Option<DateTime<Utc>>,
+}
+
+pub async fn chat_user(tx: &mut Tenant, workspace: &Workspace, person: PersonId) -> anyhow::Result<Option<ChatUser>> {
+    let org = tx.org().0;
+    Ok(sqlx::query_as(CHAT_USER)
+        .bind(org)
+        .bind(workspace.platform.as_str())
+        .bind(&workspace.id)
+        .bind(person.0)
+        .fetch_optional(tx.connection())
+        .await?)
+}
+
+/// Remembers who a person is in a workspace, and their direct message channel where it is known.
+pub async fn save_chat_user(
+    tx: &mut Tenant,
+    workspace: &Workspace,
+    person: PersonId,
+    user_id: &str,
+    dm_channel_id: Option<&str>,
+) -> anyhow::Result<()> {
+    let org = tx.org().0;
+    sqlx::query(SAVE_CHAT_USER)
+        .bind(org)
+        .bind(workspace.platform.as_str())
+        .bind(&workspace.id)
+        .bind(person.0)
+        .bind(user_id)
+        .bind(dm_channel_id)
+        .execute(tx.connection())
+        .await?;
+    Ok(())
+}
+
+/// Marks a person whose direct messages bounce; the next success clears it.
+pub async fn mark_unreachable(
+    tx: &mut Tenant,
+    workspace: &Workspace,
+    person: PersonId,
+    at: DateTime<Utc>,
+) -> anyhow::Result<()> {
+    let org = tx.org().0;
+    sqlx::query(UNREACHABLE)
+        .bind(org)
+        .bind(workspace.platform.as_str())
+        .bind(&workspace.id)
+        .bind(person.0)
+        .bind(at)
+        .execute(tx.connection())
+        .await?;
+    Ok(())
+}
+
+/// Remembers the first morning; later ones change nothing.
+pub async fn remember_first_digest(tx: &mut Tenant, person: PersonId, date: NaiveDate) -> anyhow::Result<()> {
+    let org = tx.org().0;
+    sqlx::query(FIRST_DIGEST).bind(org).bind(person.0).bind(date).execute(tx.connection()).await?;
+    Ok(())
+}

@@ -1,0 +1,100 @@
+//! What an admin of the organisation sets, holidays, and the stamp under which
+//! a process may keep these in memory.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use chrono::{DateTime, NaiveDate, Utc};
+use serde_json::Value;
+use sqlx::FromRow;
+
+use super::{Tenant, word};
+use crate::domain::account::Segment;
+use crate::domain::routing::{Model, PerSegment, RenewalOwner};
+
+statements! {
+    CREATE = "INSERT INTO tandem.organisation_setting (org_id) VALUES ($1) ON CONFLICT DO NOTHING";
+    READ = "SELECT everyone_sees_accounts, renewal_owner, segment_models, segment_renewal_owners, policy_toml, stamp
+              FROM tandem.organisation_setting WHERE org_id = $1";
+    STAMP = "SELECT stamp FROM tandem.organisation_setting WHERE org_id = $1";
+    TOUCH = "UPDATE tandem.organisation_setting SET stamp = stamp + 1 WHERE org_id = $1";
+    USE_POLICY = "UPDATE tandem.organisation_setting SET policy_toml = $2, policy_changed_at = $3, stamp = stamp + 1
+                   WHERE org_id = $1";
+    HOLIDAYS = "SELECT date FROM tandem.holiday WHERE org_id = $1 AND country = '' ORDER BY date";
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub struct Settings {
+    pub everyone_sees_accounts: bool,
+    pub renewal_owner: PerSegment<RenewalOwner>,
+    /// The organisation's model stands in the directory; these override it per segment.
+    pub segment_models: BTreeMap<Segment, Model>,
+    /// The policy as the admin wrote it; `None` for the default.
+    pub policy_toml: Option<String>,
+    pub stamp: i64,
+}
+
+#[derive(FromRow)]
+struct SettingsRow {
+    everyone_sees_accounts: bool,
+    renewal_owner: String,
+    segment_models: Value,
+    segment_renewal_owners: Value,
+    policy_toml: Option<String>,
+    stamp: i64,
+}
+
+fn by_segment<T: std::str::FromStr>(column: &str, value: &Value) -> anyhow::Result<BTreeMap<Segment, T>> {
+    value
+        .as_object()
+        .into_iter()
+        .flatten()
+        .map(|(segment, text)| Ok((word(column, segment)?, word(column, text.as_str().unwrap_or_default())?)))
+        .collect()
+}
+
+/// Makes the row that every organisation has.
+pub async fn create(tx: &mut Tenant) -> anyhow::Result<()> {
+    let org = tx.org().0;
+    sqlx::query(CREATE).bind(org).execute(tx.connection()).await?;
+    Ok(())
+}
+
+pub async fn read(tx: &mut Tenant) -> anyhow::Result<Settings> {
+    let org = tx.org().0;
+    let row: SettingsRow = sqlx::query_as(READ).bind(org).fetch_one(tx.connection()).await?;
+    Ok(Settings {
+        everyone_sees_accounts: row.everyone_sees_accounts,
+        renewal_owner: PerSegment {
+            default: word("renewal_owner", &row.renewal_owner)?,
+            overrides: by_segment("segment_renewal_owners", &row.segment_renewal_owners)?,
+        },
+        segment_models: by_segment("segment_models", &row.segment_models)?,
+        policy_toml: row.policy_toml,
+        stamp: row.stamp,
+    })
+}
+
+pub async fn stamp(tx: &mut Tenant) -> anyhow::Result<i64> {
+    let org = tx.org().0;
+    Ok(sqlx::query_scalar(STAMP).bind(org).fetch_one(tx.connection()).await?)
+}
+
+/// Something that processes keep in memory has changed.
+pub async fn touch(tx: &mut Tenant) -> anyhow::Result<()> {
+    let org = tx.org().0;
+    sqlx::query(TOUCH).bind(org).execute(tx.connection()).await?;
+    Ok(())
+}
+
+pub async fn use_policy(tx: &mut Tenant, toml: &str, at: DateTime<Utc>) -> anyhow::Result<()> {
+    let org = tx.org().0;
+    sqlx::query(USE_POLICY).bind(org).bind(toml).bind(at).execute(tx.connection()).await?;
+    Ok(())
+}
+
+/// Days on which nobody of the organisation works.
+pub async fn holidays(tx: &mut Tenant) -> anyhow::Result<BTreeSet<NaiveDate>> {
+    let org = tx.org().0;
+    let days: Vec<NaiveDate> = sqlx::query_scalar(HOLIDAYS).bind(org).fetch_all(tx.connection()).await?;
+    Ok(days.into_iter().collect())
+}
