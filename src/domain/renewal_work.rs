@@ -1,0 +1,1 @@
+//! The work towards a renewal, as a state machine by value.
