@@ -1,1 +1,346 @@
-//! What people type.
+//! What people type. Each command is declared once, in [`COMMANDS`]: the parser,
+//! the help and the "did you mean" all read that table.
+
+/// One command: how it is typed and what it does, for the help.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Usage {
+    /// The word after `/tandem`; `account` is also a command of its own.
+    pub word: &'static str,
+    /// What else people type for it.
+    pub also: &'static [&'static str],
+    pub usage: &'static str,
+    /// One line, plain words.
+    pub does: &'static str,
+    kind: Kind,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    Account,
+    Risks,
+    Windows,
+    Renewals,
+    Handoffs,
+    Raise,
+    Voice,
+    Kpi,
+    Snoozed,
+    Settings,
+    Help,
+}
+
+const fn usage(
+    word: &'static str,
+    kind: Kind,
+    also: &'static [&'static str],
+    usage: &'static str,
+    does: &'static str,
+) -> Usage {
+    Usage { word, also, usage, does, kind }
+}
+
+/// Every command, in the order in which the help lists them.
+pub const COMMANDS: [Usage; 11] = [
+    usage("account", Kind::Account, &[], "/account NAME", "One account from both angles. Part of the name is enough."),
+    usage("risks", Kind::Risks, &["risk"], "/tandem risks", "Your accounts at risk, the largest expected loss first."),
+    usage("windows", Kind::Windows, &["window"], "/tandem windows", "Open chances to sell more, and who has each."),
+    usage(
+        "renewals",
+        Kind::Renewals,
+        &["renewal"],
+        "/tandem renewals",
+        "Your renewals, the nearest opt-out date first.",
+    ),
+    usage(
+        "handoffs",
+        Kind::Handoffs,
+        &["handoff"],
+        "/tandem handoffs",
+        "What was passed to you, and what you passed on.",
+    ),
+    usage(
+        "raise",
+        Kind::Raise,
+        &[],
+        "/tandem raise NAME",
+        "Report what the data does not show: an opportunity, a risk, your own read of the mood, feedback, a new champion.",
+    ),
+    usage("voice", Kind::Voice, &[], "/tandem voice", "Product feedback that customers gave."),
+    usage("kpi", Kind::Kpi, &["kpis", "figures"], "/tandem kpi", "Your key figures for this quarter."),
+    usage("snoozed", Kind::Snoozed, &["snooze"], "/tandem snoozed", "What you put to sleep, and when it wakes."),
+    usage(
+        "settings",
+        Kind::Settings,
+        &["setting"],
+        "/tandem settings",
+        "When your morning message comes, and who stands in for you.",
+    ),
+    usage("help", Kind::Help, &["hi", "hello", "hey", "?"], "/tandem help", "This list."),
+];
+
+/// A typed command, understood.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Command {
+    /// `name` is never empty, at most 200 characters, single-spaced.
+    Account {
+        name: String,
+    },
+    Risks,
+    Windows,
+    Renewals,
+    Handoffs,
+    /// `name` as in [`Command::Account`].
+    Raise {
+        name: String,
+    },
+    Voice,
+    Kpi,
+    Snoozed,
+    Settings,
+    /// `topic` where the help of one command was asked for.
+    Help {
+        topic: Option<&'static Usage>,
+    },
+    /// `nearest` is a word of [`COMMANDS`] that differs by a typing error.
+    Unknown {
+        typed: String,
+        nearest: Option<&'static str>,
+    },
+    /// The command needs an account's name.
+    MissingName {
+        usage: &'static str,
+    },
+}
+
+/// Longer than any company's name; what follows is cut.
+const MAX_CHARS: usize = 200;
+
+/// Understands `/account NAME` and `/tandem WORD …`. Any other `command` (a bot's own name, nothing at all
+/// in Teams) is read like `/tandem`, so `account acme` and `tandem risks` work as plain text too.
+pub fn parse(command: &str, text: &str) -> Command {
+    let command = command.trim().trim_start_matches('/').to_lowercase();
+    let text = clean(text);
+    if command == "account" {
+        return named(&COMMANDS[0], &text);
+    }
+    let (first, rest) = split_word(&text);
+    let (first, rest) = match first.trim_start_matches('/').to_lowercase().as_str() {
+        "tandem" => split_word(rest),
+        _ => (first, rest),
+    };
+    let first = first.trim_start_matches('/').to_lowercase();
+    if first.is_empty() {
+        return Command::Help { topic: None };
+    }
+    match find(&first) {
+        Some(usage) => named(usage, rest),
+        None => Command::Unknown { nearest: nearest(&first), typed: first },
+    }
+}
+
+fn named(usage: &'static Usage, rest: &str) -> Command {
+    let name = unquote(rest).to_owned();
+    let missing = Command::MissingName { usage: usage.usage };
+    match usage.kind {
+        Kind::Account if name.is_empty() => missing,
+        Kind::Account => Command::Account { name },
+        Kind::Raise if name.is_empty() => missing,
+        Kind::Raise => Command::Raise { name },
+        Kind::Risks => Command::Risks,
+        Kind::Windows => Command::Windows,
+        Kind::Renewals => Command::Renewals,
+        Kind::Handoffs => Command::Handoffs,
+        Kind::Voice => Command::Voice,
+        Kind::Kpi => Command::Kpi,
+        Kind::Snoozed => Command::Snoozed,
+        Kind::Settings => Command::Settings,
+        Kind::Help => Command::Help { topic: find(&name.to_lowercase()) },
+    }
+}
+
+fn find(word: &str) -> Option<&'static Usage> {
+    COMMANDS.iter().find(|usage| usage.word == word || usage.also.contains(&word))
+}
+
+/// The command meant by a mistyped word: begun but not finished, or at most two slips away.
+fn nearest(typed: &str) -> Option<&'static str> {
+    if typed.chars().count() >= 2
+        && let Some(begun) = COMMANDS.iter().find(|usage| usage.word.starts_with(typed))
+    {
+        return Some(begun.word);
+    }
+    let slips = |word: &str| strsim::damerau_levenshtein(typed, word);
+    let best = COMMANDS.iter().map(|usage| usage.word).min_by_key(|word| slips(word))?;
+    // Two slips in a word of three letters make any word of any other.
+    let allowed = if best.chars().count() > 4 { 2 } else { 1 };
+    (slips(best) <= allowed).then_some(best)
+}
+
+fn split_word(text: &str) -> (&str, &str) {
+    text.split_once(' ').unwrap_or((text, ""))
+}
+
+/// Single-spaced, without mentions and invisible characters, links replaced by their label, at most 200 characters.
+fn clean(text: &str) -> String {
+    let visible: String = unlink(text)
+        .chars()
+        .filter(|c| !matches!(c, '\u{200b}'..='\u{200f}' | '\u{2060}' | '\u{feff}'))
+        .map(|c| if c.is_control() { ' ' } else { c })
+        .collect();
+    let spaced = visible.split_whitespace().collect::<Vec<_>>().join(" ");
+    let cut: String = spaced.chars().take(MAX_CHARS).collect();
+    unquote(&cut).to_owned()
+}
+
+/// Slack writes mentions as `<@U1|dana>`, channels as `<#C1>` and a typed domain as `<https://acme.com|acme.com>`.
+/// Mentions and channels say nothing here; of a link the label was typed. Other `<` stand for themselves.
+fn unlink(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(start) = rest.find('<') {
+        let (before, from) = rest.split_at(start);
+        out.push_str(before);
+        let inner = from[1..].split_once('>').map(|(inner, after)| (inner, after, inner.chars().next()));
+        rest = match inner {
+            Some((_, after, Some('@' | '#' | '!'))) => {
+                out.push(' ');
+                after
+            }
+            Some((link, after, _)) if link.starts_with("http://") || link.starts_with("https://") => {
+                let label = link.split_once('|').map_or(link, |(_, label)| label);
+                out.push_str(label.trim_start_matches("https://").trim_start_matches("http://"));
+                after
+            }
+            _ => {
+                out.push('<');
+                &from[1..]
+            }
+        };
+    }
+    out.push_str(rest);
+    out
+}
+
+/// The quotation marks that keyboards and autocorrection put around a name.
+const QUOTES: &[char] = &['"', '\'', '`', '“', '”', '„', '‘', '’', '‚', '«', '»'];
+
+fn unquote(text: &str) -> &str {
+    let text = text.trim();
+    // One quote alone belongs to the name: "O'Neil's", "Levi's'".
+    match (text.strip_prefix(QUOTES), text.strip_suffix(QUOTES)) {
+        (Some(_), Some(_)) => text.trim_matches(QUOTES).trim(),
+        _ => text,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn account(name: &str) -> Command {
+        Command::Account { name: name.to_owned() }
+    }
+
+    #[test]
+    fn names_come_out_as_they_were_meant() {
+        for typed in [
+            "acme corp",
+            "  acme   corp ",
+            "\"acme corp\"",
+            "“acme corp”",
+            "'acme corp'",
+            "<@U012AB> acme corp",
+            "acme\u{a0}corp\u{200b}",
+            "acme\ncorp",
+        ] {
+            assert_eq!(parse("/account", typed), account("acme corp"), "{typed:?}");
+        }
+        assert_eq!(parse("/Account", "O'Neil's"), account("O'Neil's"));
+        assert_eq!(parse("/account", "<https://acme.com|acme.com>"), account("acme.com"));
+        assert_eq!(parse("/account", "a < b"), account("a < b"));
+        assert_eq!(parse("/account", "Müller & Söhne"), account("Müller & Söhne"));
+        assert_eq!(parse("/account", "  \"\" "), Command::MissingName { usage: "/account NAME" });
+        assert_eq!(parse("/account", "risks"), account("risks"));
+    }
+
+    #[test]
+    fn tandem_takes_a_word() {
+        assert_eq!(parse("/tandem", "RISKS please"), Command::Risks);
+        assert_eq!(parse("/tandem", "\"windows\""), Command::Windows);
+        assert_eq!(parse("/tandem", "raise Acme Corp"), Command::Raise { name: "Acme Corp".to_owned() });
+        assert_eq!(parse("/tandem", "raise"), Command::MissingName { usage: "/tandem raise NAME" });
+        assert_eq!(parse("/tandem", "account acme"), account("acme"));
+        assert_eq!(parse("/tandem", ""), Command::Help { topic: None });
+        assert_eq!(parse("/tandem", "help windows"), Command::Help { topic: Some(&COMMANDS[2]) });
+    }
+
+    #[test]
+    fn plain_text_to_the_bot_works_too() {
+        assert_eq!(parse("", "Hello"), Command::Help { topic: None });
+        assert_eq!(parse("", "tandem renewals"), Command::Renewals);
+        assert_eq!(parse("", "/account acme"), account("acme"));
+        assert_eq!(parse("", "<@U1> kpi"), Command::Kpi);
+    }
+
+    #[test]
+    fn slips_are_answered_with_the_nearest_command() {
+        let near = |typed: &str| match parse("/tandem", typed) {
+            Command::Unknown { nearest, .. } => nearest,
+            other => panic!("{typed} was understood as {other:?}"),
+        };
+        assert_eq!(near("riks"), Some("risks"));
+        assert_eq!(near("widnows"), Some("windows"));
+        assert_eq!(near("renwals"), Some("renewals"));
+        assert_eq!(near("hand"), Some("handoffs"));
+        assert_eq!(near("kpo"), Some("kpi"));
+        assert_eq!(near("acme"), None);
+        assert_eq!(near("x"), None);
+    }
+
+    proptest! {
+        #[test]
+        fn any_text_is_answered_and_names_stay_short(command in "\\PC{0,12}", text in "(\\PC|\n|<|@|>|\"){0,400}") {
+            match parse(&command, &text) {
+                Command::Account { name } | Command::Raise { name } => {
+                    prop_assert!(!name.is_empty() && name.chars().count() <= MAX_CHARS);
+                    prop_assert_eq!(name.trim(), &name);
+                }
+                Command::Unknown { typed, .. } => prop_assert!(!typed.is_empty()),
+                _ => {}
+            }
+        }
+
+        #[test]
+        fn case_and_space_do_not_matter(at in 0..COMMANDS.len(), upper in any::<bool>(), space in " {0,5}") {
+            let word = COMMANDS[at].word;
+            let typed = if upper { word.to_uppercase() } else { word.to_owned() };
+            prop_assert_eq!(parse("/tandem", &format!("{space}{typed}{space}")), parse("/tandem", word));
+        }
+
+        #[test]
+        fn one_swap_of_letters_finds_the_command(at in 0..COMMANDS.len() - 1, place in 0..4_usize) {
+            let word = COMMANDS[at].word;
+            prop_assume!(place + 1 < word.len());
+            let mut letters: Vec<char> = word.chars().collect();
+            letters.swap(place, place + 1);
+            let typed: String = letters.into_iter().collect();
+            prop_assume!(find(&typed).is_none());
+            let found = match parse("/tandem", &typed) {
+                Command::Unknown { nearest, .. } => nearest,
+                other => return Err(TestCaseError::fail(format!("{other:?}"))),
+            };
+            prop_assert_eq!(found, Some(word));
+        }
+    }
+
+    #[test]
+    fn every_word_is_declared_once() {
+        let mut words: Vec<&str> = COMMANDS.iter().flat_map(|u| u.also.iter().copied().chain([u.word])).collect();
+        let all = words.len();
+        words.sort_unstable();
+        words.dedup();
+        assert_eq!(words.len(), all);
+    }
+}

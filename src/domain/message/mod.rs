@@ -1,6 +1,19 @@
 //! What Tandem says, chat-neutral. Wording is made in the modules beside this
 //! one; markup belongs to the renderers (`slack::render`, `preview`).
 
+pub mod account;
+pub mod answer;
+pub mod card;
+pub mod dialog;
+pub mod digest;
+pub mod form;
+pub mod lead;
+pub mod list;
+pub mod notice;
+pub mod phrase;
+pub mod text;
+pub mod view;
+
 use chrono::NaiveDate;
 
 use super::action::Action;

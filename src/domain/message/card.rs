@@ -1,0 +1,256 @@
+//! Cards: one matter of one account, with its state and what can be done about
+//! it. Both sides of a pair read the same card; what comes first differs.
+
+mod handed;
+mod renewal;
+mod risk;
+mod window;
+
+#[cfg(test)]
+mod sample;
+
+use chrono::NaiveDate;
+
+use super::view::{
+    AccountView, Angle, Deadline, DeadlineKind, HandedRiskView, NoteView, RenewalView, RiskView, Why, WindowLine,
+    WindowView, Withheld,
+};
+use super::{Block, Button, Buttons, Message, Text, phrase};
+use crate::domain::action::{Action, Subject, Verb};
+use crate::domain::diagnosis::{Band, Cause};
+
+/// One card of a digest, or a message of its own.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Card {
+    Risk(RiskView),
+    Window(WindowView),
+    Renewal(RenewalView),
+    HandedRisk(HandedRiskView),
+}
+
+impl Card {
+    pub fn account(&self) -> &AccountView {
+        match self {
+            Card::Risk(view) => &view.account,
+            Card::Window(view) => &view.account,
+            Card::Renewal(view) => &view.account,
+            Card::HandedRisk(view) => &view.account,
+        }
+    }
+}
+
+/// The card as at most three blocks: what it says, small print, buttons.
+pub fn blocks(card: &Card, angle: Angle, today: NaiveDate) -> Vec<Block> {
+    match card {
+        Card::Risk(view) => risk::blocks(view, angle, today),
+        Card::Window(view) => window::blocks(view, angle, today),
+        Card::Renewal(view) => renewal::blocks(view, angle, today),
+        Card::HandedRisk(view) => handed::blocks(view, angle, today),
+    }
+}
+
+/// The card as a message of its own: a decision signal's ping, a handoff's offer, a shared card.
+pub fn message(card: &Card, angle: Angle, today: NaiveDate) -> Message {
+    let summary = match card {
+        Card::Risk(view) => risk::summary(view),
+        Card::Window(view) => window::summary(view, today),
+        Card::Renewal(view) => renewal::summary(view, today),
+        Card::HandedRisk(view) => handed::summary(view),
+    };
+    Message { summary, blocks: blocks(card, angle, today) }
+}
+
+/// Assembles a card: lines above, small print below, then the buttons that are there.
+fn assemble(lines: Vec<Text>, small: Vec<String>, buttons: Buttons) -> Vec<Block> {
+    let mut text = Text::new();
+    for (at, line) in lines.into_iter().filter(|line| !line.is_empty()).enumerate() {
+        text = if at == 0 { line } else { text.then("\n").append(line) };
+    }
+    let mut blocks = vec![Block::Text(text)];
+    let small: Vec<String> = small.into_iter().filter(|part| !part.is_empty()).collect();
+    if !small.is_empty() {
+        blocks.push(Block::Context(small.join(" · ").into()));
+    }
+    if !buttons.shown.is_empty() || !buttons.more.is_empty() {
+        blocks.push(Block::Buttons(buttons));
+    }
+    blocks
+}
+
+/// The account's name, leading to the CRM where its address is known.
+pub(super) fn name(account: &AccountView) -> Text {
+    match &account.url {
+        Some(url) if url.starts_with("https://") || url.starts_with("http://") => {
+            Text::new().then_link(&account.name, url)
+        }
+        _ => Text::strong(&account.name),
+    }
+}
+
+/// "health 34, at risk (was 52)".
+pub(super) fn health(account: &AccountView) -> String {
+    match (account.health, account.band) {
+        (None, Band::Unknown) => "health unknown: too little data".to_owned(),
+        (None, band) => band.label().to_owned(),
+        (Some(health), band) => {
+            let was = match account.previous_health {
+                Some(previous) if previous != health => format!(" (was {previous})"),
+                _ => String::new(),
+            };
+            format!("health {health}, {}{was}", band.label())
+        }
+    }
+}
+
+pub(super) fn arr(account: &AccountView) -> String {
+    account.arr.map(|arr| format!("ARR {arr}")).unwrap_or_default()
+}
+
+/// "Acme · health 34, at risk (was 52) · ARR $184k".
+fn head(account: &AccountView, parts: &[String]) -> Text {
+    parts.iter().filter(|part| !part.is_empty()).fold(name(account), |head, part| head.then(format!(" · {part}")))
+}
+
+/// "opt-out date Fri 27 Nov, in 12 days".
+pub(super) fn deadline(deadline: Deadline, today: NaiveDate) -> String {
+    let kind = match deadline.kind {
+        DeadlineKind::OptOut => "opt-out date",
+        DeadlineKind::Renewal => "renewal date",
+    };
+    format!("{kind} {}", phrase::date_and_distance(deadline.on, today))
+}
+
+pub(super) fn withheld(withheld: &Withheld, today: NaiveDate) -> String {
+    let since = phrase::date(withheld.since, today);
+    let cause = withheld.cause.trim_end_matches('.');
+    match &withheld.handled_by {
+        Some(who) => format!("Withheld: {cause}. Handled by {who} since {since}."),
+        None => format!("Withheld: {cause}, since {since}. Nobody handles it yet."),
+    }
+}
+
+/// What the customer asked for is never withheld; it carries this.
+fn warning(withheld: &Withheld, today: NaiveDate) -> String {
+    let since = phrase::date(withheld.since, today);
+    let cause = withheld.cause.trim_end_matches('.');
+    match &withheld.handled_by {
+        Some(who) => format!("Careful, the account is at risk: {cause}. Handled by {who} since {since}. Speak first."),
+        None => format!("Careful, the account is at risk since {since}: {cause}. Nobody handles it yet."),
+    }
+}
+
+/// An amount, saying "about" where it is an estimate; empty where it is not known.
+fn amount(amount: Option<crate::domain::money::Money>, estimated: bool) -> String {
+    match amount {
+        Some(amount) if estimated => phrase::about(amount),
+        Some(amount) => amount.to_string(),
+        None => String::new(),
+    }
+}
+
+/// "more seats, about $12k, with Kim".
+pub(super) fn window_line(line: &WindowLine) -> String {
+    let mut parts = vec![line.kind.label().to_owned()];
+    parts.extend(Some(amount(line.amount, line.estimated)).filter(|amount| !amount.is_empty()));
+    match (&line.withheld, &line.holder) {
+        (Some(_), _) => parts.push("withheld".to_owned()),
+        (None, Some(holder)) => parts.push(format!("with {holder}")),
+        (None, None) => {}
+    }
+    if line.co_term {
+        parts.push("with the renewal".to_owned());
+    }
+    parts.join(", ")
+}
+
+fn window_lines(lines: &[WindowLine]) -> String {
+    let said: Vec<String> = lines.iter().map(window_line).collect();
+    match said.as_slice() {
+        [] => String::new(),
+        [one] => format!("Open window: {one}."),
+        many => format!("Open windows: {}.", many.join("; ")),
+    }
+}
+
+/// The one thing to do: the first cause's action for this role.
+fn play(causes: &[Cause], angle: Angle) -> Vec<Text> {
+    let Some(first) = causes.first() else { return Vec::new() };
+    let line = |who: &str, what: &str| {
+        if what.is_empty() { Text::new() } else { Text::strong(who).then(format!(" {}", phrase::sentence(what))) }
+    };
+    match angle {
+        Angle::Csm => vec![line("This week:", &first.actions.csm)],
+        Angle::AccountManager => vec![line("This week:", &first.actions.account_manager)],
+        Angle::Both => {
+            vec![line("As CSM:", &first.actions.csm), line("As AM:", &first.actions.account_manager)]
+        }
+    }
+}
+
+/// How many further causes a card names; the account's own answer has them all.
+const ALSO: usize = 3;
+
+/// "Also: invoice 65 days late; NPS 4; and 2 more."
+fn also(causes: &[Cause]) -> String {
+    let others: Vec<&str> = causes.iter().skip(1).map(|cause| cause.headline.trim_end_matches('.')).collect();
+    match others.len() {
+        0 => String::new(),
+        n if n > ALSO => format!("Also: {}; and {} more.", others[..ALSO].join("; "), n - ALSO),
+        _ => format!("Also: {}.", others.join("; ")),
+    }
+}
+
+fn why(why: &Why) -> String {
+    match why {
+        Why::New => "New".to_owned(),
+        Why::Worse => "Got worse".to_owned(),
+        Why::Decision => "Urgent".to_owned(),
+        Why::NextStepDue => "Your next step is due".to_owned(),
+        Why::LadderStep(days) => format!("step: {days} days before the deadline"),
+        Why::Unacknowledged(days) => {
+            format!("Waiting for {}", phrase::count(usize::from(*days), "working day"))
+        }
+        Why::Woken => "Snooze is over".to_owned(),
+        Why::Offered => "Given to you".to_owned(),
+        Why::Asked => String::new(),
+    }
+}
+
+fn note_line(lead: &str, note: &NoteView, today: NaiveDate) -> String {
+    format!(
+        "{lead} ({}, {}): {}",
+        note.by,
+        phrase::date(note.on, today),
+        phrase::sentence(&phrase::cut(&note.text, 200))
+    )
+}
+
+/// Makes the buttons of one card: the label is spoken with the account's name.
+struct Keys<'a> {
+    account: &'a AccountView,
+    subject: Subject,
+}
+
+impl Keys<'_> {
+    fn button(&self, verb: Verb) -> Button {
+        let subject = match verb {
+            Verb::Note | Verb::Raise | Verb::ShowMore | Verb::Share => Subject::Account(self.account.id.clone()),
+            _ => self.subject.clone(),
+        };
+        Button::new(Action::new(verb, subject), &self.account.name)
+    }
+
+    /// Two on the card, the first of them emphasised where `primary`; the rest under *More*.
+    fn row(&self, primary: bool, shown: &[Verb], more: &[Verb]) -> Buttons {
+        let mut shown: Vec<Button> = shown.iter().map(|verb| self.button(*verb)).collect();
+        if primary && let Some(first) = shown.first_mut() {
+            first.emphasis = super::Emphasis::Primary;
+        }
+        Buttons { shown, more: more.iter().map(|verb| self.button(*verb)).collect() }
+    }
+
+    /// For those who may look and not act.
+    fn look_only(&self) -> Buttons {
+        self.row(false, &[Verb::ShowMore], &[])
+    }
+}

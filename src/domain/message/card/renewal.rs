@@ -1,0 +1,284 @@
+//! Purpose: the card of a renewal, on each step of its ladder: the real
+//! deadline, who owns it, who prepares it, and what this step asks for.
+
+use chrono::NaiveDate;
+
+use super::super::view::{Angle, BriefView, RenewalPart, RenewalState, RenewalView};
+use super::super::{Block, Buttons, Text, phrase};
+use super::Keys;
+use crate::domain::action::{Subject, Verb};
+use crate::domain::diagnosis::Stage;
+
+pub(super) fn summary(view: &RenewalView, today: NaiveDate) -> String {
+    let stake = super::arr(&view.account);
+    let stake = if stake.is_empty() { stake } else { format!(" · {stake}") };
+    match next(view) {
+        Some((kind, on)) => {
+            format!("{}: {kind} {}{stake}", view.account.name, phrase::date_and_distance(on, today))
+        }
+        None => format!("{}: renewal{stake}", view.account.name),
+    }
+}
+
+pub(super) fn blocks(view: &RenewalView, angle: Angle, today: NaiveDate) -> Vec<Block> {
+    let account = &view.account;
+    let open = is_open(&view.state);
+    let mut lines = vec![super::head(account, &["renewal".to_owned(), super::arr(account), super::health(account)])];
+    if open {
+        lines.push(dates(view, today).into());
+        if view.read.notice_period_missing {
+            lines.push("The notice period is missing: the real deadline may be earlier. Add it in the CRM.".into());
+        }
+        if let Some(cause) = view.causes.first() {
+            lines.push(Text::plain(format!("Know first: {}", phrase::sentence(&cause.headline))));
+        }
+        let ask = ask(view);
+        lines.push(if ask.is_empty() { Text::new() } else { Text::strong("This step:").then(format!(" {ask}")) });
+    }
+    lines.push(super::window_lines(&view.windows).into());
+    lines.push(state(view, today).into());
+    lines.extend(view.brief.as_ref().map(|brief| said(brief, today).into()));
+    let why = if open { super::why(&view.why) } else { String::new() };
+    let small = vec![why, people(view, angle)];
+    super::assemble(lines, small, buttons(view))
+}
+
+fn is_open(state: &RenewalState) -> bool {
+    matches!(state, RenewalState::Upcoming | RenewalState::Preparing { .. } | RenewalState::Negotiating { .. })
+}
+
+/// The date that counts: the opt-out date while it lies ahead, then the renewal date.
+fn next(view: &RenewalView) -> Option<(&'static str, NaiveDate)> {
+    let read = &view.read;
+    let ahead = read.opt_out_date.filter(|_| read.days_to_opt_out.is_some_and(|days| days >= 0));
+    match (ahead, read.renewal_date) {
+        (Some(opt_out), _) if view.auto_renew != Some(false) => Some(("opt-out date", opt_out)),
+        (_, Some(renewal)) => Some(("renewal date", renewal)),
+        (opt_out, None) => opt_out.map(|on| ("opt-out date", on)),
+    }
+}
+
+fn dates(view: &RenewalView, today: NaiveDate) -> String {
+    let mut out = String::new();
+    if let Some((kind, on)) = next(view) {
+        out = format!("{}: {}.", phrase::capital(kind), phrase::date_and_distance(on, today));
+        if kind == "opt-out date"
+            && let Some(renewal) = view.read.renewal_date
+        {
+            let how =
+                if view.auto_renew == Some(true) { "Without notice it renews by itself on" } else { "Renewal date:" };
+            out.push_str(&format!(" {how} {}.", phrase::date(renewal, today)));
+        } else if let Some(opt_out) = view.read.opt_out_date.filter(|on| *on < today && view.auto_renew == Some(true)) {
+            out.push_str(&format!(" The opt-out date was {}.", phrase::date(opt_out, today)));
+        } else if view.auto_renew == Some(false) {
+            out.push_str(" It does not renew by itself.");
+        }
+    }
+    out
+}
+
+fn ask(view: &RenewalView) -> String {
+    match (view.part, view.read.stage) {
+        (_, Stage::None) => String::new(),
+        (RenewalPart::Owner, Stage::D180) => "Check the contract's dates and who signs on their side.".to_owned(),
+        (RenewalPart::Owner, Stage::D120) => match &view.other {
+            Some(other) => format!("Start preparing: get the value brief from {other}."),
+            None => "Start preparing: write down goals reached, usage and open issues.".to_owned(),
+        },
+        (RenewalPart::Owner, Stage::D90) => "Open the talk with the person who signs.".to_owned(),
+        (RenewalPart::Owner, Stage::D60) => "Have the offer with them, with term and price.".to_owned(),
+        (RenewalPart::Owner, Stage::D30) => "Get the decision in writing.".to_owned(),
+        (RenewalPart::Owner, Stage::OptOutPassed) => {
+            "They can no longer leave this term. Settle price and term before the renewal date.".to_owned()
+        }
+        (RenewalPart::Owner, Stage::Overdue) => {
+            "The renewal date has passed without a result. Record it: renewed, contracted or lost.".to_owned()
+        }
+        (RenewalPart::Prepares, _) if view.brief.is_none() => {
+            "Add the value brief: goals reached, usage, open issues.".to_owned()
+        }
+        (RenewalPart::Prepares | RenewalPart::Informed, _) => String::new(),
+    }
+}
+
+fn state(view: &RenewalView, today: NaiveDate) -> String {
+    let on = |day: &NaiveDate| phrase::date(*day, today);
+    let arr =
+        |amount: &Option<crate::domain::money::Money>| amount.map(|a| format!(": {a} a year")).unwrap_or_default();
+    match &view.state {
+        RenewalState::Upcoming => "Work on it has not started.".to_owned(),
+        RenewalState::Preparing { by, on: day } => format!("Preparation started by {by} on {}.", on(day)),
+        RenewalState::Negotiating { by, on: day } => format!("Negotiation started by {by} on {}.", on(day)),
+        RenewalState::Renewed { by, on: day, amount } => {
+            format!("Renewed{}. Recorded by {by} on {}.", arr(amount), on(day))
+        }
+        RenewalState::Contracted { by, on: day, amount } => {
+            format!("Renewed for less{}. Recorded by {by} on {}.", arr(amount), on(day))
+        }
+        RenewalState::Lost { by, on: day, reason } => {
+            format!("Lost: {} Recorded by {by} on {}.", phrase::sentence(&phrase::cut(reason, 200)), on(day))
+        }
+    }
+}
+
+fn said(brief: &BriefView, today: NaiveDate) -> String {
+    let part = |text: &str| phrase::cut(text, 200).trim_end_matches('.').to_owned();
+    format!(
+        "Value brief ({}, {}): goals reached: {}. Usage: {}. Open issues: {}.",
+        brief.by,
+        phrase::date(brief.on, today),
+        part(&brief.goals_reached),
+        part(&brief.usage),
+        part(&brief.open_issues)
+    )
+}
+
+fn people(view: &RenewalView, angle: Angle) -> String {
+    let owner = view.owner.as_ref().map_or("no owner".to_owned(), |owner| format!("owner: {owner}"));
+    match (&view.other, angle) {
+        (Some(other), Angle::Csm | Angle::AccountManager) if Some(other) != view.owner.as_ref() => {
+            format!("{owner}, prepares: {other}")
+        }
+        _ => owner,
+    }
+}
+
+fn buttons(view: &RenewalView) -> Buttons {
+    let keys = Keys { account: &view.account, subject: Subject::Renewal(view.renewal) };
+    if !view.may_act {
+        return keys.look_only();
+    }
+    let ends = [Verb::Renewed, Verb::Contracted, Verb::RenewalLost];
+    let rest = [Verb::Note, Verb::Raise, Verb::ShowMore];
+    match (view.part, &view.state) {
+        (RenewalPart::Owner, RenewalState::Upcoming) => {
+            let first = if view.read.stage == Stage::Overdue {
+                return keys.row(true, &ends[..2], &[&ends[2..], &rest[..]].concat());
+            } else {
+                [Verb::Prepare, Verb::Note]
+            };
+            keys.row(true, &first, &[&[Verb::Negotiate], &ends[..], &rest[1..]].concat())
+        }
+        (RenewalPart::Owner, RenewalState::Preparing { .. }) => {
+            keys.row(true, &[Verb::Negotiate, Verb::Brief], &[&ends[..], &rest[..]].concat())
+        }
+        (RenewalPart::Owner, RenewalState::Negotiating { .. }) => {
+            keys.row(true, &ends[..2], &[&ends[2..], &[Verb::Brief], &rest[..]].concat())
+        }
+        (RenewalPart::Prepares, state) if is_open(state) => {
+            keys.row(view.brief.is_none(), &[Verb::Brief, Verb::Note], &rest[1..])
+        }
+        _ => keys.row(false, &[Verb::Note, Verb::ShowMore], &[Verb::Raise]),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::super::text::to_text;
+    use super::super::super::view::*;
+    use super::super::{Card, message, sample};
+    use super::*;
+
+    fn drawn(view: RenewalView, angle: Angle) -> String {
+        let message = message(&Card::Renewal(view), angle, sample::today());
+        format!("({})\n{}", message.summary, to_text(&message, 100))
+    }
+
+    #[test]
+    fn the_owner_reads_the_real_deadline_and_the_step() {
+        insta::assert_snapshot!(drawn(sample::renewal(), Angle::AccountManager), @"
+        (Acme: opt-out date Fri 27 Nov, in 24 days · ARR $184k)
+        Acme · renewal · ARR $184k · health 34, at risk (was 52)
+        Opt-out date: Fri 27 Nov, in 24 days. Without notice it renews by itself on Thu 25 Feb 2027.
+        Know first: Active users fell from 80 to 28 in five weeks.
+        This step: Get the decision in writing.
+        Work on it has not started.
+          step: 30 days before the deadline · owner: you, prepares: Dana
+        [Start preparing] [Note] More: [Start negotiating] [Renewed] [Contracted] [Lost] [Raise] [Show more]
+        ");
+    }
+
+    #[test]
+    fn the_csm_prepares() {
+        let view = RenewalView {
+            part: RenewalPart::Prepares,
+            owner: Some("Kim".into()),
+            other: Some("you".into()),
+            state: RenewalState::Preparing { by: "Kim".into(), on: sample::day("2026-11-02") },
+            ..sample::renewal()
+        };
+        insta::assert_snapshot!(drawn(view, Angle::Csm), @"
+        (Acme: opt-out date Fri 27 Nov, in 24 days · ARR $184k)
+        Acme · renewal · ARR $184k · health 34, at risk (was 52)
+        Opt-out date: Fri 27 Nov, in 24 days. Without notice it renews by itself on Thu 25 Feb 2027.
+        Know first: Active users fell from 80 to 28 in five weeks.
+        This step: Add the value brief: goals reached, usage, open issues.
+        Preparation started by Kim on Mon 2 Nov.
+          step: 30 days before the deadline · owner: Kim, prepares: you
+        [Add value brief] [Note] More: [Raise] [Show more]
+        ");
+    }
+
+    #[test]
+    fn a_missing_notice_period_is_flagged() {
+        let mut view = sample::renewal();
+        view.read.notice_period_missing = true;
+        view.read.notice_period_days = None;
+        view.read.opt_out_date = None;
+        view.read.days_to_opt_out = None;
+        view.auto_renew = Some(false);
+        view.read.stage = Stage::D120;
+        view.why = Why::LadderStep(120);
+        view.brief = Some(BriefView {
+            by: "Dana".into(),
+            on: sample::day("2026-11-02"),
+            goals_reached: "onboarding cut from 6 weeks to 2".into(),
+            usage: "28 of 100 seats".into(),
+            open_issues: "two severity-1 tickets".into(),
+        });
+        insta::assert_snapshot!(drawn(view, Angle::Both), @"
+        (Acme: renewal date Thu 25 Feb 2027, in 114 days · ARR $184k)
+        Acme · renewal · ARR $184k · health 34, at risk (was 52)
+        Renewal date: Thu 25 Feb 2027, in 114 days. It does not renew by itself.
+        The notice period is missing: the real deadline may be earlier. Add it in the CRM.
+        Know first: Active users fell from 80 to 28 in five weeks.
+        This step: Start preparing: get the value brief from Dana.
+        Work on it has not started.
+        Value brief (Dana, Mon 2 Nov): goals reached: onboarding cut from 6 weeks to 2. Usage: 28 of 100
+        seats. Open issues: two severity-1 tickets.
+          step: 120 days before the deadline · owner: you
+        [Start preparing] [Note] More: [Start negotiating] [Renewed] [Contracted] [Lost] [Raise] [Show more]
+        ");
+    }
+
+    #[test]
+    fn a_passed_opt_out_and_an_end_are_said() {
+        let mut view = sample::renewal();
+        view.read.opt_out_date = Some(sample::day("2026-10-30"));
+        view.read.days_to_opt_out = Some(-4);
+        view.read.renewal_date = Some(sample::day("2027-01-28"));
+        view.read.stage = Stage::OptOutPassed;
+        view.causes.clear();
+        let open = drawn(view.clone(), Angle::AccountManager);
+        view.state = RenewalState::Contracted {
+            by: "Kim".into(),
+            on: sample::day("2026-11-03"),
+            amount: Some(sample::usd(150_000)),
+        };
+        insta::assert_snapshot!(format!("{open}\n{}", drawn(view, Angle::AccountManager)), @"
+        (Acme: renewal date Thu 28 Jan 2027, in 86 days · ARR $184k)
+        Acme · renewal · ARR $184k · health 34, at risk (was 52)
+        Renewal date: Thu 28 Jan 2027, in 86 days. The opt-out date was Fri 30 Oct.
+        This step: They can no longer leave this term. Settle price and term before the renewal date.
+        Work on it has not started.
+          step: 30 days before the deadline · owner: you, prepares: Dana
+        [Start preparing] [Note] More: [Start negotiating] [Renewed] [Contracted] [Lost] [Raise] [Show more]
+
+        (Acme: renewal date Thu 28 Jan 2027, in 86 days · ARR $184k)
+        Acme · renewal · ARR $184k · health 34, at risk (was 52)
+        Renewed for less: $150k a year. Recorded by Kim on Tue 3 Nov.
+          owner: you, prepares: Dana
+        [Note] [Show more] More: [Raise]
+        ");
+    }
+}

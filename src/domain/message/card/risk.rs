@@ -1,0 +1,242 @@
+//! Purpose: the card of an account at risk. The CSM's carries the deadline, the
+//! stake and the open windows; the AM's carries what the CSM is doing about it.
+
+use chrono::NaiveDate;
+
+use super::super::view::{Angle, HandedLine, RiskState, RiskView};
+use super::super::{Block, Buttons, Text, phrase};
+use super::Keys;
+use crate::domain::action::{Subject, Verb};
+
+pub(super) fn summary(view: &RiskView) -> String {
+    let cause = view.causes.first().map_or("at risk", |cause| cause.headline.as_str());
+    let stake = super::arr(&view.account);
+    if stake.is_empty() {
+        format!("{}: {cause}", view.account.name)
+    } else {
+        format!("{}: {cause} · {stake}", view.account.name)
+    }
+}
+
+pub(super) fn blocks(view: &RiskView, angle: Angle, today: NaiveDate) -> Vec<Block> {
+    let account = &view.account;
+    let mut lines = vec![super::head(account, &[super::health(account), super::arr(account)])];
+    lines.extend(view.causes.first().map(|cause| Text::plain(phrase::sentence(&cause.headline))));
+    lines.extend(super::play(&view.causes, angle));
+    lines.push(super::also(&view.causes).into());
+    if let Some(deadline) = view.deadline {
+        lines.push(format!("Deadline: {}.", super::deadline(deadline, today)).into());
+    }
+    lines.push(super::window_lines(&view.windows).into());
+    lines.push(state(view, angle, today));
+    lines.extend(view.handed.as_ref().map(|handed| handed_line(handed, today).into()));
+    lines.extend(view.last_note.as_ref().map(|note| super::note_line("Last note", note, today).into()));
+    let small = vec![super::why(&view.why), since(view, today), other_half(view, angle)];
+    super::assemble(lines, small, buttons(view, angle))
+}
+
+fn since(view: &RiskView, today: NaiveDate) -> String {
+    match view.state {
+        RiskState::Ended { .. } => String::new(),
+        _ => format!("at risk since {}", phrase::date(view.since, today)),
+    }
+}
+
+/// The other half of the pair, so that nobody has to look it up.
+fn other_half(view: &RiskView, angle: Angle) -> String {
+    match angle {
+        Angle::Csm => match &view.account.account_manager {
+            Some(who) => format!("AM: {who}"),
+            None => "no AM".to_owned(),
+        },
+        Angle::AccountManager => match &view.account.csm {
+            Some(who) => format!("CSM: {who}"),
+            None => "no CSM".to_owned(),
+        },
+        Angle::Both => String::new(),
+    }
+}
+
+fn state(view: &RiskView, angle: Angle, today: NaiveDate) -> Text {
+    let on = |day: &NaiveDate| phrase::date(*day, today);
+    match &view.state {
+        RiskState::Open if angle == Angle::AccountManager => match &view.account.csm {
+            Some(csm) => format!("Not acknowledged by {csm} yet.").into(),
+            None => "Nobody handles it yet: the account has no CSM.".into(),
+        },
+        RiskState::Open => Text::new(),
+        RiskState::Acknowledged { by, on: day, step: Some(step), due } => Text::plain(format!(
+            "Acknowledged by {by} on {}. Next step: {}, due {}.",
+            on(day),
+            phrase::cut(step, 200).trim_end_matches('.'),
+            phrase::date_and_distance(*due, today)
+        )),
+        RiskState::Acknowledged { by, on: day, step: None, due } => Text::plain(format!(
+            "Acknowledged by {by} on {}. Next step not set; it is due {}.",
+            on(day),
+            phrase::date_and_distance(*due, today)
+        )),
+        RiskState::Snoozed { by, on: day, until } => Text::plain(format!(
+            "Snoozed by {by} on {} until {}. It wakes earlier if it gets worse.",
+            on(day),
+            on(until)
+        )),
+        RiskState::Resolved { by, on: day, how, note } => {
+            let note = note.as_ref().map(|note| format!(" {}", phrase::sentence(&phrase::cut(note, 200))));
+            Text::plain(format!("Resolved by {by} on {}: {}.{}", on(day), how.label(), note.unwrap_or_default()))
+        }
+        RiskState::Ended { on: day } => {
+            Text::plain(format!("No longer at risk since {}: health held for three nights.", on(day)))
+        }
+    }
+}
+
+fn handed_line(handed: &HandedLine, today: NaiveDate) -> String {
+    let on = phrase::date(handed.on, today);
+    let answer = if handed.accepted { "accepted" } else { "no answer yet" };
+    format!("Handed to {} by {} on {on}, to weigh commercially: {answer}.", handed.to, handed.from)
+}
+
+fn buttons(view: &RiskView, angle: Angle) -> Buttons {
+    let keys = Keys { account: &view.account, subject: Subject::Risk(view.risk) };
+    if !view.may_act {
+        return keys.look_only();
+    }
+    // The AM warns and notes; the risk is the CSM's, unless there is none.
+    if angle == Angle::AccountManager && view.account.csm.is_some() {
+        return keys.row(false, &[Verb::Note, Verb::Raise], &[Verb::NotUseful, Verb::ShowMore]);
+    }
+    let can_hand = angle == Angle::Csm && view.account.account_manager.is_some() && view.handed.is_none();
+    let hand: &[Verb] = if can_hand { &[Verb::HandToAccountManager] } else { &[] };
+    let rest: &[Verb] = &[Verb::Note, Verb::NotUseful, Verb::Raise, Verb::ShowMore];
+    let more = |first: &[Verb]| [first, hand, rest].concat();
+    match &view.state {
+        RiskState::Open if view.leads => {
+            keys.row(false, &[Verb::Nudge, Verb::Reassign], &more(&[Verb::Acknowledge, Verb::Snooze, Verb::Resolve]))
+        }
+        RiskState::Open => {
+            keys.row(true, &[Verb::Acknowledge, Verb::SetNextStep], &more(&[Verb::Snooze, Verb::Resolve]))
+        }
+        RiskState::Acknowledged { step, .. } => {
+            keys.row(step.is_none(), &[Verb::SetNextStep, Verb::Resolve], &more(&[Verb::Snooze]))
+        }
+        RiskState::Snoozed { .. } => {
+            keys.row(false, &[Verb::Acknowledge, Verb::SetNextStep], &more(&[Verb::Snooze, Verb::Resolve]))
+        }
+        RiskState::Resolved { .. } => keys.row(false, &[Verb::Reopen, Verb::Note], &[Verb::Raise, Verb::ShowMore]),
+        RiskState::Ended { .. } => keys.row(false, &[Verb::Note, Verb::ShowMore], &[Verb::Raise]),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::super::text::to_text;
+    use super::super::super::view::*;
+    use super::super::{Card, message, sample};
+    use super::*;
+
+    fn drawn(view: RiskView, angle: Angle) -> String {
+        to_text(&message(&Card::Risk(view), angle, sample::today()), 100)
+    }
+
+    #[test]
+    fn the_csm_reads_cause_play_deadline_and_stake() {
+        insta::assert_snapshot!(drawn(sample::risk(), Angle::Csm), @"
+        Acme · health 34, at risk (was 52) · ARR $184k
+        Active users fell from 80 to 28 in five weeks.
+        This week: Ask the champion what changed and book a training for the team that stopped.
+        Also: An invoice is 65 days late.
+        Deadline: opt-out date Fri 27 Nov, in 24 days.
+        Open window: more seats, about $12k, with Kim.
+          New · at risk since Mon 2 Nov · AM: Kim
+        [Acknowledge] [Set next step] More: [Snooze] [Resolve] [Hand to AM] [Note] [Not useful] [Raise]
+        [Show more]
+        ");
+    }
+
+    #[test]
+    fn the_am_reads_what_the_csm_does() {
+        let mut view = sample::risk();
+        view.state = RiskState::Acknowledged {
+            by: "Dana".into(),
+            on: sample::day("2026-11-02"),
+            step: Some("Call the CFO".into()),
+            due: sample::day("2026-11-06"),
+        };
+        insta::assert_snapshot!(drawn(view, Angle::AccountManager), @"
+        Acme · health 34, at risk (was 52) · ARR $184k
+        Active users fell from 80 to 28 in five weeks.
+        This week: Hold the pitch until usage is back.
+        Also: An invoice is 65 days late.
+        Deadline: opt-out date Fri 27 Nov, in 24 days.
+        Open window: more seats, about $12k, with Kim.
+        Acknowledged by Dana on Mon 2 Nov. Next step: Call the CFO, due Fri 6 Nov, in 3 days.
+          New · at risk since Mon 2 Nov · CSM: Dana
+        [Note] [Raise] More: [Not useful] [Show more]
+        ");
+    }
+
+    #[test]
+    fn every_state_is_said() {
+        let states = [
+            RiskState::Acknowledged {
+                by: "you".into(),
+                on: sample::day("2026-11-02"),
+                step: None,
+                due: sample::day("2026-11-09"),
+            },
+            RiskState::Snoozed { by: "Dana".into(), on: sample::day("2026-11-02"), until: sample::day("2026-11-20") },
+            RiskState::Resolved {
+                by: "Dana".into(),
+                on: sample::day("2026-11-02"),
+                how: Resolution::AcceptedLoss,
+                note: Some("They are closing the site".into()),
+            },
+            RiskState::Ended { on: sample::day("2026-11-02") },
+        ];
+        let said: Vec<String> = states
+            .into_iter()
+            .map(|state| {
+                let mut view = sample::risk();
+                view.state = state;
+                view.causes.clear();
+                view.windows.clear();
+                view.deadline = None;
+                view.why = Why::Asked;
+                drawn(view, Angle::Both)
+            })
+            .collect();
+        insta::assert_snapshot!(said.join("\n"), @"
+        Acme · health 34, at risk (was 52) · ARR $184k
+        Acknowledged by you on Mon 2 Nov. Next step not set; it is due Mon 9 Nov, in 6 days.
+          at risk since Mon 2 Nov
+        [Set next step] [Resolve] More: [Snooze] [Note] [Not useful] [Raise] [Show more]
+
+        Acme · health 34, at risk (was 52) · ARR $184k
+        Snoozed by Dana on Mon 2 Nov until Fri 20 Nov. It wakes earlier if it gets worse.
+          at risk since Mon 2 Nov
+        [Acknowledge] [Set next step] More: [Snooze] [Resolve] [Note] [Not useful] [Raise] [Show more]
+
+        Acme · health 34, at risk (was 52) · ARR $184k
+        Resolved by Dana on Mon 2 Nov: accepted loss. They are closing the site.
+          at risk since Mon 2 Nov
+        [Reopen] [Note] More: [Raise] [Show more]
+
+        Acme · health 34, at risk (was 52) · ARR $184k
+        No longer at risk since Mon 2 Nov: health held for three nights.
+        [Note] [Show more] More: [Raise]
+        ");
+    }
+
+    #[test]
+    fn a_lead_nudges_and_an_onlooker_only_looks() {
+        let mut view = sample::risk();
+        view.leads = true;
+        assert_eq!(buttons(&view, Angle::Csm).shown[0].action.verb, Verb::Nudge);
+        view.may_act = false;
+        let buttons = buttons(&view, Angle::Csm);
+        assert_eq!(buttons.shown.len(), 1);
+        assert_eq!(buttons.shown[0].action.verb, Verb::ShowMore);
+        assert!(buttons.more.is_empty());
+    }
+}

@@ -1,0 +1,358 @@
+//! Purpose: the card of an expansion window: as its detector reads it, as the
+//! AM or the pool is offered it, and as the AM sees it while it is withheld.
+
+use chrono::NaiveDate;
+
+use super::super::view::{Angle, HandoffState, Part, QualificationView, WindowView};
+use super::super::{Block, Buttons, Text, phrase};
+use super::Keys;
+use crate::domain::action::{Subject, Verb};
+use crate::domain::diagnosis::WindowKind;
+
+pub(super) fn summary(view: &WindowView, today: NaiveDate) -> String {
+    let what = title(view);
+    match &view.state {
+        HandoffState::Offered { by, .. } if view.part == Part::Offered => match by {
+            Some(by) => format!("{}: {what}, offered to you by {by}", view.account.name),
+            None => format!("{}: {what}, offered to you", view.account.name),
+        },
+        state => format!("{}: {what}. {}", view.account.name, handoff_state(state, today)),
+    }
+}
+
+/// "more seats, about $12k".
+fn title(view: &WindowView) -> String {
+    let amount = super::amount(view.amount, view.estimated);
+    if amount.is_empty() { view.kind.label().to_owned() } else { format!("{}, {amount}", view.kind.label()) }
+}
+
+pub(super) fn blocks(view: &WindowView, angle: Angle, today: NaiveDate) -> Vec<Block> {
+    let account = &view.account;
+    let unqualified = if view.timed_out && view.qualification.is_none() { "not qualified" } else { "" };
+    let mut lines =
+        vec![super::head(account, &[title(view), unqualified.to_owned(), super::health(account), super::arr(account)])];
+    lines.push(reason(view).into());
+    lines.push(gate(view, today).into());
+    lines.extend(view.qualification.as_ref().map(|known| qualification(known, today).into()));
+    if view.withheld.is_none() && angle != Angle::Csm {
+        lines.extend(
+            view.causes.first().map(|cause| Text::plain(format!("Know first: {}", phrase::sentence(&cause.headline)))),
+        );
+    }
+    lines.push(ask(view).into());
+    let rests = view.withheld.is_some() && matches!(view.state, HandoffState::Detected { .. });
+    if !rests {
+        lines.push(handoff_state(&view.state, today).into());
+    }
+    lines.extend(view.handed_back.as_ref().map(|note| super::note_line("Handed back", note, today).into()));
+    lines.extend(
+        view.overridden.as_ref().map(|note| super::note_line("Offered in spite of the risk", note, today).into()),
+    );
+    let mut small = vec![super::why(&view.why)];
+    if is_open(&view.state) {
+        small.push(format!("open until {}", phrase::date(view.closes_on, today)));
+        if view.co_term {
+            let until = view.deadline.map(|d| format!(" ({})", super::deadline(d, today))).unwrap_or_default();
+            small.push(format!("sell it together with the renewal{until}"));
+        } else {
+            small.extend(view.deadline.map(|d| super::deadline(d, today)));
+        }
+    }
+    super::assemble(lines, small, buttons(view))
+}
+
+fn reason(view: &WindowView) -> String {
+    let reason = phrase::sentence(&view.reason);
+    match &view.raised_by {
+        Some(by) => format!("{reason} Raised by {by}."),
+        None => reason,
+    }
+}
+
+fn gate(view: &WindowView, today: NaiveDate) -> String {
+    match &view.withheld {
+        Some(held) if view.kind == WindowKind::Requested || view.overridden.is_some() => super::warning(held, today),
+        Some(held) => super::withheld(held, today),
+        None => String::new(),
+    }
+}
+
+fn qualification(known: &QualificationView, today: NaiveDate) -> String {
+    let part = |text: &str| phrase::cut(text, 200).trim_end_matches('.').to_owned();
+    format!(
+        "Qualified by {} on {}. Need: {}. Contact: {}. Timing: {}.",
+        known.by,
+        phrase::date(known.on, today),
+        part(&known.need),
+        part(&known.contact),
+        part(&known.timing)
+    )
+}
+
+/// What the reader is asked to do, where it is the reader's turn.
+fn ask(view: &WindowView) -> String {
+    let pair = view.account.account_manager.as_deref();
+    match (&view.state, view.part) {
+        (HandoffState::Detected { .. }, Part::Holder) => {
+            "Ask the customer: is there a need, who decides, and when? Then qualify it, or pass.".to_owned()
+        }
+        (HandoffState::Qualified { .. }, Part::Holder) => match pair {
+            Some(who) if who != "you" => format!("Next: offer it to {who}."),
+            _ => "Next: claim it.".to_owned(),
+        },
+        (HandoffState::Offered { .. }, Part::Offered) if view.qualification.is_none() => {
+            "Nobody has confirmed need, contact and timing yet. Claim it, or decline with a reason.".to_owned()
+        }
+        (HandoffState::Offered { .. }, Part::Offered) => "Claim it, or decline with a reason.".to_owned(),
+        (HandoffState::Declined { .. } | HandoffState::Expired { .. }, Part::Holder) => {
+            "It is back with you: offer it again, or pass.".to_owned()
+        }
+        _ => String::new(),
+    }
+}
+
+fn is_open(state: &HandoffState) -> bool {
+    match state {
+        HandoffState::Detected { .. }
+        | HandoffState::Qualified { .. }
+        | HandoffState::Offered { .. }
+        | HandoffState::Accepted { .. }
+        | HandoffState::Declined { .. }
+        | HandoffState::Expired { .. } => true,
+        HandoffState::Withdrawn { .. }
+        | HandoffState::Passed { .. }
+        | HandoffState::Won { .. }
+        | HandoffState::Lost { .. }
+        | HandoffState::Closed { .. } => false,
+    }
+}
+
+/// Where a handoff stands, in one sentence.
+pub(in super::super) fn handoff_state(state: &HandoffState, today: NaiveDate) -> String {
+    let on = |day: &NaiveDate| phrase::date(*day, today);
+    let because = |reason: &str| phrase::sentence(&phrase::cut(reason, 200));
+    match state {
+        HandoffState::Detected { holder, until: Some(until) } => format!("With {holder} until {}.", on(until)),
+        HandoffState::Detected { holder, until: None } => format!("With {holder}."),
+        HandoffState::Qualified { by, on: day } => format!("Qualified by {by} on {}, not yet offered.", on(day)),
+        HandoffState::Offered { to, answers_for_pool, by, until } => {
+            let by = by.as_ref().map(|by| format!(" by {by}")).unwrap_or_default();
+            let until = until.map(|until| format!(", answer due {}", on(&until))).unwrap_or_default();
+            let pool = answers_for_pool
+                .as_ref()
+                .map(|who| format!(" The first to claim it has it; until then it rests with {who}."))
+                .unwrap_or_default();
+            format!("Offered to {to}{by}{until}.{pool}")
+        }
+        HandoffState::Accepted { by, on: day } => format!("Claimed by {by} on {}.", on(day)),
+        HandoffState::Declined { by, on: day, reason, back_to } => {
+            format!("Declined by {by} on {}: {} Back with {back_to}.", on(day), because(reason))
+        }
+        HandoffState::Expired { on: day, back_to } => {
+            format!("No answer by {}. Back with {back_to}.", on(day))
+        }
+        HandoffState::Withdrawn { by, on: day } => format!("Withdrawn by {by} on {}.", on(day)),
+        HandoffState::Passed { by, on: day, reason } => {
+            format!("Passed by {by} on {}: {}", on(day), because(reason))
+        }
+        HandoffState::Won { by, on: day, amount } => {
+            let amount = amount.map(|amount| format!(": {amount}")).unwrap_or_default();
+            format!("Won by {by} on {}{amount}.", on(day))
+        }
+        HandoffState::Lost { by, on: day, reason } => format!("Lost by {by} on {}: {}", on(day), because(reason)),
+        HandoffState::Closed { on: day } => format!("Closed on {}: its time is over.", on(day)),
+    }
+}
+
+fn buttons(view: &WindowView) -> Buttons {
+    use HandoffState::{Accepted, Declined, Detected, Expired, Offered, Qualified};
+
+    let keys = Keys { account: &view.account, subject: Subject::Handoff(view.handoff) };
+    if !view.may_act {
+        return keys.look_only();
+    }
+    let rest = [Verb::Note, Verb::NotUseful, Verb::Raise, Verb::ShowMore];
+    let more = |first: &[Verb]| [first, &rest[..]].concat();
+    let gated = view.withheld.is_some() && view.kind != WindowKind::Requested && view.overridden.is_none();
+    match (&view.state, view.part) {
+        (state, Part::Offered | Part::AccountManager) if gated && is_open(state) => {
+            keys.row(false, &[Verb::Override, Verb::Note], &[Verb::Raise, Verb::ShowMore])
+        }
+        (Detected { .. }, Part::Holder) => keys.row(true, &[Verb::Qualify, Verb::Pass], &more(&[Verb::Snooze])),
+        (Qualified { .. }, Part::Holder) => match view.account.account_manager.as_deref() {
+            Some(who) if who != "you" => keys.row(true, &[Verb::Offer, Verb::Pass], &more(&[])),
+            _ => keys.row(true, &[Verb::Claim, Verb::Pass], &more(&[])),
+        },
+        (Offered { .. }, Part::Offered) => keys.row(true, &[Verb::Claim, Verb::Decline], &more(&[])),
+        (Offered { .. }, Part::Offerer) => keys.row(false, &[Verb::Withdraw, Verb::Note], &[Verb::ShowMore]),
+        (Accepted { .. }, Part::Holder) => {
+            keys.row(false, &[Verb::Won, Verb::Lost], &more(&[Verb::HandBack, Verb::Pass, Verb::Snooze]))
+        }
+        (Declined { .. } | Expired { .. }, Part::Holder) => keys.row(true, &[Verb::Offer, Verb::Pass], &more(&[])),
+        (state, Part::Lead) if is_open(state) => {
+            keys.row(false, &[Verb::Nudge, Verb::Reassign], &[Verb::Note, Verb::ShowMore])
+        }
+        _ => keys.row(false, &[Verb::Note, Verb::ShowMore], &[Verb::Raise]),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::super::text::to_text;
+    use super::super::super::view::*;
+    use super::super::{Card, message, sample};
+    use super::*;
+
+    fn drawn(view: WindowView, angle: Angle) -> String {
+        let message = message(&Card::Window(view), angle, sample::today());
+        format!("({})\n{}", message.summary, to_text(&message, 100))
+    }
+
+    #[test]
+    fn the_detector_is_asked_to_qualify() {
+        insta::assert_snapshot!(drawn(sample::window(), Angle::Csm), @"
+        (Globex: more seats, about $12k. With Dana until Fri 6 Nov.)
+        Globex · more seats, about $12k · health 82, healthy · ARR $184k
+        96 of 100 seats in use for three weeks.
+        Ask the customer: is there a need, who decides, and when? Then qualify it, or pass.
+        With Dana until Fri 6 Nov.
+          New · open until Fri 29 Jan 2027 · opt-out date Wed 31 Mar 2027, in 148 days
+        [Qualify] [Pass] More: [Snooze] [Note] [Not useful] [Raise] [Show more]
+        ");
+    }
+
+    #[test]
+    fn the_am_sees_it_with_the_csm() {
+        let view = WindowView { part: Part::AccountManager, ..sample::window() };
+        insta::assert_snapshot!(drawn(view, Angle::AccountManager), @"
+        (Globex: more seats, about $12k. With Dana until Fri 6 Nov.)
+        Globex · more seats, about $12k · health 82, healthy · ARR $184k
+        96 of 100 seats in use for three weeks.
+        With Dana until Fri 6 Nov.
+          New · open until Fri 29 Jan 2027 · opt-out date Wed 31 Mar 2027, in 148 days
+        [Note] [Show more] More: [Raise]
+        ");
+    }
+
+    #[test]
+    fn an_offer_says_by_whom_until_when_and_what_was_confirmed() {
+        let view = WindowView {
+            state: HandoffState::Offered {
+                to: "you".into(),
+                answers_for_pool: None,
+                by: Some("Dana".into()),
+                until: Some(sample::day("2026-11-05")),
+            },
+            qualification: Some(QualificationView {
+                by: "Dana".into(),
+                on: sample::day("2026-11-03"),
+                need: "20 more seats for the Berlin office".into(),
+                contact: "Eva Braun, head of operations".into(),
+                timing: "before January".into(),
+            }),
+            co_term: true,
+            causes: sample::causes(),
+            part: Part::Offered,
+            why: Why::Offered,
+            ..sample::window()
+        };
+        insta::assert_snapshot!(drawn(view, Angle::AccountManager), @"
+        (Globex: more seats, about $12k, offered to you by Dana)
+        Globex · more seats, about $12k · health 82, healthy · ARR $184k
+        96 of 100 seats in use for three weeks.
+        Qualified by Dana on Tue 3 Nov. Need: 20 more seats for the Berlin office. Contact: Eva Braun, head
+        of operations. Timing: before January.
+        Know first: Active users fell from 80 to 28 in five weeks.
+        Claim it, or decline with a reason.
+        Offered to you by Dana, answer due Thu 5 Nov.
+          Given to you · open until Fri 29 Jan 2027 · sell it together with the renewal (opt-out date Wed 31
+          Mar 2027, in 148 days)
+        [Claim] [Decline] More: [Note] [Not useful] [Raise] [Show more]
+        ");
+    }
+
+    #[test]
+    fn a_timed_out_offer_to_a_pool_is_marked() {
+        let view = WindowView {
+            state: HandoffState::Offered {
+                to: "the EMEA pool".into(),
+                answers_for_pool: Some("Robin".into()),
+                by: None,
+                until: Some(sample::day("2026-11-05")),
+            },
+            timed_out: true,
+            part: Part::Offered,
+            why: Why::Offered,
+            ..sample::window()
+        };
+        insta::assert_snapshot!(drawn(view, Angle::AccountManager), @"
+        (Globex: more seats, about $12k, offered to you)
+        Globex · more seats, about $12k · not qualified · health 82, healthy · ARR $184k
+        96 of 100 seats in use for three weeks.
+        Nobody has confirmed need, contact and timing yet. Claim it, or decline with a reason.
+        Offered to the EMEA pool, answer due Thu 5 Nov. The first to claim it has it; until then it rests
+        with Robin.
+          Given to you · open until Fri 29 Jan 2027 · opt-out date Wed 31 Mar 2027, in 148 days
+        [Claim] [Decline] More: [Note] [Not useful] [Raise] [Show more]
+        ");
+    }
+
+    #[test]
+    fn withheld_says_why_who_and_since_when() {
+        let held = Withheld {
+            cause: "Notice served on Sun 1 Nov".into(),
+            handled_by: Some("Dana".into()),
+            since: sample::day("2026-11-02"),
+        };
+        let view = WindowView {
+            account: sample::account(),
+            withheld: Some(held.clone()),
+            state: HandoffState::Detected { holder: "Dana".into(), until: None },
+            part: Part::AccountManager,
+            why: Why::Asked,
+            ..sample::window()
+        };
+        insta::assert_snapshot!(drawn(view.clone(), Angle::AccountManager), @"
+        (Acme: more seats, about $12k. With Dana.)
+        Acme · more seats, about $12k · health 34, at risk (was 52) · ARR $184k
+        96 of 100 seats in use for three weeks.
+        Withheld: Notice served on Sun 1 Nov. Handled by Dana since Mon 2 Nov.
+          open until Fri 29 Jan 2027 · opt-out date Wed 31 Mar 2027, in 148 days
+        [Override] [Note] More: [Raise] [Show more]
+        ");
+
+        let asked = WindowView { kind: WindowKind::Requested, estimated: false, part: Part::Offered, ..view };
+        let text = drawn(asked, Angle::AccountManager);
+        assert!(text.contains("Careful, the account is at risk: Notice served"), "{text}");
+        assert!(!text.contains("Withheld") && !text.contains("[Override]"), "{text}");
+    }
+
+    #[test]
+    fn every_state_is_one_sentence() {
+        let on = sample::day("2026-11-02");
+        let kim = || "Kim".to_owned();
+        let states = [
+            HandoffState::Qualified { by: kim(), on },
+            HandoffState::Accepted { by: "you".into(), on },
+            HandoffState::Declined { by: kim(), on, reason: "no budget this year".into(), back_to: "Dana".into() },
+            HandoffState::Expired { on, back_to: "you".into() },
+            HandoffState::Withdrawn { by: kim(), on },
+            HandoffState::Passed { by: kim(), on, reason: "they are moving office".into() },
+            HandoffState::Won { by: kim(), on, amount: Some(sample::usd(12_000)) },
+            HandoffState::Lost { by: kim(), on, reason: "went to a competitor".into() },
+            HandoffState::Closed { on },
+        ];
+        let said: Vec<String> = states.iter().map(|state| handoff_state(state, sample::today())).collect();
+        insta::assert_snapshot!(said.join("\n"), @"
+        Qualified by Kim on Mon 2 Nov, not yet offered.
+        Claimed by you on Mon 2 Nov.
+        Declined by Kim on Mon 2 Nov: no budget this year. Back with Dana.
+        No answer by Mon 2 Nov. Back with you.
+        Withdrawn by Kim on Mon 2 Nov.
+        Passed by Kim on Mon 2 Nov: they are moving office.
+        Won by Kim on Mon 2 Nov: $12k.
+        Lost by Kim on Mon 2 Nov: went to a competitor.
+        Closed on Mon 2 Nov: its time is over.
+        ");
+    }
+}

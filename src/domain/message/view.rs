@@ -1,0 +1,369 @@
+//! What the messages are told: plain values that the app layer reads from the
+//! store and fills in. Names of colleagues are first names, or "you" for the
+//! person who reads; wording never puts a verb behind them that would not fit both.
+
+use chrono::NaiveDate;
+use uuid::Uuid;
+
+use crate::domain::account::{AccountId, Segment};
+use crate::domain::diagnosis::{Band, Cause, Change, RenewalRead, WindowKind};
+use crate::domain::money::Money;
+
+/// From which side an account is read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Angle {
+    Csm,
+    AccountManager,
+    /// One person holds both roles, or somebody else looks: both sides are said.
+    Both,
+}
+
+/// What every card says about its account.
+#[derive(Debug, Clone, PartialEq)]
+pub struct AccountView {
+    pub id: AccountId,
+    pub name: String,
+    /// In the CRM.
+    pub url: Option<String>,
+    pub arr: Option<Money>,
+    pub segment: Option<Segment>,
+    pub health: Option<u8>,
+    /// Of the latest earlier diagnosis.
+    pub previous_health: Option<u8>,
+    pub band: Band,
+    pub change: Change,
+    /// First name.
+    pub csm: Option<String>,
+    /// First name, or how the pool that stands in is called ("the EMEA pool").
+    pub account_manager: Option<String>,
+}
+
+/// Why a card is shown today (product.md, "Due").
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Why {
+    /// Never shown before.
+    New,
+    Worse,
+    /// A decision signal: the headline of its cause says which.
+    Decision,
+    NextStepDue,
+    /// So many days before the deadline.
+    LadderStep(u16),
+    /// Working days since it was first shown.
+    Unacknowledged(u16),
+    Woken,
+    /// A person or the routing gave it to the reader.
+    Offered,
+    /// Looked up, not due.
+    Asked,
+}
+
+/// The next date that cannot be moved.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Deadline {
+    pub on: NaiveDate,
+    pub kind: DeadlineKind,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum DeadlineKind {
+    OptOut,
+    Renewal,
+}
+
+/// An open expansion window, in one line of a card about something else.
+#[derive(Debug, Clone, PartialEq)]
+pub struct WindowLine {
+    pub kind: WindowKind,
+    pub amount: Option<Money>,
+    /// False where a person named the amount.
+    pub estimated: bool,
+    pub closes_on: NaiveDate,
+    /// Who has it now.
+    pub holder: Option<String>,
+    pub withheld: Option<Withheld>,
+    pub co_term: bool,
+}
+
+/// Why a window is not on the AM's list now; on an explicit request, the warning that it carries instead.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Withheld {
+    /// The headline of the first cause.
+    pub cause: String,
+    /// Who handles the risk.
+    pub handled_by: Option<String>,
+    pub since: NaiveDate,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub struct RiskView {
+    pub account: AccountView,
+    pub risk: Uuid,
+    pub state: RiskState,
+    /// First day of this episode.
+    pub since: NaiveDate,
+    /// The diagnosis's causes, in its order: floors first, then largest.
+    pub causes: Vec<Cause>,
+    pub deadline: Option<Deadline>,
+    pub windows: Vec<WindowLine>,
+    pub why: Why,
+    pub handed: Option<HandedLine>,
+    pub last_note: Option<NoteView>,
+    pub may_act: bool,
+    /// The reader leads the one who has to act: nudging and reassigning come first.
+    pub leads: bool,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum RiskState {
+    Open,
+    Acknowledged {
+        by: String,
+        on: NaiveDate,
+        /// `None` until somebody says what it is; it is due all the same.
+        step: Option<String>,
+        due: NaiveDate,
+    },
+    Snoozed {
+        by: String,
+        on: NaiveDate,
+        until: NaiveDate,
+    },
+    Resolved {
+        by: String,
+        on: NaiveDate,
+        how: Resolution,
+        note: Option<String>,
+    },
+    /// By itself: health was back for three nights.
+    Ended {
+        on: NaiveDate,
+    },
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Resolution {
+    Fixed,
+    AcceptedLoss,
+    NotARisk,
+}
+
+impl Resolution {
+    pub const ALL: [Resolution; 3] = [Resolution::Fixed, Resolution::AcceptedLoss, Resolution::NotARisk];
+
+    /// The value on the wire.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Resolution::Fixed => "fixed",
+            Resolution::AcceptedLoss => "accepted_loss",
+            Resolution::NotARisk => "not_a_risk",
+        }
+    }
+
+    pub fn label(self) -> &'static str {
+        match self {
+            Resolution::Fixed => "fixed",
+            Resolution::AcceptedLoss => "accepted loss",
+            Resolution::NotARisk => "not a risk",
+        }
+    }
+}
+
+/// A risk that was handed to the other side, in one line of the risk's card.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HandedLine {
+    pub from: String,
+    pub to: String,
+    pub on: NaiveDate,
+    pub accepted: bool,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NoteView {
+    pub by: String,
+    pub on: NaiveDate,
+    pub text: String,
+}
+
+/// What the reader is to a handoff. Where several hold, the first of this order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Part {
+    /// It lies with the reader: as detector, as the one who qualified it, or as the one who accepted it.
+    Holder,
+    /// It is offered to the reader, or to a pool of the reader's.
+    Offered,
+    /// The reader offered it and waits.
+    Offerer,
+    /// The account's AM (or pool), while somebody else has it.
+    AccountManager,
+    /// Leads somebody who has it or has to answer.
+    Lead,
+    /// Sees it only.
+    Onlooker,
+}
+
+/// Where a handoff stands, with what is to be said about it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum HandoffState {
+    /// `until` is `None` while no clock runs (withheld, or not yet shown).
+    Detected {
+        holder: String,
+        until: Option<NaiveDate>,
+    },
+    Qualified {
+        by: String,
+        on: NaiveDate,
+    },
+    Offered {
+        /// First name or the pool's name.
+        to: String,
+        /// The pool's accountable person.
+        answers_for_pool: Option<String>,
+        /// `None` where a rule offered it.
+        by: Option<String>,
+        until: Option<NaiveDate>,
+    },
+    Accepted {
+        by: String,
+        on: NaiveDate,
+    },
+    Declined {
+        by: String,
+        on: NaiveDate,
+        reason: String,
+        back_to: String,
+    },
+    Expired {
+        on: NaiveDate,
+        back_to: String,
+    },
+    Withdrawn {
+        by: String,
+        on: NaiveDate,
+    },
+    Passed {
+        by: String,
+        on: NaiveDate,
+        reason: String,
+    },
+    Won {
+        by: String,
+        on: NaiveDate,
+        amount: Option<Money>,
+    },
+    Lost {
+        by: String,
+        on: NaiveDate,
+        reason: String,
+    },
+    /// Its dates ran out, or its evidence went away.
+    Closed {
+        on: NaiveDate,
+    },
+}
+
+/// What a CSM confirmed: with it a window is a CSQL.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct QualificationView {
+    pub by: String,
+    pub on: NaiveDate,
+    pub need: String,
+    pub contact: String,
+    pub timing: String,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub struct WindowView {
+    pub account: AccountView,
+    pub handoff: Uuid,
+    pub kind: WindowKind,
+    pub reason: String,
+    pub amount: Option<Money>,
+    /// False where a person named the amount.
+    pub estimated: bool,
+    pub closes_on: NaiveDate,
+    pub co_term: bool,
+    pub deadline: Option<Deadline>,
+    pub state: HandoffState,
+    /// Withheld, or (for a request by the customer) the warning.
+    pub withheld: Option<Withheld>,
+    /// It was offered because the detector's days ran out.
+    pub timed_out: bool,
+    pub qualification: Option<QualificationView>,
+    /// The person who raised it; `None` where a rule found it.
+    pub raised_by: Option<String>,
+    /// Why somebody went around the health gate, and who.
+    pub overridden: Option<NoteView>,
+    /// What the one who handed it back said.
+    pub handed_back: Option<NoteView>,
+    /// Of the account, so that the AM sees them.
+    pub causes: Vec<Cause>,
+    pub part: Part,
+    pub why: Why,
+    pub may_act: bool,
+}
+
+/// A risk that a colleague handed over ("to weigh commercially"), or a warning to the CSM ("budget cut").
+#[derive(Debug, Clone, PartialEq)]
+pub struct HandedRiskView {
+    pub account: AccountView,
+    pub handoff: Uuid,
+    /// Who said it.
+    pub from: String,
+    pub on: NaiveDate,
+    pub note: String,
+    /// True from AM to CSM.
+    pub warning: bool,
+    pub state: HandoffState,
+    pub causes: Vec<Cause>,
+    pub deadline: Option<Deadline>,
+    pub part: Part,
+    pub may_act: bool,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub struct RenewalView {
+    pub account: AccountView,
+    pub renewal: Uuid,
+    pub state: RenewalState,
+    pub part: RenewalPart,
+    /// Who answers for the renewal.
+    pub owner: Option<String>,
+    /// The other half of the pair.
+    pub other: Option<String>,
+    pub read: RenewalRead,
+    pub auto_renew: Option<bool>,
+    pub brief: Option<BriefView>,
+    pub causes: Vec<Cause>,
+    pub windows: Vec<WindowLine>,
+    pub why: Why,
+    pub may_act: bool,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum RenewalState {
+    Upcoming,
+    Preparing { by: String, on: NaiveDate },
+    Negotiating { by: String, on: NaiveDate },
+    Renewed { by: String, on: NaiveDate, amount: Option<Money> },
+    Contracted { by: String, on: NaiveDate, amount: Option<Money> },
+    Lost { by: String, on: NaiveDate, reason: String },
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum RenewalPart {
+    Owner,
+    /// Adds the value brief.
+    Prepares,
+    Informed,
+}
+
+/// The CSM's value brief.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BriefView {
+    pub by: String,
+    pub on: NaiveDate,
+    pub goals_reached: String,
+    pub usage: String,
+    pub open_issues: String,
+}
