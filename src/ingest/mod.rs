@@ -1,1 +1,315 @@
-//! Files and API rows → validated domain values.
+//! Files and API rows → validated domain values (contract.md, "Files to import").
+//!
+//! [`read`] streams: whatever the size of a file, it holds one batch, one row
+//! of at most [`MAX_ROW_BYTES`], and (except for signals and holidays) the keys
+//! seen so far. A row is either accepted or rejected with one clear sentence; a
+//! file whose header cannot be understood is [`Refused`] as a whole.
+
+use std::collections::{BTreeMap, HashMap};
+use std::fmt;
+use std::io::Read;
+use std::ops::ControlFlow;
+
+use chrono::NaiveDate;
+use serde::Serialize;
+
+use crate::domain::money::Currency;
+use crate::domain::row::{
+    AccountRow, ContactRow, HolidayRow, OutcomeRow, PersonRow, QuotaRow, RowKind, Rows, SignalRow,
+};
+use crate::domain::signal::Source;
+
+mod cells;
+mod columns;
+mod delimited;
+mod input;
+mod json;
+mod name;
+mod rows;
+mod values;
+
+#[cfg(test)]
+mod tests;
+
+pub use input::MAX_ROW_BYTES;
+pub use name::{Format, Named, recognise};
+
+use cells::{Cells, Fault, cut};
+use rows::Row;
+
+/// Rows handed over at once: large enough for one statement of the store to
+/// pay, small enough that a file of any size needs little memory.
+pub const BATCH_ROWS: usize = 5_000;
+
+/// What the rows cannot say themselves.
+#[derive(Debug, Clone)]
+pub struct Context {
+    /// The organisation's: money is in it where the row names no other.
+    pub currency: Currency,
+    /// Today in the organisation's zone. Observations may be at most one day
+    /// ahead of it, since a source may sit further east.
+    pub today: NaiveDate,
+    /// Measures of one's own in the policy in use: signal kind → its source and values.
+    pub measures: BTreeMap<String, (Source, CustomShape)>,
+}
+
+/// What the values of a measure of one's own look like.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum CustomShape {
+    Number,
+    /// Text values, each a level that the policy names.
+    Levels(Vec<String>),
+}
+
+/// A row that was not taken.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Rejected {
+    pub file: String,
+    /// Line on which the row begins, from 1; in a JSON array the place of the element, from 1.
+    pub line: u64,
+    pub column: Option<String>,
+    /// What stood there, cut to 80 characters.
+    pub value: Option<String>,
+    pub reason: String,
+}
+
+impl fmt::Display for Rejected {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}, line {}", self.file, self.line)?;
+        if let Some(column) = &self.column {
+            write!(f, ", {column}")?;
+        }
+        write!(f, ": {}", self.reason)
+    }
+}
+
+/// A file of which no row was read.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Refused {
+    pub file: String,
+    /// `None` where the fault is not in a line: the file's name, its encoding.
+    pub line: Option<u64>,
+    pub column: Option<String>,
+    pub reason: String,
+}
+
+impl Refused {
+    fn whole(file: &str, reason: impl Into<String>) -> Self {
+        Self { file: file.to_owned(), line: None, column: None, reason: reason.into() }
+    }
+
+    fn header(file: &str, column: Option<&str>, reason: impl Into<String>) -> Self {
+        Self { file: file.to_owned(), line: Some(1), column: column.map(cut), reason: reason.into() }
+    }
+}
+
+impl fmt::Display for Refused {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.file)?;
+        if let Some(line) = self.line {
+            write!(f, ", line {line}")?;
+        }
+        write!(f, ": {}", self.reason)
+    }
+}
+
+impl std::error::Error for Refused {}
+
+/// Accepted rows with the lines they came from, and what was rejected among them.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Batch {
+    pub rows: Rows,
+    /// As many as rows, in their order.
+    pub lines: Vec<u64>,
+    pub rejected: Vec<Rejected>,
+}
+
+/// What came of one file. `accepted + rejected == rows`.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
+pub struct Summary {
+    pub rows: u64,
+    pub accepted: u64,
+    pub rejected: u64,
+    /// The last whole line before the place where the file breaks off, if it
+    /// does; the break itself is the last rejected row.
+    pub broken_off_after: Option<u64>,
+    /// What was guessed, in whole sentences.
+    pub notes: Vec<String>,
+}
+
+/// Reads one file to its end, or until `sink` breaks. Batches arrive in the
+/// file's order with at most [`BATCH_ROWS`] rows; gzip is seen by its first bytes.
+///
+/// # Errors
+/// [`Refused`] where nothing can be read: a wrong encoding, an unknown or
+/// missing column in a header. `sink` was then never called.
+pub fn read<'r>(
+    reader: impl Read + 'r,
+    name: &str,
+    kind: RowKind,
+    format: Format,
+    context: &Context,
+    sink: &mut dyn FnMut(Batch) -> ControlFlow<()>,
+) -> Result<Summary, Refused> {
+    let reader: Box<dyn Read + 'r> = Box::new(reader);
+    match kind {
+        RowKind::People => read_rows::<PersonRow>(reader, name, format, context, sink),
+        RowKind::Accounts => read_rows::<AccountRow>(reader, name, format, context, sink),
+        RowKind::Contacts => read_rows::<ContactRow>(reader, name, format, context, sink),
+        RowKind::Signals => read_rows::<SignalRow>(reader, name, format, context, sink),
+        RowKind::Outcomes => read_rows::<OutcomeRow>(reader, name, format, context, sink),
+        RowKind::Quotas => read_rows::<QuotaRow>(reader, name, format, context, sink),
+        RowKind::Holidays => read_rows::<HolidayRow>(reader, name, format, context, sink),
+    }
+}
+
+/// Reads what is already in memory, such as a request's body: its batches and what came of it.
+///
+/// # Errors
+/// As [`read`].
+pub fn read_all(
+    bytes: &[u8],
+    name: &str,
+    kind: RowKind,
+    format: Format,
+    context: &Context,
+) -> Result<(Vec<Batch>, Summary), Refused> {
+    let mut batches = Vec::new();
+    let summary = read(bytes, name, kind, format, context, &mut |batch| {
+        batches.push(batch);
+        ControlFlow::Continue(())
+    })?;
+    Ok((batches, summary))
+}
+
+fn read_rows<R: Row>(
+    reader: Box<dyn Read + '_>,
+    name: &str,
+    format: Format,
+    context: &Context,
+    sink: &mut dyn FnMut(Batch) -> ControlFlow<()>,
+) -> Result<Summary, Refused> {
+    let input = input::open(reader, name)?;
+    let mut intake = Collector::<R> {
+        file: name,
+        context,
+        sink,
+        rows: Vec::new(),
+        lines: Vec::new(),
+        rejected: Vec::new(),
+        seen: HashMap::new(),
+        summary: Summary::default(),
+        stopped: false,
+    };
+    let json = match format {
+        Format::Csv => false,
+        Format::Json => true,
+        Format::Guess => input.looks_like_json(),
+    };
+    if json {
+        json::read(input, &mut intake);
+    } else {
+        delimited::read(input, name, &mut intake)?;
+    }
+    intake.flush();
+    Ok(intake.summary)
+}
+
+/// What the formats hand their rows to; it knows the kind of the rows.
+trait Intake {
+    fn schema(&self) -> &'static columns::Schema;
+    /// One whole row: taken or rejected.
+    fn offer(&mut self, line: u64, cells: &Cells<'_>);
+    fn reject(&mut self, line: u64, fault: Fault);
+    /// The file ends in the middle; `after` is its last whole line.
+    fn break_off(&mut self, after: u64, line: u64, fault: Fault);
+    fn note(&mut self, note: String);
+    /// The sink wants no more.
+    fn stopped(&self) -> bool;
+}
+
+struct Collector<'a, R> {
+    file: &'a str,
+    context: &'a Context,
+    sink: &'a mut dyn FnMut(Batch) -> ControlFlow<()>,
+    rows: Vec<R>,
+    lines: Vec<u64>,
+    rejected: Vec<Rejected>,
+    /// Key of an accepted row → its line.
+    seen: HashMap<String, u64>,
+    summary: Summary,
+    stopped: bool,
+}
+
+impl<R: Row> Collector<'_, R> {
+    fn flush(&mut self) {
+        if self.stopped || (self.rows.is_empty() && self.rejected.is_empty()) {
+            return;
+        }
+        let batch = Batch {
+            rows: R::wrap(std::mem::take(&mut self.rows)),
+            lines: std::mem::take(&mut self.lines),
+            rejected: std::mem::take(&mut self.rejected),
+        };
+        self.stopped = (self.sink)(batch).is_break();
+    }
+
+    fn flush_if_full(&mut self) {
+        if self.rows.len() >= BATCH_ROWS || self.rejected.len() >= BATCH_ROWS {
+            self.flush();
+        }
+    }
+}
+
+impl<R: Row> Intake for Collector<'_, R> {
+    fn schema(&self) -> &'static columns::Schema {
+        columns::schema(R::KIND)
+    }
+
+    fn offer(&mut self, line: u64, cells: &Cells<'_>) {
+        let row = match R::parse(cells, self.context) {
+            Ok(row) => row,
+            Err(fault) => return self.reject(line, fault),
+        };
+        if let Some((column, key)) = row.key() {
+            if let Some(first) = self.seen.get(&key) {
+                // A key of several parts has NULs between them.
+                let reason = format!("{} is also on line {first}", key.replace('\0', " · "));
+                let fault = Fault::new(column, cells.get(column), reason);
+                return self.reject(line, fault);
+            }
+            self.seen.insert(key, line);
+        }
+        self.rows.push(row);
+        self.lines.push(line);
+        self.summary.rows += 1;
+        self.summary.accepted += 1;
+        self.flush_if_full();
+    }
+
+    fn reject(&mut self, line: u64, fault: Fault) {
+        self.rejected.push(Rejected {
+            file: self.file.to_owned(),
+            line,
+            column: fault.column.map(|column| cut(&column)),
+            value: fault.value,
+            reason: fault.reason,
+        });
+        self.summary.rows += 1;
+        self.summary.rejected += 1;
+        self.flush_if_full();
+    }
+
+    fn break_off(&mut self, after: u64, line: u64, fault: Fault) {
+        self.reject(line, fault);
+        self.summary.broken_off_after = Some(after);
+    }
+
+    fn note(&mut self, note: String) {
+        self.summary.notes.push(note);
+    }
+
+    fn stopped(&self) -> bool {
+        self.stopped
+    }
+}

@@ -1,0 +1,334 @@
+//! NDJSON and JSON arrays, with the columns as keys. Numbers, booleans and null
+//! become the cells that CSV would have; faults of a row never end the file.
+
+use std::fmt::{self, Write as _};
+use std::io::{BufRead, BufReader};
+
+use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
+
+use super::Intake;
+use super::cells::{Cells, Fault, cut};
+use super::columns::Schema;
+use super::input::{Input, Meter};
+
+pub(super) fn read(input: Input<'_>, intake: &mut dyn Intake) {
+    let meter = input.meter();
+    if input.is_json_list() {
+        read_list(input, &meter, intake);
+    } else {
+        read_lines(input, &meter, intake);
+    }
+}
+
+fn read_lines(input: Input<'_>, meter: &Meter, intake: &mut dyn Intake) {
+    let mut reader = BufReader::with_capacity(64 << 10, input);
+    let mut text = Vec::new();
+    let mut object = Object::new(intake.schema());
+    let mut line = 0;
+    while !intake.stopped() {
+        text.clear();
+        meter.row_ended();
+        match reader.read_until(b'\n', &mut text) {
+            Ok(0) => return,
+            Ok(_) => line += 1,
+            Err(error) => {
+                let reason = format!("the file breaks off after line {line}: {error}");
+                return intake.break_off(line, line + 1, Fault::row(reason));
+            }
+        }
+        let Ok(text) = std::str::from_utf8(&text) else {
+            let lossy = cut(String::from_utf8_lossy(&text).trim());
+            let reason = "not in UTF-8; save the file as UTF-8".to_owned();
+            intake.reject(line, Fault { column: None, value: Some(lossy), reason });
+            continue;
+        };
+        let text = text.trim();
+        if text.is_empty() {
+            continue;
+        }
+        let mut deserializer = serde_json::Deserializer::from_str(text);
+        let read = object.deserialize(&mut deserializer).and_then(|()| deserializer.end());
+        match read {
+            Ok(()) => object.hand_over(line, intake),
+            Err(error) => {
+                let reason = format!("no JSON object: {}", said(&error));
+                intake.reject(line, Fault { column: None, value: Some(cut(text)), reason });
+            }
+        }
+    }
+}
+
+/// The column in the message is serde's; the line would always be 1.
+fn said(error: &serde_json::Error) -> String {
+    let text = error.to_string();
+    text.replace(
+        &format!(" at line {} column {}", error.line(), error.column()),
+        &format!(" at character {}", error.column()),
+    )
+}
+
+fn read_list(input: Input<'_>, meter: &Meter, intake: &mut dyn Intake) {
+    let mut deserializer = serde_json::Deserializer::from_reader(BufReader::with_capacity(64 << 10, input));
+    let mut list = List { object: Object::new(intake.schema()), meter, intake, read: 0, stopped: false };
+    let ended = deserializer.deserialize_seq(&mut list).and_then(|()| deserializer.end());
+    let (read, stopped) = (list.read, list.stopped);
+    if let Err(error) = ended
+        && !stopped
+    {
+        let reason = format!("the list breaks off after element {read}: {error}");
+        intake.break_off(read, read + 1, Fault::row(reason));
+    }
+}
+
+/// Takes a list's elements one by one: none stays in memory.
+struct List<'a> {
+    object: Object,
+    meter: &'a Meter,
+    intake: &'a mut dyn Intake,
+    read: u64,
+    stopped: bool,
+}
+
+impl<'de> Visitor<'de> for &mut List<'_> {
+    type Value = ();
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a list of objects")
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut elements: A) -> Result<(), A::Error> {
+        self.meter.row_ended();
+        while elements.next_element_seed(&mut self.object)?.is_some() {
+            self.read += 1;
+            self.meter.row_ended();
+            self.object.hand_over(self.read, self.intake);
+            if self.intake.stopped() {
+                // The only way out of the middle of a list; the caller knows.
+                self.stopped = true;
+                return Err(serde::de::Error::custom("stopped"));
+            }
+        }
+        Ok(())
+    }
+}
+
+/// One object's cells; the buffers are used again for the next.
+struct Object {
+    schema: &'static Schema,
+    cells: Vec<String>,
+    given: Vec<bool>,
+    fault: Option<Fault>,
+}
+
+impl Object {
+    fn new(schema: &'static Schema) -> Self {
+        let columns = schema.columns.len();
+        Self { schema, cells: vec![String::new(); columns], given: vec![false; columns], fault: None }
+    }
+
+    fn clear(&mut self) {
+        self.cells.iter_mut().for_each(String::clear);
+        self.given.fill(false);
+        self.fault = None;
+    }
+
+    /// Only the first fault is told.
+    fn blame(&mut self, fault: Fault) {
+        self.fault.get_or_insert(fault);
+    }
+
+    fn hand_over(&mut self, line: u64, intake: &mut dyn Intake) {
+        if let Some(fault) = self.fault.take() {
+            return intake.reject(line, fault);
+        }
+        let mut cells = Cells::new(self.schema);
+        for (position, cell) in self.cells.iter().enumerate() {
+            cells.put(position, cell);
+        }
+        intake.offer(line, &cells);
+    }
+}
+
+impl<'de> DeserializeSeed<'de> for &mut Object {
+    type Value = ();
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
+        self.clear();
+        deserializer.deserialize_any(self)
+    }
+}
+
+impl Object {
+    fn no_object<E>(&mut self, what: &str) -> Result<(), E> {
+        self.blame(Fault::row(format!("{what}; expected an object with the columns as keys")));
+        Ok(())
+    }
+}
+
+impl<'de> Visitor<'de> for &mut Object {
+    type Value = ();
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an object with the columns as keys")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
+        while let Some(key) = map.next_key_seed(Key(self.schema))? {
+            let position = match key {
+                Ok(position) => position,
+                Err(unknown) => {
+                    let reason = self.schema.unknown(&unknown);
+                    self.blame(Fault { column: Some(unknown.into()), value: None, reason });
+                    map.next_value::<IgnoredAny>()?;
+                    continue;
+                }
+            };
+            let column = &self.schema.columns[position];
+            if std::mem::replace(&mut self.given[position], true) {
+                self.blame(Fault::new(column.name, "", format!("{} is given twice", column.name)));
+                map.next_value::<IgnoredAny>()?;
+                continue;
+            }
+            let wrong = map.next_value_seed(CellOf { text: &mut self.cells[position], list: column.list })?;
+            if let Some(what) = wrong {
+                let reason = format!("{what}; expected text, a number, true, false or null");
+                self.blame(Fault { column: Some(column.name.into()), value: None, reason });
+            }
+        }
+        Ok(())
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<(), A::Error> {
+        while list.next_element::<IgnoredAny>()?.is_some() {}
+        self.no_object("a list")
+    }
+
+    fn visit_bool<E>(self, _: bool) -> Result<(), E> {
+        self.no_object("a boolean")
+    }
+
+    fn visit_i64<E>(self, _: i64) -> Result<(), E> {
+        self.no_object("a number")
+    }
+
+    fn visit_u64<E>(self, _: u64) -> Result<(), E> {
+        self.no_object("a number")
+    }
+
+    fn visit_f64<E>(self, _: f64) -> Result<(), E> {
+        self.no_object("a number")
+    }
+
+    fn visit_str<E>(self, _: &str) -> Result<(), E> {
+        self.no_object("text")
+    }
+
+    fn visit_unit<E>(self) -> Result<(), E> {
+        self.no_object("null")
+    }
+}
+
+/// A key → the position of its column, or the key itself where it is none.
+struct Key(&'static Schema);
+
+impl<'de> DeserializeSeed<'de> for Key {
+    type Value = Result<usize, String>;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
+        deserializer.deserialize_str(self)
+    }
+}
+
+impl Visitor<'_> for Key {
+    type Value = Result<usize, String>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the name of a column")
+    }
+
+    fn visit_str<E>(self, key: &str) -> Result<Self::Value, E> {
+        Ok(self.0.position(key).ok_or_else(|| cut(key)))
+    }
+}
+
+/// A value → the text of a cell, or what it is instead of one.
+struct CellOf<'t> {
+    text: &'t mut String,
+    /// Whether a list of texts is welcome, joined with `;`.
+    list: bool,
+}
+
+type Wrong = Option<&'static str>;
+
+impl CellOf<'_> {
+    fn put<E>(self, value: impl fmt::Display) -> Result<Wrong, E> {
+        // Writing to a string cannot fail.
+        let _ = write!(self.text, "{value}");
+        Ok(None)
+    }
+}
+
+impl<'de> DeserializeSeed<'de> for CellOf<'_> {
+    type Value = Wrong;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Wrong, D::Error> {
+        deserializer.deserialize_any(self)
+    }
+}
+
+impl<'de> Visitor<'de> for CellOf<'_> {
+    type Value = Wrong;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("text, a number, true, false or null")
+    }
+
+    fn visit_bool<E>(self, value: bool) -> Result<Wrong, E> {
+        self.put(value)
+    }
+
+    fn visit_i64<E>(self, value: i64) -> Result<Wrong, E> {
+        self.put(value)
+    }
+
+    fn visit_u64<E>(self, value: u64) -> Result<Wrong, E> {
+        self.put(value)
+    }
+
+    fn visit_f64<E>(self, value: f64) -> Result<Wrong, E> {
+        self.put(value)
+    }
+
+    fn visit_str<E>(self, value: &str) -> Result<Wrong, E> {
+        self.text.push_str(value);
+        Ok(None)
+    }
+
+    fn visit_unit<E>(self) -> Result<Wrong, E> {
+        Ok(None)
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Wrong, A::Error> {
+        let mut wrong = (!self.list).then_some("a list");
+        while wrong.is_none() {
+            let before = self.text.len();
+            if before > 0 {
+                self.text.push(';');
+            }
+            match list.next_element_seed(CellOf { text: self.text, list: false })? {
+                Some(inner) => wrong = inner,
+                None => {
+                    self.text.truncate(before);
+                    return Ok(None);
+                }
+            }
+        }
+        while list.next_element::<IgnoredAny>()?.is_some() {}
+        Ok(wrong)
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Wrong, A::Error> {
+        while map.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {}
+        Ok(Some("an object"))
+    }
+}
