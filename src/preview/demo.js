@@ -26,6 +26,8 @@
   function exchange(region, next) {
     const old = new Map([...region.children].filter((child) => child.id).map((child) => [child.id, child]));
     const children = [...next.children].map((child) => {
+      // For pages without a script; here `focusOn` does it.
+      child.removeAttribute("autofocus");
       const same = old.get(child.id);
       return same?.isEqualNode(child) ? same : document.adoptNode(child);
     });

@@ -156,3 +156,155 @@ fn control(field: &Field, control: &Control<'_>) -> Markup {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use uuid::Uuid;
+
+    use super::*;
+    use crate::domain::action::{Action, Subject, Verb};
+    use crate::domain::money::Currency;
+
+    fn field(input: Input) -> Field {
+        Field { id: "it", label: "It".into(), hint: None, required: true, input }
+    }
+
+    fn drawn(field: &Field, answers: Option<&Answers>, error: Option<&str>) -> String {
+        entry(field, answers, error, false).into_string().replace("><", ">\n<")
+    }
+
+    fn view(fields: Vec<Field>, errors: &[(&str, &str)]) -> String {
+        let dialog = Dialog {
+            title: "Snooze".into(),
+            submit: "Snooze".into(),
+            intro: None,
+            fields,
+            action: Action::new(Verb::Snooze, Subject::Risk(Uuid::nil())),
+        };
+        let errors = errors.iter().map(|(id, sentence)| ((*id).to_owned(), (*sentence).to_owned())).collect();
+        let view = DialogView { dialog, answers: None, errors, message: "m1".into(), origin: "here".into() };
+        super::dialog(&view, "dana@example.com", "token", "/").into_string().replace("><", ">\n<")
+    }
+
+    #[test]
+    fn every_input_is_drawn() {
+        let line = field(Input::Line { value: "a \"b\"".into(), max: 80 });
+        insta::assert_snapshot!(drawn(&line, None, None), @r##"
+        <div class="field">
+        <label for="f-it">It</label>
+        <input type="text" id="f-it" name="f.it" maxlength="80" value="a &quot;b&quot;" required>
+        </div>
+        "##);
+        let paragraph = Field {
+            required: false,
+            hint: Some("Short.".into()),
+            ..field(Input::Paragraph { value: "\nb".into(), max: 500 })
+        };
+        insta::assert_snapshot!(drawn(&paragraph, None, None), @r##"
+        <div class="field">
+        <label for="f-it">It <span class="optional">(optional)</span>
+        </label>
+        <textarea id="f-it" name="f.it" maxlength="500" rows="4" aria-describedby="f-it-hint">
+        
+        b</textarea>
+        <p class="hint" id="f-it-hint">Short.</p>
+        </div>
+        "##);
+        let date = field(Input::Date { value: "2025-10-21".parse().ok(), min: "2025-10-15".parse().ok() });
+        insta::assert_snapshot!(drawn(&date, None, None), @r##"
+        <div class="field">
+        <label for="f-it">It</label>
+        <input type="date" id="f-it" name="f.it" min="2025-10-15" value="2025-10-21" required>
+        </div>
+        "##);
+        let amount = field(Input::Amount { value: "12".into(), currency: Currency::EUR });
+        insta::assert_snapshot!(drawn(&amount, None, None), @r##"
+        <div class="field">
+        <label for="f-it">It</label>
+        <span class="amount">
+        <input type="text" inputmode="decimal" id="f-it" name="f.it" value="12" required aria-describedby="f-it-unit">
+        <span class="unit" id="f-it-unit">EUR</span>
+        </span>
+        </div>
+        "##);
+        let options = vec![("a".into(), "First".into()), ("b".into(), "Second".into())];
+        let select = field(Input::Select { value: Some("b".into()), options });
+        insta::assert_snapshot!(drawn(&select, None, None), @r##"
+        <div class="field">
+        <label for="f-it">It</label>
+        <select id="f-it" name="f.it" required>
+        <option value="a">First</option>
+        <option value="b" selected>Second</option>
+        </select>
+        </div>
+        "##);
+    }
+
+    #[test]
+    fn nothing_is_chosen_on_a_persons_behalf() {
+        let options = vec![("a".into(), "First".into())];
+        let select = field(Input::Select { value: None, options });
+        assert!(drawn(&select, None, None).contains("<option value=\"\" selected>"));
+    }
+
+    #[test]
+    fn after_a_failure_the_typed_text_stands_beside_the_error() {
+        let amount = Field {
+            hint: Some("Per year.".into()),
+            ..field(Input::Amount { value: "12".into(), currency: Currency::EUR })
+        };
+        let typed = Answers::from([("it".to_owned(), "12k".to_owned())]);
+        insta::assert_snapshot!(drawn(&amount, Some(&typed), Some("\"12k\" is no amount")), @r##"
+        <div class="field">
+        <label for="f-it">It</label>
+        <span class="amount">
+        <input type="text" inputmode="decimal" id="f-it" name="f.it" value="12k" required aria-describedby="f-it-error f-it-hint f-it-unit" aria-invalid="true">
+        <span class="unit" id="f-it-unit">EUR</span>
+        </span>
+        <p class="error" id="f-it-error">&quot;12k&quot; is no amount</p>
+        <p class="hint" id="f-it-hint">Per year.</p>
+        </div>
+        "##);
+        let emptied = drawn(&amount, Some(&Answers::new()), None);
+        assert!(emptied.contains("value=\"\""), "an emptied field stays empty: {emptied}");
+    }
+
+    #[test]
+    fn the_form_carries_all_that_comes_back() {
+        insta::assert_snapshot!(view(vec![], &[("gone", "This was settled meanwhile.")]), @r##"
+        <dialog open aria-labelledby="dialog-title">
+        <form method="post" action="/demo/submit" novalidate autocomplete="off">
+        <input type="hidden" name="csrf" value="token">
+        <input type="hidden" name="person" value="dana@example.com">
+        <input type="hidden" name="message" value="m1">
+        <input type="hidden" name="action" value="snooze|risk:00000000-0000-0000-0000-000000000000">
+        <input type="hidden" name="origin" value="here">
+        <h2 id="dialog-title">Snooze</h2>
+        <div class="error" role="alert">
+        <p>This was settled meanwhile.</p>
+        </div>
+        <div class="ending">
+        <a class="button" href="/" data-close>Cancel</a>
+        <button class="button primary" autofocus>Snooze</button>
+        </div>
+        </form>
+        </dialog>
+        "##);
+    }
+
+    #[test]
+    fn typing_starts_at_the_first_error() {
+        let two = || {
+            vec![
+                Field { id: "one", ..field(Input::Line { value: String::new(), max: 9 }) },
+                Field { id: "two", ..field(Input::Line { value: String::new(), max: 9 }) },
+            ]
+        };
+        let focused = |html: String| {
+            assert_eq!(html.matches("autofocus").count(), 1);
+            html.lines().find(|line| line.contains("autofocus")).map(|line| line.contains("id=\"f-two\""))
+        };
+        assert_eq!(focused(view(two(), &[])), Some(false));
+        assert_eq!(focused(view(two(), &[("two", "No.")])), Some(true));
+    }
+}

@@ -195,6 +195,15 @@ fn mark() -> Markup {
     }
 }
 
+/// Marks the line that a phone would show.
+fn bell() -> Markup {
+    html! {
+        svg class="bell" viewBox="0 0 16 16" aria-hidden="true" {
+            path d="M8 1.75a4 4 0 0 0-4 4v2.5L2.75 11h10.5L12 8.25v-2.5a4 4 0 0 0-4-4ZM6.5 13.25a1.6 1.6 0 0 0 3 0" {}
+        }
+    }
+}
+
 /// A list where there is room, a select where there is not. Both work without a script.
 fn people(view: &PageView) -> Markup {
     html! {
@@ -206,11 +215,11 @@ fn people(view: &PageView) -> Markup {
                         a href=(address(&person.email)) aria-current=[(person.email == view.person).then_some("page")] {
                             (avatar(&person.name))
                             span class="who" {
-                                span class="name" { (person.name) }
-                                span class="role" { (person.role) }
+                                span class="name" { (person.name) } " "
+                                span class="role" { (person.role) } " "
                                 span class="role" { (person.time_zone) }
                             }
-                            (waiting(person.waiting))
+                            " " (waiting(person.waiting))
                         }
                     }
                 }
@@ -241,7 +250,7 @@ fn waiting(count: usize) -> Markup {
 /// Initials on one of six tones; the same name always gets the same.
 fn avatar(name: &str) -> Markup {
     let initials: String = name.split_whitespace().filter_map(|word| word.chars().next()).take(2).collect();
-    let tone = name.bytes().map(usize::from).sum::<usize>() % 6;
+    let tone = (name.bytes().fold(0_u32, |mixed, byte| mixed.wrapping_mul(31).wrapping_add(byte.into())) >> 8) % 6;
     html! { span class={ "avatar tone-" (tone) } aria-hidden="true" { (initials) } }
 }
 
@@ -324,7 +333,11 @@ fn entry(view: &MessageView, page: &PageView, replies: &[&MessageView]) -> Marku
                     @if *edited { " " span class="edited" { "(edited)" } }
                 }
                 @if *notified {
-                    p class="notification" { span class="heard" { "Notification: " } (message.summary) }
+                    p class="notification" {
+                        (bell())
+                        span class="heard" { "Notification: " }
+                        (message.summary)
+                    }
                 }
                 div class="blocks" { (message::message(message, page.press(id))) }
                 @if !replies.is_empty() {
@@ -368,7 +381,7 @@ fn activity(events: &[ActivityView]) -> Markup {
             }
             ol {
                 @for event in events {
-                    li { time { (event.at) } " " span { strong { (event.who) } " " (event.what) } }
+                    li { span class="at" { (event.at) } " " span { strong { (event.who) } " " (event.what) } }
                 }
             }
         }
@@ -388,5 +401,147 @@ fn about() -> Markup {
             }
             p { "Everything here runs on this machine, on sample data. In Slack, the same messages and buttons." }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn said(id: &str, thread_of: Option<&str>) -> MessageView {
+        MessageView {
+            id: id.into(),
+            day: "Tuesday".into(),
+            thread_of: thread_of.map(str::to_owned),
+            message: Message::sentence(format!("words of {id}")),
+            ..MessageView::default()
+        }
+    }
+
+    fn drawn(view: &PageView) -> String {
+        page(view).into_string()
+    }
+
+    #[test]
+    fn a_message_is_drawn_with_its_sender_and_its_reach() {
+        let dana =
+            PersonView { email: "dana+cs@example.com".into(), name: "Dana Okafor".into(), ..PersonView::default() };
+        let answer = MessageView { at: "09:03".into(), private: true, ..said("a", None) };
+        let view =
+            PageView { csrf: "token".into(), person: dana.email.clone(), people: vec![dana], ..PageView::default() };
+        insta::assert_snapshot!(entry(&answer, &view, &[]).into_string().replace("><", ">\n<"), @r##"
+        <article class="message private" id="m-a" tabindex="-1" aria-label="Tandem, 09:03: words of a">
+        <svg class="mark" viewBox="0 0 36 36" aria-hidden="true">
+        <rect width="36" height="36" rx="9">
+        </rect>
+        <circle cx="13.5" cy="18" r="6.5">
+        </circle>
+        <circle class="second" cx="22.5" cy="18" r="6.5">
+        </circle>
+        </svg>
+        <div class="body">
+        <div class="only-you">
+        <span>Only visible to you</span>
+        <form method="post" action="/demo/dismiss">
+        <input type="hidden" name="csrf" value="token">
+        <input type="hidden" name="person" value="dana+cs@example.com">
+        <input type="hidden" name="message" value="a">
+        <button class="quiet" aria-label="Dismiss this answer">Dismiss</button>
+        </form>
+        </div>
+        <p class="byline">
+        <strong>Tandem</strong> <span class="app">APP</span> <time>09:03</time>
+        </p>
+        <div class="blocks">
+        <p>words of a</p>
+        </div>
+        </div>
+        </article>
+        "##);
+        let post = MessageView {
+            from: Sender::Person("Dana Okafor".into()),
+            channel: Some("pool".into()),
+            edited: true,
+            notified: true,
+            ..said("b", None)
+        };
+        insta::assert_snapshot!(entry(&post, &view, &[]).into_string().replace("><", ">\n<"), @r##"
+        <article class="message" id="m-b" tabindex="-1" aria-label="Dana Okafor, : words of b">
+        <span class="avatar tone-1" aria-hidden="true">DO</span>
+        <div class="body">
+        <p class="byline">
+        <strong>Dana Okafor</strong> <time>
+        </time> <span class="channel">in #pool</span> <span class="edited">(edited)</span>
+        </p>
+        <p class="notification">
+        <svg class="bell" viewBox="0 0 16 16" aria-hidden="true">
+        <path d="M8 1.75a4 4 0 0 0-4 4v2.5L2.75 11h10.5L12 8.25v-2.5a4 4 0 0 0-4-4ZM6.5 13.25a1.6 1.6 0 0 0 3 0">
+        </path>
+        </svg>
+        <span class="heard">Notification: </span>words of b</p>
+        <div class="blocks">
+        <p>words of b</p>
+        </div>
+        </div>
+        </article>
+        "##);
+    }
+
+    #[test]
+    fn every_message_is_drawn_once_however_replies_point() {
+        let messages = vec![
+            said("root", None),
+            said("reply", Some("root")),
+            said("deeper", Some("reply")),
+            said("orphan", Some("gone")),
+            said("itself", Some("itself")),
+            said("left", Some("right")),
+            said("right", Some("left")),
+        ];
+        let html = drawn(&PageView { messages: messages.clone(), ..PageView::default() });
+        for message in &messages {
+            assert_eq!(html.matches(&format!("<p>words of {}</p>", message.id)).count(), 1, "{}", message.id);
+        }
+        let (before, after) = html.split_once("class=\"thread\"").unwrap();
+        assert!(before.contains("words of root") && after.contains("words of reply"));
+        assert_eq!(html.matches("class=\"thread\"").count(), 1);
+    }
+
+    #[test]
+    fn a_line_is_drawn_where_the_day_changes() {
+        let wednesday = MessageView { day: "Wednesday".into(), ..said("c", None) };
+        let html =
+            drawn(&PageView { messages: vec![said("a", None), said("b", None), wednesday], ..PageView::default() });
+        assert_eq!(html.matches("<p class=\"day\">").count(), 2);
+    }
+
+    #[test]
+    fn the_chooser_says_who_is_shown_and_who_is_waited_for() {
+        let person = |email: &str, waiting| PersonView {
+            email: email.into(),
+            name: "Dana".into(),
+            waiting,
+            ..PersonView::default()
+        };
+        let people = vec![person("a+b@example.com", 1), person("c@example.com", 0)];
+        let html = drawn(&PageView { person: "a+b@example.com".into(), people, ..PageView::default() });
+        assert!(html.contains("<a href=\"/?person=a%2Bb%40example.com\" aria-current=\"page\">"));
+        assert_eq!(html.matches("aria-current").count(), 1);
+        assert!(html.contains("1<span class=\"heard\"> card waiting</span>"));
+        assert_eq!(html.matches("class=\"count\"").count(), 1);
+        assert!(html.contains("<option value=\"a+b@example.com\" selected>"));
+    }
+
+    #[test]
+    fn the_changed_message_gets_the_focus() {
+        let html = drawn(&PageView {
+            messages: vec![said("a", None), said("b", None)],
+            focus: Some("b".into()),
+            ..PageView::default()
+        });
+        assert!(html.contains("data-focus=\"m-b\""));
+        let (_, article) = html.split_once("id=\"m-b\"").unwrap();
+        assert!(article.split('>').next().unwrap().contains("autofocus"));
+        assert_eq!(html.matches("autofocus").count(), 1);
     }
 }
