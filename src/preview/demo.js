@@ -1,0 +1,145 @@
+// Spares the reload: a form is sent in the background, and the regions that the
+// answer changed are exchanged. Without this file the page works the same way,
+// by POST, redirect and GET.
+(() => {
+  "use strict";
+
+  const byId = (id) => document.getElementById(id);
+  let busy = false;
+  // Who opened the dialog, so that closing it gives the focus back.
+  let opener = null;
+
+  // `form.action` would be the button of that name, so the attributes are read.
+  const target = (form) => form.getAttribute("action");
+
+  async function send(form, submitter) {
+    const body = new URLSearchParams(new FormData(form));
+    if (submitter?.name) body.set(submitter.name, submitter.value);
+    const answer = await fetch(target(form), { method: "POST", body, headers: { Accept: "text/html" } });
+    const next = new DOMParser().parseFromString(await answer.text(), "text/html");
+    if (!next.getElementById("conversation")) throw new Error(`status ${answer.status}`);
+    if (answer.redirected) history.replaceState(null, "", answer.url);
+    return next;
+  }
+
+  // Equal children stay as they are, so that nothing flickers and an unsent word is not lost.
+  function exchange(region, next) {
+    const old = new Map([...region.children].filter((child) => child.id).map((child) => [child.id, child]));
+    const children = [...next.children].map((child) => {
+      // For pages without a script; here `focusOn` does it.
+      child.removeAttribute("autofocus");
+      const same = old.get(child.id);
+      return same?.isEqualNode(child) ? same : document.adoptNode(child);
+    });
+    region.replaceChildren(...children);
+  }
+
+  function show(next) {
+    for (const region of document.querySelectorAll("[data-region]")) {
+      const changed = next.getElementById(region.id);
+      if (changed && !region.isEqualNode(changed)) exchange(region, changed);
+    }
+    document.title = next.title;
+    promote();
+    const announcement = byId("announcement");
+    announcement.textContent = "";
+    const words = next.getElementById("announcement")?.textContent ?? "";
+    // In a later frame, or screen readers do not hear the same sentence twice.
+    requestAnimationFrame(() => { announcement.textContent = words; });
+    return next.getElementById("conversation").dataset.focus;
+  }
+
+  function focusOn(element) {
+    if (!element) return;
+    element.focus({ preventScroll: true });
+    element.scrollIntoView({ block: "nearest" });
+  }
+
+  // A dialog that the server drew open becomes modal: focus stays in it, Escape closes it.
+  function promote() {
+    const dialog = document.querySelector("#dialog dialog");
+    if (!dialog || dialog.matches(":modal")) return;
+    dialog.removeAttribute("open");
+    dialog.showModal();
+    dialog.querySelector("[autofocus]")?.focus();
+    dialog.addEventListener("close", () => {
+      dialog.remove();
+      focusOn(opener && document.querySelector(opener));
+    });
+  }
+
+  function remember(form, submitter) {
+    if (form.closest("dialog")) return;
+    const message = form.closest("article");
+    if (!message) opener = "#text";
+    // A button under "More" is hidden again by then; its message is not.
+    else if (submitter?.closest("details")) opener = `#${CSS.escape(message.id)} summary`;
+    else opener = `#${CSS.escape(message.id)} button[value="${CSS.escape(submitter?.value ?? "")}"]`;
+  }
+
+  // After a dismissed answer: the message before it, else the conversation.
+  function neighbour(message) {
+    const before = message?.previousElementSibling;
+    return before?.matches("article") ? before : message?.parentElement?.closest("article, #conversation");
+  }
+
+  function fail() {
+    byId("notice").textContent = "The demo did not answer. If it still runs, reload this page.";
+    for (const open of document.querySelectorAll("dialog")) open.close();
+  }
+
+  document.addEventListener("submit", async (event) => {
+    const form = event.target;
+    if (form.getAttribute("method") !== "post") return;
+    event.preventDefault();
+    if (busy) return;
+    busy = true;
+    const submitter = event.submitter;
+    submitter?.setAttribute("aria-busy", "true");
+    const dismissed = target(form) === "/demo/dismiss" ? form.closest("article") : null;
+    const fallback = dismissed && neighbour(dismissed);
+    remember(form, submitter);
+    try {
+      const changed = show(await send(form, submitter));
+      byId("notice").textContent = "";
+      if (form.classList.contains("line")) form.reset();
+      const stillOpen = document.querySelector("#dialog dialog");
+      if (!stillOpen) focusOn((changed && byId(changed)) ?? (fallback?.isConnected ? fallback : null));
+    } catch {
+      fail();
+    } finally {
+      busy = false;
+      submitter?.removeAttribute("aria-busy");
+    }
+  });
+
+  document.addEventListener("click", (event) => {
+    const closer = event.target.closest("[data-close]");
+    if (closer) {
+      event.preventDefault();
+      closer.closest("dialog").close();
+    }
+    // A press outside an open menu closes it.
+    for (const menu of document.querySelectorAll("details.more[open]")) {
+      if (!menu.contains(event.target)) menu.open = false;
+    }
+  });
+
+  document.addEventListener("keydown", (event) => {
+    const menu = event.key === "Escape" && event.target.closest?.("details.more[open]");
+    if (!menu) return;
+    menu.open = false;
+    menu.querySelector("summary").focus();
+  });
+
+  // A menu without room below opens upwards. `toggle` does not bubble, so it is caught on the way down.
+  document.addEventListener("toggle", (event) => {
+    const menu = event.target;
+    if (!menu.matches?.("details.more") || !menu.open) return;
+    menu.classList.remove("up");
+    const floor = document.querySelector(".composer").getBoundingClientRect().top;
+    menu.classList.toggle("up", menu.querySelector(".menu").getBoundingClientRect().bottom > floor);
+  }, true);
+
+  promote();
+})();

@@ -1,0 +1,547 @@
+//! The demo's page: one organisation, its people, and what Tandem tells each of
+//! them. Plain strings in, a whole HTML document out.
+//!
+//! Forms post to `/demo/act`, `/demo/submit`, `/demo/command`, `/demo/dismiss`
+//! and `/demo/next-morning`; each carries `csrf` and `person`. Regions with
+//! `data-region` are those that `demo.js` exchanges after an action.
+
+use maud::{DOCTYPE, Markup, html};
+use url::form_urlencoded;
+
+use super::dialog::{DialogView, dialog};
+use super::message::{self, Press};
+use crate::domain::message::Message;
+
+/// All that the page shows. Names, dates and times arrive as people read them.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct PageView {
+    /// The sample organisation's name.
+    pub organisation: String,
+    /// Unguessable by other sites; every form carries it.
+    pub csrf: String,
+    /// Everyone whose messages can be seen, in the order of the chooser.
+    pub people: Vec<PersonView>,
+    /// The e-mail address of the one who is shown.
+    pub person: String,
+    pub morning: MorningView,
+    /// In order of time. Replies may stand anywhere: they are drawn under what they reply to.
+    pub messages: Vec<MessageView>,
+    /// Newest first.
+    pub activity: Vec<ActivityView>,
+    /// Offered while a command is typed: "/account Acme", "/tandem risks".
+    pub suggestions: Vec<String>,
+    /// Commands worth a try, each one press away.
+    pub hints: Vec<String>,
+    pub dialog: Option<DialogView>,
+    /// The message that just changed: it gets the keyboard's focus.
+    pub focus: Option<String>,
+    /// What just happened, for screen readers; empty if nothing did.
+    pub announcement: String,
+}
+
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct PersonView {
+    pub email: String,
+    pub name: String,
+    /// "Customer Success Manager".
+    pub role: String,
+    /// "Europe/Berlin".
+    pub time_zone: String,
+    /// Cards that wait for this person.
+    pub waiting: usize,
+}
+
+/// The simulated morning, where the shown person is.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct MorningView {
+    /// "Tuesday 14 October 2025".
+    pub date: String,
+    /// "08:00".
+    pub time: String,
+}
+
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct MessageView {
+    /// Unique on the page; without white space.
+    pub id: String,
+    /// "Tuesday 14 October": a line is drawn where it changes.
+    pub day: String,
+    /// "08:00".
+    pub at: String,
+    pub from: Sender,
+    /// "revenue-pool" for a post in a channel; `None` in the conversation with Tandem.
+    pub channel: Option<String>,
+    /// The message that this one replies to.
+    pub thread_of: Option<String>,
+    /// Only this person sees it, and may dismiss it.
+    pub private: bool,
+    /// Changed since it was sent.
+    pub edited: bool,
+    /// Whether the line that a phone shows is drawn above it.
+    pub notified: bool,
+    pub message: Message,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub enum Sender {
+    #[default]
+    Tandem,
+    /// A person's name: what they typed, or posted in a channel.
+    Person(String),
+}
+
+/// One audit event in plain words: "09:02 Dana acknowledged Acme".
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct ActivityView {
+    /// "09:02", or "Tue 09:02" for another day.
+    pub at: String,
+    /// "Dana".
+    pub who: String,
+    /// "acknowledged Acme".
+    pub what: String,
+}
+
+impl PageView {
+    fn shown(&self) -> Option<&PersonView> {
+        self.people.iter().find(|person| person.email == self.person)
+    }
+
+    fn press<'a>(&'a self, message: &'a str) -> Press<'a> {
+        Press { person: &self.person, message, csrf: &self.csrf }
+    }
+
+    /// What every form carries that is not about a message.
+    fn fields(&self) -> Markup {
+        html! {
+            input type="hidden" name="csrf" value=(self.csrf);
+            input type="hidden" name="person" value=(self.person);
+        }
+    }
+}
+
+/// The whole document.
+pub fn page(view: &PageView) -> Markup {
+    let shown = view.shown();
+    let title = match shown {
+        Some(person) => format!("{} · Tandem demo", person.name),
+        None => "Tandem demo".to_owned(),
+    };
+    html! {
+        (DOCTYPE)
+        html lang="en" {
+            head {
+                meta charset="utf-8";
+                title { (title) }
+                meta name="viewport" content="width=device-width, initial-scale=1";
+                meta name="color-scheme" content="light dark";
+                link rel="icon" href="/demo.svg" type="image/svg+xml";
+                link rel="stylesheet" href="/demo.css";
+                script src="/demo.js" defer {}
+            }
+            body {
+                a class="skip" href="#conversation" { "Skip to the conversation" }
+                (header(view))
+                (people(view))
+                main {
+                    @if let Some(person) = shown { (conversation_head(person)) }
+                    div class="notice" id="notice" role="alert" {}
+                    (conversation(view, shown))
+                    (composer(view))
+                }
+                aside aria-label="Activity and help" {
+                    (activity(&view.activity))
+                    (about())
+                }
+                div id="dialog" data-region {
+                    @if let Some(open) = &view.dialog { (dialog(open, &view.person, &view.csrf, &address(&view.person))) }
+                }
+                p class="heard" id="announcement" role="status" { (view.announcement) }
+            }
+        }
+    }
+}
+
+fn address(email: &str) -> String {
+    format!("/?person={}", form_urlencoded::byte_serialize(email.as_bytes()).collect::<String>())
+}
+
+fn header(view: &PageView) -> Markup {
+    html! {
+        header class="top" {
+            a class="product" href=(address(&view.person)) {
+                (mark())
+                h1 { "Tandem" }
+                span class="place" { (view.organisation) }
+            }
+            div class="morning" id="morning" data-region {
+                p { span class="date" { (view.morning.date) } " " span class="time" { (view.morning.time) } }
+            }
+            form method="post" action="/demo/next-morning" {
+                (view.fields())
+                button class="button primary" { "Next morning" }
+            }
+        }
+    }
+}
+
+/// Two wheels, one frame.
+fn mark() -> Markup {
+    html! {
+        svg class="mark" viewBox="0 0 36 36" aria-hidden="true" {
+            rect width="36" height="36" rx="9" {}
+            circle cx="13.5" cy="18" r="6.5" {}
+            circle class="second" cx="22.5" cy="18" r="6.5" {}
+        }
+    }
+}
+
+/// Marks the line that a phone would show.
+fn bell() -> Markup {
+    html! {
+        svg class="bell" viewBox="0 0 16 16" aria-hidden="true" {
+            path d="M8 1.75a4 4 0 0 0-4 4v2.5L2.75 11h10.5L12 8.25v-2.5a4 4 0 0 0-4-4ZM6.5 13.25a1.6 1.6 0 0 0 3 0" {}
+        }
+    }
+}
+
+/// A list where there is room, a select where there is not. Both work without a script.
+fn people(view: &PageView) -> Markup {
+    html! {
+        nav class="people" aria-label="People" id="people" data-region {
+            h2 { "People" }
+            ul {
+                @for person in &view.people {
+                    li {
+                        a href=(address(&person.email)) aria-current=[(person.email == view.person).then_some("page")] {
+                            (avatar(&person.name))
+                            span class="who" {
+                                span class="name" { (person.name) } " "
+                                span class="role" { (person.role) } " "
+                                span class="role" { (person.time_zone) }
+                            }
+                            " " (waiting(person.waiting))
+                        }
+                    }
+                }
+            }
+            form method="get" action="/" {
+                label for="chooser" { "You are" }
+                select id="chooser" name="person" {
+                    @for person in &view.people {
+                        option value=(person.email) selected[person.email == view.person] {
+                            (person.name) ", " (person.role) ", " (person.time_zone) " (" (person.waiting) " waiting)"
+                        }
+                    }
+                }
+                button class="button" { "Switch" }
+            }
+        }
+    }
+}
+
+fn waiting(count: usize) -> Markup {
+    html! {
+        @if count > 0 {
+            span class="count" { (count) span class="heard" { @if count == 1 { " card waiting" } @else { " cards waiting" } } }
+        }
+    }
+}
+
+/// Initials on one of six tones; the same name always gets the same.
+fn avatar(name: &str) -> Markup {
+    let initials: String = name.split_whitespace().filter_map(|word| word.chars().next()).take(2).collect();
+    let tone = (name.bytes().fold(0_u32, |mixed, byte| mixed.wrapping_mul(31).wrapping_add(byte.into())) >> 8) % 6;
+    html! { span class={ "avatar tone-" (tone) } aria-hidden="true" { (initials) } }
+}
+
+fn conversation_head(person: &PersonView) -> Markup {
+    html! {
+        div class="conversation-head" {
+            h2 { (person.name) }
+            p { (person.role) " · " (person.time_zone) }
+        }
+    }
+}
+
+fn conversation(view: &PageView, shown: Option<&PersonView>) -> Markup {
+    let roots: Vec<&MessageView> =
+        view.messages.iter().filter(|message| parent(message, &view.messages).is_none()).collect();
+    html! {
+        section class="conversation" id="conversation" tabindex="-1" aria-label="Messages from Tandem"
+            data-region data-focus=[view.focus.as_deref().map(element_id)] {
+            @for day in roots.chunk_by(|one, next| one.day == next.day) {
+                p class="day" { (day[0].day) }
+                @for root in day { (entry(root, view, &replies(root, &view.messages))) }
+            }
+            @if view.messages.is_empty() {
+                div class="empty" {
+                    (mark())
+                    @match shown {
+                        Some(person) => p { strong { "Nothing needs " (person.name) " this morning." } },
+                        None => p { strong { "Choose a person to see their morning." } },
+                    }
+                    p { "Ask about an account below, or go to the next morning." }
+                }
+            }
+        }
+    }
+}
+
+/// What a message stands under. Threads have one level, as in chat: a reply to a reply stands on its own.
+fn parent<'a>(message: &MessageView, all: &'a [MessageView]) -> Option<&'a MessageView> {
+    let id = message.thread_of.as_ref()?;
+    all.iter().find(|other| other.id == *id && other.thread_of.is_none())
+}
+
+fn replies<'a>(root: &MessageView, all: &'a [MessageView]) -> Vec<&'a MessageView> {
+    all.iter().filter(|message| parent(message, all).is_some_and(|parent| parent.id == root.id)).collect()
+}
+
+fn element_id(message: &str) -> String {
+    format!("m-{message}")
+}
+
+fn entry(view: &MessageView, page: &PageView, replies: &[&MessageView]) -> Markup {
+    let MessageView { id, at, from, channel, private, edited, notified, message, .. } = view;
+    let name = match from {
+        Sender::Tandem => "Tandem",
+        Sender::Person(name) => name,
+    };
+    let class = if *private { "message private" } else { "message" };
+    html! {
+        article class=(class) id=(element_id(id)) tabindex="-1" aria-label={ (name) ", " (at) ": " (message.summary) }
+            autofocus[page.dialog.is_none() && page.focus.as_deref() == Some(id)] {
+            @match from {
+                Sender::Tandem => (mark()),
+                Sender::Person(name) => (avatar(name)),
+            }
+            div class="body" {
+                @if *private {
+                    div class="only-you" {
+                        span { "Only visible to you" }
+                        form method="post" action="/demo/dismiss" {
+                            (page.press(id).fields())
+                            button class="quiet" aria-label="Dismiss this answer" { "Dismiss" }
+                        }
+                    }
+                }
+                p class="byline" {
+                    strong { (name) }
+                    @if *from == Sender::Tandem { " " span class="app" { "APP" } }
+                    " " time { (at) }
+                    @if let Some(channel) = channel { " " span class="channel" { "in #" (channel) } }
+                    @if *edited { " " span class="edited" { "(edited)" } }
+                }
+                @if *notified {
+                    p class="notification" {
+                        (bell())
+                        span class="heard" { "Notification: " }
+                        (message.summary)
+                    }
+                }
+                div class="blocks" { (message::message(message, page.press(id))) }
+                @if !replies.is_empty() {
+                    div class="thread" role="group" aria-label="Replies" {
+                        @for reply in replies { (entry(reply, page, &[])) }
+                    }
+                }
+            }
+        }
+    }
+}
+
+fn composer(view: &PageView) -> Markup {
+    html! {
+        div class="composer" {
+            @if !view.hints.is_empty() {
+                // A form of its own: the pressed button is the whole command.
+                form class="tries" method="post" action="/demo/command" aria-label="Commands to try" {
+                    (view.fields())
+                    @for hint in &view.hints { button class="try" name="text" value=(hint) { (hint) } }
+                }
+            }
+            form class="line" method="post" action="/demo/command" autocomplete="off" {
+                (view.fields())
+                label class="heard" for="text" { "Command" }
+                input type="text" id="text" name="text" list="suggestions" maxlength="300" required
+                    placeholder="/account or /tandem" autocapitalize="off" spellcheck="false" enterkeyhint="send";
+                datalist id="suggestions" { @for suggestion in &view.suggestions { option value=(suggestion) {} } }
+                button class="button primary" { "Send" }
+            }
+        }
+    }
+}
+
+fn activity(events: &[ActivityView]) -> Markup {
+    html! {
+        section class="activity" aria-labelledby="activity-title" id="activity" data-region {
+            h2 id="activity-title" { "Activity" }
+            @if events.is_empty() {
+                p { "Every press is written to the audit trail and shown here." }
+            }
+            ol {
+                @for event in events {
+                    li { span class="at" { (event.at) } " " span { strong { (event.who) } " " (event.what) } }
+                }
+            }
+        }
+    }
+}
+
+fn about() -> Markup {
+    html! {
+        section class="about" aria-labelledby="about-title" {
+            h2 id="about-title" { "What to try" }
+            ol {
+                li { strong { "Acknowledge a risk." } " The card is redrawn, and offers to set the next step." }
+                li { strong { "Switch to the Account Manager." } " The same diagnosis, seen from revenue." }
+                li { strong { "Hand a window over." } " Qualify it as the CSM, claim it as the AM." }
+                li { strong { "Ask." } " Type " code { "/account" } " and a name; a rough spelling will do." }
+                li { strong { "Go to the next morning." } " Only what is due or got worse comes back." }
+            }
+            p { "Everything here runs on this machine, on sample data. In Slack, the same messages and buttons." }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn said(id: &str, thread_of: Option<&str>) -> MessageView {
+        MessageView {
+            id: id.into(),
+            day: "Tuesday".into(),
+            thread_of: thread_of.map(str::to_owned),
+            message: Message::sentence(format!("words of {id}")),
+            ..MessageView::default()
+        }
+    }
+
+    fn drawn(view: &PageView) -> String {
+        page(view).into_string()
+    }
+
+    #[test]
+    fn a_message_is_drawn_with_its_sender_and_its_reach() {
+        let dana =
+            PersonView { email: "dana+cs@example.com".into(), name: "Dana Okafor".into(), ..PersonView::default() };
+        let answer = MessageView { at: "09:03".into(), private: true, ..said("a", None) };
+        let view =
+            PageView { csrf: "token".into(), person: dana.email.clone(), people: vec![dana], ..PageView::default() };
+        insta::assert_snapshot!(entry(&answer, &view, &[]).into_string().replace("><", ">\n<"), @r##"
+        <article class="message private" id="m-a" tabindex="-1" aria-label="Tandem, 09:03: words of a">
+        <svg class="mark" viewBox="0 0 36 36" aria-hidden="true">
+        <rect width="36" height="36" rx="9">
+        </rect>
+        <circle cx="13.5" cy="18" r="6.5">
+        </circle>
+        <circle class="second" cx="22.5" cy="18" r="6.5">
+        </circle>
+        </svg>
+        <div class="body">
+        <div class="only-you">
+        <span>Only visible to you</span>
+        <form method="post" action="/demo/dismiss">
+        <input type="hidden" name="csrf" value="token">
+        <input type="hidden" name="person" value="dana+cs@example.com">
+        <input type="hidden" name="message" value="a">
+        <button class="quiet" aria-label="Dismiss this answer">Dismiss</button>
+        </form>
+        </div>
+        <p class="byline">
+        <strong>Tandem</strong> <span class="app">APP</span> <time>09:03</time>
+        </p>
+        <div class="blocks">
+        <p>words of a</p>
+        </div>
+        </div>
+        </article>
+        "##);
+        let post = MessageView {
+            from: Sender::Person("Dana Okafor".into()),
+            channel: Some("pool".into()),
+            edited: true,
+            notified: true,
+            ..said("b", None)
+        };
+        insta::assert_snapshot!(entry(&post, &view, &[]).into_string().replace("><", ">\n<"), @r##"
+        <article class="message" id="m-b" tabindex="-1" aria-label="Dana Okafor, : words of b">
+        <span class="avatar tone-1" aria-hidden="true">DO</span>
+        <div class="body">
+        <p class="byline">
+        <strong>Dana Okafor</strong> <time>
+        </time> <span class="channel">in #pool</span> <span class="edited">(edited)</span>
+        </p>
+        <p class="notification">
+        <svg class="bell" viewBox="0 0 16 16" aria-hidden="true">
+        <path d="M8 1.75a4 4 0 0 0-4 4v2.5L2.75 11h10.5L12 8.25v-2.5a4 4 0 0 0-4-4ZM6.5 13.25a1.6 1.6 0 0 0 3 0">
+        </path>
+        </svg>
+        <span class="heard">Notification: </span>words of b</p>
+        <div class="blocks">
+        <p>words of b</p>
+        </div>
+        </div>
+        </article>
+        "##);
+    }
+
+    #[test]
+    fn every_message_is_drawn_once_however_replies_point() {
+        let messages = vec![
+            said("root", None),
+            said("reply", Some("root")),
+            said("deeper", Some("reply")),
+            said("orphan", Some("gone")),
+            said("itself", Some("itself")),
+            said("left", Some("right")),
+            said("right", Some("left")),
+        ];
+        let html = drawn(&PageView { messages: messages.clone(), ..PageView::default() });
+        for message in &messages {
+            assert_eq!(html.matches(&format!("<p>words of {}</p>", message.id)).count(), 1, "{}", message.id);
+        }
+        let (before, after) = html.split_once("class=\"thread\"").unwrap();
+        assert!(before.contains("words of root") && after.contains("words of reply"));
+        assert_eq!(html.matches("class=\"thread\"").count(), 1);
+    }
+
+    #[test]
+    fn a_line_is_drawn_where_the_day_changes() {
+        let wednesday = MessageView { day: "Wednesday".into(), ..said("c", None) };
+        let html =
+            drawn(&PageView { messages: vec![said("a", None), said("b", None), wednesday], ..PageView::default() });
+        assert_eq!(html.matches("<p class=\"day\">").count(), 2);
+    }
+
+    #[test]
+    fn the_chooser_says_who_is_shown_and_who_is_waited_for() {
+        let person = |email: &str, waiting| PersonView {
+            email: email.into(),
+            name: "Dana".into(),
+            waiting,
+            ..PersonView::default()
+        };
+        let people = vec![person("a+b@example.com", 1), person("c@example.com", 0)];
+        let html = drawn(&PageView { person: "a+b@example.com".into(), people, ..PageView::default() });
+        assert!(html.contains("<a href=\"/?person=a%2Bb%40example.com\" aria-current=\"page\">"));
+        assert_eq!(html.matches("aria-current").count(), 1);
+        assert!(html.contains("1<span class=\"heard\"> card waiting</span>"));
+        assert_eq!(html.matches("class=\"count\"").count(), 1);
+        assert!(html.contains("<option value=\"a+b@example.com\" selected>"));
+    }
+
+    #[test]
+    fn the_changed_message_gets_the_focus() {
+        let html = drawn(&PageView {
+            messages: vec![said("a", None), said("b", None)],
+            focus: Some("b".into()),
+            ..PageView::default()
+        });
+        assert!(html.contains("data-focus=\"m-b\""));
+        let (_, article) = html.split_once("id=\"m-b\"").unwrap();
+        assert!(article.split('>').next().unwrap().contains("autofocus"));
+        assert_eq!(html.matches("autofocus").count(), 1);
+    }
+}
