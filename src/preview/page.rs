@@ -145,7 +145,6 @@ pub fn page(view: &PageView) -> Markup {
                 (people(view))
                 main {
                     @if let Some(person) = shown { (conversation_head(person)) }
-                    div class="notice" id="notice" role="alert" {}
                     (conversation(view))
                     (composer(view))
                 }
@@ -258,6 +257,8 @@ fn conversation_head(person: &PersonView) -> Markup {
 fn composer(view: &PageView) -> Markup {
     html! {
         div class="composer" {
+            // In view wherever the page is scrolled to.
+            div class="notice" id="notice" role="alert" {}
             @if !view.hints.is_empty() {
                 // A form of its own: the pressed button is the whole command.
                 form class="tries" method="post" action="/demo/command" aria-label="Commands to try" {
