@@ -5,6 +5,7 @@
 //! The page works without JavaScript, by POST, redirect and GET; `demo.js` only
 //! spares the reload.
 
+mod conversation;
 pub mod dialog;
 pub mod message;
 pub mod page;
@@ -28,7 +29,6 @@ mod tests {
     use std::collections::BTreeMap;
 
     use proptest::prelude::*;
-    use uuid::Uuid;
 
     use super::dialog::DialogView;
     use super::page::{ActivityView, MessageView, MorningView, PageView, PersonView, Sender, page};
