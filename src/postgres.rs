@@ -1,1 +1,0 @@
-//! The embedded Postgres: find or fetch server programs, initdb, run, attach, stop.
