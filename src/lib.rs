@@ -27,3 +27,6 @@ pub mod slack;
 pub mod store;
 
 pub mod app;
+
+pub mod cli;
+pub mod config;

@@ -24,9 +24,9 @@ macro_rules! statements {
 
 pub mod account;
 pub mod audit;
-pub mod diagnosis;
 pub mod directory;
 pub mod import;
+pub mod message;
 pub mod migrate;
 pub mod person;
 pub mod settings;
@@ -58,6 +58,8 @@ impl Store {
     /// Connects with at most `connections`. Fails with one sentence when the server is
     /// down, older than Postgres 15, or lets row level security be bypassed.
     pub async fn connect(options: PgConnectOptions, connections: u32) -> anyhow::Result<Self> {
+        // A login called tandem would find the schema tandem before public, and with it no migrations table.
+        let options = options.options([("search_path", "public")]);
         let pool = Self::pool_options(connections)
             .connect_with(options)
             .await
@@ -174,7 +176,8 @@ pub fn statements() -> Vec<(&'static str, &'static str, &'static str)> {
     let tenant = [
         account::STATEMENTS,
         audit::STATEMENTS,
-        diagnosis::STATEMENTS,
+        import::STATEMENTS,
+        message::STATEMENTS,
         person::STATEMENTS,
         settings::STATEMENTS,
         signal::STATEMENTS,

@@ -52,11 +52,11 @@ fn by_segment<T: std::str::FromStr>(column: &str, value: &Value) -> anyhow::Resu
         .collect()
 }
 
-/// Makes the row that every organisation has.
-pub async fn create(tx: &mut Tenant) -> anyhow::Result<()> {
+/// Makes the row that every organisation has. False where it is there already.
+pub async fn create(tx: &mut Tenant) -> anyhow::Result<bool> {
     let org = tx.org().0;
-    sqlx::query(CREATE).bind(org).execute(tx.connection()).await?;
-    Ok(())
+    let done = sqlx::query(CREATE).bind(org).execute(tx.connection()).await?;
+    Ok(done.rows_affected() == 1)
 }
 
 pub async fn read(tx: &mut Tenant) -> anyhow::Result<Settings> {

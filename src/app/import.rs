@@ -1,0 +1,241 @@
+//! Files and API rows into the store. What is accepted is kept, also when a
+//! later row, or the file itself, turns out to be broken.
+
+use std::io::Read;
+use std::ops::ControlFlow;
+
+use anyhow::Context as _;
+use chrono::{DateTime, Utc};
+use serde::Serialize;
+use serde_json::json;
+
+use super::schedule;
+use crate::domain::calendar;
+use crate::domain::row::{PersonRow, RowKind, Rows, SignalRow};
+use crate::ingest::{self, Batch, Context, Format, Refused, Rejected};
+use crate::store::audit::{self, Actor, Entry};
+use crate::store::directory::Organisation;
+use crate::store::import::{self, Outcome};
+use crate::store::{Store, Tenant, settings};
+
+/// Signals go in by COPY: fewer, larger sets pay.
+const SIGNALS_AT_ONCE: usize = 100_000;
+/// Rejected rows listed per file; the rest are counted.
+const LISTED: usize = 10_000;
+
+/// What came of one file.
+#[derive(Debug, Clone, Serialize)]
+pub struct Report {
+    pub file: String,
+    pub kind: &'static str,
+    pub accepted: u64,
+    pub unchanged: u64,
+    pub rejected: u64,
+    pub notes: Vec<String>,
+    /// The first of the rejected rows.
+    pub rejections: Vec<Rejected>,
+}
+
+/// Something to read rows from.
+pub struct Input {
+    /// As reports name it.
+    pub name: String,
+    pub kind: RowKind,
+    pub format: Format,
+    pub reader: Box<dyn Read + Send>,
+}
+
+/// Takes files in the order in which they depend on each other. With `dry_run`
+/// everything is tried in one transaction that is rolled back.
+///
+/// # Errors
+/// The database's. A file that can't be read at all is a report with one rejection.
+pub async fn files(
+    store: &Store,
+    organisation: &Organisation,
+    mut inputs: Vec<Input>,
+    actor: Actor,
+    dry_run: bool,
+    now: DateTime<Utc>,
+) -> anyhow::Result<Vec<Report>> {
+    inputs.sort_by_key(|input| input.kind);
+    let mut work = Work { store, organisation, now, dry: None };
+    if dry_run {
+        work.dry = Some(store.tenant(organisation.id).await?);
+    }
+    let context = work.context().await?;
+    let mut reports = Vec::new();
+    for input in inputs {
+        let report = one_file(&mut work, &context, input).await?;
+        if !dry_run {
+            work.conclude(&report, actor).await?;
+        }
+        reports.push(report);
+    }
+    Ok(reports)
+}
+
+struct Work<'a> {
+    store: &'a Store,
+    organisation: &'a Organisation,
+    now: DateTime<Utc>,
+    /// The one transaction of a dry run; dropped without commit at its end.
+    dry: Option<Tenant>,
+}
+
+impl Work<'_> {
+    async fn context(&mut self) -> anyhow::Result<Context> {
+        let mut tx = self.store.tenant(self.organisation.id).await?;
+        let policy = super::policy::of(&settings::read(&mut tx).await?)?;
+        Ok(Context {
+            currency: self.organisation.currency,
+            today: calendar::local_date(self.organisation.timezone, self.now),
+            measures: super::policy::measures(&policy),
+        })
+    }
+
+    /// Writes one set of rows: committed at once, or within the dry run's transaction.
+    async fn write(&mut self, rows: &Rows) -> anyhow::Result<Outcome> {
+        let today = calendar::local_date(self.organisation.timezone, self.now);
+        match &mut self.dry {
+            Some(tx) => write(tx, rows, today, self.now).await,
+            None => {
+                let mut tx = self.store.tenant(self.organisation.id).await?;
+                let outcome = write(&mut tx, rows, today, self.now).await?;
+                tx.commit().await?;
+                Ok(outcome)
+            }
+        }
+    }
+
+    /// Records the import, and lets every process forget what it kept of the old rows.
+    async fn conclude(&mut self, report: &Report, actor: Actor) -> anyhow::Result<()> {
+        let mut tx = self.store.tenant(self.organisation.id).await?;
+        let data = json!({
+            "kind": report.kind, "accepted": report.accepted, "unchanged": report.unchanged, "rejected": report.rejected,
+        });
+        audit::record(&mut tx, actor, self.now, &[Entry::new("data.imported", format!("organisation:{}", self.organisation.id), data)])
+            .await?;
+        if report.accepted > 0 && report.kind != RowKind::Signals.as_str() {
+            settings::touch(&mut tx).await?;
+            schedule::set_next_digests(&mut tx, self.organisation, self.now).await?;
+        }
+        tx.commit().await
+    }
+}
+
+async fn write(tx: &mut Tenant, rows: &Rows, today: chrono::NaiveDate, now: DateTime<Utc>) -> anyhow::Result<Outcome> {
+    match rows {
+        Rows::People(rows) => import::people(tx, rows).await,
+        Rows::Accounts(rows) => import::accounts(tx, rows, today, now).await,
+        Rows::Contacts(rows) => import::contacts(tx, rows).await,
+        Rows::Signals(rows) => import::signals(tx, rows).await,
+        Rows::Outcomes(rows) => import::outcomes(tx, rows).await,
+        Rows::Quotas(rows) => import::quotas(tx, rows).await,
+        Rows::Holidays(rows) => import::holidays(tx, rows).await,
+    }
+}
+
+async fn one_file(work: &mut Work<'_>, context: &Context, input: Input) -> anyhow::Result<Report> {
+    let mut report = Report {
+        file: input.name.clone(),
+        kind: input.kind.as_str(),
+        accepted: 0,
+        unchanged: 0,
+        rejected: 0,
+        notes: Vec::new(),
+        rejections: Vec::new(),
+    };
+    // Parsing is work for a thread of its own; a short channel keeps it at most a few batches ahead.
+    let (sender, mut batches) = tokio::sync::mpsc::channel::<Batch>(4);
+    let context = context.clone();
+    let Input { name, kind, format, reader } = input;
+    let parsing = tokio::task::spawn_blocking(move || {
+        ingest::read(reader, &name, kind, format, &context, &mut |batch| match sender.blocking_send(batch) {
+            Ok(()) => ControlFlow::Continue(()),
+            Err(_) => ControlFlow::Break(()),
+        })
+    });
+    let mut held = Held::default();
+    while let Some(batch) = batches.recv().await {
+        reject(&mut report, batch.rejected);
+        if let Some((rows, lines)) = held.add(batch.rows, batch.lines) {
+            settle(work, &mut report, &rows, &lines).await?;
+        }
+    }
+    for (rows, lines) in held.rest() {
+        settle(work, &mut report, &rows, &lines).await?;
+    }
+    match parsing.await.context("the file's reader panicked")? {
+        Ok(summary) => {
+            report.notes = summary.notes;
+            if let Some(line) = summary.broken_off_after {
+                report.notes.push(format!("The file breaks off after line {line}; what was accepted until there is kept."));
+            }
+        }
+        Err(refused) => reject(&mut report, vec![whole(refused)]),
+    }
+    report.rejections.sort_by_key(|rejected| rejected.line);
+    Ok(report)
+}
+
+fn whole(refused: Refused) -> Rejected {
+    let Refused { file, line, column, reason } = refused;
+    Rejected { file, line: line.unwrap_or(0), column, value: None, reason }
+}
+
+fn reject(report: &mut Report, rejected: Vec<Rejected>) {
+    report.rejected += rejected.len() as u64;
+    let room = LISTED.saturating_sub(report.rejections.len());
+    report.rejections.extend(rejected.into_iter().take(room));
+}
+
+async fn settle(work: &mut Work<'_>, report: &mut Report, rows: &Rows, lines: &[u64]) -> anyhow::Result<()> {
+    let outcome = work.write(rows).await?;
+    report.accepted += outcome.accepted;
+    report.unchanged += outcome.unchanged;
+    let file = report.file.clone();
+    let rejected = outcome.rejected.into_iter().map(|refusal| Rejected {
+        file: file.clone(),
+        line: lines.get(refusal.position).copied().unwrap_or_default(),
+        column: Some(refusal.column.to_owned()),
+        value: Some(refusal.value.chars().take(80).collect()),
+        reason: refusal.reason,
+    });
+    reject(report, rejected.collect());
+    Ok(())
+}
+
+/// Rows waiting for a set that is worth a statement: people until the file's end, since they
+/// name each other; signals until there are many; the rest as they come.
+#[derive(Default)]
+struct Held {
+    people: Vec<PersonRow>,
+    signals: Vec<SignalRow>,
+    lines: Vec<u64>,
+}
+
+impl Held {
+    fn add(&mut self, rows: Rows, lines: Vec<u64>) -> Option<(Rows, Vec<u64>)> {
+        match rows {
+            Rows::People(rows) => {
+                self.people.extend(rows);
+                self.lines.extend(lines);
+                None
+            }
+            Rows::Signals(rows) => {
+                self.signals.extend(rows);
+                self.lines.extend(lines);
+                (self.signals.len() >= SIGNALS_AT_ONCE)
+                    .then(|| (Rows::Signals(std::mem::take(&mut self.signals)), std::mem::take(&mut self.lines)))
+            }
+            rows => Some((rows, lines)),
+        }
+    }
+
+    fn rest(self) -> impl Iterator<Item = (Rows, Vec<u64>)> {
+        let people = (!self.people.is_empty()).then_some(Rows::People(self.people));
+        let signals = (!self.signals.is_empty()).then_some(Rows::Signals(self.signals));
+        people.or(signals).map(|rows| (rows, self.lines)).into_iter()
+    }
+}

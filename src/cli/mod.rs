@@ -1,0 +1,133 @@
+//! The command line: one file per command.
+
+mod audit;
+mod import;
+mod key;
+mod link;
+mod migrate;
+mod open;
+mod org;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand, ValueEnum};
+
+use crate::config::Config;
+
+/// One diagnosis of every customer account each night, delivered each morning from two angles.
+#[derive(Debug, Parser)]
+#[command(name = "tandem", version, max_term_width = 100, arg_required_else_help = true)]
+struct Cli {
+    /// TOML file with the same keys as the environment variables
+    #[arg(long, global = true, value_name = "FILE")]
+    config: Option<PathBuf>,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Bring the database up to date
+    Migrate(migrate::Args),
+    /// Make and list organisations
+    #[command(subcommand)]
+    Org(org::Command),
+    /// Make, list and revoke API keys
+    #[command(subcommand)]
+    Key(key::Command),
+    /// Say which Slack workspace or Teams tenant belongs to which organisation
+    #[command(subcommand)]
+    Link(link::Command),
+    /// Read people, accounts, contacts, signals, outcomes, quotas and holidays from files
+    Import(import::Args),
+    /// Print or check the audit trail
+    #[command(subcommand)]
+    Audit(audit::Command),
+}
+
+/// How a command prints.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
+enum Format {
+    #[default]
+    Text,
+    Json,
+}
+
+/// What a command came to: exit code 0 or 1. Wrong usage is clap's 2.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Done {
+    Well,
+    /// Its output says what went wrong.
+    WithFaults,
+}
+
+/// Parses the command line and runs it.
+pub fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let outcome = Config::load(cli.config.as_deref()).and_then(|config| {
+        start_logging(&config)?;
+        rustls::crypto::ring::default_provider()
+            .install_default()
+            .map_err(|_| anyhow::anyhow!("the TLS provider was installed twice"))?;
+        let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+        runtime.block_on(run(cli.command, config))
+    });
+    match outcome {
+        Ok(Done::Well) => ExitCode::SUCCESS,
+        Ok(Done::WithFaults) => ExitCode::FAILURE,
+        Err(error) => {
+            eprintln!("tandem: {}", sentence(&error));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn run(command: Command, config: Config) -> anyhow::Result<Done> {
+    match command {
+        Command::Migrate(args) => migrate::run(args, &config).await,
+        Command::Org(command) => org::run(command, &config).await,
+        Command::Key(command) => key::run(command, &config).await,
+        Command::Link(command) => link::run(command, &config).await,
+        Command::Import(args) => import::run(args, &config).await,
+        Command::Audit(command) => audit::run(command, &config).await,
+    }
+}
+
+/// An error and its causes as one sentence, each said once.
+fn sentence(error: &anyhow::Error) -> String {
+    let mut parts: Vec<String> = Vec::new();
+    for cause in error.chain() {
+        let text = cause.to_string();
+        if !parts.iter().any(|part| part.contains(&text)) {
+            parts.push(text);
+        }
+    }
+    parts.join(": ")
+}
+
+fn start_logging(config: &Config) -> anyhow::Result<()> {
+    use std::io::IsTerminal;
+    use tracing_subscriber::EnvFilter;
+
+    let filter = EnvFilter::try_new(&config.log.filter).map_err(|error| {
+        anyhow::anyhow!("TANDEM_LOG is \"{}\", which is no filter ({error}); expected for example info or tandem=debug", config.log.filter)
+    })?;
+    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    if config.log.json {
+        builder.json().init();
+    } else {
+        builder.with_ansi(std::io::stderr().is_terminal()).init();
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_command_line_is_well_formed() {
+        super::Cli::command().debug_assert();
+    }
+}
