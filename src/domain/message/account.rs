@@ -1,1 +1,687 @@
+//! Purpose: the answer to `/account acme`: both angles of one account, with the
+//! evidence behind every cause, and what was not checked.
 
+use chrono::NaiveDate;
+use uuid::Uuid;
+
+use super::card::{self, window_line};
+use super::view::{AccountView, NoteView, RenewalState, RiskState, WindowLine};
+use super::{Block, Button, Buttons, Message, Text, phrase};
+use crate::domain::account::{AccountId, AccountStatus, Contact, Persona, Segment};
+use crate::domain::action::{Action, Subject, Verb};
+use crate::domain::diagnosis::{Cause, Change, Diagnosis, Fact, FactValue};
+
+#[derive(Debug, Clone, PartialEq)]
+pub struct AccountAnswer {
+    pub account: AccountView,
+    pub status: AccountStatus,
+    pub plan: Option<String>,
+    pub seats: Option<i64>,
+    /// The latest; `None` before the first.
+    pub diagnosis: Option<Diagnosis>,
+    /// Older than 36 hours.
+    pub stale: bool,
+    pub risk: Option<OpenRisk>,
+    pub windows: Vec<WindowLine>,
+    pub renewal: Option<RenewalLine>,
+    pub auto_renew: Option<bool>,
+    pub goals: Option<String>,
+    pub contacts: Vec<Contact>,
+    pub onboarding: Option<OnboardingView>,
+    pub last_note: Option<NoteView>,
+    /// Health per diagnosis, oldest first.
+    pub history: Vec<(NaiveDate, u8)>,
+    pub may_act: bool,
+    /// Asked in a channel in which it may be shown.
+    pub may_share: bool,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OpenRisk {
+    pub id: Uuid,
+    pub state: RiskState,
+    pub since: NaiveDate,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RenewalLine {
+    pub state: RenewalState,
+    pub owner: Option<String>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct OnboardingView {
+    pub milestones_done: Option<u32>,
+    pub milestones_total: Option<u32>,
+    pub overdue: u32,
+    pub blocked_by_us: u32,
+    pub blocked_by_customer: u32,
+    pub go_live_planned: Option<NaiveDate>,
+    pub go_live_forecast: Option<NaiveDate>,
+}
+
+/// The private answer.
+pub fn message(view: &AccountAnswer, today: NaiveDate) -> Message {
+    let account = &view.account;
+    let arr = card::arr(account);
+    let mut title = format!("{} · {}", account.name, card::health(account));
+    if !arr.is_empty() {
+        title.push_str(&format!(" · {arr}"));
+    }
+    let mut blocks = vec![Block::Heading(phrase::cut(&title, 150)), Block::Facts(facts(view, today))];
+    blocks.extend(causes(view, today));
+    blocks.extend(trend(&view.history, today));
+    blocks.extend(windows(view, today));
+    blocks.extend(paragraph("Goals", view.goals.as_deref()));
+    blocks.extend(onboarding(view, today));
+    blocks.extend(contacts(view, today));
+    if let Some(note) = &view.last_note {
+        let text = format!("Last note ({}, {}): ", note.by, phrase::date(note.on, today));
+        blocks.push(Block::Text(Text::strong(text.trim_end()).then(format!(" {}", phrase::cut(&note.text, 500)))));
+    }
+    let footer = footer(view, today);
+    if !footer.is_empty() {
+        blocks.push(Block::Context(footer));
+    }
+    let buttons = buttons(view);
+    if !buttons.shown.is_empty() {
+        blocks.push(Block::Buttons(buttons));
+    }
+    Message { summary: title, blocks }
+}
+
+fn facts(view: &AccountAnswer, today: NaiveDate) -> Vec<(String, Text)> {
+    let account = &view.account;
+    let mut facts: Vec<(String, Text)> = Vec::new();
+    let mut add = |label: &str, text: String| {
+        if !text.is_empty() {
+            facts.push((label.to_owned(), text.into()));
+        }
+    };
+    if view.status == AccountStatus::Churned {
+        add("Status", "no longer a customer".to_owned());
+    }
+    if view.diagnosis.is_some() {
+        add("Change", change(view));
+    }
+    if let Some(risk) = &view.risk {
+        add("Risk", format!("since {}. {}", phrase::date(risk.since, today), risk_state(&risk.state, today)));
+    }
+    add("Deadline", deadlines(view, today));
+    if let Some(renewal) = &view.renewal {
+        let owner = renewal.owner.as_ref().map(|owner| format!(", owner: {owner}")).unwrap_or_default();
+        add("Renewal", format!("{}{owner}", renewal_state(&renewal.state, today)));
+    }
+    let pair = [("CSM", &account.csm), ("AM", &account.account_manager)];
+    add("People", pair.map(|(role, who)| format!("{role}: {}", who.as_deref().unwrap_or("none"))).join(" · "));
+    let size = [
+        account.segment.map(Segment::label).unwrap_or_default().to_owned(),
+        view.plan.as_ref().map(|plan| format!("plan {plan}")).unwrap_or_default(),
+        view.seats.and_then(|seats| usize::try_from(seats).ok()).map(|n| phrase::count(n, "seat")).unwrap_or_default(),
+    ];
+    add("Size", size.into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join(" · "));
+    facts
+}
+
+fn change(view: &AccountAnswer) -> String {
+    match (view.account.change, view.account.previous_health) {
+        (Change::New, _) => "first diagnosis".to_owned(),
+        (Change::Worse, Some(was)) => format!("worse: health was {was}"),
+        (Change::Worse, None) => "worse".to_owned(),
+        (Change::Better, Some(was)) => format!("better: health was {was}"),
+        (Change::Better, None) => "better".to_owned(),
+        (Change::Same, _) => "steady".to_owned(),
+    }
+}
+
+fn risk_state(state: &RiskState, today: NaiveDate) -> String {
+    let on = |day: &NaiveDate| phrase::date(*day, today);
+    match state {
+        RiskState::Open => "Not acknowledged yet.".to_owned(),
+        RiskState::Acknowledged { by, step, due, .. } => match step {
+            Some(step) => {
+                format!("With {by}: {}, due {}.", phrase::cut(step, 150).trim_end_matches('.'), on(due))
+            }
+            None => format!("Acknowledged by {by}, next step due {}.", on(due)),
+        },
+        RiskState::Snoozed { by, until, .. } => format!("Snoozed by {by} until {}.", on(until)),
+        RiskState::Resolved { by, on: day, how, .. } => format!("Resolved by {by} on {}: {}.", on(day), how.label()),
+        RiskState::Ended { on: day } => format!("Ended on {}: health came back.", on(day)),
+    }
+}
+
+fn renewal_state(state: &RenewalState, today: NaiveDate) -> String {
+    let on = |day: &NaiveDate| phrase::date(*day, today);
+    match state {
+        RenewalState::Upcoming => "not started".to_owned(),
+        RenewalState::Preparing { on: day, .. } => format!("in preparation since {}", on(day)),
+        RenewalState::Negotiating { on: day, .. } => format!("in negotiation since {}", on(day)),
+        RenewalState::Renewed { on: day, .. } => format!("renewed on {}", on(day)),
+        RenewalState::Contracted { on: day, .. } => format!("renewed for less on {}", on(day)),
+        RenewalState::Lost { on: day, .. } => format!("lost on {}", on(day)),
+    }
+}
+
+fn deadlines(view: &AccountAnswer, today: NaiveDate) -> String {
+    let Some(read) = view.diagnosis.as_ref().map(|diagnosis| &diagnosis.renewal) else { return String::new() };
+    let mut parts = Vec::new();
+    if let Some(opt_out) = read.opt_out_date {
+        let tense = if opt_out < today { "opt-out date was" } else { "opt-out date" };
+        parts.push(format!("{tense} {}", phrase::date_and_distance(opt_out, today)));
+    }
+    if let Some(renewal) = read.renewal_date {
+        let how = match view.auto_renew {
+            Some(true) => "renews by itself",
+            Some(false) => "ends unless renewed",
+            None => "renewal date",
+        };
+        parts.push(format!("{how} {}", phrase::date(renewal, today)));
+    }
+    if read.notice_period_missing {
+        parts.push("notice period missing: the real deadline may be earlier".to_owned());
+    }
+    parts.join(" · ")
+}
+
+fn causes(view: &AccountAnswer, today: NaiveDate) -> Vec<Block> {
+    let Some(diagnosis) = &view.diagnosis else {
+        return vec![Block::Text("No diagnosis yet: the first one runs tonight.".into())];
+    };
+    if diagnosis.causes.is_empty() {
+        return vec![Block::Text(Text::strong("Causes").then("\nNothing stands out in what was checked."))];
+    }
+    let mut blocks = vec![Block::Text(Text::strong("Why, and what to do"))];
+    for cause in &diagnosis.causes {
+        blocks.push(Block::Text(cause_text(cause)));
+        let facts: Vec<String> = cause.facts.iter().map(|fact| fact_line(fact, today)).collect();
+        if !facts.is_empty() {
+            blocks.push(Block::Context(facts.join("\n").into()));
+        }
+    }
+    blocks
+}
+
+fn cause_text(cause: &Cause) -> Text {
+    let weight =
+        if cause.floor { " (decides on its own)".to_owned() } else { format!(" ({} points of risk)", cause.points) };
+    let mut text = Text::strong(cause.headline.trim_end_matches('.')).then(weight);
+    if !cause.actions.csm.is_empty() {
+        text = text.then(format!("\nCSM: {}", phrase::sentence(&cause.actions.csm)));
+    }
+    if !cause.actions.account_manager.is_empty() {
+        text = text.then(format!("\nAM: {}", phrase::sentence(&cause.actions.account_manager)));
+    }
+    text
+}
+
+/// "Active users: 28 users, before 80 · usage, Sun 1 Nov".
+fn fact_line(fact: &Fact, today: NaiveDate) -> String {
+    let value = value(&fact.value, &fact.unit, today);
+    let before =
+        fact.previous.as_ref().map(|was| format!(", before {}", self::value(was, "", today))).unwrap_or_default();
+    format!("{}: {value}{before} · {}, {}", fact.label, fact.source, phrase::date(fact.as_of, today))
+}
+
+fn value(value: &FactValue, unit: &str, today: NaiveDate) -> String {
+    let bare = match value {
+        FactValue::Bool(true) => return "yes".to_owned(),
+        FactValue::Bool(false) => return "no".to_owned(),
+        FactValue::Date(day) => return phrase::date(*day, today),
+        FactValue::Text(text) => return phrase::cut(text, 100),
+        FactValue::Number(number) if number.fract() == 0.0 => format!("{number:.0}"),
+        FactValue::Number(number) => format!("{number:.1}"),
+    };
+    match unit {
+        "" => bare,
+        "%" => format!("{bare}%"),
+        unit => format!("{bare} {unit}"),
+    }
+}
+
+/// At most so many bars: they fit one line of a phone.
+const BARS: usize = 30;
+
+/// Health over time as a line of bars on the fixed scale 0–100, and in words what it says.
+fn trend(history: &[(NaiveDate, u8)], today: NaiveDate) -> Vec<Block> {
+    let (Some(first), Some(last)) = (history.first(), history.last()) else { return Vec::new() };
+    if history.len() < 2 {
+        return Vec::new();
+    }
+    let text = Text::strong("Health over time")
+        .then("\n")
+        .then_code(bars(history))
+        .then(format!("\n{}", trend_sentence(history, *first, *last, today)));
+    vec![Block::Text(text)]
+}
+
+fn bars(history: &[(NaiveDate, u8)]) -> String {
+    const LEVELS: [char; 8] = ['▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'];
+    let count = history.len().min(BARS);
+    (0..count)
+        .map(|bar| {
+            // The last bar is the last diagnosis; the first one the first.
+            let at = if count == 1 { 0 } else { bar * (history.len() - 1) / (count - 1) };
+            let health = usize::from(history[at].1.min(100));
+            LEVELS[(health * LEVELS.len() / 101).min(LEVELS.len() - 1)]
+        })
+        .collect()
+}
+
+/// Movements smaller than this are noise to a reader.
+const STEADY: i16 = 5;
+
+fn trend_sentence(
+    history: &[(NaiveDate, u8)],
+    first: (NaiveDate, u8),
+    last: (NaiveDate, u8),
+    today: NaiveDate,
+) -> String {
+    let since = phrase::date(first.0, today);
+    let moved = i16::from(last.1) - i16::from(first.1);
+    let mut out = match moved {
+        fall if fall <= -STEADY => format!("Down from {} on {since} to {}.", first.1, last.1),
+        rise if rise >= STEADY => format!("Up from {} on {since} to {}.", first.1, last.1),
+        _ => format!("About {} since {since}.", last.1),
+    };
+    let low = history.iter().min_by_key(|(_, health)| *health);
+    if let Some((day, low)) = low.filter(|(_, low)| i16::from(first.1.min(last.1)) - i16::from(*low) >= STEADY) {
+        out.push_str(&format!(" Lowest: {low} on {}.", phrase::date(*day, today)));
+    }
+    out
+}
+
+fn windows(view: &AccountAnswer, today: NaiveDate) -> Vec<Block> {
+    if view.windows.is_empty() {
+        return Vec::new();
+    }
+    let lines = view.windows.iter().map(|line| {
+        let until = phrase::date(line.closes_on, today);
+        match &line.withheld {
+            Some(held) => {
+                let bare = WindowLine { withheld: None, holder: None, ..line.clone() };
+                Text::plain(format!("{}, open until {until}. {}", window_line(&bare), card::withheld(held, today)))
+            }
+            None => Text::plain(format!("{}, open until {until}", window_line(line))),
+        }
+    });
+    vec![Block::Text(Text::strong("Expansion windows")), Block::Bullets(lines.collect())]
+}
+
+fn paragraph(label: &str, text: Option<&str>) -> Option<Block> {
+    let text = text.map(str::trim).filter(|text| !text.is_empty())?;
+    Some(Block::Text(Text::strong(format!("{label}:")).then(format!(" {}", phrase::cut(text, 800)))))
+}
+
+fn onboarding(view: &AccountAnswer, today: NaiveDate) -> Option<Block> {
+    let read = view.onboarding.as_ref()?;
+    let mut parts = Vec::new();
+    if let (Some(done), Some(total)) = (read.milestones_done, read.milestones_total) {
+        parts.push(format!("{done} of {total} milestones done"));
+    }
+    if read.overdue > 0 {
+        parts.push(format!("{} overdue", read.overdue));
+    }
+    if read.blocked_by_us > 0 {
+        parts.push(format!("{} blocked by us", read.blocked_by_us));
+    }
+    if read.blocked_by_customer > 0 {
+        parts.push(format!("{} blocked by the customer", read.blocked_by_customer));
+    }
+    match (read.go_live_planned, read.go_live_forecast) {
+        (Some(planned), Some(forecast)) if forecast > planned => parts.push(format!(
+            "go-live forecast {}, {} after plan",
+            phrase::date(forecast, today),
+            phrase::count(usize::try_from((forecast - planned).num_days()).unwrap_or_default(), "day")
+        )),
+        (Some(planned), _) => parts.push(format!("go-live planned {}", phrase::date(planned, today))),
+        (None, Some(forecast)) => parts.push(format!("go-live forecast {}", phrase::date(forecast, today))),
+        (None, None) => {}
+    }
+    (!parts.is_empty()).then(|| Block::Text(Text::strong("Onboarding:").then(format!(" {}.", parts.join(", ")))))
+}
+
+/// More contacts than these are looked up in the CRM.
+const CONTACTS: usize = 8;
+
+fn contacts(view: &AccountAnswer, today: NaiveDate) -> Vec<Block> {
+    if view.contacts.is_empty() {
+        return vec![Block::Text(Text::strong("Contacts:").then(" none known."))];
+    }
+    let mut sorted: Vec<&Contact> = view.contacts.iter().collect();
+    sorted.sort_by_key(|contact| {
+        let rank =
+            contact.persona.map_or(usize::MAX, |p| Persona::ALL.iter().position(|q| *q == p).unwrap_or_default());
+        (contact.departed_on.is_some(), rank, contact.email.as_str())
+    });
+    let mut lines: Vec<Text> = sorted.iter().take(CONTACTS).map(|contact| contact_line(contact, today)).collect();
+    if sorted.len() > CONTACTS {
+        lines.push(format!("and {} more in the CRM", sorted.len() - CONTACTS).into());
+    }
+    vec![Block::Text(Text::strong("Contacts")), Block::Bullets(lines)]
+}
+
+fn contact_line(contact: &Contact, today: NaiveDate) -> Text {
+    let mut who = Text::strong(phrase::cut(contact.name.as_deref().unwrap_or(&contact.email), 80));
+    if let Some(title) = &contact.title {
+        who = who.then(format!(", {}", phrase::cut(title, 80)));
+    }
+    if let Some(persona) = contact.persona {
+        who = who.then(format!(" ({})", persona.label()));
+    }
+    if let Some(left) = contact.departed_on {
+        return who.then(format!(": left on {}", phrase::date(left, today)));
+    }
+    let reached = match contact.last_interaction {
+        Some(last) => format!("last contact {}", phrase::distance(last, today)),
+        None => "no contact recorded".to_owned(),
+    };
+    let address = if contact.name.is_some() { format!(", {}", contact.email) } else { String::new() };
+    let phone = contact.phone.as_ref().map(|phone| format!(", {phone}")).unwrap_or_default();
+    who.then(format!(": {reached}{address}{phone}"))
+}
+
+fn footer(view: &AccountAnswer, today: NaiveDate) -> Text {
+    let mut parts = Vec::new();
+    if let Some(diagnosis) = &view.diagnosis {
+        let stale = if view.stale { " (old: newer facts are not in it)" } else { "" };
+        parts.push(format!("Diagnosis of {}{stale}", phrase::date(diagnosis.date, today)));
+        if diagnosis.not_checked.is_empty() {
+            parts.push("every source checked".to_owned());
+        } else {
+            let missing: Vec<String> = diagnosis.not_checked.iter().map(ToString::to_string).collect();
+            parts.push(format!("not checked, no data: {}", missing.join(", ")));
+        }
+    }
+    let text = Text::plain(parts.join(" · "));
+    match &view.account.url {
+        Some(url) if url.starts_with("https://") || url.starts_with("http://") => {
+            let gap = if text.is_empty() { "" } else { " · " };
+            text.then(gap).then_link("Open in the CRM", url)
+        }
+        _ => text,
+    }
+}
+
+fn buttons(view: &AccountAnswer) -> Buttons {
+    let account = Subject::Account(view.account.id.clone());
+    let button = |verb, subject: &Subject| Button::new(Action::new(verb, subject.clone()), &view.account.name);
+    let mut shown = Vec::new();
+    let mut more = Vec::new();
+    if view.may_act {
+        match view.risk.as_ref().map(|risk| (Subject::Risk(risk.id), &risk.state)) {
+            Some((risk, RiskState::Open)) => {
+                shown.push(button(Verb::Acknowledge, &risk).primary());
+                more.extend([Verb::SetNextStep, Verb::Snooze, Verb::Resolve].map(|verb| button(verb, &risk)));
+            }
+            Some((risk, RiskState::Acknowledged { .. } | RiskState::Snoozed { .. })) => {
+                shown.push(button(Verb::SetNextStep, &risk));
+                more.extend([Verb::Snooze, Verb::Resolve].map(|verb| button(verb, &risk)));
+            }
+            Some((_, RiskState::Resolved { .. } | RiskState::Ended { .. })) | None => {}
+        }
+        shown.push(button(Verb::Raise, &account));
+        let note = button(Verb::Note, &account);
+        if shown.len() < 2 { shown.push(note) } else { more.push(note) }
+    }
+    if view.may_share {
+        more.push(button(Verb::Share, &account));
+    }
+    if shown.is_empty() {
+        shown.append(&mut more);
+    }
+    Buttons { shown, more }
+}
+
+/// Several accounts fit what was typed: at most nine are offered.
+pub fn several(typed: &str, matches: &[(AccountId, String)]) -> Message {
+    let names: Vec<String> = matches.iter().take(9).map(|(_, name)| phrase::cut(name, 60)).collect();
+    let summary = format!("Which account do you mean by \"{}\"?", phrase::cut(typed, 60));
+    let mut buttons: Vec<Button> = matches
+        .iter()
+        .take(9)
+        .map(|(id, name)| {
+            let mut button = Button::new(Action::new(Verb::ShowMore, Subject::Account(id.clone())), name);
+            button.label = phrase::cut(name, 30);
+            button
+        })
+        .collect();
+    let more = if buttons.len() > 2 { buttons.split_off(2) } else { Vec::new() };
+    let mut blocks = vec![
+        Block::Text(summary.as_str().into()),
+        Block::Bullets(names.into_iter().map(Text::from).collect()),
+        Block::Buttons(Buttons { shown: buttons, more }),
+    ];
+    if matches.len() > 9 {
+        blocks.push(Block::Context("There are more. Type a longer part of the name.".into()));
+    }
+    Message { summary, blocks }
+}
+
+/// Forbidden and absent get the same sentence, so that nobody learns which customers exist.
+pub fn not_found(typed: &str) -> Message {
+    Message::sentence(format!(
+        "No account \"{}\" that you can see. Check the spelling, or type just a part of the name.",
+        phrase::cut(typed, 60)
+    ))
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::super::card::sample;
+    use super::super::text::to_text;
+    use super::super::view::Withheld;
+    use super::*;
+    use crate::domain::diagnosis::Band;
+    use crate::domain::signal::Source;
+
+    fn contact(email: &str, name: Option<&str>, persona: Persona) -> Contact {
+        Contact {
+            account_id: "a-1".into(),
+            email: email.into(),
+            name: name.map(str::to_owned),
+            title: None,
+            phone: None,
+            persona: Some(persona),
+            last_interaction: None,
+            departed_on: None,
+        }
+    }
+
+    fn answer() -> AccountAnswer {
+        let mut held = sample::window_line();
+        held.withheld = Some(Withheld {
+            cause: "Active users fell from 80 to 28".into(),
+            handled_by: Some("Dana".into()),
+            since: sample::day("2026-11-02"),
+        });
+        AccountAnswer {
+            account: AccountView {
+                url: Some("https://crm.example/acme".into()),
+                segment: Some(Segment::MidMarket),
+                ..sample::account()
+            },
+            status: AccountStatus::Active,
+            plan: Some("Team".into()),
+            seats: Some(100),
+            diagnosis: Some(Diagnosis {
+                id: Uuid::nil(),
+                account_id: "a-1".into(),
+                name: "Acme".into(),
+                date: sample::today(),
+                health: Some(34),
+                band: Band::AtRisk,
+                risk: Some(66),
+                coverage: 0.8,
+                families: Default::default(),
+                not_checked: vec![Source::Sentiment, Source::Onboarding],
+                causes: sample::causes(),
+                windows: Vec::new(),
+                renewal: sample::renewal().read,
+                change: Change::Worse,
+            }),
+            stale: false,
+            risk: Some(OpenRisk { id: Uuid::nil(), state: RiskState::Open, since: sample::day("2026-11-02") }),
+            windows: vec![held],
+            renewal: Some(RenewalLine { state: RenewalState::Upcoming, owner: Some("Kim".into()) }),
+            auto_renew: Some(true),
+            goals: Some("Cut onboarding from 6 weeks to 2".into()),
+            contacts: vec![
+                Contact {
+                    departed_on: Some(sample::day("2026-10-02")),
+                    ..contact("eva@acme.example", Some("Eva"), Persona::Champion)
+                },
+                contact("it@acme.example", None, Persona::Admin),
+                Contact {
+                    title: Some("CFO".into()),
+                    last_interaction: Some(sample::day("2026-10-22")),
+                    ..contact("li@acme.example", Some("Li Wei"), Persona::EconomicBuyer)
+                },
+            ],
+            onboarding: Some(OnboardingView {
+                milestones_done: Some(4),
+                milestones_total: Some(9),
+                overdue: 2,
+                blocked_by_us: 1,
+                blocked_by_customer: 0,
+                go_live_planned: Some(sample::day("2026-11-01")),
+                go_live_forecast: Some(sample::day("2026-11-20")),
+            }),
+            last_note: Some(NoteView {
+                by: "Kim".into(),
+                on: sample::day("2026-10-30"),
+                text: "They asked for the contract".into(),
+            }),
+            history: vec![
+                (sample::day("2026-08-04"), 78),
+                (sample::day("2026-09-04"), 70),
+                (sample::day("2026-10-04"), 28),
+                (sample::day("2026-11-03"), 34),
+            ],
+            may_act: true,
+            may_share: true,
+        }
+    }
+
+    fn drawn(view: &AccountAnswer) -> String {
+        to_text(&message(view, sample::today()), 100)
+    }
+
+    #[test]
+    fn both_angles_and_all_evidence() {
+        insta::assert_snapshot!(drawn(&answer()), @"
+        Acme · health 34, at risk (was 52) · ARR $184k
+        ==============================================
+        Change     worse: health was 52
+        Risk       since Mon 2 Nov. Not acknowledged yet.
+        Deadline   opt-out date Fri 27 Nov, in 24 days · renews by itself Thu 25 Feb 2027
+        Renewal    not started, owner: Kim
+        People     CSM: Dana · AM: Kim
+        Size       mid-market · plan Team · 100 seats
+
+        Why, and what to do
+
+        Active users fell from 80 to 28 in five weeks (31 points of risk)
+        CSM: Ask the champion what changed and book a training for the team that stopped.
+        AM: Hold the pitch until usage is back.
+          Active users: 28 users, before 80 · usage, Sun 1 Nov
+
+        An invoice is 65 days late (31 points of risk)
+        CSM: Ask who pays it.
+        AM: Settle it before the renewal talk.
+          Active users: 28 users, before 80 · usage, Sun 1 Nov
+
+        Health over time
+        ▇▆▃▃
+        Down from 78 on Tue 4 Aug to 34. Lowest: 28 on Sun 4 Oct.
+
+        Expansion windows
+        - more seats, about $12k, open until Fri 29 Jan 2027. Withheld: Active users fell from 80 to 28.
+          Handled by Dana since Mon 2 Nov.
+
+        Goals: Cut onboarding from 6 weeks to 2
+
+        Onboarding: 4 of 9 milestones done, 2 overdue, 1 blocked by us, go-live forecast Fri 20 Nov, 19 days
+        after plan.
+
+        Contacts
+        - Li Wei, CFO (economic buyer): last contact 12 days ago, li@acme.example
+        - it@acme.example (admin): no contact recorded
+        - Eva (champion): left on Fri 2 Oct
+
+        Last note (Kim, Fri 30 Oct): They asked for the contract
+          Diagnosis of Tue 3 Nov · not checked, no data: sentiment, onboarding · Open in the CRM
+          (https://crm.example/acme)
+        [Acknowledge] [Raise] More: [Set next step] [Snooze] [Resolve] [Note] [Share here]
+        ");
+    }
+
+    #[test]
+    fn an_unread_account_says_what_is_missing() {
+        let view = AccountAnswer {
+            account: AccountView {
+                health: None,
+                previous_health: None,
+                band: Band::Unknown,
+                change: Change::New,
+                arr: None,
+                csm: None,
+                ..sample::account()
+            },
+            diagnosis: None,
+            risk: None,
+            windows: Vec::new(),
+            renewal: None,
+            goals: None,
+            contacts: Vec::new(),
+            onboarding: None,
+            last_note: None,
+            history: Vec::new(),
+            plan: None,
+            seats: None,
+            may_act: false,
+            may_share: false,
+            ..answer()
+        };
+        insta::assert_snapshot!(drawn(&view), @"
+        Acme · health unknown: too little data
+        ======================================
+        People   CSM: none · AM: Kim
+
+        No diagnosis yet: the first one runs tonight.
+
+        Contacts: none known.
+        ");
+    }
+
+    #[test]
+    fn several_and_none() {
+        let matches: Vec<(AccountId, String)> =
+            ["Acme Corp", "Acme Labs", "Acme Rail"].map(|name| (AccountId::from(name), name.to_owned())).into();
+        let text = to_text(&several("acme", &matches), 80);
+        insta::assert_snapshot!(format!("{text}\n{}", to_text(&not_found("acme"), 100)), @r#"
+        Which account do you mean by "acme"?
+        - Acme Corp
+        - Acme Labs
+        - Acme Rail
+        [Acme Corp] [Acme Labs] More: [Acme Rail]
+
+        No account "acme" that you can see. Check the spelling, or type just a part of the name.
+        "#);
+    }
+
+    proptest! {
+        #[test]
+        fn the_line_has_its_ends_and_fits(history in proptest::collection::vec(0..=100_u8, 2..400)) {
+            let start = sample::day("2026-01-01");
+            let days: Vec<(NaiveDate, u8)> =
+                history.iter().enumerate().map(|(at, h)| (start + chrono::Days::new(at as u64), *h)).collect();
+            let line: Vec<char> = bars(&days).chars().collect();
+            prop_assert_eq!(line.len(), days.len().min(BARS));
+            let alone = |at: usize| bars(&days[at..=at]).chars().next();
+            prop_assert_eq!(line.first().copied(), alone(0));
+            prop_assert_eq!(line.last().copied(), alone(days.len() - 1));
+        }
+    }
+}

@@ -7,7 +7,7 @@ mod risk;
 mod window;
 
 #[cfg(test)]
-mod sample;
+pub(super) mod sample;
 
 use chrono::NaiveDate;
 
