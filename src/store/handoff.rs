@@ -1,0 +1,205 @@
+//! Handoffs: expansion windows, risks to weigh, warnings.
+
+use anyhow::Context;
+use chrono::{DateTime, NaiveDate, Utc};
+use sqlx::FromRow;
+use uuid::Uuid;
+
+use super::{Tenant, word};
+use crate::domain::account::AccountId;
+use crate::domain::handoff::{Handoff, HandoffRecord};
+use crate::domain::money::Money;
+use crate::domain::person::PersonId;
+
+statements! {
+    LOCK = "SELECT * FROM tandem.handoff WHERE org_id = $1 AND handoff_id = $2 FOR NO KEY UPDATE";
+    READ = "SELECT * FROM tandem.handoff WHERE org_id = $1 AND handoff_id = ANY ($2)";
+    /// What is open, and what ended so lately that its quiet time may still run.
+    OF_ACCOUNTS = "SELECT * FROM tandem.handoff
+                    WHERE org_id = $1 AND account_id = ANY ($2)
+                      AND (accountable IS NOT NULL OR since > $3)
+                    ORDER BY account_id, since, handoff_id";
+    OPEN = "SELECT * FROM tandem.handoff WHERE org_id = $1 AND accountable IS NOT NULL ORDER BY account_id, since, handoff_id";
+    DUE = "SELECT handoff_id FROM tandem.handoff WHERE org_id = $1 AND due_at <= $2 ORDER BY due_at, handoff_id LIMIT 500";
+    SAVE = "INSERT INTO tandem.handoff AS t (org_id, handoff_id, account_id, version, since, solo, matter, note, window_kind, amount_minor,
+                   currency, opens_on, closes_on, co_term, raised_by, risk_id, withheld_by, withheld_since, overridden_by,
+                   overridden_at, override_reason, need, contact, timing, state, accountable, pool, offered_by, moved_by, reason,
+                   clock_since, due_at, won_minor, won_currency)
+            VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24,
+                    $25, $26, $27, $28, $29, $30, $31, $32, $33, $34)
+            ON CONFLICT (org_id, handoff_id) DO UPDATE SET
+                   version = excluded.version, since = excluded.since, solo = excluded.solo, note = excluded.note,
+                   amount_minor = excluded.amount_minor, currency = excluded.currency, opens_on = excluded.opens_on,
+                   closes_on = excluded.closes_on, co_term = excluded.co_term, withheld_by = excluded.withheld_by,
+                   withheld_since = excluded.withheld_since, overridden_by = excluded.overridden_by,
+                   overridden_at = excluded.overridden_at, override_reason = excluded.override_reason, need = excluded.need,
+                   contact = excluded.contact, timing = excluded.timing, state = excluded.state, accountable = excluded.accountable,
+                   pool = excluded.pool, offered_by = excluded.offered_by, moved_by = excluded.moved_by, reason = excluded.reason,
+                   clock_since = excluded.clock_since, due_at = excluded.due_at, won_minor = excluded.won_minor,
+                   won_currency = excluded.won_currency
+             WHERE t.version <= excluded.version";
+}
+
+#[derive(FromRow)]
+struct HandoffRow {
+    handoff_id: Uuid,
+    account_id: String,
+    version: i32,
+    since: DateTime<Utc>,
+    solo: bool,
+    matter: String,
+    note: String,
+    window_kind: Option<String>,
+    amount_minor: Option<i64>,
+    currency: Option<String>,
+    opens_on: Option<NaiveDate>,
+    closes_on: Option<NaiveDate>,
+    co_term: Option<bool>,
+    raised_by: Option<Uuid>,
+    risk_id: Option<Uuid>,
+    withheld_by: Option<String>,
+    withheld_since: Option<DateTime<Utc>>,
+    overridden_by: Option<Uuid>,
+    overridden_at: Option<DateTime<Utc>>,
+    override_reason: Option<String>,
+    need: Option<String>,
+    contact: Option<String>,
+    timing: Option<String>,
+    state: String,
+    accountable: Option<Uuid>,
+    pool: Option<String>,
+    offered_by: Option<Uuid>,
+    moved_by: Option<Uuid>,
+    reason: Option<String>,
+    clock_since: Option<DateTime<Utc>>,
+    due_at: Option<DateTime<Utc>>,
+    won_minor: Option<i64>,
+    won_currency: Option<String>,
+}
+
+fn money(minor: Option<i64>, currency: Option<&String>) -> anyhow::Result<Option<Money>> {
+    minor.zip(currency).map(|(minor, code)| Ok(Money::new(minor, word("currency", code)?))).transpose()
+}
+
+impl TryFrom<HandoffRow> for Handoff {
+    type Error = anyhow::Error;
+
+    fn try_from(row: HandoffRow) -> Result<Self, Self::Error> {
+        let record = HandoffRecord {
+            id: row.handoff_id,
+            account: AccountId(row.account_id),
+            version: row.version,
+            since: row.since,
+            solo: row.solo,
+            matter: row.matter,
+            note: row.note,
+            window_kind: row.window_kind,
+            amount: money(row.amount_minor, row.currency.as_ref())?,
+            opens_on: row.opens_on,
+            closes_on: row.closes_on,
+            co_term: row.co_term,
+            raised_by: row.raised_by.map(PersonId),
+            risk: row.risk_id,
+            withheld_by: row.withheld_by,
+            withheld_since: row.withheld_since,
+            overridden_by: row.overridden_by.map(PersonId),
+            overridden_at: row.overridden_at,
+            override_reason: row.override_reason,
+            need: row.need,
+            contact: row.contact,
+            timing: row.timing,
+            state: row.state,
+            accountable: row.accountable.map(PersonId),
+            pool: row.pool,
+            offered_by: row.offered_by.map(PersonId),
+            moved_by: row.moved_by.map(PersonId),
+            reason: row.reason,
+            clock_since: row.clock_since,
+            due_at: row.due_at,
+            won_amount: money(row.won_minor, row.won_currency.as_ref())?,
+        };
+        Handoff::try_from(record).context("a stored handoff")
+    }
+}
+
+fn handoffs(rows: Vec<HandoffRow>) -> anyhow::Result<Vec<Handoff>> {
+    rows.into_iter().map(Handoff::try_from).collect()
+}
+
+/// The handoff, locked until commit.
+pub async fn lock(tx: &mut Tenant, id: Uuid) -> anyhow::Result<Option<Handoff>> {
+    let org = tx.org().0;
+    let row: Option<HandoffRow> = sqlx::query_as(LOCK).bind(org).bind(id).fetch_optional(tx.connection()).await?;
+    row.map(Handoff::try_from).transpose()
+}
+
+pub async fn read(tx: &mut Tenant, ids: &[Uuid]) -> anyhow::Result<Vec<Handoff>> {
+    let org = tx.org().0;
+    handoffs(sqlx::query_as(READ).bind(org).bind(ids).fetch_all(tx.connection()).await?)
+}
+
+/// The handoffs of these accounts that are open, or that ended after `since`.
+pub async fn of_accounts(tx: &mut Tenant, accounts: &[AccountId], since: DateTime<Utc>) -> anyhow::Result<Vec<Handoff>> {
+    let org = tx.org().0;
+    let ids: Vec<&str> = accounts.iter().map(|id| id.0.as_str()).collect();
+    handoffs(sqlx::query_as(OF_ACCOUNTS).bind(org).bind(&ids).bind(since).fetch_all(tx.connection()).await?)
+}
+
+/// Every open handoff.
+pub async fn open(tx: &mut Tenant) -> anyhow::Result<Vec<Handoff>> {
+    let org = tx.org().0;
+    handoffs(sqlx::query_as(OPEN).bind(org).fetch_all(tx.connection()).await?)
+}
+
+/// Handoffs whose clock has run out by `now`.
+pub async fn due(tx: &mut Tenant, now: DateTime<Utc>) -> anyhow::Result<Vec<Uuid>> {
+    let org = tx.org().0;
+    Ok(sqlx::query_scalar(DUE).bind(org).bind(now).fetch_all(tx.connection()).await?)
+}
+
+/// Saves a new or moved handoff.
+pub async fn save(tx: &mut Tenant, handoff: &Handoff) -> anyhow::Result<()> {
+    let org = tx.org().0;
+    let row = HandoffRecord::from(handoff);
+    let id = |person: Option<PersonId>| person.map(|person| person.0);
+    let done = sqlx::query(SAVE)
+        .bind(org)
+        .bind(row.id)
+        .bind(&row.account.0)
+        .bind(row.version)
+        .bind(row.since)
+        .bind(row.solo)
+        .bind(&row.matter)
+        .bind(&row.note)
+        .bind(&row.window_kind)
+        .bind(row.amount.map(|amount| amount.minor))
+        .bind(row.amount.map(|amount| amount.currency.to_string()))
+        .bind(row.opens_on)
+        .bind(row.closes_on)
+        .bind(row.co_term)
+        .bind(id(row.raised_by))
+        .bind(row.risk)
+        .bind(&row.withheld_by)
+        .bind(row.withheld_since)
+        .bind(id(row.overridden_by))
+        .bind(row.overridden_at)
+        .bind(&row.override_reason)
+        .bind(&row.need)
+        .bind(&row.contact)
+        .bind(&row.timing)
+        .bind(&row.state)
+        .bind(id(row.accountable))
+        .bind(&row.pool)
+        .bind(id(row.offered_by))
+        .bind(id(row.moved_by))
+        .bind(&row.reason)
+        .bind(row.clock_since)
+        .bind(row.due_at)
+        .bind(row.won_amount.map(|amount| amount.minor))
+        .bind(row.won_amount.map(|amount| amount.currency.to_string()))
+        .execute(tx.connection())
+        .await
+        .context("save a handoff")?;
+    anyhow::ensure!(done.rows_affected() == 1, "a handoff was changed by somebody else meanwhile");
+    Ok(())
+}

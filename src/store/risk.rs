@@ -1,0 +1,149 @@
+//! At-risk episodes.
+
+use anyhow::Context;
+use chrono::{DateTime, NaiveDate, Utc};
+use sqlx::FromRow;
+use sqlx::types::Json;
+use uuid::Uuid;
+
+use super::Tenant;
+use crate::domain::account::AccountId;
+use crate::domain::person::PersonId;
+use crate::domain::risk::{Reading, Risk, RiskRecord};
+
+statements! {
+    /// Locked: whoever moves it has it alone until commit.
+    LOCK = "SELECT risk_id, account_id, version, since, opened_on, raised_by, raised_why, calm_nights, last_night, latest,
+                   confirmed, state, moved_by, next_step, next_step_due, snoozed_until, resolution, known
+              FROM tandem.risk WHERE org_id = $1 AND risk_id = $2 FOR NO KEY UPDATE";
+    READ = "SELECT risk_id, account_id, version, since, opened_on, raised_by, raised_why, calm_nights, last_night, latest,
+                   confirmed, state, moved_by, next_step, next_step_due, snoozed_until, resolution, known
+              FROM tandem.risk WHERE org_id = $1 AND risk_id = ANY ($2)";
+    /// The newest episode of each account.
+    LATEST = "SELECT DISTINCT ON (account_id) risk_id, account_id, version, since, opened_on, raised_by, raised_why, calm_nights,
+                     last_night, latest, confirmed, state, moved_by, next_step, next_step_due, snoozed_until, resolution, known
+                FROM tandem.risk WHERE org_id = $1 AND account_id = ANY ($2)
+               ORDER BY account_id, since DESC, risk_id";
+    OPEN = "SELECT risk_id, account_id, version, since, opened_on, raised_by, raised_why, calm_nights, last_night, latest,
+                   confirmed, state, moved_by, next_step, next_step_due, snoozed_until, resolution, known
+              FROM tandem.risk WHERE org_id = $1 AND state IN ('open', 'acknowledged', 'snoozed') ORDER BY account_id";
+    SAVE = "INSERT INTO tandem.risk AS t (org_id, risk_id, account_id, version, since, opened_on, raised_by, raised_why, calm_nights,
+                   last_night, latest, confirmed, state, moved_by, next_step, next_step_due, snoozed_until, resolution, known)
+            VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19)
+            ON CONFLICT (org_id, risk_id) DO UPDATE SET
+                   version = excluded.version, since = excluded.since, calm_nights = excluded.calm_nights,
+                   last_night = excluded.last_night, latest = excluded.latest, confirmed = excluded.confirmed, state = excluded.state,
+                   moved_by = excluded.moved_by, next_step = excluded.next_step, next_step_due = excluded.next_step_due,
+                   snoozed_until = excluded.snoozed_until, resolution = excluded.resolution, known = excluded.known
+             WHERE t.version <= excluded.version";
+}
+
+#[derive(FromRow)]
+struct RiskRow {
+    risk_id: Uuid,
+    account_id: String,
+    version: i32,
+    since: DateTime<Utc>,
+    opened_on: NaiveDate,
+    raised_by: Option<Uuid>,
+    raised_why: Option<String>,
+    calm_nights: i16,
+    last_night: NaiveDate,
+    latest: Json<Reading>,
+    confirmed: bool,
+    state: String,
+    moved_by: Option<Uuid>,
+    next_step: Option<String>,
+    next_step_due: Option<NaiveDate>,
+    snoozed_until: Option<NaiveDate>,
+    resolution: Option<String>,
+    known: Option<Json<Reading>>,
+}
+
+impl TryFrom<RiskRow> for Risk {
+    type Error = anyhow::Error;
+
+    fn try_from(row: RiskRow) -> Result<Self, Self::Error> {
+        let record = RiskRecord {
+            id: row.risk_id,
+            account: AccountId(row.account_id),
+            version: row.version,
+            since: row.since,
+            opened_on: row.opened_on,
+            raised_by: row.raised_by.map(PersonId),
+            raised_why: row.raised_why,
+            calm_nights: row.calm_nights,
+            last_night: row.last_night,
+            latest: row.latest.0,
+            confirmed: row.confirmed,
+            state: row.state,
+            moved_by: row.moved_by.map(PersonId),
+            next_step: row.next_step,
+            next_step_due: row.next_step_due,
+            snoozed_until: row.snoozed_until,
+            resolution: row.resolution,
+            known: row.known.map(|known| known.0),
+        };
+        Risk::try_from(record).context("a stored risk")
+    }
+}
+
+fn risks(rows: Vec<RiskRow>) -> anyhow::Result<Vec<Risk>> {
+    rows.into_iter().map(Risk::try_from).collect()
+}
+
+/// The risk, locked until commit.
+pub async fn lock(tx: &mut Tenant, id: Uuid) -> anyhow::Result<Option<Risk>> {
+    let org = tx.org().0;
+    let row: Option<RiskRow> = sqlx::query_as(LOCK).bind(org).bind(id).fetch_optional(tx.connection()).await?;
+    row.map(Risk::try_from).transpose()
+}
+
+pub async fn read(tx: &mut Tenant, ids: &[Uuid]) -> anyhow::Result<Vec<Risk>> {
+    let org = tx.org().0;
+    risks(sqlx::query_as(READ).bind(org).bind(ids).fetch_all(tx.connection()).await?)
+}
+
+/// The newest episode of each of these accounts, over or not.
+pub async fn latest(tx: &mut Tenant, accounts: &[AccountId]) -> anyhow::Result<Vec<Risk>> {
+    let org = tx.org().0;
+    let ids: Vec<&str> = accounts.iter().map(|id| id.0.as_str()).collect();
+    risks(sqlx::query_as(LATEST).bind(org).bind(&ids).fetch_all(tx.connection()).await?)
+}
+
+/// Every episode that is not over.
+pub async fn open(tx: &mut Tenant) -> anyhow::Result<Vec<Risk>> {
+    let org = tx.org().0;
+    risks(sqlx::query_as(OPEN).bind(org).fetch_all(tx.connection()).await?)
+}
+
+/// Saves a new or moved risk.
+pub async fn save(tx: &mut Tenant, risk: &Risk) -> anyhow::Result<()> {
+    let org = tx.org().0;
+    let row = RiskRecord::from(risk);
+    let done = sqlx::query(SAVE)
+        .bind(org)
+        .bind(row.id)
+        .bind(&row.account.0)
+        .bind(row.version)
+        .bind(row.since)
+        .bind(row.opened_on)
+        .bind(row.raised_by.map(|person| person.0))
+        .bind(&row.raised_why)
+        .bind(row.calm_nights)
+        .bind(row.last_night)
+        .bind(Json(&row.latest))
+        .bind(row.confirmed)
+        .bind(&row.state)
+        .bind(row.moved_by.map(|person| person.0))
+        .bind(&row.next_step)
+        .bind(row.next_step_due)
+        .bind(row.snoozed_until)
+        .bind(&row.resolution)
+        .bind(row.known.as_ref().map(Json))
+        .execute(tx.connection())
+        .await
+        .context("save a risk")?;
+    anyhow::ensure!(done.rows_affected() == 1, "a risk was changed by somebody else meanwhile");
+    Ok(())
+}
