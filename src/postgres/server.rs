@@ -42,7 +42,7 @@ while :; do
     flock -x "$lock" sh -c "$last" "$server" "$signal" "$remove" "$sockets" "$cluster" &
     watch=$!
   elif command -v perl >/dev/null; then
-    perl -e 'use Fcntl ":flock"; open(my $f, "<", shift) && flock($f, LOCK_EX) && system(@ARGV)' \
+    perl -e 'use Fcntl ":flock"; $^F = 255; open(my $f, "<", shift) or exit 1; flock($f, LOCK_EX) or exit 1; exec @ARGV' \
       "$lock" sh -c "$last" "$server" "$signal" "$remove" "$sockets" "$cluster" &
     watch=$!
   else
@@ -50,7 +50,7 @@ while :; do
   fi
   wait "$server"
   ended=$?
-  if [ -n "$watch" ]; then kill "$watch" 2>/dev/null; wait "$watch"; fi
+  if [ -n "$watch" ]; then kill "$watch"; wait "$watch"; fi 2>/dev/null
   # 128 and the signal's number: it did not end by itself.
   if [ "$remove" = yes ] || [ "$ended" -le 128 ]; then exit; fi
   sleep 1
