@@ -40,12 +40,14 @@ impl Account {
             .context("Postgres refuses to run as root and there is no account `postgres` or `nobody` to run it as: start tandem as an ordinary user")
     }
 
-    /// A command that runs as this account, with no settings for Postgres clients in its environment.
+    /// A command that runs as this account. Of our environment it gets only what finds programs and libraries: no
+    /// token of ours is shown to another account, and no `PG…` variable changes what the server does.
     pub(super) fn command(&self, program: impl AsRef<Path>) -> Command {
         let mut command = Command::new(program.as_ref());
-        for (name, _) in std::env::vars_os() {
-            if name.to_string_lossy().starts_with("PG") {
-                command.env_remove(name);
+        command.env_clear().env("LC_ALL", "C");
+        for name in ["PATH", "LD_LIBRARY_PATH"] {
+            if let Some(value) = std::env::var_os(name) {
+                command.env(name, value);
             }
         }
         if self.drops {

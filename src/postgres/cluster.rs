@@ -79,6 +79,15 @@ impl Cluster {
         runs_in(pid, &self.data()).then_some(pid)
     }
 
+    /// Whether the pid file names a living process that is certainly no server of this cluster.
+    pub(super) fn pid_of_another(&self) -> bool {
+        let pid: Option<i32> = self.pid_file_line(0).and_then(|line| line.parse().ok());
+        // Without /proc there is no certainty.
+        pid.is_some_and(|pid| {
+            Path::new(&format!("/proc/{pid}/cwd")).symlink_metadata().is_ok() && !runs_in(pid, &self.data())
+        })
+    }
+
     /// Whether the server takes connections (line 8 of its pid file).
     pub(super) fn ready(&self) -> bool {
         self.pid_file_line(7).is_some_and(|status| status.trim() == "ready")

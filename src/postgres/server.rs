@@ -23,31 +23,38 @@ const RETRY_FOR: Duration = Duration::from_secs(10);
 const LARGE_LOG: u64 = 10 << 20;
 
 /// Runs the server, and stops it when the users' lock can be had alone, which
-/// the kernel also grants when the last user was killed. Ends with the server.
-/// Nothing signals a number that may have become another process: the server is
-/// this shell's own child until `wait`.
+/// the kernel also grants when the last user was killed. Ends with the server,
+/// except that one which was killed or crashed is started again, so that those
+/// who use it need not be. Nothing signals a number that may have become another
+/// process: the server is this shell's own child until `wait`.
 const KEEPER: &str = r#"
 trap '' HUP INT QUIT
 lock=$1 signal=$2 remove=$3 sockets=$4 cluster=$5 postgres=$6; shift 6
-"$postgres" "$@" </dev/null &
-server=$!
 last='trap "" TERM
 kill -"$1" "$0" 2>/dev/null
 while kill -0 "$0" 2>/dev/null; do sleep 0.05; done
 rm -rf "$3"
 if [ "$2" = yes ]; then rm -rf "$4"; fi'
-if command -v flock >/dev/null; then
-  flock -x "$lock" sh -c "$last" "$server" "$signal" "$remove" "$sockets" "$cluster" &
-elif command -v perl >/dev/null; then
-  perl -e 'use Fcntl ":flock"; open(my $f, "<", shift) && flock($f, LOCK_EX) && system(@ARGV)' \
-    "$lock" sh -c "$last" "$server" "$signal" "$remove" "$sockets" "$cluster" &
-else
-  wait "$server"; exit
-fi
-watch=$!
-wait "$server"
-kill "$watch" 2>/dev/null
-wait "$watch"
+while :; do
+  "$postgres" "$@" </dev/null &
+  server=$!
+  if command -v flock >/dev/null; then
+    flock -x "$lock" sh -c "$last" "$server" "$signal" "$remove" "$sockets" "$cluster" &
+    watch=$!
+  elif command -v perl >/dev/null; then
+    perl -e 'use Fcntl ":flock"; $^F = 255; open(my $f, "<", shift) or exit 1; flock($f, LOCK_EX) or exit 1; exec @ARGV' \
+      "$lock" sh -c "$last" "$server" "$signal" "$remove" "$sockets" "$cluster" &
+    watch=$!
+  else
+    watch=
+  fi
+  wait "$server"
+  ended=$?
+  if [ -n "$watch" ]; then kill "$watch"; wait "$watch"; fi 2>/dev/null
+  # 128 and the signal's number: it did not end by itself.
+  if [ "$remove" = yes ] || [ "$ended" -le 128 ]; then exit; fi
+  sleep 1
+done
 "#;
 
 /// Starts or attaches; see [`super::start`].
@@ -98,7 +105,7 @@ fn attach_or_launch(
 ) -> anyhow::Result<(PathBuf, Option<Child>)> {
     let gate = cluster.open_lock(&cluster.start_lock(), Some(account))?;
     gate.lock().context("cannot lock the cluster for its start")?;
-    let keeper = if attach(cluster)? { None } else { Some(launch(settings, account, cluster)?) };
+    let keeper = if attach(cluster)? { None } else { launch(settings, account, cluster)? };
     let socket_dir = cluster.running_socket_dir().context("the Postgres server ended right after its start")?;
     Ok((socket_dir, keeper))
 }
@@ -123,7 +130,8 @@ fn attach(cluster: &Cluster) -> anyhow::Result<bool> {
 }
 
 /// Starts the server of an unused cluster, initialising it first when it is new. The caller holds the start lock.
-fn launch(settings: &Settings, account: &Account, cluster: &Cluster) -> anyhow::Result<Child> {
+/// `None` when the server's own keeper was quicker.
+fn launch(settings: &Settings, account: &Account, cluster: &Cluster) -> anyhow::Result<Option<Child>> {
     let programs = programs::find(settings, account, cluster.data_version())?;
     if !cluster.initialised() {
         initialise(&programs, account, cluster)?;
@@ -133,9 +141,12 @@ fn launch(settings: &Settings, account: &Account, cluster: &Cluster) -> anyhow::
     let retry_until = Instant::now() + if unclean { RETRY_FOR } else { Duration::ZERO };
     loop {
         clear_after_unclean_end(cluster, retry_until)?;
+        if attach(cluster)? {
+            return Ok(None);
+        }
         let mut keeper = spawn(&programs, account, cluster)?;
         match wait_until_ready(cluster, &mut keeper) {
-            Ok(()) => return Ok(keeper),
+            Ok(()) => return Ok(Some(keeper)),
             Err(error) if Instant::now() >= retry_until => return Err(error),
             Err(error) => {
                 tracing::debug!("Postgres did not start, trying again: {error:#}");
@@ -145,14 +156,14 @@ fn launch(settings: &Settings, account: &Account, cluster: &Cluster) -> anyhow::
     }
 }
 
-/// After a kill of the postmaster its children need a moment to notice and go. Only when none is left
-/// may a pid file be deleted that names a number which now belongs to another process.
+/// After a kill of the postmaster its children need a moment to notice and go. A pid file is left to Postgres to
+/// judge, except where it cannot: when its number now belongs to another process, Postgres takes that for a server.
 fn clear_after_unclean_end(cluster: &Cluster, until: Instant) -> anyhow::Result<()> {
-    while cluster.orphans() && Instant::now() < until {
+    while cluster.orphans() && cluster.postmaster().is_none() && Instant::now() < until {
         pause();
     }
     let pid_file = cluster.data().join("postmaster.pid");
-    if pid_file.exists() && !cluster.orphans() && Path::new("/proc/self/cwd").exists() {
+    if cluster.pid_of_another() && !cluster.orphans() {
         std::fs::remove_file(&pid_file).with_context(|| format!("cannot delete the stale {}", pid_file.display()))?;
     }
     Ok(())
@@ -341,16 +352,21 @@ pub(super) fn leave(cluster: &Cluster, users: File) -> anyhow::Result<()> {
     users.unlock().context("cannot release the cluster")?;
     if users.try_lock().is_ok() {
         if !same_file(&users, &cluster.users_lock()) {
+            // The keeper has deleted the cluster.
             return Ok(());
         }
         cluster.stop_server()?;
-        return if cluster.mode == Mode::Throwaway { cluster.remove() } else { Ok(()) };
+        if cluster.mode == Mode::Throwaway {
+            cluster.remove()?;
+        }
+        return users.unlock().context("cannot release the cluster");
     }
     if users.try_lock_shared().is_err() {
         // The keeper was quicker and is stopping the server: its end is the end of our leaving.
         users.lock_shared().context("cannot wait for the server's end")?;
     }
-    Ok(())
+    // Closing the file is not enough: a child that is just being forked may hold a copy of it for a moment.
+    users.unlock().context("cannot release the cluster")
 }
 
 /// Collects a keeper that ends now; one whose server has other users goes on without us.
