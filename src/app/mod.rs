@@ -1,1 +1,3 @@
 //! Use cases, platform-blind.
+
+pub mod sample;
