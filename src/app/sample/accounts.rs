@@ -247,7 +247,7 @@ pub(super) fn outcomes(account: &AccountRow, entry: &Entry, today: NaiveDate, di
         let before_it = part(dice.between(0.9, 1.0));
         rows.push(match dice.whole(0, 9) {
             0 => outcome(OutcomeKind::Contracted, decided, part(1.15), *arr),
-            1..=3 => outcome(OutcomeKind::Expanded, decided, part(0.82), *arr),
+            1..=2 => outcome(OutcomeKind::Expanded, decided, part(0.82), *arr),
             _ => outcome(OutcomeKind::Renewed, decided, before_it, *arr),
         });
     }

@@ -139,8 +139,51 @@ fn wanted_contacts(segment: Segment) -> usize {
     }
 }
 
-/// All well: a little growth, contacts in time, few tickets, bills paid.
+/// All well in the main. Nobody is perfect: each source may have a blemish that costs a few points.
 fn healthy(entry: &Entry, dice: &mut Dice) -> Course {
+    let mut course = flawless(entry, dice);
+    let cadence = cadence(entry.segment);
+    if let Some(usage) = &mut course.usage {
+        if dice.chance(0.3) {
+            usage.seat_use = dice.between(0.66, 0.72);
+        }
+        if dice.chance(0.3) {
+            usage.breadth = dice.between(0.46, 0.57);
+        }
+    }
+    if let Some(crm) = &mut course.crm
+        // Near the opt-out date somebody has spoken to them lately.
+        && !(0..=75).contains(&entry.opt_out_in)
+        && dice.chance(0.25)
+    {
+        crm.last = cadence * 13 / 10;
+    }
+    if let Some(support) = &mut course.support {
+        if dice.chance(0.25) {
+            support.csat = dice.between(80.0, 84.0);
+        }
+        if dice.chance(0.12) {
+            support.oldest = 33;
+        }
+    }
+    if let Some(billing) = &mut course.billing
+        && dice.chance(0.12)
+    {
+        billing.failures = &[50];
+    }
+    if let Some(sentiment) = &mut course.sentiment {
+        if dice.chance(0.35) {
+            sentiment.nps = 8.0;
+        }
+        if dice.chance(0.12) {
+            sentiment.pulse = "amber";
+        }
+    }
+    course
+}
+
+/// A little growth, contacts in time, few tickets, bills paid, a good mood.
+fn flawless(entry: &Entry, dice: &mut Dice) -> Course {
     let cadence = cadence(entry.segment);
     let last = dice.whole(2, cadence * 6 / 10);
     // Close to the opt-out date somebody has spoken to them lately.
@@ -185,25 +228,27 @@ fn healthy(entry: &Entry, dice: &mut Dice) -> Course {
 
 /// Use has dropped by a third, seats and features lie idle, the last contact is late, the mood is so-so.
 fn strained(entry: &Entry, dice: &mut Dice) -> Course {
-    let mut course = healthy(entry, dice);
+    let mut course = flawless(entry, dice);
     course.usage = course.usage.map(|usage| Usage {
-        level: 0.65,
-        since: 60,
+        level: dice.between(0.61, 0.69),
+        since: dice.whole(50, 66),
         over: 30,
-        seat_use: 0.44,
-        assigned: 0.70,
-        breadth: 0.34,
+        seat_use: dice.between(0.40, 0.47),
+        assigned: dice.between(0.66, 0.76),
+        breadth: dice.between(0.30, 0.38),
         ..usage
     });
     let cadence = cadence(entry.segment);
-    course.crm = course.crm.map(|crm| Crm { last: cadence * 17 / 10, every: cadence, ..crm });
-    course.sentiment = Some(Sentiment { nps: 7.0, pulse: "green" });
+    // Within the quarter, so that the contacts still count as reached.
+    let last = dice.whole(cadence * 15 / 10, cadence * 18 / 10).min(84);
+    course.crm = course.crm.map(|crm| Crm { last, every: cadence, ..crm });
+    course.sentiment = Some(Sentiment { nps: dice.pick(&[7.0, 8.0], 7.0), pulse: "green" });
     course
 }
 
 /// A customer in the first weeks: small use, a project under way.
 fn onboarding(entry: &Entry, dice: &mut Dice, project: Onboarding) -> Course {
-    let mut course = healthy(entry, dice);
+    let mut course = flawless(entry, dice);
     course.usage =
         course.usage.map(|usage| Usage { level: 1.0, since: 0, over: 0, seat_use: 0.25, assigned: 0.4, ..usage });
     course.crm = course.crm.map(|crm| Crm { last: dice.whole(2, 7), every: 7, ..crm });
@@ -231,7 +276,10 @@ pub(super) fn course(entry: &Entry, dice: &mut Dice) -> Course {
 
 fn at_risk(entry: &Entry, dice: &mut Dice) -> Course {
     let mut course = match entry.story {
-        Story::LatePayer | Story::FragileGrowth => healthy(entry, dice),
+        // Decisions and incidents strike customers who are otherwise well.
+        Story::LatePayer | Story::FragileGrowth | Story::ChampionLeft | Story::Sev1 | Story::SilentBeforeOptOut => {
+            healthy(entry, dice)
+        }
         _ => strained(entry, dice),
     };
     match entry.story {
@@ -306,7 +354,7 @@ fn watch(entry: &Entry, dice: &mut Dice) -> Course {
                 course.usage.map(|usage| Usage { level: 0.48, since: 270, over: 265, seat_use: 0.36, ..usage });
         }
         // NoUsage: well otherwise.
-        _ => course = Course { usage: None, ..healthy(entry, dice) },
+        _ => course = Course { usage: None, ..flawless(entry, dice) },
     }
     course
 }
@@ -329,6 +377,7 @@ fn well(entry: &Entry, dice: &mut Dice) -> Course {
         }
         Story::ContentedSilence => {
             course.support = course.support.map(|support| Support { weekly: 0, oldest: 0, ..support });
+            course.crm = course.crm.map(|crm| Crm { last: 6, ..crm });
         }
         Story::LateByHabit => {
             course.billing = course.billing.map(|billing| Billing { habit: 36, overdue: 36, ..billing });
@@ -341,7 +390,15 @@ fn well(entry: &Entry, dice: &mut Dice) -> Course {
             event(&mut course, no("auto_renew", 130));
             event(&mut course, yes("auto_renew", 96));
         }
-        Story::Steady if dice.chance(0.4) => event(&mut course, yes("exec_sponsor_met", 25)),
+        Story::Steady => {
+            if dice.chance(0.4) {
+                event(&mut course, yes("exec_sponsor_met", 25));
+            }
+            // Some have a slow quarter: still healthy, with less to spare.
+            if dice.chance(0.35) {
+                usage(&mut course, |seen| Usage { level: 0.85, since: 45, over: 20, seat_use: 0.6, ..seen });
+            }
+        }
         // The others differ in their contract, not in their facts.
         _ => {}
     }
@@ -372,7 +429,7 @@ fn beginning(entry: &Entry, dice: &mut Dice) -> Course {
             course
         }
         Story::JustSigned => {
-            let course = healthy(entry, dice);
+            let course = flawless(entry, dice);
             let crm = course.crm.map(|crm| Crm { last: 3, every: 6, ..crm });
             Course { usage: None, crm, support: None, billing: None, sentiment: None, ..course }
         }

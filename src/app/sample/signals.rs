@@ -139,8 +139,12 @@ fn support(pen: &mut Pen<'_>, course: &Support, dice: &mut Dice) {
             Some(lately) if day <= 35 => lately,
             _ => course.weekly,
         };
-        // At most one more or less: a surge is a story, not noise.
-        let opened = if usual == 0 { 0 } else { (usual + dice.whole(-1, 1)).max(1) };
+        // At most one more or less, and never half: a surge is a story, not noise.
+        let opened = match usual {
+            0 => 0,
+            1..=3 => usual + dice.whole(0, 1),
+            _ => usual + dice.whole(-1, 1),
+        };
         pen.number(Source::Support, "tickets_opened", day, opened as f64);
         pen.number(Source::Support, "tickets_open", day, (opened + usual / 2) as f64);
         // A long story ages by the day; otherwise the oldest is one of the usual ones.

@@ -7,6 +7,8 @@ use crate::domain::person::Role;
 use crate::domain::row::{OutcomeKind, Patch};
 use crate::domain::signal::{KNOWN_KINDS, Shape, SignalValue, Source, known_kind};
 
+mod files;
+
 fn today() -> NaiveDate {
     NaiveDate::from_ymd_opt(2026, 11, 23).unwrap()
 }
@@ -15,7 +17,7 @@ fn sample() -> Sample {
     organisation(7, today())
 }
 
-/// The one account of this story that has `name`; the first one for an empty name.
+/// The first account of this story.
 fn told(sample: &Sample, story: Story) -> &AccountRow {
     let (id, _) = sample.stories.iter().find(|(_, told)| *told == story).unwrap();
     sample.accounts.iter().find(|account| account.account_id == *id).unwrap()
