@@ -124,7 +124,14 @@ impl Config {
             Some(path) => std::path::absolute(path).context("TANDEM_DATA_DIR")?,
             None => default_data_dir(get("XDG_DATA_HOME"))?,
         };
-        let unsupported = ["SLACK_CLIENT_ID", "SLACK_CLIENT_SECRET", "SLACK_APP_TOKEN", "TEAMS_APP_ID", "TEAMS_APP_SECRET", "TANDEM_INBOX"];
+        let unsupported = [
+            "SLACK_CLIENT_ID",
+            "SLACK_CLIENT_SECRET",
+            "SLACK_APP_TOKEN",
+            "TEAMS_APP_ID",
+            "TEAMS_APP_SECRET",
+            "TANDEM_INBOX",
+        ];
         Ok(Self {
             database,
             data_dir,
@@ -146,7 +153,9 @@ impl Config {
 #[expect(clippy::disallowed_methods, reason = "the one place that reads the environment")]
 fn environment() -> Vec<(String, String)> {
     // vars_os, since a variable of somebody else's that is not UTF-8 must not end the program.
-    std::env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?))).collect()
+    std::env::vars_os()
+        .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
+        .collect()
 }
 
 fn from_file(path: &Path) -> anyhow::Result<BTreeMap<String, String>> {
@@ -213,7 +222,8 @@ mod tests {
 
     #[test]
     fn secrets_do_not_show() {
-        let config = config(&[("SLACK_BOT_TOKEN", "xoxb-canary"), ("DATABASE_URL", "postgres://u:canary@h/d")]).unwrap();
+        let config =
+            config(&[("SLACK_BOT_TOKEN", "xoxb-canary"), ("DATABASE_URL", "postgres://u:canary@h/d")]).unwrap();
         assert!(!format!("{config:?}").contains("canary"));
     }
 

@@ -114,8 +114,13 @@ impl Work<'_> {
         let data = json!({
             "kind": report.kind, "accepted": report.accepted, "unchanged": report.unchanged, "rejected": report.rejected,
         });
-        audit::record(&mut tx, actor, self.now, &[Entry::new("data.imported", format!("organisation:{}", self.organisation.id), data)])
-            .await?;
+        audit::record(
+            &mut tx,
+            actor,
+            self.now,
+            &[Entry::new("data.imported", format!("organisation:{}", self.organisation.id), data)],
+        )
+        .await?;
         if report.accepted > 0 && report.kind != RowKind::Signals.as_str() {
             settings::touch(&mut tx).await?;
             schedule::set_next_digests(&mut tx, self.organisation, self.now).await?;
@@ -170,7 +175,9 @@ async fn one_file(work: &mut Work<'_>, context: &Context, input: Input) -> anyho
         Ok(summary) => {
             report.notes = summary.notes;
             if let Some(line) = summary.broken_off_after {
-                report.notes.push(format!("The file breaks off after line {line}; what was accepted until there is kept."));
+                report
+                    .notes
+                    .push(format!("The file breaks off after line {line}; what was accepted until there is kept."));
             }
         }
         Err(refused) => reject(&mut report, vec![whole(refused)]),

@@ -1,6 +1,50 @@
 //! Use cases, platform-blind.
 
+pub mod act;
+pub mod content;
 pub mod import;
 pub mod organisation;
 pub mod policy;
+pub mod query;
+pub mod sample;
 pub mod schedule;
+pub mod snapshot;
+
+use std::sync::Arc;
+
+use chrono::{DateTime, Utc};
+use tokio::sync::Notify;
+
+use crate::clock::Clock;
+use crate::domain::person::{OrgId, PersonId};
+use crate::store::Store;
+use crate::store::directory::Workspace;
+
+/// What every use case needs. Cheap to clone.
+#[derive(Clone)]
+pub struct App {
+    pub store: Store,
+    pub clock: Arc<dyn Clock>,
+    /// Rung after a commit that queued something to send, so that delivery in this process need not wait for its poll.
+    pub outbox_bell: Arc<Notify>,
+    snapshots: snapshot::Snapshots,
+}
+
+impl App {
+    pub fn new(store: Store, clock: Arc<dyn Clock>) -> Self {
+        Self { store, clock, outbox_bell: Arc::new(Notify::new()), snapshots: snapshot::Snapshots::default() }
+    }
+
+    pub fn now(&self) -> DateTime<Utc> {
+        self.clock.now()
+    }
+}
+
+/// Who asks or presses, and where.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Asker {
+    pub org: OrgId,
+    pub workspace: Workspace,
+    /// `None` where the chat user is not known as a colleague: gets an explanation and nothing else.
+    pub person: Option<PersonId>,
+}

@@ -32,7 +32,11 @@ pub async fn create(store: &Store, new: NewOrganisation, now: DateTime<Utc>) -> 
         && new.slug.len() <= 63
         && !new.slug.starts_with('-')
         && new.slug.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-');
-    anyhow::ensure!(well_formed, "\"{}\" can't be an organisation's short name; expected a–z, 0–9 and hyphens, for example acme", new.slug);
+    anyhow::ensure!(
+        well_formed,
+        "\"{}\" can't be an organisation's short name; expected a–z, 0–9 and hyphens, for example acme",
+        new.slug
+    );
     anyhow::ensure!(!new.name.trim().is_empty(), "an organisation needs a name that people see");
     let organisation = Organisation {
         id: OrgId(Uuid::now_v7()),
@@ -61,8 +65,13 @@ pub async fn finish(store: &Store, organisation: &Organisation, now: DateTime<Ut
         let (_, night) = calendar::next_night(organisation.timezone, now);
         directory::set_next_night(&mut tx, night).await?;
         let data = json!({"slug": organisation.slug, "model": organisation.model});
-        audit::record(&mut tx, Actor::System, now, &[Entry::new("organisation.created", format!("organisation:{}", organisation.id), data)])
-            .await?;
+        audit::record(
+            &mut tx,
+            Actor::System,
+            now,
+            &[Entry::new("organisation.created", format!("organisation:{}", organisation.id), data)],
+        )
+        .await?;
     }
     tx.commit().await
 }
@@ -77,7 +86,8 @@ pub async fn create_key(store: &Store, org: OrgId, name: &str, now: DateTime<Utc
     let made = directory::create_key(&mut tx, org, &record, &hash(&key)).await?;
     anyhow::ensure!(made, "there is already a live API key \"{name}\"; revoke it first or choose another name");
     tx.commit().await?;
-    note(store, org, now, Entry::new("key.created", format!("key:{}", record.key_id), json!({"name": record.name}))).await?;
+    note(store, org, now, Entry::new("key.created", format!("key:{}", record.key_id), json!({"name": record.name})))
+        .await?;
     Ok(key)
 }
 
@@ -97,7 +107,10 @@ pub fn hash(key: &str) -> Vec<u8> {
 
 /// Links a workspace to an organisation; another organisation's workspace stays theirs.
 pub async fn link(store: &Store, org: OrgId, workspace: &Workspace, now: DateTime<Utc>) -> anyhow::Result<Linked> {
-    anyhow::ensure!(!workspace.id.trim().is_empty(), "the workspace id is empty; Slack's begins with T, as in T0123456789");
+    anyhow::ensure!(
+        !workspace.id.trim().is_empty(),
+        "the workspace id is empty; Slack's begins with T, as in T0123456789"
+    );
     let mut tx = store.directory().await?;
     let linked = directory::link(&mut tx, org, workspace, now).await?;
     tx.commit().await?;

@@ -42,7 +42,10 @@ pub(super) async fn run(command: Command, config: &Config) -> anyhow::Result<Don
             match (format, &verdict.broken) {
                 (Format::Json, _) => println!("{}", serde_json::to_string(&verdict)?),
                 (Format::Text, None) => {
-                    println!("The audit trail of {org} holds: {} events sealed, {} not sealed yet.", verdict.sealed, verdict.unsealed);
+                    println!(
+                        "The audit trail of {org} holds: {} events sealed, {} not sealed yet.",
+                        verdict.sealed, verdict.unsealed
+                    );
                 }
                 (Format::Text, Some(broken)) => println!("The audit trail of {org} is broken: {broken}."),
             }
@@ -54,7 +57,15 @@ pub(super) async fn run(command: Command, config: &Config) -> anyhow::Result<Don
             audit::export(&mut tx, |event| {
                 match format {
                     Format::Json => writeln!(out, "{}", serde_json::to_string(event)?)?,
-                    Format::Text => writeln!(out, "{}  {}  {}  {}  {}", event.at.to_rfc3339(), event.actor, event.event, event.subject, event.data)?,
+                    Format::Text => writeln!(
+                        out,
+                        "{}  {}  {}  {}  {}",
+                        event.at.to_rfc3339(),
+                        event.actor,
+                        event.event,
+                        event.subject,
+                        event.data
+                    )?,
                 }
                 Ok(())
             })

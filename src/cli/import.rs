@@ -42,7 +42,8 @@ pub(super) async fn run(args: Args, config: &Config) -> anyhow::Result<Done> {
     }
     let opened = open(config, 4).await?;
     let organisation = opened.organisation(&args.org).await?;
-    let reports = import::files(&opened.store, &organisation, inputs, Actor::System, args.dry_run, SystemClock.now()).await?;
+    let reports =
+        import::files(&opened.store, &organisation, inputs, Actor::System, args.dry_run, SystemClock.now()).await?;
     opened.close().await?;
     match args.format {
         Format::Json => println!("{}", serde_json::json!({"dry_run": args.dry_run, "files": reports})),

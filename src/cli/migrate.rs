@@ -33,6 +33,9 @@ pub(super) async fn run(args: Args, config: &Config) -> anyhow::Result<Done> {
 }
 
 fn login_of(url: &str) -> String {
-    url::Url::parse(url).ok().map(|url| url.username().to_owned()).filter(|name| !name.is_empty()).unwrap_or_else(|| "tandem".into())
+    url::Url::parse(url)
+        .ok()
+        .map(|url| url.username().to_owned())
+        .filter(|name| !name.is_empty())
+        .unwrap_or_else(|| "tandem".into())
 }
-

@@ -111,7 +111,10 @@ fn start_logging(config: &Config) -> anyhow::Result<()> {
     use tracing_subscriber::EnvFilter;
 
     let filter = EnvFilter::try_new(&config.log.filter).map_err(|error| {
-        anyhow::anyhow!("TANDEM_LOG is \"{}\", which is no filter ({error}); expected for example info or tandem=debug", config.log.filter)
+        anyhow::anyhow!(
+            "TANDEM_LOG is \"{}\", which is no filter ({error}); expected for example info or tandem=debug",
+            config.log.filter
+        )
     })?;
     let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
     if config.log.json {

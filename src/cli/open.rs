@@ -29,8 +29,11 @@ pub(super) async fn open_as_it_is(config: &Config, connections: u32) -> anyhow::
     let (options, server) = match &config.database {
         Database::Url(url) => {
             // The parser's error may quote the URL, and with it the password.
-            let options = PgConnectOptions::from_str(url.expose_secret())
-                .map_err(|_| anyhow::anyhow!("DATABASE_URL can't be read; expected for example postgres://tandem:secret@localhost/tandem"))?;
+            let options = PgConnectOptions::from_str(url.expose_secret()).map_err(|_| {
+                anyhow::anyhow!(
+                    "DATABASE_URL can't be read; expected for example postgres://tandem:secret@localhost/tandem"
+                )
+            })?;
             (options, None)
         }
         Database::Embedded => {

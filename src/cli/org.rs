@@ -77,8 +77,17 @@ pub(super) async fn run(command: Command, config: &Config) -> anyhow::Result<Don
                 }
                 Format::Text => {
                     for org in organisations {
-                        let night = org.diagnosed_on.map_or("not diagnosed yet".to_owned(), |date| format!("diagnosed on {date}"));
-                        println!("{}  {}, {}, {}, {}, {night}", org.slug, org.name, org.model.as_str(), org.timezone, org.currency);
+                        let night = org
+                            .diagnosed_on
+                            .map_or("not diagnosed yet".to_owned(), |date| format!("diagnosed on {date}"));
+                        println!(
+                            "{}  {}, {}, {}, {}, {night}",
+                            org.slug,
+                            org.name,
+                            org.model.as_str(),
+                            org.timezone,
+                            org.currency
+                        );
                     }
                 }
             }

@@ -135,12 +135,8 @@ pub async fn some(tx: &mut Tenant, ids: &[AccountId]) -> anyhow::Result<Vec<Acco
 /// Contacts of the accounts from `first` to `last`, both included, by account.
 pub async fn contacts_between(tx: &mut Tenant, first: &AccountId, last: &AccountId) -> anyhow::Result<Vec<Contact>> {
     let org = tx.org().0;
-    let rows: Vec<ContactRow> = sqlx::query_as(CONTACTS_BETWEEN)
-        .bind(org)
-        .bind(&first.0)
-        .bind(&last.0)
-        .fetch_all(tx.connection())
-        .await?;
+    let rows: Vec<ContactRow> =
+        sqlx::query_as(CONTACTS_BETWEEN).bind(org).bind(&first.0).bind(&last.0).fetch_all(tx.connection()).await?;
     rows.into_iter().map(Contact::try_from).collect()
 }
 

@@ -120,8 +120,14 @@ fn link(previous: &[u8], event: &Event) -> Vec<u8> {
     // Microseconds, since that is what Postgres keeps; serde_json prints objects with sorted keys.
     let at = event.at.timestamp_micros().to_string();
     let data = event.data.to_string();
-    for part in [event.event_id.as_bytes().as_slice(), at.as_bytes(), event.actor.as_bytes(), event.event.as_bytes(), event.subject.as_bytes(), data.as_bytes()]
-    {
+    for part in [
+        event.event_id.as_bytes().as_slice(),
+        at.as_bytes(),
+        event.actor.as_bytes(),
+        event.event.as_bytes(),
+        event.subject.as_bytes(),
+        data.as_bytes(),
+    ] {
         hasher.update((part.len() as u64).to_be_bytes());
         hasher.update(part);
     }

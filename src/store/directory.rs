@@ -160,7 +160,11 @@ pub async fn own_organisation(tx: &mut Tenant) -> anyhow::Result<Organisation> {
 }
 
 /// False where the slug is taken.
-pub async fn create_organisation(tx: &mut Directory, organisation: &Organisation, at: DateTime<Utc>) -> anyhow::Result<bool> {
+pub async fn create_organisation(
+    tx: &mut Directory,
+    organisation: &Organisation,
+    at: DateTime<Utc>,
+) -> anyhow::Result<bool> {
     let done = sqlx::query(CREATE_ORGANISATION)
         .bind(organisation.id.0)
         .bind(&organisation.slug)
@@ -255,7 +259,12 @@ pub async fn keys(tx: &mut Directory, org: OrgId) -> anyhow::Result<Vec<ApiKey>>
 }
 
 /// The id of the revoked key, by its name or id.
-pub async fn revoke_key(tx: &mut Directory, org: OrgId, name_or_id: &str, at: DateTime<Utc>) -> anyhow::Result<Option<Uuid>> {
+pub async fn revoke_key(
+    tx: &mut Directory,
+    org: OrgId,
+    name_or_id: &str,
+    at: DateTime<Utc>,
+) -> anyhow::Result<Option<Uuid>> {
     Ok(sqlx::query_scalar(REVOKE_KEY).bind(org.0).bind(name_or_id).bind(at).fetch_optional(tx.connection()).await?)
 }
 
@@ -377,7 +386,8 @@ pub async fn renew_lane(tx: &mut Directory, lease: &Lease, holder: Uuid, hold: T
 /// Says when the lane must be looked at again; `None` for "when something is queued".
 pub async fn sleep_lane(tx: &mut Directory, lease: &Lease, until: Option<DateTime<Utc>>) -> anyhow::Result<()> {
     // Postgres' infinity has no chrono value; the year 9999 is as good as never.
-    let until = until.unwrap_or_else(|| DateTime::from_timestamp(253_370_764_800, 0).unwrap_or(DateTime::<Utc>::MAX_UTC));
+    let until =
+        until.unwrap_or_else(|| DateTime::from_timestamp(253_370_764_800, 0).unwrap_or(DateTime::<Utc>::MAX_UTC));
     lane_update(tx, SLEEP_LANE, lease, Some(until)).await
 }
 

@@ -139,7 +139,11 @@ pub async fn read(tx: &mut Tenant, ids: &[Uuid]) -> anyhow::Result<Vec<Handoff>>
 }
 
 /// The handoffs of these accounts that are open, or that ended after `since`.
-pub async fn of_accounts(tx: &mut Tenant, accounts: &[AccountId], since: DateTime<Utc>) -> anyhow::Result<Vec<Handoff>> {
+pub async fn of_accounts(
+    tx: &mut Tenant,
+    accounts: &[AccountId],
+    since: DateTime<Utc>,
+) -> anyhow::Result<Vec<Handoff>> {
     let org = tx.org().0;
     let ids: Vec<&str> = accounts.iter().map(|id| id.0.as_str()).collect();
     handoffs(sqlx::query_as(OF_ACCOUNTS).bind(org).bind(&ids).bind(since).fetch_all(tx.connection()).await?)

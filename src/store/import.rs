@@ -11,9 +11,7 @@ use uuid::Uuid;
 use super::Tenant;
 use crate::domain::account::name_key;
 use crate::domain::money::Money;
-use crate::domain::row::{
-    AccountRow, ContactRow, HolidayRow, OutcomeRow, Patch, PersonRow, QuotaRow, SignalRow,
-};
+use crate::domain::row::{AccountRow, ContactRow, HolidayRow, OutcomeRow, Patch, PersonRow, QuotaRow, SignalRow};
 
 statements! {
     EMAILS = "SELECT email, person_id, slack_user_id, teams_user_id FROM tandem.person WHERE org_id = $1";
@@ -249,7 +247,8 @@ pub async fn people(tx: &mut Tenant, rows: &[PersonRow]) -> anyhow::Result<Outco
         rejected.extend(more);
     }
     let out: BTreeSet<usize> = rejected.iter().map(|refusal| refusal.position).collect();
-    let taken: Vec<&PersonRow> = rows.iter().enumerate().filter(|(i, _)| !out.contains(i)).map(|(_, row)| row).collect();
+    let taken: Vec<&PersonRow> =
+        rows.iter().enumerate().filter(|(i, _)| !out.contains(i)).map(|(_, row)| row).collect();
     for row in &taken {
         known.people.entry(row.email.clone()).or_insert_with(Uuid::now_v7);
     }
@@ -304,13 +303,20 @@ fn person_value(row: &PersonRow, people: &BTreeMap<String, Uuid>) -> Value {
 }
 
 /// `today` dates the signal that a changed auto-renewal column makes.
-pub async fn accounts(tx: &mut Tenant, rows: &[AccountRow], today: NaiveDate, now: DateTime<Utc>) -> anyhow::Result<Outcome> {
+pub async fn accounts(
+    tx: &mut Tenant,
+    rows: &[AccountRow],
+    today: NaiveDate,
+    now: DateTime<Utc>,
+) -> anyhow::Result<Outcome> {
     let people = known_people(tx).await?.people;
     let (mut values, mut rejected) = (Vec::new(), Vec::new());
     for (position, row) in rows.iter().enumerate() {
         let unknown = [("csm_email", &row.csm_email), ("account_manager_email", &row.account_manager_email)]
             .into_iter()
-            .find_map(|(column, patch)| patch.set().filter(|email| !people.contains_key(*email)).map(|email| (column, email)));
+            .find_map(|(column, patch)| {
+                patch.set().filter(|email| !people.contains_key(*email)).map(|email| (column, email))
+            });
         match unknown {
             Some((column, email)) => rejected.push(nobody(position, column, email)),
             None => values.push(account_value(row, &people)),
@@ -502,8 +508,10 @@ pub async fn signals(tx: &mut Tenant, rows: &[SignalRow]) -> anyhow::Result<Outc
     let (distinct, written): (i64, i64) =
         sqlx::query_as(MERGE_SIGNALS).bind(org).fetch_one(tx.connection()).await.context("merge signals")?;
     sqlx::query("DROP TABLE staged_signal").execute(tx.connection()).await?;
-    let rejected: Vec<Refusal> =
-        unknown.into_iter().map(|(position, id)| unknown_account(usize::try_from(position).unwrap_or(0), &id)).collect();
+    let rejected: Vec<Refusal> = unknown
+        .into_iter()
+        .map(|(position, id)| unknown_account(usize::try_from(position).unwrap_or(0), &id))
+        .collect();
     let unchanged = u64::try_from(distinct - written)?;
     let accepted = (rows.len() - rejected.len()) as u64 - unchanged;
     Ok(Outcome { accepted, unchanged, rejected })

@@ -252,8 +252,7 @@ pub async fn next_due(tx: &mut Tenant, workspace: &Workspace) -> anyhow::Result<
 /// Claims a row for this lease. False where the lease is lost or the row is another's: then nothing may be sent.
 pub async fn mark_sending(tx: &mut Tenant, outbox_id: Uuid, lease: &Lease) -> anyhow::Result<bool> {
     let org = tx.org().0;
-    let done =
-        sqlx::query(MARK_SENDING).bind(org).bind(outbox_id).bind(lease.fence).execute(tx.connection()).await?;
+    let done = sqlx::query(MARK_SENDING).bind(org).bind(outbox_id).bind(lease.fence).execute(tx.connection()).await?;
     Ok(done.rows_affected() == 1)
 }
 
@@ -299,12 +298,8 @@ pub async fn retry(
     counts: bool,
 ) -> anyhow::Result<()> {
     let org = tx.org().0;
-    let dropped = sqlx::query(DROP_STALE_REDRAW)
-        .bind(org)
-        .bind(outbox_id)
-        .bind(lease.fence)
-        .execute(tx.connection())
-        .await?;
+    let dropped =
+        sqlx::query(DROP_STALE_REDRAW).bind(org).bind(outbox_id).bind(lease.fence).execute(tx.connection()).await?;
     if dropped.rows_affected() == 1 {
         return Ok(());
     }
@@ -415,4 +410,3 @@ pub async fn forget_receipts(tx: &mut Tenant, before: DateTime<Utc>) -> anyhow::
     sqlx::query(FORGET_RECEIPTS).bind(org).bind(before).execute(tx.connection()).await?;
     Ok(())
 }
-

@@ -60,10 +60,7 @@ pub async fn check(store: &Store) -> anyhow::Result<()> {
     let mut connection = store.pool().acquire().await?;
     let before = applied(&mut connection).await?;
     let wanted = MIGRATOR.iter().count();
-    anyhow::ensure!(
-        before >= wanted,
-        "the database has {before} of {wanted} migrations; run `tandem migrate`"
-    );
+    anyhow::ensure!(before >= wanted, "the database has {before} of {wanted} migrations; run `tandem migrate`");
     Ok(())
 }
 

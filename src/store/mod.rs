@@ -25,10 +25,13 @@ macro_rules! statements {
 pub mod account;
 pub mod audit;
 pub mod directory;
+pub mod handoff;
 pub mod import;
 pub mod message;
 pub mod migrate;
+pub mod note;
 pub mod person;
+pub mod risk;
 pub mod settings;
 pub mod signal;
 
@@ -122,8 +125,7 @@ impl Store {
 
     /// Begins a transaction over the directory.
     pub async fn directory(&self) -> anyhow::Result<Directory> {
-        let transaction =
-            self.pool.begin_with("BEGIN; SET LOCAL ROLE tandem_directory").await.context("begin")?;
+        let transaction = self.pool.begin_with("BEGIN; SET LOCAL ROLE tandem_directory").await.context("begin")?;
         Ok(Directory { transaction })
     }
 
@@ -176,9 +178,12 @@ pub fn statements() -> Vec<(&'static str, &'static str, &'static str)> {
     let tenant = [
         account::STATEMENTS,
         audit::STATEMENTS,
+        handoff::STATEMENTS,
         import::STATEMENTS,
         message::STATEMENTS,
+        note::STATEMENTS,
         person::STATEMENTS,
+        risk::STATEMENTS,
         settings::STATEMENTS,
         signal::STATEMENTS,
     ];

@@ -107,7 +107,8 @@ fn tuple_length(buffer: &[u8]) -> Option<Option<usize>> {
 fn decode(tuple: &[u8]) -> anyhow::Result<(&str, Signal)> {
     let mut at = 2;
     let mut field = || -> anyhow::Result<Option<&[u8]>> {
-        let length = tuple.get(at..at + 4).and_then(|b| b.try_into().ok()).map(i32::from_be_bytes).context("cut tuple")?;
+        let length =
+            tuple.get(at..at + 4).and_then(|b| b.try_into().ok()).map(i32::from_be_bytes).context("cut tuple")?;
         at += 4;
         let Ok(length) = usize::try_from(length) else { return Ok(None) };
         let value = tuple.get(at..at + length).context("cut field")?;

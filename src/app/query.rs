@@ -1,0 +1,30 @@
+//! What people ask.
+
+use super::{App, Asker};
+use crate::domain::command::Command;
+use crate::domain::message::Reply;
+use crate::domain::person::{OrgId, PersonId};
+use crate::store::directory::Workspace;
+
+/// Which organisation a workspace belongs to; kept in memory for a few seconds.
+pub async fn organisation_of(app: &App, workspace: &Workspace) -> anyhow::Result<Option<OrgId>> {
+    let _ = (app, workspace);
+    anyhow::bail!("being built")
+}
+
+/// Which colleague this chat user is, from what is stored; never a call out.
+pub async fn person_of(
+    app: &App,
+    org: OrgId,
+    workspace: &Workspace,
+    user_id: &str,
+) -> anyhow::Result<Option<PersonId>> {
+    let _ = (app, org, workspace, user_id);
+    anyhow::bail!("being built")
+}
+
+/// Answers a typed command, privately.
+pub async fn command(app: &App, asker: &Asker, command: &Command) -> anyhow::Result<Reply> {
+    let _ = (app, asker, command);
+    anyhow::bail!("being built")
+}
