@@ -18,6 +18,7 @@ use serde::Deserialize;
 use serde_json::Value;
 
 pub use event::{Event, EventKind};
+pub(in crate::slack) use interaction::Carried;
 pub use interaction::{Closed, Origin, Press, Submission};
 pub use signature::{Unsigned, verify};
 pub use strict::Malformed;

@@ -1,1 +1,221 @@
+//! Chat-neutral messages and dialogs → Block Kit. Pure.
+//!
+//! A long message becomes a parent and replies in its thread ([`message`]):
+//! Slack refuses more than 50 blocks, and blocks that are together longer than
+//! about 13,200 characters. Text and the buttons that follow it stay together.
 
+mod blocks;
+mod dialog;
+mod mrkdwn;
+mod pages;
+
+use std::collections::BTreeMap;
+
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+pub use dialog::{dialog, field_errors, notice, skeleton, submission};
+
+use crate::domain::message::{Block, Button, Buttons, Emphasis, Message, Reply, Text};
+use blocks::weight;
+
+/// The `event_type` of the metadata by which a message is found again after a crash.
+pub const DELIVERY_EVENT: &str = "tandem_delivery";
+
+/// A `response_url` takes 5 posts; the first part may be the direct answer, which is not one of them.
+const PRIVATE_PARTS: usize = 5;
+
+/// One Slack message.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Rendered {
+    /// Says it where blocks are not shown: notifications, screen readers. Never empty.
+    pub text: String,
+    /// An array, at most 50 blocks and 12,000 characters as JSON.
+    pub blocks: Value,
+}
+
+/// The parent first, then its thread replies. Never empty.
+pub fn message(message: &Message) -> Vec<Rendered> {
+    let pages = pages::split(drawn(&message.blocks));
+    let count = pages.len();
+    let summary = mrkdwn::escaped(&message.summary);
+    let fallback = if mrkdwn::is_blank(&summary) { first_words(message) } else { summary };
+    let text = |page: usize| match page {
+        0 => blocks::notification(&fallback),
+        // Cut first, so that the number is never lost.
+        _ => format!("{} ({}/{count})", mrkdwn::cut(&fallback, 200), page + 1),
+    };
+    pages.into_iter().enumerate().map(|(page, blocks)| Rendered { text: text(page), blocks: named(blocks) }).collect()
+}
+
+/// The body of `chat.postMessage`. `delivery_id` makes the message findable after a crash.
+pub fn post(channel: &str, rendered: &Rendered, thread_ts: Option<&str>, delivery_id: Option<Uuid>) -> Value {
+    let mut body = json!({
+        "channel": channel,
+        "text": rendered.text,
+        "blocks": rendered.blocks,
+        "unfurl_links": false,
+        "unfurl_media": false,
+    });
+    if let Some(ts) = thread_ts {
+        body["thread_ts"] = ts.into();
+    }
+    if let Some(id) = delivery_id {
+        body["metadata"] = json!({"event_type": DELIVERY_EVENT, "event_payload": {"delivery_id": id}});
+    }
+    body
+}
+
+/// What only the asker sees: the first answers a slash command directly, each further one goes to its
+/// `response_url`. Empty for [`Reply::Silent`] and for [`Reply::Dialog`], which is opened instead.
+pub fn reply(reply: &Reply) -> Vec<Value> {
+    match reply {
+        Reply::Silent | Reply::Dialog(_) => Vec::new(),
+        Reply::Private(said) => private(said),
+        // Said outside the dialog, where no field can carry it.
+        Reply::FieldErrors(errors) => {
+            private(&Message::sentence(errors.iter().map(|(_, error)| error.as_str()).collect::<Vec<_>>().join("\n")))
+        }
+    }
+}
+
+fn private(said: &Message) -> Vec<Value> {
+    let body = |part: Rendered| json!({"response_type": "ephemeral", "replace_original": false, "text": part.text, "blocks": part.blocks});
+    let mut parts = message(said);
+    if parts.len() > PRIVATE_PARTS {
+        parts.truncate(PRIVATE_PARTS - 1);
+        let rest = Message::sentence("The rest is too long to be shown here.");
+        parts.extend(message(&rest));
+    }
+    parts.into_iter().map(body).collect()
+}
+
+/// All blocks in order, still unnamed, as units that must not be torn apart.
+fn drawn(blocks: &[Block]) -> Vec<pages::Piece> {
+    blocks.iter().flat_map(block).collect()
+}
+
+fn block(block: &Block) -> Vec<pages::Piece> {
+    let texts = |text: &Text, max, make: fn(&str) -> Value| {
+        mrkdwn::pieces(text, max).iter().map(|piece| pages::Piece::body(make(piece))).collect()
+    };
+    match block {
+        Block::Heading(text) if mrkdwn::line(text, blocks::HEADER).is_empty() => Vec::new(),
+        Block::Heading(text) => vec![pages::Piece::heading(blocks::header(text))],
+        Block::Text(text) => texts(text, blocks::TEXT, blocks::section),
+        Block::Bullets(items) => texts(&bullets(items), blocks::TEXT, blocks::section),
+        Block::Facts(facts) => facts_blocks(facts).into_iter().map(pages::Piece::body).collect(),
+        // The documents name no limit of their own for a context's text; 2000 is the smallest of any text.
+        Block::Context(text) => texts(text, blocks::FIELD, blocks::context),
+        Block::Divider => vec![pages::Piece::divider(blocks::divider())],
+        Block::Buttons(buttons) => buttons_blocks(buttons).into_iter().map(pages::Piece::buttons).collect(),
+    }
+}
+
+fn bullets(items: &[Text]) -> Text {
+    let items = items.iter().filter(|item| !mrkdwn::is_blank(&mrkdwn::visible(&item.to_plain())));
+    items.fold(Text::new(), |all, item| {
+        let start = if all.is_empty() { "• " } else { "\n• " };
+        all.then(start).append(item.clone())
+    })
+}
+
+/// Sections of up to ten fields, fewer where the fields are long.
+fn facts_blocks(facts: &[(String, Text)]) -> Vec<Value> {
+    let fields = facts.iter().filter_map(|(label, value)| {
+        let text = Text::strong(mrkdwn::line(label, 200)).then("\n").append(value.clone());
+        let field = mrkdwn::one_piece(&text, blocks::FIELD);
+        (!field.is_empty()).then_some(field)
+    });
+    grouped(fields, blocks::FIELDS, blocks::TEXT, |field| mrkdwn::len(field))
+        .iter()
+        .map(|group| blocks::fields(group))
+        .collect()
+}
+
+/// Shown buttons, then the rest under *More*. Menu options carry 150 characters: what is longer stands as
+/// a button. An action that even a button cannot carry (an account id of nearly 2000 characters, or with control
+/// characters, which Slack may drop) is left out, since a button that comes back changed would be dead.
+fn buttons_blocks(buttons: &Buttons) -> Vec<Value> {
+    let carried = |button: &Button, max| {
+        let value = button.action.to_string();
+        mrkdwn::len(&value) <= max && !value.contains(char::is_control)
+    };
+    let (in_menu, too_long): (Vec<_>, Vec<_>) = buttons.more.iter().partition(|b| carried(b, blocks::OPTION_VALUE));
+    let elements = buttons.shown.iter().chain(too_long).filter(|b| carried(b, blocks::BUTTON_VALUE)).map(|button| {
+        let drawn = blocks::button(&button.label, &button.action.to_string(), &button.spoken, style(button.emphasis));
+        (button.action.verb.as_str(), drawn)
+    });
+    let options = in_menu.iter().map(|button| blocks::option(&button.label, &button.action.to_string()));
+    let menus = grouped(options, blocks::SELECT_OPTIONS, pages::BUTTONS_MAX - 500, weight);
+    let menus = menus.into_iter().map(|options| ("more", blocks::menu("More", options)));
+    grouped(elements.chain(menus), blocks::ELEMENTS, pages::BUTTONS_MAX, |(_, element)| weight(element) + 40)
+        .into_iter()
+        .map(|group| blocks::actions(with_action_ids(group)))
+        .collect()
+}
+
+fn style(emphasis: Emphasis) -> Option<&'static str> {
+    match emphasis {
+        Emphasis::Normal => None,
+        Emphasis::Primary => Some("primary"),
+        Emphasis::Danger => Some("danger"),
+    }
+}
+
+/// The verb's name, with a number where the same verb stands in the block again: Slack refuses repeats.
+fn with_action_ids(elements: Vec<(&str, Value)>) -> Vec<Value> {
+    let mut seen: BTreeMap<&str, u32> = BTreeMap::new();
+    let mut named = Vec::with_capacity(elements.len());
+    for (name, mut element) in elements {
+        let times = seen.entry(name).or_default();
+        *times += 1;
+        element["action_id"] = if *times == 1 { name.into() } else { format!("{name}.{times}").into() };
+        named.push(element);
+    }
+    named
+}
+
+/// Consecutive groups of at most `count` items whose sizes add up to at most `size` (a larger item stands alone).
+fn grouped<T>(items: impl Iterator<Item = T>, count: usize, size: usize, measure: impl Fn(&T) -> usize) -> Vec<Vec<T>> {
+    let mut groups: Vec<Vec<T>> = Vec::new();
+    let mut filled = 0;
+    for item in items {
+        let more = measure(&item);
+        match groups.last_mut() {
+            Some(group) if group.len() < count && filled + more <= size => {
+                group.push(item);
+                filled += more;
+            }
+            _ => {
+                groups.push(vec![item]);
+                filled = more;
+            }
+        }
+    }
+    groups
+}
+
+/// Names each block by its place: unique in the message, the same each time it is drawn.
+fn named(blocks: Vec<Value>) -> Value {
+    let name = |(place, mut block): (usize, Value)| {
+        block["block_id"] = format!("b{place}").into();
+        block
+    };
+    blocks.into_iter().enumerate().map(name).collect()
+}
+
+/// What stands in for a missing summary.
+fn first_words(message: &Message) -> String {
+    let words = message.blocks.iter().filter_map(|block| match block {
+        Block::Heading(text) => Some(text.clone()),
+        Block::Text(text) | Block::Context(text) => Some(text.to_plain()),
+        Block::Bullets(items) => items.first().map(Text::to_plain),
+        _ => None,
+    });
+    let words = words.map(|words| mrkdwn::escaped(&words)).find(|words| !mrkdwn::is_blank(words));
+    words.unwrap_or_else(|| "Tandem".to_owned())
+}
+
+#[cfg(test)]
+mod tests;

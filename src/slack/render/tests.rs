@@ -1,0 +1,758 @@
+use chrono::NaiveDate;
+use proptest::prelude::*;
+use serde_json::json;
+
+use super::*;
+use crate::domain::account::AccountId;
+use crate::domain::action::{Action, Subject, Verb};
+use crate::domain::message::{Dialog, Field, Input, Span, Style};
+use crate::domain::money::Currency;
+use crate::slack::address::ApiUrl;
+use crate::slack::inbound::{Inbound, Origin, interaction};
+
+fn risk(n: u128) -> Subject {
+    Subject::Risk(Uuid::from_u128(n))
+}
+
+fn card() -> Message {
+    let button = |verb| Button::new(Action::new(verb, risk(7)), "Acme & Sons");
+    Message {
+        summary: "14 at risk, €410k; Acme & Sons served notice".into(),
+        blocks: vec![
+            Block::Heading("Good morning, Dana: 14 at risk".into()),
+            Block::Text(
+                Text::strong("Acme & Sons")
+                    .then(" 38 (−12): served notice. ")
+                    .then_link("Open in CRM", "https://crm.example/a?b=1&c=2"),
+            ),
+            Block::Bullets(vec![Text::plain("Ask <why>"), Text::plain("Book the sponsor").then_emphasis(" today")]),
+            Block::Facts(vec![("ARR".into(), "$120,000".into()), ("Opt-out".into(), Text::plain("in 12 days"))]),
+            Block::Context("crm 2026-09-20 · usage 2026-09-19".into()),
+            Block::Buttons(Buttons {
+                shown: vec![button(Verb::Acknowledge).primary(), button(Verb::SetNextStep)],
+                more: vec![button(Verb::Snooze), button(Verb::Resolve)],
+            }),
+            Block::Divider,
+            Block::Text("41 accounts are quiet.".into()),
+        ],
+    }
+}
+
+#[test]
+fn a_card() {
+    let parts = message(&card());
+    assert_eq!(parts.len(), 1);
+    assert_eq!(parts[0].text, "14 at risk, €410k; Acme &amp; Sons served notice");
+    insta::assert_json_snapshot!(parts[0].blocks, @r#"
+    [
+      {
+        "block_id": "b0",
+        "text": {
+          "emoji": false,
+          "text": "Good morning, Dana: 14 at risk",
+          "type": "plain_text"
+        },
+        "type": "header"
+      },
+      {
+        "block_id": "b1",
+        "text": {
+          "text": "*Acme &amp; Sons* 38 (−12): served notice. <https://crm.example/a?b=1&amp;c=2|Open in CRM>",
+          "type": "mrkdwn",
+          "verbatim": true
+        },
+        "type": "section"
+      },
+      {
+        "block_id": "b2",
+        "text": {
+          "text": "• Ask &lt;why&gt;\n• Book the sponsor _today_",
+          "type": "mrkdwn",
+          "verbatim": true
+        },
+        "type": "section"
+      },
+      {
+        "block_id": "b3",
+        "fields": [
+          {
+            "text": "*ARR*\n$120,000",
+            "type": "mrkdwn",
+            "verbatim": true
+          },
+          {
+            "text": "*Opt-out*\nin 12 days",
+            "type": "mrkdwn",
+            "verbatim": true
+          }
+        ],
+        "type": "section"
+      },
+      {
+        "block_id": "b4",
+        "elements": [
+          {
+            "text": "crm 2026-09-20 · usage 2026-09-19",
+            "type": "mrkdwn",
+            "verbatim": true
+          }
+        ],
+        "type": "context"
+      },
+      {
+        "block_id": "b5",
+        "elements": [
+          {
+            "accessibility_label": "Acknowledge Acme & Sons",
+            "action_id": "acknowledge",
+            "style": "primary",
+            "text": {
+              "emoji": false,
+              "text": "Acknowledge",
+              "type": "plain_text"
+            },
+            "type": "button",
+            "value": "acknowledge|risk:00000000-0000-0000-0000-000000000007"
+          },
+          {
+            "accessibility_label": "Set next step Acme & Sons",
+            "action_id": "set_next_step",
+            "text": {
+              "emoji": false,
+              "text": "Set next step",
+              "type": "plain_text"
+            },
+            "type": "button",
+            "value": "set_next_step|risk:00000000-0000-0000-0000-000000000007"
+          },
+          {
+            "action_id": "more",
+            "options": [
+              {
+                "text": {
+                  "emoji": false,
+                  "text": "Snooze",
+                  "type": "plain_text"
+                },
+                "value": "snooze|risk:00000000-0000-0000-0000-000000000007"
+              },
+              {
+                "text": {
+                  "emoji": false,
+                  "text": "Resolve",
+                  "type": "plain_text"
+                },
+                "value": "resolve|risk:00000000-0000-0000-0000-000000000007"
+              }
+            ],
+            "type": "overflow"
+          }
+        ],
+        "type": "actions"
+      },
+      {
+        "block_id": "b6",
+        "type": "divider"
+      },
+      {
+        "block_id": "b7",
+        "text": {
+          "text": "41 accounts are quiet.",
+          "type": "mrkdwn",
+          "verbatim": true
+        },
+        "type": "section"
+      }
+    ]
+    "#);
+}
+
+#[test]
+fn a_post_can_be_found_again() {
+    let rendered = Rendered { text: "Hi".into(), blocks: json!([]) };
+    insta::assert_json_snapshot!(post("D1", &rendered, Some("17.1"), Some(Uuid::from_u128(5))), @r#"
+    {
+      "blocks": [],
+      "channel": "D1",
+      "metadata": {
+        "event_payload": {
+          "delivery_id": "00000000-0000-0000-0000-000000000005"
+        },
+        "event_type": "tandem_delivery"
+      },
+      "text": "Hi",
+      "thread_ts": "17.1",
+      "unfurl_links": false,
+      "unfurl_media": false
+    }
+    "#);
+}
+
+#[test]
+fn a_private_answer() {
+    assert_eq!(reply(&Reply::Silent), Vec::<Value>::new());
+    insta::assert_json_snapshot!(reply(&Reply::Private(Message::sentence("Lee acknowledged it at 08:04."))), @r#"
+    [
+      {
+        "blocks": [
+          {
+            "block_id": "b0",
+            "text": {
+              "text": "Lee acknowledged it at 08:04.",
+              "type": "mrkdwn",
+              "verbatim": true
+            },
+            "type": "section"
+          }
+        ],
+        "replace_original": false,
+        "response_type": "ephemeral",
+        "text": "Lee acknowledged it at 08:04."
+      }
+    ]
+    "#);
+    let errors = Reply::FieldErrors(vec![("until".into(), "Pick a day before 2026-10-01.".into())]);
+    assert_eq!(reply(&errors)[0]["text"], "Pick a day before 2026-10-01.");
+}
+
+fn snooze() -> Dialog {
+    let day = |d| NaiveDate::from_ymd_opt(2026, 9, d);
+    let field = |id, label: &str, required, input| Field { id, label: label.into(), hint: None, required, input };
+    Dialog {
+        title: "Snooze the risk of Acme & Sons".into(),
+        submit: "Snooze".into(),
+        intro: Some("It wakes early if the band gets worse.".into()),
+        fields: vec![
+            Field {
+                hint: Some("A working day.".into()),
+                ..field("until", "Until", true, Input::Date { value: day(30), min: day(22) })
+            },
+            field("why", "Why", false, Input::Paragraph { value: "waiting for <them>".into(), max: 500 }),
+            field("step", "Next step", true, Input::Line { value: String::new(), max: 120 }),
+            field("amount", "Amount", false, Input::Amount { value: "1200".into(), currency: Currency::EUR }),
+            field(
+                "kind",
+                "Kind",
+                true,
+                Input::Select {
+                    value: Some("b".into()),
+                    options: vec![("a".into(), "First".into()), ("b".into(), "Second".into())],
+                },
+            ),
+        ],
+        action: Action::new(Verb::Snooze, risk(7)),
+    }
+}
+
+#[test]
+fn a_dialog() {
+    let origin = Origin { channel: "D1".into(), ts: "17.1".into() };
+    insta::assert_json_snapshot!(dialog(&snooze(), Some(&origin)), @r#"
+    {
+      "blocks": [
+        {
+          "text": {
+            "text": "It wakes early if the band gets worse.",
+            "type": "mrkdwn",
+            "verbatim": true
+          },
+          "type": "section"
+        },
+        {
+          "block_id": "until",
+          "element": {
+            "action_id": "until",
+            "initial_date": "2026-09-30",
+            "type": "datepicker"
+          },
+          "hint": {
+            "emoji": false,
+            "text": "A working day. Not before 2026-09-22.",
+            "type": "plain_text"
+          },
+          "label": {
+            "emoji": false,
+            "text": "Until",
+            "type": "plain_text"
+          },
+          "optional": false,
+          "type": "input"
+        },
+        {
+          "block_id": "why",
+          "element": {
+            "action_id": "why",
+            "initial_value": "waiting for <them>",
+            "max_length": 500,
+            "multiline": true,
+            "type": "plain_text_input"
+          },
+          "label": {
+            "emoji": false,
+            "text": "Why",
+            "type": "plain_text"
+          },
+          "optional": true,
+          "type": "input"
+        },
+        {
+          "block_id": "step",
+          "element": {
+            "action_id": "step",
+            "max_length": 120,
+            "multiline": false,
+            "type": "plain_text_input"
+          },
+          "label": {
+            "emoji": false,
+            "text": "Next step",
+            "type": "plain_text"
+          },
+          "optional": false,
+          "type": "input"
+        },
+        {
+          "block_id": "amount",
+          "element": {
+            "action_id": "amount",
+            "initial_value": "1200",
+            "max_length": 3000,
+            "multiline": false,
+            "type": "plain_text_input"
+          },
+          "hint": {
+            "emoji": false,
+            "text": "In EUR.",
+            "type": "plain_text"
+          },
+          "label": {
+            "emoji": false,
+            "text": "Amount",
+            "type": "plain_text"
+          },
+          "optional": true,
+          "type": "input"
+        },
+        {
+          "block_id": "kind",
+          "element": {
+            "action_id": "kind",
+            "initial_option": {
+              "text": {
+                "emoji": false,
+                "text": "Second",
+                "type": "plain_text"
+              },
+              "value": "b"
+            },
+            "options": [
+              {
+                "text": {
+                  "emoji": false,
+                  "text": "First",
+                  "type": "plain_text"
+                },
+                "value": "a"
+              },
+              {
+                "text": {
+                  "emoji": false,
+                  "text": "Second",
+                  "type": "plain_text"
+                },
+                "value": "b"
+              }
+            ],
+            "type": "static_select"
+          },
+          "label": {
+            "emoji": false,
+            "text": "Kind",
+            "type": "plain_text"
+          },
+          "optional": false,
+          "type": "input"
+        }
+      ],
+      "callback_id": "snooze",
+      "close": {
+        "emoji": false,
+        "text": "Cancel",
+        "type": "plain_text"
+      },
+      "private_metadata": "{\"a\":\"snooze|risk:00000000-0000-0000-0000-000000000007\",\"o\":{\"c\":\"D1\",\"t\":\"17.1\"}}",
+      "submit": {
+        "emoji": false,
+        "text": "Snooze",
+        "type": "plain_text"
+      },
+      "title": {
+        "emoji": false,
+        "text": "Snooze the risk of Acme…",
+        "type": "plain_text"
+      },
+      "type": "modal"
+    }
+    "#);
+}
+
+#[test]
+fn what_a_dialog_is_opened_with_and_answered_with() {
+    insta::assert_json_snapshot!(skeleton("Snooze"), @r#"
+    {
+      "blocks": [
+        {
+          "text": {
+            "text": "Loading…",
+            "type": "mrkdwn",
+            "verbatim": true
+          },
+          "type": "section"
+        }
+      ],
+      "close": {
+        "emoji": false,
+        "text": "Close",
+        "type": "plain_text"
+      },
+      "title": {
+        "emoji": false,
+        "text": "Snooze",
+        "type": "plain_text"
+      },
+      "type": "modal"
+    }
+    "#);
+    let errors =
+        vec![("until".to_owned(), "Pick a day before 2026-10-01.".to_owned()), ("until".into(), "Second.".into())];
+    assert_eq!(
+        submission("Snooze", &Reply::FieldErrors(errors), None),
+        Some(json!({"response_action": "errors", "errors": {"until": "Pick a day before 2026-10-01."}}))
+    );
+    assert_eq!(submission("Snooze", &Reply::Silent, None), None);
+    assert_eq!(submission("Snooze", &Reply::FieldErrors(vec![]), None), None);
+    insta::assert_json_snapshot!(submission("Snooze", &Reply::Private(Message::sentence("Already snoozed.")), None), @r#"
+    {
+      "response_action": "update",
+      "view": {
+        "blocks": [
+          {
+            "block_id": "b0",
+            "text": {
+              "text": "Already snoozed.",
+              "type": "mrkdwn",
+              "verbatim": true
+            },
+            "type": "section"
+          }
+        ],
+        "close": {
+          "emoji": false,
+          "text": "Close",
+          "type": "plain_text"
+        },
+        "title": {
+          "emoji": false,
+          "text": "Snooze",
+          "type": "plain_text"
+        },
+        "type": "modal"
+      }
+    }
+    "#);
+    let next = submission("Snooze", &Reply::Dialog(snooze()), None).unwrap();
+    assert_eq!((&next["response_action"], &next["view"]["callback_id"]), (&json!("update"), &json!("snooze")));
+}
+
+#[test]
+fn a_dialog_comes_back_as_it_was_sent() {
+    let origin = Origin { channel: "D1".into(), ts: "17.1".into() };
+    for (id, kept) in [(AccountId("acme".into()), Some(origin.clone())), (AccountId("x".repeat(2970)), None)] {
+        let mut dialog_ = snooze();
+        dialog_.action = Action::new(Verb::Note, Subject::Account(id));
+        let view = dialog(&dialog_, Some(&origin));
+        let payload = json!({"type": "view_submission", "user": {"id": "U1"}, "team": {"id": "T1"},
+            "view": {"id": "V1", "private_metadata": view["private_metadata"]}});
+        let Ok(Inbound::Submission(back)) = interaction(payload, &ApiUrl::default()) else { panic!() };
+        assert_eq!((back.action, back.origin), (Ok(dialog_.action), kept));
+    }
+    let mut dialog_ = snooze();
+    dialog_.action = Action::new(Verb::Note, Subject::Account(AccountId("x".repeat(3000))));
+    let view = dialog(&dialog_, None);
+    assert_eq!((view.get("submit"), view.get("private_metadata")), (None, None), "a form that could not be answered");
+}
+
+#[test]
+fn every_verb_is_drawn_and_comes_back() {
+    for in_menu in [false, true] {
+        let buttons: Vec<Button> =
+            Verb::ALL.iter().map(|verb| Button::new(Action::new(*verb, risk(1)), "Acme")).collect();
+        let (shown, more) = if in_menu { (vec![], buttons) } else { (buttons, vec![]) };
+        let message_ = Message { blocks: vec![Block::Buttons(Buttons { shown, more })], ..Message::default() };
+        let drawn = message(&message_);
+        let actions: Vec<Action> = drawn.iter().flat_map(|part| carried(&part.blocks)).collect();
+        assert_eq!(actions, message_.buttons().map(|button| button.action.clone()).collect::<Vec<_>>());
+    }
+}
+
+/// The actions on the buttons and in the menus, in order, as `inbound` reads them.
+fn carried(blocks: &Value) -> Vec<Action> {
+    let elements = blocks.as_array().into_iter().flatten().filter_map(|block| block["elements"].as_array()).flatten();
+    let mut actions = Vec::new();
+    for element in elements {
+        match element["options"].as_array() {
+            Some(options) => {
+                actions.extend(options.iter().map(|option| option["value"].as_str().unwrap().parse().unwrap()))
+            }
+            None => actions.extend(element["value"].as_str().map(|value| value.parse::<Action>().unwrap())),
+        }
+    }
+    actions
+}
+
+#[test]
+fn menus_for_few_lists_for_more_and_buttons_for_long_ids() {
+    let kinds = |more: Vec<Button>| {
+        let parts =
+            message(&Message { blocks: vec![Block::Buttons(Buttons { shown: vec![], more })], ..Message::default() });
+        let blocks = parts[0].blocks.as_array().unwrap().clone();
+        let elements = blocks.iter().flat_map(|block| block["elements"].as_array().unwrap().clone());
+        elements
+            .map(|e| format!("{} {}", e["type"].as_str().unwrap(), e["action_id"].as_str().unwrap()))
+            .collect::<Vec<_>>()
+    };
+    let some = |n: u128| (0..n).map(|n| Button::new(Action::new(Verb::Claim, risk(n)), "Acme")).collect::<Vec<_>>();
+    assert_eq!(kinds(some(1)), ["overflow more"]);
+    assert_eq!(kinds(some(5)), ["overflow more"]);
+    assert_eq!(kinds(some(6)), ["static_select more"]);
+    let long = |length| Button::new(Action::new(Verb::Note, Subject::Account(AccountId("x".repeat(length)))), "Acme");
+    assert_eq!(kinds(vec![long(150), long(151), long(3000)]), ["button note", "button note.2"]);
+}
+
+#[test]
+fn a_long_digest_becomes_a_thread() {
+    let mut long = Message { summary: "60 at risk".into(), blocks: vec![] };
+    for n in 0..90 {
+        long.blocks
+            .push(Block::Text(Text::strong(format!("Account {n}")).then(format!(": {}", "usage fell ".repeat(40)))));
+        let button = Button::new(Action::new(Verb::Acknowledge, risk(n)), "it");
+        long.blocks.push(Block::Buttons(Buttons { shown: vec![button], more: vec![] }));
+        long.blocks.push(Block::Divider);
+    }
+    let parts = message(&long);
+    let count = parts.len();
+    assert!(count > 3);
+    assert_eq!(parts[0].text, "60 at risk");
+    assert_eq!(parts[count - 1].text, format!("60 at risk ({count}/{count})"));
+    for part in &parts {
+        let kinds: Vec<&str> = part.blocks.as_array().unwrap().iter().map(|b| b["type"].as_str().unwrap()).collect();
+        assert_eq!((kinds[0], kinds[kinds.len() - 1]), ("section", "actions"), "no line at the edges, no card torn");
+    }
+    let actions: Vec<Action> = parts.iter().flat_map(|part| carried(&part.blocks)).collect();
+    assert_eq!(actions.len(), 90);
+
+    let private = reply(&Reply::Private(long));
+    assert_eq!(private.len(), 5, "a response_url takes five");
+    assert_eq!(private[4]["text"], "The rest is too long to be shown here.");
+}
+
+#[test]
+fn nothing_to_say_still_has_a_text() {
+    let empty = message(&Message::default());
+    assert_eq!(empty, [Rendered { text: "Tandem".into(), blocks: json!([]) }]);
+    let blank = Message {
+        summary: " \n".into(),
+        blocks: vec![Block::Divider, Block::Text("\0".into()), Block::Heading("Hi".into())],
+    };
+    assert_eq!(message(&blank)[0].text, "Hi");
+}
+
+/// Slack's limits, checked on the JSON alone.
+fn hold_limits(value: &Value) {
+    let size = |value: &Value| value.as_str().map_or(0, |text| text.encode_utf16().count());
+    let count = |value: &Value| value.as_array().map_or(0, Vec::len);
+    match value {
+        Value::Array(list) => list.iter().for_each(hold_limits),
+        Value::Object(map) => {
+            let text = &value["text"];
+            match value["type"].as_str() {
+                Some("plain_text" | "mrkdwn") => assert!((1..=3000).contains(&size(text))),
+                Some("section") => {
+                    assert!(!text.is_null() || (1..=10).contains(&count(&value["fields"])));
+                    value["fields"].as_array().into_iter().flatten().for_each(|f| assert!(size(&f["text"]) <= 2000));
+                }
+                Some("header") => assert!(size(&text["text"]) <= 150),
+                Some("context") => assert!((1..=10).contains(&count(&value["elements"]))),
+                Some("actions") => {
+                    assert!((1..=25).contains(&count(&value["elements"])));
+                    let mut ids: Vec<&str> = value["elements"]
+                        .as_array()
+                        .unwrap()
+                        .iter()
+                        .map(|e| e["action_id"].as_str().unwrap())
+                        .collect();
+                    ids.sort_unstable();
+                    ids.dedup();
+                    assert_eq!(ids.len(), count(&value["elements"]));
+                }
+                Some("button") => {
+                    assert!(
+                        size(&text["text"]) <= 75
+                            && size(&value["value"]) <= 2000
+                            && size(&value["accessibility_label"]) <= 75
+                    );
+                }
+                Some("overflow") => assert!((1..=5).contains(&count(&value["options"]))),
+                Some("static_select") => assert!((1..=100).contains(&count(&value["options"]))),
+                Some("modal") => {
+                    ["title", "submit", "close"].iter().for_each(|key| assert!(size(&value[*key]["text"]) <= 24));
+                    assert!(size(&value["private_metadata"]) <= 3000 && count(&value["blocks"]) <= 100);
+                }
+                Some("input") => assert!(size(&value["label"]["text"]) <= 2000 && size(&value["hint"]["text"]) <= 2000),
+                Some("plain_text_input") => {
+                    let max = value["max_length"].as_u64().unwrap();
+                    assert!((1..=3000).contains(&max) && size(&value["initial_value"]) as u64 <= max);
+                }
+                _ => {}
+            }
+            for option in value["options"].as_array().into_iter().flatten() {
+                assert!(
+                    (1..=75).contains(&size(&option["text"]["text"])) && (1..=150).contains(&size(&option["value"]))
+                );
+            }
+            map.values().for_each(hold_limits);
+        }
+        Value::String(text) => assert!(!text.contains('\0')),
+        _ => {}
+    }
+}
+
+fn words() -> impl Strategy<Value = String> {
+    let sample = prop_oneof![
+        4 => "[ -~]{0,30}",
+        2 => "\\PC{0,40}",
+        1 => Just("👩‍👩‍👧🇺🇦".to_owned()),
+        1 => Just("שלום עולם \u{202e}مرحبا".to_owned()),
+        1 => Just("\0\u{1}\r\n\t".to_owned()),
+        1 => Just("<!channel>&*_~`\"\\".to_owned()),
+        1 => Just(String::new()),
+    ];
+    let times = prop_oneof![60 => Just(1usize), 12 => Just(60), 1 => Just(2000)];
+    (sample, times).prop_map(|(text, times)| text.repeat(times))
+}
+
+fn text() -> impl Strategy<Value = Text> {
+    let style = prop_oneof![
+        Just(Style::Plain),
+        Just(Style::Strong),
+        Just(Style::Emphasis),
+        Just(Style::Code),
+        words().prop_map(Style::Link),
+        Just(Style::Link("https://crm.example/?a=<b>|c&d".into())),
+    ];
+    let span = (words(), style).prop_map(|(text, style)| Span { text, style });
+    prop::collection::vec(span, 0..4).prop_map(Text)
+}
+
+fn button() -> impl Strategy<Value = Button> {
+    let subject = prop_oneof![
+        3 => any::<u128>().prop_map(risk),
+        1 => words().prop_map(|id| Subject::Account(AccountId(format!("x{id}")))),
+    ];
+    let emphasis = prop_oneof![Just(Emphasis::Normal), Just(Emphasis::Primary), Just(Emphasis::Danger)];
+    (words(), prop::sample::select(&Verb::ALL[..]), subject, emphasis, words()).prop_map(
+        |(label, verb, subject, emphasis, spoken)| Button {
+            label,
+            action: Action::new(verb, subject),
+            emphasis,
+            spoken,
+        },
+    )
+}
+
+fn any_block() -> impl Strategy<Value = Block> {
+    prop_oneof![
+        1 => words().prop_map(Block::Heading),
+        3 => text().prop_map(Block::Text),
+        1 => prop::collection::vec(text(), 0..6).prop_map(Block::Bullets),
+        1 => prop::collection::vec((words(), text()), 0..14).prop_map(Block::Facts),
+        1 => text().prop_map(Block::Context),
+        1 => Just(Block::Divider),
+        2 => (prop::collection::vec(button(), 0..4), prop::collection::vec(button(), 0..9))
+            .prop_map(|(shown, more)| Block::Buttons(Buttons { shown, more })),
+    ]
+}
+
+fn any_message() -> impl Strategy<Value = Message> {
+    (words(), prop::collection::vec(any_block(), 0..25)).prop_map(|(summary, blocks)| Message { summary, blocks })
+}
+
+fn any_dialog() -> impl Strategy<Value = Dialog> {
+    let date = prop::option::of((1900i32..2200, 1u32..366).prop_map(|(y, d)| NaiveDate::from_yo_opt(y, d).unwrap()));
+    let input = prop_oneof![
+        (words(), any::<u16>()).prop_map(|(value, max)| Input::Line { value, max }),
+        (words(), any::<u16>()).prop_map(|(value, max)| Input::Paragraph { value, max }),
+        (date.clone(), date).prop_map(|(value, min)| Input::Date { value, min }),
+        words().prop_map(|value| Input::Amount { value, currency: Currency::USD }),
+        prop::collection::vec((words(), words()), 0..120)
+            .prop_map(|options| Input::Select { value: options.first().map(|option| option.0.clone()), options }),
+    ];
+    let field = (words(), prop::option::of(words()), any::<bool>(), input)
+        .prop_map(|(label, hint, required, input)| Field { id: "f", label, hint, required, input });
+    (words(), words(), prop::option::of(text()), prop::collection::vec(field, 0..5), button()).prop_map(
+        |(title, submit, intro, fields, button)| Dialog { title, submit, intro, fields, action: button.action },
+    )
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
+    #[test]
+    fn any_message_holds_every_limit(said in any_message()) {
+        let parts = message(&said);
+        prop_assert!(!parts.is_empty());
+        for part in &parts {
+            prop_assert!((1..=3000).contains(&part.text.encode_utf16().count()));
+            prop_assert!(!part.text.contains(['<', '>', '\0']));
+            let blocks = part.blocks.as_array().unwrap();
+            prop_assert!(blocks.len() <= 50 && part.blocks.to_string().encode_utf16().count() <= 12_000);
+            hold_limits(&part.blocks);
+        }
+        let fits = |button: &&Button| {
+            let value = button.action.to_string();
+            value.encode_utf16().count() <= 2000 && !value.contains(char::is_control)
+        };
+        let drawn: usize = parts.iter().map(|part| carried(&part.blocks).len()).sum();
+        prop_assert_eq!(drawn, said.buttons().filter(fits).count(), "no action is lost");
+        prop_assert!(reply(&Reply::Private(said.clone())).len() <= 5);
+        hold_limits(&notice("Title", &said));
+    }
+
+    #[test]
+    fn buttons_stay_with_the_text_before_them(said in any_message()) {
+        for part in message(&said) {
+            let blocks = part.blocks.as_array().unwrap();
+            let torn = blocks.first().is_some_and(|block| block["type"] == "actions");
+            // Only buttons that follow more buttons, or nothing, may begin a message.
+            prop_assert!(!torn || !follows_a_text(&said, &blocks[0]));
+        }
+    }
+
+    #[test]
+    fn any_dialog_holds_every_limit(asked in any_dialog()) {
+        hold_limits(&dialog(&asked, Some(&Origin { channel: "C1".into(), ts: "1.2".into() })));
+    }
+}
+
+/// Whether the first action of these buttons stands in the message directly after something visible that is no
+/// buttons, and first among its own.
+fn follows_a_text(said: &Message, buttons: &Value) -> bool {
+    let Some(first) = carried(&json!([buttons])).into_iter().next() else { return false };
+    let pieces: Vec<(&Block, Vec<pages::Piece>)> =
+        said.blocks.iter().map(|b| (b, block(b))).filter(|(_, drawn)| !drawn.is_empty()).collect();
+    pieces.windows(2).any(|pair| {
+        let Block::Buttons(below) = pair[1].0 else { return false };
+        let above = !matches!(pair[0].0, Block::Buttons(_) | Block::Divider);
+        above && below.shown.first().is_some_and(|button| button.action == first)
+    })
+}
