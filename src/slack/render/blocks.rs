@@ -7,7 +7,7 @@
 
 use serde_json::{Value, json};
 
-use super::mrkdwn::{cut, len, line};
+use super::mrkdwn::{cut, len, line, links_itself};
 
 /// Text of a section or a context.
 pub(super) const TEXT: usize = 3000;
@@ -22,9 +22,14 @@ pub(super) const BUTTON_VALUE: usize = 2000;
 /// Button text, option text, accessibility label.
 const LABEL: usize = 75;
 
-/// `verbatim`: an address or a #channel in a customer's name does not become a link.
+/// Where a customer's words hold an address, an @name or a #channel, Slack is told to make no link of
+/// them (`verbatim`). Only there: clients other than Slack's own take it for "no formatting at all".
 pub(super) fn mrkdwn(text: &str) -> Value {
-    json!({"type": "mrkdwn", "text": text, "verbatim": true})
+    if links_itself(text) {
+        json!({"type": "mrkdwn", "text": text, "verbatim": true})
+    } else {
+        json!({"type": "mrkdwn", "text": text})
+    }
 }
 
 /// `emoji: false`: `:x:` in a name stays what it is. A text that shows nothing would be refused, so it is a dash.

@@ -106,6 +106,22 @@ pub(super) fn is_blank(text: &str) -> bool {
     text.chars().all(|c| c.is_whitespace() || c == ZERO_WIDTH_SPACE)
 }
 
+/// Whether something outside of our own `<links>` would become a link of itself. E-mail addresses
+/// do not count: they say where they lead.
+pub(super) fn links_itself(drawn: &str) -> bool {
+    let outside = drawn.split('<').enumerate().map(|(at, part)| match part.split_once('>') {
+        Some((_, after)) if at > 0 => after,
+        _ => part,
+    });
+    let names = |text: &str, mark: char| {
+        text.match_indices(mark).any(|(at, _)| {
+            let (before, after) = (&text[..at], &text[at + mark.len_utf8()..]);
+            !before.ends_with(char::is_alphanumeric) && after.starts_with(char::is_alphabetic)
+        })
+    };
+    outside.into_iter().any(|text| text.contains("://") || names(text, '@') || names(text, '#'))
+}
+
 /// The smallest parts between which a text may be cut, each complete in itself.
 fn atoms(text: &Text) -> Vec<String> {
     let mut atoms: Vec<String> = Vec::new();
@@ -294,6 +310,16 @@ mod tests {
             &format!("https://a/{}", "x".repeat(2000)),
         ] {
             assert_eq!(link(bad), "CRM &gt;", "{bad}");
+        }
+    }
+
+    #[test]
+    fn what_would_become_a_link_of_itself_is_found() {
+        for text in ["see https://evil.example", "@here", "(#general)", "<https://crm.example|CRM> ftp://x"] {
+            assert!(links_itself(text), "{text}");
+        }
+        for text in ["<https://crm.example/#a|CRM> a", "dana@acme.com", "ticket #4411", "a &lt; b", "a@ #", ""] {
+            assert!(!links_itself(text), "{text}");
         }
     }
 

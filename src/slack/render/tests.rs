@@ -58,8 +58,7 @@ fn a_card() {
         "block_id": "b1",
         "text": {
           "text": "*Acme &amp; Sons* 38 (−12): served notice. <https://crm.example/a?b=1&amp;c=2|Open in CRM>",
-          "type": "mrkdwn",
-          "verbatim": true
+          "type": "mrkdwn"
         },
         "type": "section"
       },
@@ -67,8 +66,7 @@ fn a_card() {
         "block_id": "b2",
         "text": {
           "text": "• Ask &lt;why&gt;\n• Book the sponsor _today_",
-          "type": "mrkdwn",
-          "verbatim": true
+          "type": "mrkdwn"
         },
         "type": "section"
       },
@@ -77,13 +75,11 @@ fn a_card() {
         "fields": [
           {
             "text": "*ARR*\n$120,000",
-            "type": "mrkdwn",
-            "verbatim": true
+            "type": "mrkdwn"
           },
           {
             "text": "*Opt-out*\nin 12 days",
-            "type": "mrkdwn",
-            "verbatim": true
+            "type": "mrkdwn"
           }
         ],
         "type": "section"
@@ -93,8 +89,7 @@ fn a_card() {
         "elements": [
           {
             "text": "crm 2026-09-20 · usage 2026-09-19",
-            "type": "mrkdwn",
-            "verbatim": true
+            "type": "mrkdwn"
           }
         ],
         "type": "context"
@@ -158,8 +153,7 @@ fn a_card() {
         "block_id": "b7",
         "text": {
           "text": "41 accounts are quiet.",
-          "type": "mrkdwn",
-          "verbatim": true
+          "type": "mrkdwn"
         },
         "type": "section"
       }
@@ -199,8 +193,7 @@ fn a_private_answer() {
             "block_id": "b0",
             "text": {
               "text": "Lee acknowledged it at 08:04.",
-              "type": "mrkdwn",
-              "verbatim": true
+              "type": "mrkdwn"
             },
             "type": "section"
           }
@@ -253,8 +246,7 @@ fn a_dialog() {
         {
           "text": {
             "text": "It wakes early if the band gets worse.",
-            "type": "mrkdwn",
-            "verbatim": true
+            "type": "mrkdwn"
           },
           "type": "section"
         },
@@ -404,8 +396,7 @@ fn what_a_dialog_is_opened_with_and_answered_with() {
         {
           "text": {
             "text": "Loading…",
-            "type": "mrkdwn",
-            "verbatim": true
+            "type": "mrkdwn"
           },
           "type": "section"
         }
@@ -440,8 +431,7 @@ fn what_a_dialog_is_opened_with_and_answered_with() {
             "block_id": "b0",
             "text": {
               "text": "Already snoozed.",
-              "type": "mrkdwn",
-              "verbatim": true
+              "type": "mrkdwn"
             },
             "type": "section"
           }
