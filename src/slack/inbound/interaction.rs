@@ -87,6 +87,12 @@ struct Named {
 }
 
 #[derive(Deserialize)]
+struct Team {
+    id: Option<String>,
+    enterprise_id: Option<String>,
+}
+
+#[derive(Deserialize)]
 struct User {
     id: String,
     team_id: Option<String>,
@@ -109,7 +115,7 @@ struct State {
 #[derive(Deserialize)]
 struct Payload {
     user: User,
-    team: Option<Named>,
+    team: Option<Team>,
     enterprise: Option<Named>,
     view: Option<View>,
     channel: Option<Named>,
@@ -153,9 +159,9 @@ impl Payload {
     /// installations, where the user's own workspace stands in.
     fn who(&mut self) -> Result<Who, Malformed> {
         let installed = self.view.as_mut().and_then(|view| view.app_installed_team_id.take());
-        let team = self.team.take().and_then(|team| team.id);
+        let (team, of_team) = self.team.take().map_or((None, None), |team| (team.id, team.enterprise_id));
         let enterprise = self.enterprise.take().and_then(|enterprise| enterprise.id);
-        who([installed, team, self.user.team_id.take()], enterprise, std::mem::take(&mut self.user.id))
+        who([installed, team, self.user.team_id.take()], enterprise.or(of_team), std::mem::take(&mut self.user.id))
     }
 }
 

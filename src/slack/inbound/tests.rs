@@ -174,6 +174,8 @@ fn a_press_without_a_team() {
     assert_eq!((who.team_id.as_str(), who.enterprise_id.as_deref()), ("E1", Some("E1")));
     payload["enterprise"] = Value::Null;
     assert_eq!(interact(&payload).unwrap_err().status(), StatusCode::BAD_REQUEST);
+    payload["team"] = json!({"id": "T1", "enterprise_id": "E1"});
+    assert_eq!(press_of(&payload).who.enterprise_id.as_deref(), Some("E1"));
 }
 
 #[test]

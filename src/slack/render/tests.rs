@@ -1,16 +1,15 @@
 use chrono::NaiveDate;
-use proptest::prelude::*;
 use serde_json::json;
 
 use super::*;
 use crate::domain::account::AccountId;
 use crate::domain::action::{Action, Subject, Verb};
-use crate::domain::message::{Dialog, Field, Input, Span, Style};
+use crate::domain::message::{Dialog, Field, Input};
 use crate::domain::money::Currency;
 use crate::slack::address::ApiUrl;
 use crate::slack::inbound::{Inbound, Origin, interaction};
 
-fn risk(n: u128) -> Subject {
+pub(super) fn risk(n: u128) -> Subject {
     Subject::Risk(Uuid::from_u128(n))
 }
 
@@ -389,7 +388,7 @@ fn a_dialog() {
 }
 
 #[test]
-fn what_a_dialog_is_opened_with_and_answered_with() {
+fn what_a_askedis_opened_with_and_answered_with() {
     insta::assert_json_snapshot!(skeleton("Snooze"), @r#"
     {
       "blocks": [
@@ -455,20 +454,20 @@ fn what_a_dialog_is_opened_with_and_answered_with() {
 }
 
 #[test]
-fn a_dialog_comes_back_as_it_was_sent() {
+fn a_askedcomes_back_as_it_was_sent() {
     let origin = Origin { channel: "D1".into(), ts: "17.1".into() };
     for (id, kept) in [(AccountId("acme".into()), Some(origin.clone())), (AccountId("x".repeat(2970)), None)] {
-        let mut dialog_ = snooze();
-        dialog_.action = Action::new(Verb::Note, Subject::Account(id));
-        let view = dialog(&dialog_, Some(&origin));
+        let mut asked = snooze();
+        asked.action = Action::new(Verb::Note, Subject::Account(id));
+        let view = dialog(&asked, Some(&origin));
         let payload = json!({"type": "view_submission", "user": {"id": "U1"}, "team": {"id": "T1"},
             "view": {"id": "V1", "private_metadata": view["private_metadata"]}});
         let Ok(Inbound::Submission(back)) = interaction(payload, &ApiUrl::default()) else { panic!() };
-        assert_eq!((back.action, back.origin), (Ok(dialog_.action), kept));
+        assert_eq!((back.action, back.origin), (Ok(asked.action), kept));
     }
-    let mut dialog_ = snooze();
-    dialog_.action = Action::new(Verb::Note, Subject::Account(AccountId("x".repeat(3000))));
-    let view = dialog(&dialog_, None);
+    let mut asked = snooze();
+    asked.action = Action::new(Verb::Note, Subject::Account(AccountId("x".repeat(3000))));
+    let view = dialog(&asked, None);
     assert_eq!((view.get("submit"), view.get("private_metadata")), (None, None), "a form that could not be answered");
 }
 
@@ -478,15 +477,15 @@ fn every_verb_is_drawn_and_comes_back() {
         let buttons: Vec<Button> =
             Verb::ALL.iter().map(|verb| Button::new(Action::new(*verb, risk(1)), "Acme")).collect();
         let (shown, more) = if in_menu { (vec![], buttons) } else { (buttons, vec![]) };
-        let message_ = Message { blocks: vec![Block::Buttons(Buttons { shown, more })], ..Message::default() };
-        let drawn = message(&message_);
+        let said = Message { blocks: vec![Block::Buttons(Buttons { shown, more })], ..Message::default() };
+        let drawn = message(&said);
         let actions: Vec<Action> = drawn.iter().flat_map(|part| carried(&part.blocks)).collect();
-        assert_eq!(actions, message_.buttons().map(|button| button.action.clone()).collect::<Vec<_>>());
+        assert_eq!(actions, said.buttons().map(|button| button.action.clone()).collect::<Vec<_>>());
     }
 }
 
 /// The actions on the buttons and in the menus, in order, as `inbound` reads them.
-fn carried(blocks: &Value) -> Vec<Action> {
+pub(super) fn carried(blocks: &Value) -> Vec<Action> {
     let elements = blocks.as_array().into_iter().flatten().filter_map(|block| block["elements"].as_array()).flatten();
     let mut actions = Vec::new();
     for element in elements {
@@ -555,194 +554,4 @@ fn nothing_to_say_still_has_a_text() {
         blocks: vec![Block::Divider, Block::Text("\0".into()), Block::Heading("Hi".into())],
     };
     assert_eq!(message(&blank)[0].text, "Hi");
-}
-
-/// Slack's limits, checked on the JSON alone.
-fn hold_limits(value: &Value) {
-    let size = |value: &Value| value.as_str().map_or(0, |text| text.encode_utf16().count());
-    let count = |value: &Value| value.as_array().map_or(0, Vec::len);
-    match value {
-        Value::Array(list) => list.iter().for_each(hold_limits),
-        Value::Object(map) => {
-            let text = &value["text"];
-            match value["type"].as_str() {
-                Some("plain_text" | "mrkdwn") => assert!((1..=3000).contains(&size(text))),
-                Some("section") => {
-                    assert!(!text.is_null() || (1..=10).contains(&count(&value["fields"])));
-                    value["fields"].as_array().into_iter().flatten().for_each(|f| assert!(size(&f["text"]) <= 2000));
-                }
-                Some("header") => assert!(size(&text["text"]) <= 150),
-                Some("context") => assert!((1..=10).contains(&count(&value["elements"]))),
-                Some("actions") => {
-                    assert!((1..=25).contains(&count(&value["elements"])));
-                    let mut ids: Vec<&str> = value["elements"]
-                        .as_array()
-                        .unwrap()
-                        .iter()
-                        .map(|e| e["action_id"].as_str().unwrap())
-                        .collect();
-                    ids.sort_unstable();
-                    ids.dedup();
-                    assert_eq!(ids.len(), count(&value["elements"]));
-                }
-                Some("button") => {
-                    assert!(
-                        size(&text["text"]) <= 75
-                            && size(&value["value"]) <= 2000
-                            && size(&value["accessibility_label"]) <= 75
-                    );
-                }
-                Some("overflow") => assert!((1..=5).contains(&count(&value["options"]))),
-                Some("static_select") => assert!((1..=100).contains(&count(&value["options"]))),
-                Some("modal") => {
-                    ["title", "submit", "close"].iter().for_each(|key| assert!(size(&value[*key]["text"]) <= 24));
-                    assert!(size(&value["private_metadata"]) <= 3000 && count(&value["blocks"]) <= 100);
-                }
-                Some("input") => assert!(size(&value["label"]["text"]) <= 2000 && size(&value["hint"]["text"]) <= 2000),
-                Some("plain_text_input") => {
-                    let max = value["max_length"].as_u64().unwrap();
-                    assert!((1..=3000).contains(&max) && size(&value["initial_value"]) as u64 <= max);
-                }
-                _ => {}
-            }
-            for option in value["options"].as_array().into_iter().flatten() {
-                assert!(
-                    (1..=75).contains(&size(&option["text"]["text"])) && (1..=150).contains(&size(&option["value"]))
-                );
-            }
-            map.values().for_each(hold_limits);
-        }
-        Value::String(text) => assert!(!text.contains('\0')),
-        _ => {}
-    }
-}
-
-fn words() -> impl Strategy<Value = String> {
-    let sample = prop_oneof![
-        4 => "[ -~]{0,30}",
-        2 => "\\PC{0,40}",
-        1 => Just("👩‍👩‍👧🇺🇦".to_owned()),
-        1 => Just("שלום עולם \u{202e}مرحبا".to_owned()),
-        1 => Just("\0\u{1}\r\n\t".to_owned()),
-        1 => Just("<!channel>&*_~`\"\\".to_owned()),
-        1 => Just(String::new()),
-    ];
-    let times = prop_oneof![60 => Just(1usize), 12 => Just(60), 1 => Just(2000)];
-    (sample, times).prop_map(|(text, times)| text.repeat(times))
-}
-
-fn text() -> impl Strategy<Value = Text> {
-    let style = prop_oneof![
-        Just(Style::Plain),
-        Just(Style::Strong),
-        Just(Style::Emphasis),
-        Just(Style::Code),
-        words().prop_map(Style::Link),
-        Just(Style::Link("https://crm.example/?a=<b>|c&d".into())),
-    ];
-    let span = (words(), style).prop_map(|(text, style)| Span { text, style });
-    prop::collection::vec(span, 0..4).prop_map(Text)
-}
-
-fn button() -> impl Strategy<Value = Button> {
-    let subject = prop_oneof![
-        3 => any::<u128>().prop_map(risk),
-        1 => words().prop_map(|id| Subject::Account(AccountId(format!("x{id}")))),
-    ];
-    let emphasis = prop_oneof![Just(Emphasis::Normal), Just(Emphasis::Primary), Just(Emphasis::Danger)];
-    (words(), prop::sample::select(&Verb::ALL[..]), subject, emphasis, words()).prop_map(
-        |(label, verb, subject, emphasis, spoken)| Button {
-            label,
-            action: Action::new(verb, subject),
-            emphasis,
-            spoken,
-        },
-    )
-}
-
-fn any_block() -> impl Strategy<Value = Block> {
-    prop_oneof![
-        1 => words().prop_map(Block::Heading),
-        3 => text().prop_map(Block::Text),
-        1 => prop::collection::vec(text(), 0..6).prop_map(Block::Bullets),
-        1 => prop::collection::vec((words(), text()), 0..14).prop_map(Block::Facts),
-        1 => text().prop_map(Block::Context),
-        1 => Just(Block::Divider),
-        2 => (prop::collection::vec(button(), 0..4), prop::collection::vec(button(), 0..9))
-            .prop_map(|(shown, more)| Block::Buttons(Buttons { shown, more })),
-    ]
-}
-
-fn any_message() -> impl Strategy<Value = Message> {
-    (words(), prop::collection::vec(any_block(), 0..25)).prop_map(|(summary, blocks)| Message { summary, blocks })
-}
-
-fn any_dialog() -> impl Strategy<Value = Dialog> {
-    let date = prop::option::of((1900i32..2200, 1u32..366).prop_map(|(y, d)| NaiveDate::from_yo_opt(y, d).unwrap()));
-    let input = prop_oneof![
-        (words(), any::<u16>()).prop_map(|(value, max)| Input::Line { value, max }),
-        (words(), any::<u16>()).prop_map(|(value, max)| Input::Paragraph { value, max }),
-        (date.clone(), date).prop_map(|(value, min)| Input::Date { value, min }),
-        words().prop_map(|value| Input::Amount { value, currency: Currency::USD }),
-        prop::collection::vec((words(), words()), 0..120)
-            .prop_map(|options| Input::Select { value: options.first().map(|option| option.0.clone()), options }),
-    ];
-    let field = (words(), prop::option::of(words()), any::<bool>(), input)
-        .prop_map(|(label, hint, required, input)| Field { id: "f", label, hint, required, input });
-    (words(), words(), prop::option::of(text()), prop::collection::vec(field, 0..5), button()).prop_map(
-        |(title, submit, intro, fields, button)| Dialog { title, submit, intro, fields, action: button.action },
-    )
-}
-
-proptest! {
-    #![proptest_config(ProptestConfig::with_cases(64))]
-
-    #[test]
-    fn any_message_holds_every_limit(said in any_message()) {
-        let parts = message(&said);
-        prop_assert!(!parts.is_empty());
-        for part in &parts {
-            prop_assert!((1..=3000).contains(&part.text.encode_utf16().count()));
-            prop_assert!(!part.text.contains(['<', '>', '\0']));
-            let blocks = part.blocks.as_array().unwrap();
-            prop_assert!(blocks.len() <= 50 && part.blocks.to_string().encode_utf16().count() <= 12_000);
-            hold_limits(&part.blocks);
-        }
-        let fits = |button: &&Button| {
-            let value = button.action.to_string();
-            value.encode_utf16().count() <= 2000 && !value.contains(char::is_control)
-        };
-        let drawn: usize = parts.iter().map(|part| carried(&part.blocks).len()).sum();
-        prop_assert_eq!(drawn, said.buttons().filter(fits).count(), "no action is lost");
-        prop_assert!(reply(&Reply::Private(said.clone())).len() <= 5);
-        hold_limits(&notice("Title", &said));
-    }
-
-    #[test]
-    fn buttons_stay_with_the_text_before_them(said in any_message()) {
-        for part in message(&said) {
-            let blocks = part.blocks.as_array().unwrap();
-            let torn = blocks.first().is_some_and(|block| block["type"] == "actions");
-            // Only buttons that follow more buttons, or nothing, may begin a message.
-            prop_assert!(!torn || !follows_a_text(&said, &blocks[0]));
-        }
-    }
-
-    #[test]
-    fn any_dialog_holds_every_limit(asked in any_dialog()) {
-        hold_limits(&dialog(&asked, Some(&Origin { channel: "C1".into(), ts: "1.2".into() })));
-    }
-}
-
-/// Whether the first action of these buttons stands in the message directly after something visible that is no
-/// buttons, and first among its own.
-fn follows_a_text(said: &Message, buttons: &Value) -> bool {
-    let Some(first) = carried(&json!([buttons])).into_iter().next() else { return false };
-    let pieces: Vec<(&Block, Vec<pages::Piece>)> =
-        said.blocks.iter().map(|b| (b, block(b))).filter(|(_, drawn)| !drawn.is_empty()).collect();
-    pieces.windows(2).any(|pair| {
-        let Block::Buttons(below) = pair[1].0 else { return false };
-        let above = !matches!(pair[0].0, Block::Buttons(_) | Block::Divider);
-        above && below.shown.first().is_some_and(|button| button.action == first)
-    })
 }
