@@ -1,12 +1,11 @@
 //! Purpose: the answers to `/tandem risks`, `windows`, `renewals`, `handoffs`,
-//! `snoozed`, `voice`, `kpi`, `settings`, and the home page: one line each, never an empty page.
+//! `snoozed`, `voice`, `kpi` and `settings`: one line each, never an empty page.
 
 use chrono::{NaiveDate, NaiveTime};
 
 use super::card;
-use super::lead::{self, TeamView};
 use super::phrase::{self, cut};
-use super::view::{Angle, HandoffState, RenewalState, RenewalView, RiskState, RiskView, WindowView};
+use super::view::{HandoffState, RenewalState, RenewalView, RiskState, RiskView, WindowView};
 use super::{Block, Message, Text};
 
 /// More lines than these no longer fit a message.
@@ -20,7 +19,7 @@ fn list(title: &str, lines: Vec<Text>, empty: &str) -> Message {
     Message { blocks: [vec![Block::Heading(summary.clone())], body(lines)].concat(), summary }
 }
 
-fn body(mut lines: Vec<Text>) -> Vec<Block> {
+pub(super) fn body(mut lines: Vec<Text>) -> Vec<Block> {
     let left = lines.len().saturating_sub(LINES);
     lines.truncate(LINES);
     let more = if left > 0 { format!("and {left} more. ") } else { String::new() };
@@ -35,7 +34,7 @@ pub fn risks(views: &[RiskView], today: NaiveDate) -> Message {
     list("At risk", risk_lines(views, today), "No account of yours is at risk.")
 }
 
-fn risk_lines(views: &[RiskView], today: NaiveDate) -> Vec<Text> {
+pub(super) fn risk_lines(views: &[RiskView], today: NaiveDate) -> Vec<Text> {
     views
         .iter()
         .map(|view| {
@@ -72,7 +71,7 @@ pub fn windows(views: &[WindowView], today: NaiveDate) -> Message {
     list("Expansion windows", window_lines(views, today), "No expansion window is open on your accounts.")
 }
 
-fn window_lines(views: &[WindowView], today: NaiveDate) -> Vec<Text> {
+pub(super) fn window_lines(views: &[WindowView], today: NaiveDate) -> Vec<Text> {
     views
         .iter()
         .map(|view| {
@@ -98,7 +97,7 @@ pub fn renewals(views: &[RenewalView], today: NaiveDate) -> Message {
     list("Renewals", renewal_lines(views, today), "No renewal of yours is due in the next 180 days.")
 }
 
-fn renewal_lines(views: &[RenewalView], today: NaiveDate) -> Vec<Text> {
+pub(super) fn renewal_lines(views: &[RenewalView], today: NaiveDate) -> Vec<Text> {
     views
         .iter()
         .map(|view| {
@@ -153,7 +152,7 @@ pub fn handoffs(mine: &[HandoffLine], others: &[HandoffLine], today: NaiveDate) 
     Message { summary: format!("Handoffs: {} with you, {} passed on", mine.len(), others.len()), blocks }
 }
 
-fn handoff_lines(lines: &[HandoffLine], today: NaiveDate) -> Vec<Text> {
+pub(super) fn handoff_lines(lines: &[HandoffLine], today: NaiveDate) -> Vec<Text> {
     lines
         .iter()
         .map(|entry| {
@@ -283,68 +282,6 @@ pub fn settings(view: &SettingsView, today: NaiveDate) -> Message {
     }
 }
 
-/// Slack's App Home, Teams' card: the reader's book, matters and team.
-#[derive(Debug, Clone, PartialEq)]
-pub struct HomeView {
-    pub name: String,
-    pub angle: Angle,
-    pub book: BookView,
-    pub risks: Vec<RiskView>,
-    pub windows: Vec<WindowView>,
-    pub renewals: Vec<RenewalView>,
-    pub handoffs: Vec<HandoffLine>,
-    pub team: Option<TeamView>,
-    /// Date of the latest diagnosis.
-    pub diagnosed_on: Option<NaiveDate>,
-}
-
-/// How many accounts of the reader are in each band, and which way they moved.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct BookView {
-    pub healthy: usize,
-    pub watch: usize,
-    pub at_risk: usize,
-    pub unknown: usize,
-    pub worse: usize,
-    pub better: usize,
-}
-
-pub fn home(view: &HomeView, today: NaiveDate) -> Message {
-    let book = view.book;
-    let total = book.healthy + book.watch + book.at_risk + book.unknown;
-    let mut blocks =
-        vec![Block::Heading(format!("{}'s book: {}", cut(&view.name, 60), phrase::count(total, "account")))];
-    blocks.push(Block::Facts(vec![
-        ("At risk".to_owned(), book.at_risk.to_string().into()),
-        ("Watch".to_owned(), book.watch.to_string().into()),
-        ("Healthy".to_owned(), book.healthy.to_string().into()),
-        ("Unknown".to_owned(), book.unknown.to_string().into()),
-        ("Last night".to_owned(), format!("{} worse, {} better", book.worse, book.better).into()),
-    ]));
-    if let Some(team) = &view.team {
-        blocks.extend(lead::blocks(team, today));
-    }
-    let risks = ("My risks", risk_lines(&view.risks, today), "No account of yours is at risk.");
-    let windows = ("My windows", window_lines(&view.windows, today), "No expansion window is open.");
-    let renewals = ("My renewals", renewal_lines(&view.renewals, today), "No renewal is due in the next 180 days.");
-    let handoffs = ("My handoffs", handoff_lines(&view.handoffs, today), "No handoff is open.");
-    let sections = match view.angle {
-        Angle::Csm => vec![risks, handoffs],
-        Angle::AccountManager => vec![windows, renewals, handoffs],
-        Angle::Both => vec![risks, windows, renewals, handoffs],
-    };
-    for (title, lines, empty) in sections {
-        blocks.push(Block::Heading(title.to_owned()));
-        blocks.extend(if lines.is_empty() { vec![Block::Text(empty.into())] } else { body(lines) });
-    }
-    let basis = match view.diagnosed_on {
-        Some(day) => format!("Based on the diagnosis of {}.", phrase::date(day, today)),
-        None => "No diagnosis yet: the first one runs tonight.".to_owned(),
-    };
-    blocks.push(Block::Context(basis.into()));
-    Message { summary: "Tandem: your book".to_owned(), blocks }
-}
-
 #[cfg(test)]
 mod tests {
     use super::super::card::sample;
@@ -456,7 +393,7 @@ mod tests {
     }
 
     #[test]
-    fn figures_settings_and_home() {
+    fn figures_and_settings() {
         let today = sample::today();
         let figures = [
             FigureLine {
@@ -480,21 +417,7 @@ mod tests {
             },
             today,
         );
-        let home = home(
-            &HomeView {
-                name: "Dana".into(),
-                angle: Angle::Csm,
-                book: BookView { healthy: 30, watch: 8, at_risk: 3, unknown: 1, worse: 2, better: 4 },
-                risks: vec![sample::risk()],
-                windows: Vec::new(),
-                renewals: Vec::new(),
-                handoffs: Vec::new(),
-                team: None,
-                diagnosed_on: Some(today),
-            },
-            today,
-        );
-        let all = [kpi("Dana", "Q4 2026", &figures), settings, home];
+        let all = [kpi("Dana", "Q4 2026", &figures), settings];
         insta::assert_snapshot!(all.iter().map(|m| to_text(m, 120)).collect::<Vec<_>>().join("\n"), @"
         Key figures of Dana, Q4 2026
         ============================
@@ -509,26 +432,6 @@ mod tests {
         Roles               CSM
         Model               pair
           Your admin changes these, also to stop the morning message.
-
-        Dana's book: 42 accounts
-        ========================
-        At risk      3
-        Watch        8
-        Healthy      30
-        Unknown      1
-        Last night   2 worse, 4 better
-
-        My risks
-        ========
-        - Acme · health 34, at risk (was 52) · ARR $184k · Active users fell from 80 to 28 in five weeks · not acknowledged ·
-          opt-out date Fri 27 Nov, in 24 days
-          All about one: /account NAME
-
-        My handoffs
-        ===========
-
-        No handoff is open.
-          Based on the diagnosis of Tue 3 Nov.
         ");
     }
 }
