@@ -1,13 +1,16 @@
 //! Purpose: the answer to `/account acme`: both angles of one account, with the
 //! evidence behind every cause, and what was not checked.
 
+mod contacts;
+mod history;
+
 use chrono::NaiveDate;
 use uuid::Uuid;
 
 use super::card::{self, window_line};
 use super::view::{AccountView, NoteView, RenewalState, RiskState, WindowLine};
 use super::{Block, Button, Buttons, Message, Text, phrase};
-use crate::domain::account::{AccountId, AccountStatus, Contact, Persona, Segment};
+use crate::domain::account::{AccountId, AccountStatus, Contact, Segment};
 use crate::domain::action::{Action, Subject, Verb};
 use crate::domain::diagnosis::{Cause, Change, Diagnosis, Fact, FactValue};
 
@@ -70,11 +73,11 @@ pub fn message(view: &AccountAnswer, today: NaiveDate) -> Message {
     }
     let mut blocks = vec![Block::Heading(phrase::cut(&title, 150)), Block::Facts(facts(view, today))];
     blocks.extend(causes(view, today));
-    blocks.extend(trend(&view.history, today));
+    blocks.extend(history::blocks(&view.history, today));
     blocks.extend(windows(view, today));
     blocks.extend(paragraph("Goals", view.goals.as_deref()));
     blocks.extend(onboarding(view, today));
-    blocks.extend(contacts(view, today));
+    blocks.extend(contacts::blocks(&view.contacts, today));
     if let Some(note) = &view.last_note {
         let text = format!("Last note ({}, {}): ", note.by, phrase::date(note.on, today));
         blocks.push(Block::Text(Text::strong(text.trim_end()).then(format!(" {}", phrase::cut(&note.text, 500)))));
@@ -238,58 +241,6 @@ fn value(value: &FactValue, unit: &str, today: NaiveDate) -> String {
     }
 }
 
-/// At most so many bars: they fit one line of a phone.
-const BARS: usize = 30;
-
-/// Health over time as a line of bars on the fixed scale 0–100, and in words what it says.
-fn trend(history: &[(NaiveDate, u8)], today: NaiveDate) -> Vec<Block> {
-    let (Some(first), Some(last)) = (history.first(), history.last()) else { return Vec::new() };
-    if history.len() < 2 {
-        return Vec::new();
-    }
-    let text = Text::strong("Health over time")
-        .then("\n")
-        .then_code(bars(history))
-        .then(format!("\n{}", trend_sentence(history, *first, *last, today)));
-    vec![Block::Text(text)]
-}
-
-fn bars(history: &[(NaiveDate, u8)]) -> String {
-    const LEVELS: [char; 8] = ['▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'];
-    let count = history.len().min(BARS);
-    (0..count)
-        .map(|bar| {
-            // The last bar is the last diagnosis; the first one the first.
-            let at = if count == 1 { 0 } else { bar * (history.len() - 1) / (count - 1) };
-            let health = usize::from(history[at].1.min(100));
-            LEVELS[(health * LEVELS.len() / 101).min(LEVELS.len() - 1)]
-        })
-        .collect()
-}
-
-/// Movements smaller than this are noise to a reader.
-const STEADY: i16 = 5;
-
-fn trend_sentence(
-    history: &[(NaiveDate, u8)],
-    first: (NaiveDate, u8),
-    last: (NaiveDate, u8),
-    today: NaiveDate,
-) -> String {
-    let since = phrase::date(first.0, today);
-    let moved = i16::from(last.1) - i16::from(first.1);
-    let mut out = match moved {
-        fall if fall <= -STEADY => format!("Down from {} on {since} to {}.", first.1, last.1),
-        rise if rise >= STEADY => format!("Up from {} on {since} to {}.", first.1, last.1),
-        _ => format!("About {} since {since}.", last.1),
-    };
-    let low = history.iter().min_by_key(|(_, health)| *health);
-    if let Some((day, low)) = low.filter(|(_, low)| i16::from(first.1.min(last.1)) - i16::from(*low) >= STEADY) {
-        out.push_str(&format!(" Lowest: {low} on {}.", phrase::date(*day, today)));
-    }
-    out
-}
-
 fn windows(view: &AccountAnswer, today: NaiveDate) -> Vec<Block> {
     if view.windows.is_empty() {
         return Vec::new();
@@ -338,46 +289,6 @@ fn onboarding(view: &AccountAnswer, today: NaiveDate) -> Option<Block> {
         (None, None) => {}
     }
     (!parts.is_empty()).then(|| Block::Text(Text::strong("Onboarding:").then(format!(" {}.", parts.join(", ")))))
-}
-
-/// More contacts than these are looked up in the CRM.
-const CONTACTS: usize = 8;
-
-fn contacts(view: &AccountAnswer, today: NaiveDate) -> Vec<Block> {
-    if view.contacts.is_empty() {
-        return vec![Block::Text(Text::strong("Contacts:").then(" none known."))];
-    }
-    let mut sorted: Vec<&Contact> = view.contacts.iter().collect();
-    sorted.sort_by_key(|contact| {
-        let rank =
-            contact.persona.map_or(usize::MAX, |p| Persona::ALL.iter().position(|q| *q == p).unwrap_or_default());
-        (contact.departed_on.is_some(), rank, contact.email.as_str())
-    });
-    let mut lines: Vec<Text> = sorted.iter().take(CONTACTS).map(|contact| contact_line(contact, today)).collect();
-    if sorted.len() > CONTACTS {
-        lines.push(format!("and {} more in the CRM", sorted.len() - CONTACTS).into());
-    }
-    vec![Block::Text(Text::strong("Contacts")), Block::Bullets(lines)]
-}
-
-fn contact_line(contact: &Contact, today: NaiveDate) -> Text {
-    let mut who = Text::strong(phrase::cut(contact.name.as_deref().unwrap_or(&contact.email), 80));
-    if let Some(title) = &contact.title {
-        who = who.then(format!(", {}", phrase::cut(title, 80)));
-    }
-    if let Some(persona) = contact.persona {
-        who = who.then(format!(" ({})", persona.label()));
-    }
-    if let Some(left) = contact.departed_on {
-        return who.then(format!(": left on {}", phrase::date(left, today)));
-    }
-    let reached = match contact.last_interaction {
-        Some(last) => format!("last contact {}", phrase::distance(last, today)),
-        None => "no contact recorded".to_owned(),
-    };
-    let address = if contact.name.is_some() { format!(", {}", contact.email) } else { String::new() };
-    let phone = contact.phone.as_ref().map(|phone| format!(", {phone}")).unwrap_or_default();
-    who.then(format!(": {reached}{address}{phone}"))
 }
 
 fn footer(view: &AccountAnswer, today: NaiveDate) -> Text {
@@ -467,12 +378,11 @@ pub fn not_found(typed: &str) -> Message {
 
 #[cfg(test)]
 mod tests {
-    use proptest::prelude::*;
-
     use super::super::card::sample;
     use super::super::text::to_text;
     use super::super::view::Withheld;
     use super::*;
+    use crate::domain::account::Persona;
     use crate::domain::diagnosis::Band;
     use crate::domain::signal::Source;
 
@@ -669,19 +579,5 @@ mod tests {
 
         No account "acme" that you can see. Check the spelling, or type just a part of the name.
         "#);
-    }
-
-    proptest! {
-        #[test]
-        fn the_line_has_its_ends_and_fits(history in proptest::collection::vec(0..=100_u8, 2..400)) {
-            let start = sample::day("2026-01-01");
-            let days: Vec<(NaiveDate, u8)> =
-                history.iter().enumerate().map(|(at, h)| (start + chrono::Days::new(at as u64), *h)).collect();
-            let line: Vec<char> = bars(&days).chars().collect();
-            prop_assert_eq!(line.len(), days.len().min(BARS));
-            let alone = |at: usize| bars(&days[at..=at]).chars().next();
-            prop_assert_eq!(line.first().copied(), alone(0));
-            prop_assert_eq!(line.last().copied(), alone(days.len() - 1));
-        }
     }
 }

@@ -1,1 +1,421 @@
+//! Purpose: short private answers to a press or a command: the present state
+//! where a click came late, what was done, and what to do where it cannot be done.
 
+use chrono::NaiveDate;
+
+use super::card;
+use super::phrase::{self, cut};
+use super::view::{HandoffState, RenewalState, RiskState};
+use super::{Block, Message, Text};
+use crate::domain::command::{COMMANDS, Usage};
+
+/// A stale or repeated click on a risk: how it stands now.
+pub fn present_risk(account: &str, state: &RiskState, today: NaiveDate) -> Message {
+    let on = |day: &NaiveDate| phrase::date(*day, today);
+    Message::sentence(match state {
+        RiskState::Open => format!("{account} is open: nobody has acknowledged it yet."),
+        RiskState::Acknowledged { by, on: day, due, .. } => {
+            format!("{account}: already acknowledged by {by} on {}; next step due {}.", on(day), on(due))
+        }
+        RiskState::Snoozed { by, until, .. } => format!("{account}: already snoozed by {by} until {}.", on(until)),
+        RiskState::Resolved { by, on: day, how, .. } => {
+            format!("{account}: already resolved by {by} on {}: {}.", on(day), how.label())
+        }
+        RiskState::Ended { on: day } => format!("{account} has not been at risk since {}.", on(day)),
+    })
+}
+
+/// A stale, repeated or late click on a handoff. `minutes_ago` where it moved within the last hour.
+pub fn present_handoff(account: &str, state: &HandoffState, minutes_ago: Option<u32>, today: NaiveDate) -> Message {
+    let said = match (state, minutes_ago) {
+        (HandoffState::Accepted { by, .. }, Some(0)) => format!("Claimed by {by} just now."),
+        (HandoffState::Accepted { by, .. }, Some(minutes)) => {
+            format!("Claimed by {by} {} ago.", phrase::count(minutes as usize, "minute"))
+        }
+        (state, _) => card::handoff_state(state, today),
+    };
+    Message::sentence(format!("{account}: {}", lower_first(&said)))
+}
+
+/// A stale, repeated or late click on a renewal.
+pub fn present_renewal(account: &str, state: &RenewalState, today: NaiveDate) -> Message {
+    let on = |day: &NaiveDate| phrase::date(*day, today);
+    Message::sentence(match state {
+        RenewalState::Upcoming => format!("{account}: work on the renewal has not started."),
+        RenewalState::Preparing { by, on: day } => {
+            format!("{account}: preparation already started by {by} on {}.", on(day))
+        }
+        RenewalState::Negotiating { by, on: day } => {
+            format!("{account}: negotiation already started by {by} on {}.", on(day))
+        }
+        RenewalState::Renewed { by, on: day, .. } => {
+            format!("{account}: already recorded as renewed by {by} on {}.", on(day))
+        }
+        RenewalState::Contracted { by, on: day, .. } => {
+            format!("{account}: already recorded as renewed for less by {by} on {}.", on(day))
+        }
+        RenewalState::Lost { by, on: day, .. } => {
+            format!("{account}: already recorded as lost by {by} on {}.", on(day))
+        }
+    })
+}
+
+fn lower_first(text: &str) -> String {
+    let mut letters = text.chars();
+    letters.next().map(|first| first.to_lowercase().chain(letters).collect()).unwrap_or_default()
+}
+
+/// Forbidden and absent alike: what was pressed is not there for this person.
+pub fn not_there() -> Message {
+    Message::sentence("This is not there any more, or not open to you.")
+}
+
+/// The person may see the account and not act on it. `who` may: first names.
+pub fn look_only(who: &[String]) -> Message {
+    Message::sentence(match who {
+        [] => "You can see this account. Only its CSM, its AM and their leads can act on it.".to_owned(),
+        who => {
+            let names = [who, &["their leads".to_owned()]].concat();
+            format!("You can see this account. Only {} can act on it.", phrase::and(&names))
+        }
+    })
+}
+
+/// The chat user is nobody that the organisation imported. `email` is the address of the chat account, where known.
+pub fn unknown_person(email: Option<&str>) -> Message {
+    let address = match email {
+        Some(email) => format!("your e-mail address {}", cut(email, 120)),
+        None => "the e-mail address of your chat account".to_owned(),
+    };
+    Message::sentence(format!(
+        "Tandem does not know you yet. Ask your admin to add you under {address}; then this works at once."
+    ))
+}
+
+/// A known person without a role.
+pub fn no_role() -> Message {
+    Message::sentence("You have no role in Tandem yet. Ask your admin to give you one.")
+}
+
+/// `platform` is "slack" or "teams"; `id` the workspace's or tenant's.
+pub fn unknown_workspace(platform: &str, id: &str) -> Message {
+    let place = if platform == "teams" { "tenant" } else { "workspace" };
+    Message {
+        summary: format!("This {place} is not linked to an organisation in Tandem yet."),
+        blocks: vec![Block::Text(
+            Text::plain(format!(
+                "This {place} is not linked to an organisation in Tandem yet. Your admin links it with "
+            ))
+            .then_code(format!("tandem link {platform} {} --org SLUG", cut(id, 60)))
+            .then("."),
+        )],
+    }
+}
+
+/// Nothing about a customer is said where outsiders read.
+pub fn outsiders() -> Message {
+    Message::sentence(
+        "Not here: people from outside your company can read this channel. Ask me in a direct message instead.",
+    )
+}
+
+/// A button that this version does not know.
+pub fn unknown_action() -> Message {
+    Message {
+        summary: "This button is no longer in use. Nothing was changed.".to_owned(),
+        blocks: vec![Block::Text(
+            Text::plain("This button is no longer in use. Nothing was changed. For the present state type ")
+                .then_code("/account NAME")
+                .then("."),
+        )],
+    }
+}
+
+/// A form that was open for too long, or was sent twice.
+pub fn expired_form() -> Message {
+    Message::sentence("This form is too old. Nothing was changed. Please press the button again.")
+}
+
+pub fn busy() -> Message {
+    Message::sentence("Tandem is busy. Nothing was lost; please try again in a minute.")
+}
+
+/// `reference` is what the log has.
+pub fn failed(reference: &str) -> Message {
+    Message::sentence(format!(
+        "That did not work, and nothing was changed. Please try again. If it stays so, tell your admin: {reference}."
+    ))
+}
+
+/// Snoozing would hide the deadline.
+pub fn too_close_to_snooze(account: &str, deadline: NaiveDate, today: NaiveDate) -> Message {
+    Message::sentence(format!(
+        "{account} cannot be snoozed: its deadline is {}. Set a next step instead.",
+        phrase::date_and_distance(deadline, today)
+    ))
+}
+
+/// What a press did where no card shows it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Done {
+    Noted,
+    NotUseful,
+    /// First name.
+    Nudged(String),
+    Reassigned(String),
+    Warned(String),
+    Handed(String),
+    OpportunityRaised {
+        /// Who has it now.
+        with: String,
+    },
+    RiskRaised,
+    PulseSaved,
+    FeedbackSaved,
+    ChampionSaved(String),
+    BriefSaved,
+    Shared,
+    /// Of a group: how many moved, how many had been settled before.
+    GroupAcknowledged {
+        now: usize,
+        before: usize,
+    },
+    GroupSnoozed {
+        now: usize,
+        /// Kept awake by a deadline before the chosen day.
+        refused: usize,
+        until: NaiveDate,
+    },
+}
+
+pub fn done(account: &str, done: &Done, today: NaiveDate) -> Message {
+    Message::sentence(match done {
+        Done::Noted => format!("{account}: note saved."),
+        Done::NotUseful => format!("{account}: noted as not useful. That helps to judge this kind of card."),
+        Done::Nudged(who) => format!("{account}: {who} was reminded."),
+        Done::Reassigned(who) => format!("{account}: now with {who}."),
+        Done::Warned(who) => format!("{account}: {who} was told and has to answer."),
+        Done::Handed(who) => format!("{account}: handed to {who}, to weigh commercially."),
+        Done::OpportunityRaised { with } => format!("{account}: new opportunity saved, now with {with}."),
+        Done::RiskRaised => format!("{account}: risk saved."),
+        Done::PulseSaved => format!("{account}: pulse saved. It counts in the next diagnosis."),
+        Done::FeedbackSaved => format!("{account}: feedback saved. See it all with /tandem voice."),
+        Done::ChampionSaved(name) => format!("{account}: {} saved as champion.", cut(name, 80)),
+        Done::BriefSaved => format!("{account}: value brief saved."),
+        Done::Shared => format!("{account}: shown in this channel."),
+        Done::GroupAcknowledged { now, before: 0 } => {
+            format!("{} acknowledged. Next steps are due in 5 working days.", phrase::count(*now, "account"))
+        }
+        Done::GroupAcknowledged { now, before } => format!(
+            "{} acknowledged; {before} had been settled before. Next steps are due in 5 working days.",
+            phrase::count(*now, "account")
+        ),
+        Done::GroupSnoozed { now, refused, until } => {
+            let kept = match refused {
+                0 => String::new(),
+                1 => " 1 stays, because its deadline comes first.".to_owned(),
+                many => format!(" {many} stay, because their deadlines come first."),
+            };
+            format!("{} snoozed until {}.{kept}", phrase::count(*now, "account"), phrase::date(*until, today))
+        }
+    })
+}
+
+/// A word that is no command.
+pub fn unknown_command(typed: &str, nearest: Option<&str>) -> Message {
+    let typed = cut(typed, 40);
+    let text = match nearest {
+        Some(nearest) => {
+            let usage = COMMANDS.iter().find(|usage| usage.word == nearest).map_or(nearest, |usage| usage.usage);
+            Text::plain(format!("\"{typed}\" is no command. Did you mean ")).then_code(usage).then("?")
+        }
+        None => Text::plain(format!("\"{typed}\" is no command. For an account type "))
+            .then_code("/account NAME")
+            .then(", for the list of commands ")
+            .then_code("/tandem help")
+            .then("."),
+    };
+    Message { summary: text.to_plain(), blocks: vec![Block::Text(text)] }
+}
+
+/// A command that needs an account's name.
+pub fn missing_name(usage: &str) -> Message {
+    let text = Text::plain("Which account? Type ").then_code(usage).then(". Part of the name is enough.");
+    Message { summary: text.to_plain(), blocks: vec![Block::Text(text)] }
+}
+
+/// Every command, or the one that was asked about.
+pub fn help(topic: Option<&Usage>) -> Message {
+    let line = |usage: &Usage| Text::new().then_code(usage.usage).then(format!(": {}", usage.does));
+    if let Some(usage) = topic {
+        let text = line(usage);
+        return Message { summary: text.to_plain(), blocks: vec![Block::Text(text)] };
+    }
+    Message {
+        summary: "What Tandem can do for you".to_owned(),
+        blocks: vec![
+            Block::Text("Every morning Tandem shows what needs you. In between, ask:".into()),
+            Block::Bullets(COMMANDS.iter().map(line).collect()),
+        ],
+    }
+}
+
+/// Once, when the app is installed or a person first writes.
+pub fn welcome(name: Option<&str>) -> Message {
+    let hello = name.map_or("Hello".to_owned(), |name| format!("Hello {}", cut(name, 60)));
+    let text = Text::plain(format!(
+        "{hello}. Each working morning I send one message: the accounts that need you, why, and what to do. \
+         On other days I stay silent unless a customer decides something. Try "
+    ))
+    .then_code("/account NAME")
+    .then(" or ")
+    .then_code("/tandem help")
+    .then(". Your hour is in ")
+    .then_code("/tandem settings")
+    .then(".");
+    Message { summary: format!("{hello}. This is Tandem."), blocks: vec![Block::Text(text)] }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::card::sample;
+    use super::super::text::to_text;
+    use super::super::view::Resolution;
+    use super::*;
+
+    fn lines(messages: Vec<Message>) -> String {
+        messages.iter().map(|message| to_text(message, 200)).collect()
+    }
+
+    #[test]
+    fn late_clicks_get_the_present_state() {
+        let (today, on) = (sample::today(), sample::day("2026-11-02"));
+        let dana = || "Dana".to_owned();
+        let accepted = HandoffState::Accepted { by: "Kim".into(), on: today };
+        insta::assert_snapshot!(lines(vec![
+            present_risk("Acme", &RiskState::Open, today),
+            present_risk("Acme", &RiskState::Acknowledged { by: dana(), on, step: None, due: sample::day("2026-11-09") }, today),
+            present_risk("Acme", &RiskState::Snoozed { by: "you".into(), on, until: sample::day("2026-11-20") }, today),
+            present_risk("Acme", &RiskState::Resolved { by: dana(), on, how: Resolution::Fixed, note: None }, today),
+            present_risk("Acme", &RiskState::Ended { on }, today),
+            present_handoff("Acme", &accepted, Some(3), today),
+            present_handoff("Acme", &accepted, Some(0), today),
+            present_handoff("Acme", &accepted, None, today),
+            present_handoff("Acme", &HandoffState::Closed { on }, None, today),
+            present_renewal("Acme", &RenewalState::Preparing { by: dana(), on }, today),
+            present_renewal("Acme", &RenewalState::Renewed { by: dana(), on, amount: None }, today),
+            not_there(),
+            look_only(&[dana(), "Kim".to_owned()]),
+            too_close_to_snooze("Acme", sample::day("2026-11-04"), today),
+        ]), @"
+        Acme is open: nobody has acknowledged it yet.
+        Acme: already acknowledged by Dana on Mon 2 Nov; next step due Mon 9 Nov.
+        Acme: already snoozed by you until Fri 20 Nov.
+        Acme: already resolved by Dana on Mon 2 Nov: fixed.
+        Acme has not been at risk since Mon 2 Nov.
+        Acme: claimed by Kim 3 minutes ago.
+        Acme: claimed by Kim just now.
+        Acme: claimed by Kim on Tue 3 Nov.
+        Acme: closed on Mon 2 Nov: its time is over.
+        Acme: preparation already started by Dana on Mon 2 Nov.
+        Acme: already recorded as renewed by Dana on Mon 2 Nov.
+        This is not there any more, or not open to you.
+        You can see this account. Only Dana, Kim and their leads can act on it.
+        Acme cannot be snoozed: its deadline is Wed 4 Nov, tomorrow. Set a next step instead.
+        ");
+    }
+
+    #[test]
+    fn what_cannot_be_done_says_what_to_do() {
+        insta::assert_snapshot!(lines(vec![
+            unknown_person(Some("dana@vendor.example")),
+            unknown_person(None),
+            no_role(),
+            unknown_workspace("slack", "T012AB"),
+            unknown_workspace("teams", "9f1c"),
+            outsiders(),
+            unknown_action(),
+            expired_form(),
+            busy(),
+            failed("7f3a91"),
+            unknown_command("riks", Some("risks")),
+            unknown_command("acme", None),
+            missing_name("/account NAME"),
+        ]), @r#"
+        Tandem does not know you yet. Ask your admin to add you under your e-mail address dana@vendor.example; then this works at once.
+        Tandem does not know you yet. Ask your admin to add you under the e-mail address of your chat account; then this works at once.
+        You have no role in Tandem yet. Ask your admin to give you one.
+        This workspace is not linked to an organisation in Tandem yet. Your admin links it with tandem link slack T012AB --org SLUG.
+        This tenant is not linked to an organisation in Tandem yet. Your admin links it with tandem link teams 9f1c --org SLUG.
+        Not here: people from outside your company can read this channel. Ask me in a direct message instead.
+        This button is no longer in use. Nothing was changed. For the present state type /account NAME.
+        This form is too old. Nothing was changed. Please press the button again.
+        Tandem is busy. Nothing was lost; please try again in a minute.
+        That did not work, and nothing was changed. Please try again. If it stays so, tell your admin: 7f3a91.
+        "riks" is no command. Did you mean /tandem risks?
+        "acme" is no command. For an account type /account NAME, for the list of commands /tandem help.
+        Which account? Type /account NAME. Part of the name is enough.
+        "#);
+    }
+
+    #[test]
+    fn what_was_done_is_said() {
+        let all = [
+            Done::Noted,
+            Done::NotUseful,
+            Done::Nudged("Kim".into()),
+            Done::Reassigned("Kim".into()),
+            Done::Warned("Dana".into()),
+            Done::Handed("Kim".into()),
+            Done::OpportunityRaised { with: "Kim".into() },
+            Done::RiskRaised,
+            Done::PulseSaved,
+            Done::FeedbackSaved,
+            Done::ChampionSaved("Eva".into()),
+            Done::BriefSaved,
+            Done::Shared,
+            Done::GroupAcknowledged { now: 6, before: 0 },
+            Done::GroupAcknowledged { now: 1, before: 2 },
+            Done::GroupSnoozed { now: 5, refused: 1, until: sample::day("2026-11-20") },
+        ];
+        insta::assert_snapshot!(lines(all.iter().map(|what| done("Acme", what, sample::today())).collect()), @"
+        Acme: note saved.
+        Acme: noted as not useful. That helps to judge this kind of card.
+        Acme: Kim was reminded.
+        Acme: now with Kim.
+        Acme: Dana was told and has to answer.
+        Acme: handed to Kim, to weigh commercially.
+        Acme: new opportunity saved, now with Kim.
+        Acme: risk saved.
+        Acme: pulse saved. It counts in the next diagnosis.
+        Acme: feedback saved. See it all with /tandem voice.
+        Acme: Eva saved as champion.
+        Acme: value brief saved.
+        Acme: shown in this channel.
+        6 accounts acknowledged. Next steps are due in 5 working days.
+        1 account acknowledged; 2 had been settled before. Next steps are due in 5 working days.
+        5 accounts snoozed until Fri 20 Nov. 1 stays, because its deadline comes first.
+        ");
+    }
+
+    #[test]
+    fn help_lists_every_command() {
+        insta::assert_snapshot!(lines(vec![help(None), help(Some(&COMMANDS[2])), welcome(Some("Dana"))]), @"
+        Every morning Tandem shows what needs you. In between, ask:
+        - /account NAME: One account from both angles. Part of the name is enough.
+        - /tandem risks: Your accounts at risk, the largest expected loss first.
+        - /tandem windows: Open chances to sell more, and who has each.
+        - /tandem renewals: Your renewals, the nearest opt-out date first.
+        - /tandem handoffs: What was passed to you, and what you passed on.
+        - /tandem raise NAME: Report what the data does not show: an opportunity, a risk, your own read of the mood, feedback, a new champion.
+        - /tandem voice: Product feedback that customers gave.
+        - /tandem kpi: Your key figures for this quarter.
+        - /tandem snoozed: What you put to sleep, and when it wakes.
+        - /tandem settings: When your morning message comes, and who stands in for you.
+        - /tandem help: This list.
+        /tandem windows: Open chances to sell more, and who has each.
+        Hello Dana. Each working morning I send one message: the accounts that need you, why, and what to do. On other days I stay silent unless a customer decides something. Try /account NAME or /tandem
+        help. Your hour is in /tandem settings.
+        ");
+    }
+}

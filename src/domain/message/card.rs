@@ -11,6 +11,9 @@ pub(super) mod sample;
 
 use chrono::NaiveDate;
 
+pub(super) use self::renewal::{next_date as renewal_date, state as renewal_state};
+pub(super) use self::window::{handoff_state, title as window_title};
+
 use super::view::{
     AccountView, Angle, Deadline, DeadlineKind, HandedRiskView, NoteView, RenewalView, RiskView, Why, WindowLine,
     WindowView, Withheld,
@@ -252,5 +255,133 @@ impl Keys<'_> {
     /// For those who may look and not act.
     fn look_only(&self) -> Buttons {
         self.row(false, &[Verb::ShowMore], &[])
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::super::account::several;
+    use super::super::form::RAISABLE;
+    use super::super::view::*;
+    use super::*;
+    use crate::domain::diagnosis::{Stage, WindowKind};
+
+    const PARTS: [Part; 6] =
+        [Part::Holder, Part::Offered, Part::Offerer, Part::AccountManager, Part::Lead, Part::Onlooker];
+
+    fn handoff_states() -> Vec<HandoffState> {
+        let (on, by) = (sample::day("2026-11-02"), || "Kim".to_owned());
+        vec![
+            HandoffState::Detected { holder: by(), until: None },
+            HandoffState::Qualified { by: by(), on },
+            HandoffState::Offered { to: by(), answers_for_pool: None, by: None, until: None },
+            HandoffState::Accepted { by: by(), on },
+            HandoffState::Declined { by: by(), on, reason: by(), back_to: by() },
+            HandoffState::Expired { on, back_to: by() },
+            HandoffState::Withdrawn { by: by(), on },
+            HandoffState::Passed { by: by(), on, reason: by() },
+            HandoffState::Won { by: by(), on, amount: None },
+            HandoffState::Lost { by: by(), on, reason: by() },
+            HandoffState::Closed { on },
+        ]
+    }
+
+    fn risks(may_act: bool) -> Vec<Card> {
+        let (on, by) = (sample::day("2026-11-02"), || "Kim".to_owned());
+        let states = [
+            RiskState::Open,
+            RiskState::Acknowledged { by: by(), on, step: None, due: on },
+            RiskState::Snoozed { by: by(), on, until: on },
+            RiskState::Resolved { by: by(), on, how: Resolution::Fixed, note: None },
+            RiskState::Ended { on },
+        ];
+        let views = states.into_iter().flat_map(|state| {
+            [true, false].map(|leads| RiskView { state: state.clone(), leads, may_act, ..sample::risk() })
+        });
+        views.map(Card::Risk).collect()
+    }
+
+    fn handoffs(may_act: bool) -> Vec<Card> {
+        let held = Withheld { cause: "Notice".into(), handled_by: None, since: sample::day("2026-11-02") };
+        let mut cards = Vec::new();
+        for (part, state) in PARTS.into_iter().flat_map(|part| handoff_states().into_iter().map(move |s| (part, s))) {
+            for (withheld, kind) in [
+                (None, WindowKind::Seats),
+                (Some(held.clone()), WindowKind::Seats),
+                (Some(held.clone()), WindowKind::Requested),
+            ] {
+                let state = state.clone();
+                cards.push(Card::Window(WindowView { state, withheld, kind, part, may_act, ..sample::window() }));
+            }
+            cards.push(Card::HandedRisk(HandedRiskView { state, part, may_act, ..sample::handed_risk() }));
+        }
+        cards
+    }
+
+    fn renewals(may_act: bool) -> Vec<Card> {
+        let (on, by) = (sample::day("2026-11-02"), || "Kim".to_owned());
+        let mut cards = Vec::new();
+        for part in [RenewalPart::Owner, RenewalPart::Prepares, RenewalPart::Informed] {
+            for state in [
+                RenewalState::Upcoming,
+                RenewalState::Preparing { by: by(), on },
+                RenewalState::Negotiating { by: by(), on },
+                RenewalState::Renewed { by: by(), on, amount: None },
+            ] {
+                for stage in [Stage::D90, Stage::Overdue] {
+                    let mut view = RenewalView { part, may_act, state: state.clone(), ..sample::renewal() };
+                    view.read.stage = stage;
+                    cards.push(Card::Renewal(view));
+                }
+            }
+        }
+        cards
+    }
+
+    fn messages(may_act: bool) -> Vec<(Card, Message)> {
+        let cards = [risks(may_act), handoffs(may_act), renewals(may_act)].concat();
+        let angles = [Angle::Csm, Angle::AccountManager, Angle::Both];
+        let drawn = cards
+            .into_iter()
+            .flat_map(|card| angles.map(|angle| (card.clone(), message(&card, angle, sample::today()))));
+        drawn.collect()
+    }
+
+    #[test]
+    fn cards_are_short_and_their_buttons_fit() {
+        for (card, message) in messages(true) {
+            assert!(message.blocks.len() <= 3, "{card:?}");
+            let Some(Block::Buttons(buttons)) = message.blocks.last() else { panic!("no button: {card:?}") };
+            assert!((1..=2).contains(&buttons.shown.len()), "{card:?}");
+            let verbs: Vec<Verb> = message.buttons().map(|button| button.action.verb).collect();
+            assert_eq!(verbs.iter().collect::<BTreeSet<_>>().len(), verbs.len(), "a verb twice: {verbs:?}");
+            assert!(
+                message.buttons().all(|b| b.label.chars().count() <= 30 && b.spoken.ends_with(&card.account().name))
+            );
+            assert!(!message.summary.is_empty() && !message.summary.contains('\n'));
+        }
+    }
+
+    #[test]
+    fn who_may_not_act_may_only_look() {
+        for (card, message) in messages(false) {
+            let verbs: Vec<Verb> = message.buttons().map(|button| button.action.verb).collect();
+            assert_eq!(verbs, [Verb::ShowMore], "{card:?}");
+        }
+    }
+
+    #[test]
+    fn every_verb_can_be_pressed_somewhere() {
+        let mut pressed: BTreeSet<Verb> = RAISABLE.into_iter().collect();
+        for (_, message) in messages(true) {
+            pressed.extend(message.buttons().map(|button| button.action.verb));
+        }
+        pressed.extend(several("a", &[("a".into(), "A".into())]).buttons().map(|button| button.action.verb));
+        // The rest of a digest and the account's own answer carry these; their tests show them.
+        pressed.extend([Verb::AcknowledgeGroup, Verb::SnoozeGroup, Verb::Share]);
+        let missing: Vec<Verb> = Verb::ALL.into_iter().filter(|verb| !pressed.contains(verb)).collect();
+        assert_eq!(missing, []);
     }
 }

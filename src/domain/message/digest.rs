@@ -1,14 +1,16 @@
 //! Purpose: the morning message of one person: what it rests on, the cards of
 //! the day, the grouped rest, and how old each source is.
 
+mod rest;
+
 use chrono::NaiveDate;
 use uuid::Uuid;
 
+pub use self::rest::{RestGroup, RestKind, RestLine, whole_group};
 use super::card::{self, Card};
 use super::lead::{self, TeamView};
 use super::view::{Angle, Deadline};
-use super::{Block, Button, Buttons, Message, Text, phrase};
-use crate::domain::action::{Action, Subject, Verb};
+use super::{Block, Message, phrase};
 use crate::domain::money::Money;
 use crate::domain::signal::Source;
 
@@ -90,44 +92,6 @@ impl SectionKind {
     }
 }
 
-/// What did not fit the attention budget, under one cause.
-#[derive(Debug, Clone, PartialEq)]
-pub struct RestGroup {
-    /// Within this digest; with its id it is the group's [`Subject::Group`].
-    pub number: u16,
-    /// Plain words: "Usage is down".
-    pub cause: String,
-    pub kind: RestKind,
-    pub lines: Vec<RestLine>,
-    pub returns_on: Option<NaiveDate>,
-    pub may_act: bool,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum RestKind {
-    Risks,
-    Windows,
-    Renewals,
-}
-
-impl RestKind {
-    fn noun(self) -> &'static str {
-        match self {
-            RestKind::Risks => "account",
-            RestKind::Windows => "window",
-            RestKind::Renewals => "renewal",
-        }
-    }
-}
-
-#[derive(Debug, Clone, PartialEq)]
-pub struct RestLine {
-    pub name: String,
-    /// ARR of a risk or renewal, estimated amount of a window.
-    pub amount: Option<Money>,
-    pub deadline: Option<Deadline>,
-}
-
 /// When a source last delivered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct SourceAge {
@@ -166,7 +130,7 @@ pub fn message(view: &DigestView) -> Message {
     if !groups.is_empty() {
         let lines = groups.iter().map(|group| group.lines.len()).sum::<usize>();
         blocks.push(Block::Heading(format!("Also on your list ({lines})")));
-        blocks.extend(groups.iter().flat_map(|group| rest(view, group)));
+        blocks.extend(groups.iter().flat_map(|group| rest::blocks(view.digest, group, view.date)));
     }
     let ages = ages(&view.sources, view.date);
     if !ages.is_empty() {
@@ -269,74 +233,6 @@ fn nothing(view: &DigestView) -> String {
     out
 }
 
-/// More lines than these are a table, not a message; *Show more* has the rest.
-const LINES: usize = 15;
-
-fn rest(view: &DigestView, group: &RestGroup) -> Vec<Block> {
-    let total = group.lines.len();
-    let title =
-        Text::strong(group.cause.trim_end_matches('.')).then(format!(": {}", phrase::count(total, group.kind.noun())));
-    let mut lines: Vec<Text> =
-        group.lines.iter().take(LINES).map(|line| rest_line(group.kind, line, view.date)).collect();
-    if total > LINES {
-        lines.push(format!("and {} more", total - LINES).into());
-    }
-    let mut blocks = vec![Block::Text(title), Block::Bullets(lines)];
-    if let Some(day) = group.returns_on {
-        blocks.push(Block::Context(format!("Comes back {}, or earlier if it gets worse.", on(day, view.date)).into()));
-    }
-    let subject = Subject::Group(view.digest, group.number);
-    let button = |verb| Button::new(Action::new(verb, subject.clone()), &group.cause);
-    let shown = if group.may_act && group.kind == RestKind::Risks {
-        vec![button(Verb::AcknowledgeGroup), button(Verb::SnoozeGroup)]
-    } else {
-        Vec::new()
-    };
-    let more = if total > LINES { vec![button(Verb::ShowMore)] } else { Vec::new() };
-    if !shown.is_empty() || !more.is_empty() {
-        blocks.push(Block::Buttons(if shown.is_empty() {
-            Buttons { shown: more, more: Vec::new() }
-        } else {
-            Buttons { shown, more }
-        }));
-    }
-    blocks
-}
-
-/// Every line of a group, for *Show more*: the same title, in parts that fit a message.
-pub fn whole_group(group: &RestGroup, today: NaiveDate) -> Message {
-    let title =
-        format!("{}: {}", group.cause.trim_end_matches('.'), phrase::count(group.lines.len(), group.kind.noun()));
-    let mut blocks = vec![Block::Text(Text::strong(&title))];
-    let lines: Vec<Text> = group.lines.iter().take(150).map(|line| rest_line(group.kind, line, today)).collect();
-    blocks.extend(lines.chunks(25).map(|part| Block::Bullets(part.to_vec())));
-    if group.lines.len() > 150 {
-        blocks.push(Block::Context(format!("and {} more", group.lines.len() - 150).into()));
-    }
-    Message { summary: title, blocks }
-}
-
-fn on(day: NaiveDate, today: NaiveDate) -> String {
-    match phrase::distance(day, today).as_str() {
-        near @ ("today" | "tomorrow") => near.to_owned(),
-        _ => format!("on {}", phrase::date(day, today)),
-    }
-}
-
-fn rest_line(kind: RestKind, line: &RestLine, today: NaiveDate) -> Text {
-    let mut text = Text::strong(phrase::cut(&line.name, 80));
-    if let Some(amount) = line.amount {
-        text = text.then(match kind {
-            RestKind::Windows => format!(" · {}", phrase::about(amount)),
-            RestKind::Risks | RestKind::Renewals => format!(" · ARR {amount}"),
-        });
-    }
-    match line.deadline {
-        Some(deadline) => text.then(format!(" · {}", card::deadline(deadline, today))),
-        None => text,
-    }
-}
-
 /// "usage: yesterday · crm: 3 days ago · billing: 41 days ago (late)".
 pub fn ages(sources: &[SourceAge], today: NaiveDate) -> String {
     let said: Vec<String> = sources
@@ -355,6 +251,7 @@ mod tests {
     use super::super::text::to_text;
     use super::super::view::DeadlineKind;
     use super::*;
+    use crate::domain::action::{Subject, Verb};
 
     fn morning() -> DigestView {
         DigestView {

@@ -1,1 +1,437 @@
+//! Purpose: the answers to `/tandem risks`, `windows`, `renewals`, `handoffs`,
+//! `snoozed`, `voice`, `kpi` and `settings`: one line each, never an empty page.
 
+use chrono::{NaiveDate, NaiveTime};
+
+use super::card;
+use super::phrase::{self, cut};
+use super::view::{HandoffState, RenewalState, RenewalView, RiskState, RiskView, WindowView};
+use super::{Block, Message, Text};
+
+/// More lines than these no longer fit a message.
+const LINES: usize = 25;
+
+fn list(title: &str, lines: Vec<Text>, empty: &str) -> Message {
+    if lines.is_empty() {
+        return Message::sentence(empty);
+    }
+    let summary = format!("{title} ({})", lines.len());
+    Message { blocks: [vec![Block::Heading(summary.clone())], body(lines)].concat(), summary }
+}
+
+pub(super) fn body(mut lines: Vec<Text>) -> Vec<Block> {
+    let left = lines.len().saturating_sub(LINES);
+    lines.truncate(LINES);
+    let more = if left > 0 { format!("and {left} more. ") } else { String::new() };
+    vec![
+        Block::Bullets(lines),
+        Block::Context(Text::plain(format!("{more}All about one: ")).then_code("/account NAME")),
+    ]
+}
+
+/// The views in the order of expected loss.
+pub fn risks(views: &[RiskView], today: NaiveDate) -> Message {
+    list("At risk", risk_lines(views, today), "No account of yours is at risk.")
+}
+
+pub(super) fn risk_lines(views: &[RiskView], today: NaiveDate) -> Vec<Text> {
+    views
+        .iter()
+        .map(|view| {
+            let mut parts = vec![card::health(&view.account), card::arr(&view.account)];
+            parts.extend(view.causes.first().map(|cause| cut(cause.headline.trim_end_matches('.'), 120)));
+            parts.push(risk_state(&view.state, today));
+            parts.extend(view.deadline.map(|deadline| card::deadline(deadline, today)));
+            line(&view.account.name, parts)
+        })
+        .collect()
+}
+
+fn risk_state(state: &RiskState, today: NaiveDate) -> String {
+    match state {
+        RiskState::Open => "not acknowledged".to_owned(),
+        RiskState::Acknowledged { by, step, due, .. } => {
+            let step = step.as_ref().map_or("next step".to_owned(), |step| cut(step.trim_end_matches('.'), 80));
+            format!("{by}: {step}, due {}", phrase::date(*due, today))
+        }
+        RiskState::Snoozed { until, .. } => format!("snoozed until {}", phrase::date(*until, today)),
+        RiskState::Resolved { how, .. } => format!("resolved: {}", how.label()),
+        RiskState::Ended { .. } => "ended".to_owned(),
+    }
+}
+
+fn line(name: &str, parts: Vec<String>) -> Text {
+    parts
+        .into_iter()
+        .filter(|part| !part.is_empty())
+        .fold(Text::strong(cut(name, 80)), |line, part| line.then(format!(" · {part}")))
+}
+
+pub fn windows(views: &[WindowView], today: NaiveDate) -> Message {
+    list("Expansion windows", window_lines(views, today), "No expansion window is open on your accounts.")
+}
+
+pub(super) fn window_lines(views: &[WindowView], today: NaiveDate) -> Vec<Text> {
+    views
+        .iter()
+        .map(|view| {
+            let state = match &view.withheld {
+                Some(held) => card::withheld(held, today),
+                None => card::handoff_state(&view.state, today),
+            };
+            line(
+                &view.account.name,
+                vec![
+                    card::window_title(view),
+                    card::health(&view.account),
+                    state.trim_end_matches('.').to_owned(),
+                    format!("open until {}", phrase::date(view.closes_on, today)),
+                ],
+            )
+        })
+        .collect()
+}
+
+/// The views in the order of their deadlines.
+pub fn renewals(views: &[RenewalView], today: NaiveDate) -> Message {
+    list("Renewals", renewal_lines(views, today), "No renewal of yours is due in the next 180 days.")
+}
+
+pub(super) fn renewal_lines(views: &[RenewalView], today: NaiveDate) -> Vec<Text> {
+    views
+        .iter()
+        .map(|view| {
+            let missing = if view.read.notice_period_missing { "notice period missing" } else { "" };
+            line(
+                &view.account.name,
+                vec![
+                    card::renewal_date(view, today),
+                    card::arr(&view.account),
+                    card::health(&view.account),
+                    renewal_state(&view.state).to_owned(),
+                    view.owner.as_ref().map(|owner| format!("owner: {owner}")).unwrap_or_default(),
+                    missing.to_owned(),
+                ],
+            )
+        })
+        .collect()
+}
+
+fn renewal_state(state: &RenewalState) -> &'static str {
+    match state {
+        RenewalState::Upcoming => "not started",
+        RenewalState::Preparing { .. } => "in preparation",
+        RenewalState::Negotiating { .. } => "in negotiation",
+        RenewalState::Renewed { .. } => "renewed",
+        RenewalState::Contracted { .. } => "renewed for less",
+        RenewalState::Lost { .. } => "lost",
+    }
+}
+
+/// A handoff of a window or of a risk.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HandoffLine {
+    pub account: String,
+    /// "more seats, about $12k", "risk to weigh commercially".
+    pub what: String,
+    pub state: HandoffState,
+}
+
+/// `mine` waits for the reader; `others` the reader passed on.
+pub fn handoffs(mine: &[HandoffLine], others: &[HandoffLine], today: NaiveDate) -> Message {
+    if mine.is_empty() && others.is_empty() {
+        return Message::sentence("No handoff is open: nothing waits for you, and nothing that you passed on is open.");
+    }
+    let mut blocks = Vec::new();
+    for (title, lines) in [("With you", mine), ("Passed on by you", others)] {
+        if !lines.is_empty() {
+            blocks.push(Block::Heading(format!("{title} ({})", lines.len())));
+            blocks.extend(body(handoff_lines(lines, today)));
+        }
+    }
+    Message { summary: format!("Handoffs: {} with you, {} passed on", mine.len(), others.len()), blocks }
+}
+
+pub(super) fn handoff_lines(lines: &[HandoffLine], today: NaiveDate) -> Vec<Text> {
+    lines
+        .iter()
+        .map(|entry| {
+            let state = card::handoff_state(&entry.state, today);
+            line(&entry.account, vec![entry.what.clone(), state.trim_end_matches('.').to_owned()])
+        })
+        .collect()
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SnoozedLine {
+    pub account: String,
+    /// "risk", "more seats".
+    pub what: String,
+    pub by: String,
+    pub until: NaiveDate,
+}
+
+pub fn snoozed(lines: &[SnoozedLine], today: NaiveDate) -> Message {
+    let lines = lines
+        .iter()
+        .map(|entry| {
+            let until = format!("wakes {}", phrase::date_and_distance(entry.until, today));
+            line(&entry.account, vec![entry.what.clone(), until, format!("by {}", entry.by)])
+        })
+        .collect();
+    list("Snoozed", lines, "Nothing is snoozed.")
+}
+
+/// The voice of the customer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FeedbackLine {
+    pub account: String,
+    pub by: String,
+    pub on: NaiveDate,
+    pub text: String,
+}
+
+/// The newest first.
+pub fn voice(lines: &[FeedbackLine], today: NaiveDate) -> Message {
+    let lines = lines
+        .iter()
+        .map(|entry| {
+            Text::strong(cut(&entry.account, 80)).then(format!(
+                ": {} ({}, {})",
+                cut(&entry.text, 300),
+                entry.by,
+                phrase::date(entry.on, today)
+            ))
+        })
+        .collect();
+    list(
+        "What customers say",
+        lines,
+        "No product feedback yet. Add some with /tandem raise NAME, then Product feedback.",
+    )
+}
+
+/// One key figure; a figure without its data says what is missing.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FigureLine {
+    pub label: String,
+    /// Already in words: "92%", "$1.2M".
+    pub value: Result<String, String>,
+    /// "up 3 points on Q3 2026".
+    pub change: Option<String>,
+}
+
+/// `period` as people say it: "Q4 2026".
+pub fn kpi(name: &str, period: &str, figures: &[FigureLine]) -> Message {
+    let title = format!("Key figures of {name}, {period}");
+    if figures.is_empty() {
+        return Message::sentence(format!("{title}: none for your role."));
+    }
+    let pairs = figures.iter().map(|figure| {
+        let said = match &figure.value {
+            Ok(value) => Text::strong(value),
+            Err(missing) => Text::plain(format!("not known: {missing}")),
+        };
+        let change = figure.change.as_ref().map(|change| format!(" · {change}")).unwrap_or_default();
+        (figure.label.clone(), said.then(change))
+    });
+    Message { blocks: vec![Block::Heading(title.clone()), Block::Facts(pairs.collect())], summary: title }
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SettingsView {
+    pub digest_time: NaiveTime,
+    /// IANA.
+    pub timezone: String,
+    /// `None` where the person switched the morning message off.
+    pub workdays: Option<String>,
+    pub budget: usize,
+    pub delegate: Option<String>,
+    pub away_until: Option<NaiveDate>,
+    pub roles: Vec<String>,
+    /// "pair", "combined", "asymmetric".
+    pub model: String,
+    pub pool: Option<String>,
+}
+
+pub fn settings(view: &SettingsView, today: NaiveDate) -> Message {
+    let morning = match &view.workdays {
+        Some(days) => format!("{}, {days} ({})", view.digest_time.format("%H:%M"), view.timezone),
+        None => "off".to_owned(),
+    };
+    let mut facts = vec![
+        ("Morning message".to_owned(), Text::plain(morning)),
+        ("Cards a morning".to_owned(), Text::plain(format!("at most {}, plus what is urgent", view.budget))),
+        ("Stands in for you".to_owned(), Text::plain(view.delegate.clone().unwrap_or_else(|| "nobody".to_owned()))),
+    ];
+    if let Some(until) = view.away_until {
+        facts.push(("Away until".to_owned(), Text::plain(phrase::date(until, today))));
+    }
+    facts.push(("Roles".to_owned(), Text::plain(view.roles.join(", "))));
+    if let Some(pool) = &view.pool {
+        facts.push(("Pool".to_owned(), Text::plain(pool.clone())));
+    }
+    facts.push(("Model".to_owned(), Text::plain(view.model.clone())));
+    Message {
+        summary: "Your settings".to_owned(),
+        blocks: vec![
+            Block::Heading("Your settings".to_owned()),
+            Block::Facts(facts),
+            Block::Context("Your admin changes these, also to stop the morning message.".into()),
+        ],
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::card::sample;
+    use super::super::text::to_text;
+    use super::super::view::Withheld;
+    use super::*;
+
+    fn handoff(account: &str) -> HandoffLine {
+        HandoffLine {
+            account: account.into(),
+            what: "more seats, about $12k".into(),
+            state: HandoffState::Offered {
+                to: "you".into(),
+                answers_for_pool: None,
+                by: Some("Dana".into()),
+                until: Some(sample::day("2026-11-05")),
+            },
+        }
+    }
+
+    #[test]
+    fn lists_are_one_line_each() {
+        let today = sample::today();
+        let mut held = sample::window();
+        held.withheld = Some(Withheld {
+            cause: "Notice served".into(),
+            handled_by: Some("Dana".into()),
+            since: sample::day("2026-11-02"),
+        });
+        let all = [
+            risks(&[sample::risk()], today),
+            windows(&[sample::window(), held], today),
+            renewals(&[sample::renewal()], today),
+            handoffs(&[handoff("Acme")], &[], today),
+            snoozed(
+                &[SnoozedLine {
+                    account: "Acme".into(),
+                    what: "risk".into(),
+                    by: "you".into(),
+                    until: sample::day("2026-11-20"),
+                }],
+                today,
+            ),
+            voice(
+                &[FeedbackLine {
+                    account: "Acme".into(),
+                    by: "Kim".into(),
+                    on: sample::day("2026-11-02"),
+                    text: "Exports are slow".into(),
+                }],
+                today,
+            ),
+        ];
+        insta::assert_snapshot!(all.iter().map(|m| to_text(m, 200)).collect::<Vec<_>>().join("\n"), @"
+        At risk (1)
+        ===========
+        - Acme · health 34, at risk (was 52) · ARR $184k · Active users fell from 80 to 28 in five weeks · not acknowledged · opt-out date Fri 27 Nov, in 24 days
+          All about one: /account NAME
+
+        Expansion windows (2)
+        =====================
+        - Globex · more seats, about $12k · health 82, healthy · With Dana until Fri 6 Nov · open until Fri 29 Jan 2027
+        - Globex · more seats, about $12k · health 82, healthy · Withheld: Notice served. Handled by Dana since Mon 2 Nov · open until Fri 29 Jan 2027
+          All about one: /account NAME
+
+        Renewals (1)
+        ============
+        - Acme · opt-out date Fri 27 Nov, in 24 days · ARR $184k · health 34, at risk (was 52) · not started · owner: you
+          All about one: /account NAME
+
+        With you (1)
+        ============
+        - Acme · more seats, about $12k · Offered to you by Dana, answer due Thu 5 Nov
+          All about one: /account NAME
+
+        Snoozed (1)
+        ===========
+        - Acme · risk · wakes Fri 20 Nov, in 17 days · by you
+          All about one: /account NAME
+
+        What customers say (1)
+        ======================
+        - Acme: Exports are slow (Kim, Mon 2 Nov)
+          All about one: /account NAME
+        ");
+    }
+
+    #[test]
+    fn empty_lists_say_so() {
+        let today = sample::today();
+        let all = [
+            risks(&[], today),
+            windows(&[], today),
+            renewals(&[], today),
+            handoffs(&[], &[], today),
+            snoozed(&[], today),
+            voice(&[], today),
+            kpi("Dana", "Q4 2026", &[]),
+        ];
+        insta::assert_snapshot!(all.iter().map(|m| to_text(m, 200)).collect::<String>(), @"
+        No account of yours is at risk.
+        No expansion window is open on your accounts.
+        No renewal of yours is due in the next 180 days.
+        No handoff is open: nothing waits for you, and nothing that you passed on is open.
+        Nothing is snoozed.
+        No product feedback yet. Add some with /tandem raise NAME, then Product feedback.
+        Key figures of Dana, Q4 2026: none for your role.
+        ");
+    }
+
+    #[test]
+    fn figures_and_settings() {
+        let today = sample::today();
+        let figures = [
+            FigureLine {
+                label: "Renewal rate".into(),
+                value: Ok("92%".into()),
+                change: Some("up 3 points on Q3 2026".into()),
+            },
+            FigureLine { label: "NPS".into(), value: Err("no NPS was imported".into()), change: None },
+        ];
+        let settings = settings(
+            &SettingsView {
+                digest_time: NaiveTime::from_hms_opt(8, 0, 0).unwrap(),
+                timezone: "Europe/Berlin".into(),
+                workdays: Some("mon-fri".into()),
+                budget: 5,
+                delegate: Some("Kim".into()),
+                away_until: None,
+                roles: vec!["CSM".into()],
+                model: "pair".into(),
+                pool: None,
+            },
+            today,
+        );
+        let all = [kpi("Dana", "Q4 2026", &figures), settings];
+        insta::assert_snapshot!(all.iter().map(|m| to_text(m, 120)).collect::<Vec<_>>().join("\n"), @"
+        Key figures of Dana, Q4 2026
+        ============================
+        Renewal rate   92% · up 3 points on Q3 2026
+        NPS            not known: no NPS was imported
+
+        Your settings
+        =============
+        Morning message     08:00, mon-fri (Europe/Berlin)
+        Cards a morning     at most 5, plus what is urgent
+        Stands in for you   Kim
+        Roles               CSM
+        Model               pair
+          Your admin changes these, also to stop the morning message.
+        ");
+    }
+}

@@ -7,6 +7,7 @@ pub mod card;
 pub mod dialog;
 pub mod digest;
 pub mod form;
+pub mod home;
 pub mod lead;
 pub mod list;
 pub mod notice;

@@ -1,1 +1,275 @@
+//! Purpose: what is sent between mornings: a short reply in the thread when it
+//! got worse, what the other side did, reminders and escalations, a book that
+//! changes hands, a source that fell silent.
 
+use chrono::NaiveDate;
+
+use super::card;
+use super::phrase::{self, cut};
+use super::view::{AccountView, HandoffState, NoteView, RenewalState, RiskState, RiskView, WindowLine};
+use super::{Block, Message, Text};
+use crate::domain::diagnosis::Cause;
+use crate::domain::signal::Source;
+
+/// The thread's reply that pings: the card above it was edited.
+pub fn got_worse(account: &AccountView, cause: Option<&Cause>) -> Message {
+    let cause = cause.map(|cause| format!(" {}", phrase::sentence(&cause.headline))).unwrap_or_default();
+    Message::sentence(format!("{} got worse: {}.{cause}", account.name, card::health(account)))
+}
+
+/// A decision signal: within minutes, in working hours.
+pub fn decision(account: &AccountView, cause: &Cause) -> Message {
+    let stake = account.arr.map(|arr| format!(" ARR {arr}.")).unwrap_or_default();
+    Message::sentence(format!("{}: {}{stake}", account.name, phrase::sentence(&cause.headline)))
+}
+
+/// A snoozed risk that woke before its day.
+pub fn woken(account: &AccountView, cause: Option<&Cause>) -> Message {
+    let cause = cause.map(|cause| format!(" {}", phrase::sentence(&cause.headline))).unwrap_or_default();
+    Message::sentence(format!("{} is awake again before its day: {}.{cause}", account.name, card::health(account)))
+}
+
+/// To the other side of a handoff: where it stands now. `what` as in "more seats, about $12k".
+pub fn handoff(account: &str, what: &str, state: &HandoffState, today: NaiveDate) -> Message {
+    Message::sentence(format!("{account} · {what}. {}", card::handoff_state(state, today)))
+}
+
+/// To the other half of the pair: what became of the risk.
+pub fn risk(account: &str, state: &RiskState, today: NaiveDate) -> Message {
+    let on = |day: &NaiveDate| phrase::date(*day, today);
+    Message::sentence(match state {
+        RiskState::Open => format!("{account} is at risk again."),
+        RiskState::Acknowledged { by, step: Some(step), due, .. } => {
+            format!("{account}: next step by {by}: {}, due {}.", cut(step.trim_end_matches('.'), 200), on(due))
+        }
+        RiskState::Acknowledged { by, due, .. } => {
+            format!("{account}: acknowledged by {by}, next step due {}.", on(due))
+        }
+        RiskState::Snoozed { by, until, .. } => format!("{account}: snoozed by {by} until {}.", on(until)),
+        RiskState::Resolved { by, how, .. } => format!("{account}: risk resolved by {by}: {}.", how.label()),
+        RiskState::Ended { .. } => format!("{account} is no longer at risk: health held for three nights."),
+    })
+}
+
+/// To the other half of the pair: the renewal moved.
+pub fn renewal(account: &str, state: &RenewalState, today: NaiveDate) -> Message {
+    Message::sentence(format!("{account}: {}", card::renewal_state(state, today)))
+}
+
+/// The steps of an escalation, in order; it stops the moment the matter is settled.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Escalation {
+    /// To the one who must answer.
+    Reminder { due: NaiveDate },
+    /// The same, pressed by a lead.
+    Nudge { by: String },
+    /// To the stand-in of somebody away.
+    Delegate { of: String, away_until: Option<NaiveDate>, due: NaiveDate },
+    /// To the lead of the one who is late.
+    Lead { late: String, due: NaiveDate },
+    /// To the other side: who has it now.
+    OtherSide { late: String, now_with: String },
+}
+
+pub fn escalation(account: &str, what: &str, step: &Escalation, today: NaiveDate) -> Message {
+    let on = |day: &NaiveDate| phrase::date(*day, today);
+    let due = |day: &NaiveDate| {
+        let tense = if *day < today { "was due" } else { "is due" };
+        format!("{tense} {}", on(day))
+    };
+    Message::sentence(match step {
+        Escalation::Reminder { due: day } => format!("Reminder: {account} · {what}. Your answer {}.", due(day)),
+        Escalation::Nudge { by } => format!("{account} · {what}. {by} asks for your answer."),
+        Escalation::Delegate { of, away_until, due: day } => {
+            let until = away_until.map(|until| format!(" until {}", on(&until))).unwrap_or_default();
+            format!("{account} · {what}. {of} is away{until}; please answer instead. The answer {}.", due(day))
+        }
+        Escalation::Lead { late, due: day } => format!(
+            "{account} · {what}. The answer of {late} {}. Please nudge or reassign; no further reminder follows.",
+            due(day)
+        ),
+        Escalation::OtherSide { late, now_with } => {
+            format!("{account} · {what}. No answer from {late} yet; it is now with {now_with}.")
+        }
+    })
+}
+
+/// One source fell silent for many accounts at once: a fault of the feed, not of the customers.
+pub fn feed_silent(source: Source, accounts: usize, since: NaiveDate, today: NaiveDate) -> Message {
+    Message::sentence(format!(
+        "No {source} data for {} since {}. This looks like a fault of the feed, so no account is marked down for it; \
+         the values of the night before stand. Please check the feed.",
+        phrase::count(accounts, "account"),
+        phrase::date(since, today)
+    ))
+}
+
+pub fn feed_back(source: Source) -> Message {
+    Message::sentence(format!("The {source} data is back. It counts again from tonight."))
+}
+
+/// A book, or one account, that changes hands.
+#[derive(Debug, Clone, PartialEq)]
+pub struct TransferView {
+    pub from: String,
+    pub accounts: Vec<TransferredAccount>,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub struct TransferredAccount {
+    pub account: AccountView,
+    /// With its state: the next step is a promise made.
+    pub risk: Option<RiskView>,
+    pub windows: Vec<WindowLine>,
+    /// What was promised and is still open, with its date.
+    pub promises: Vec<(String, NaiveDate)>,
+    pub last_note: Option<NoteView>,
+}
+
+/// More accounts than these are a list for `/tandem risks`, not a message.
+const BRIEFED: usize = 15;
+
+/// To the one who takes over: those with something open first, in the given order.
+pub fn transfer(view: &TransferView, today: NaiveDate) -> Message {
+    let count = phrase::count(view.accounts.len(), "account");
+    let summary = format!("You take over {count} from {}", view.from);
+    let open = |entry: &&TransferredAccount| {
+        entry.risk.is_some() || !entry.windows.is_empty() || !entry.promises.is_empty() || entry.last_note.is_some()
+    };
+    let with_matters: Vec<&TransferredAccount> = view.accounts.iter().filter(open).collect();
+    let mut blocks = vec![Block::Heading(summary.clone())];
+    blocks.extend(with_matters.iter().take(BRIEFED).map(|entry| Block::Text(brief(entry, today))));
+    let left = with_matters.len().saturating_sub(BRIEFED);
+    let quiet = view.accounts.len() - with_matters.len();
+    let mut small = Vec::new();
+    if left > 0 {
+        small.push(format!("{left} more have something open: see /tandem risks and /tandem windows."));
+    }
+    if quiet > 0 {
+        small.push(format!("Nothing open on {}.", phrase::count(quiet, "account")));
+    }
+    if !small.is_empty() {
+        blocks.push(Block::Context(small.join(" ").into()));
+    }
+    Message { summary, blocks }
+}
+
+fn brief(entry: &TransferredAccount, today: NaiveDate) -> Text {
+    let account = &entry.account;
+    let mut text = card::name(account).then(format!(" · {}", card::health(account)));
+    if let Some(arr) = account.arr {
+        text = text.then(format!(" · ARR {arr}"));
+    }
+    if let Some(risk) = &entry.risk {
+        let cause = risk.causes.first().map_or("at risk".to_owned(), |cause| cause.headline.clone());
+        text = text.then(format!("\nRisk: {}", phrase::sentence(&cause)));
+    }
+    for line in &entry.windows {
+        text = text.then(format!("\nWindow: {}.", card::window_line(line)));
+    }
+    for (promise, due) in &entry.promises {
+        let promise = cut(promise, 200);
+        text = text.then(format!("\nPromised: {}, due {}.", promise.trim_end_matches('.'), phrase::date(*due, today)));
+    }
+    if let Some(note) = &entry.last_note {
+        let on = phrase::date(note.on, today);
+        text = text.then(format!("\nLast note ({}, {on}): {}", note.by, phrase::sentence(&cut(&note.text, 200))));
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::card::sample;
+    use super::super::text::to_text;
+    use super::*;
+
+    fn lines(messages: Vec<Message>) -> String {
+        messages.iter().map(|message| to_text(message, 300)).collect()
+    }
+
+    #[test]
+    fn short_replies_and_notices() {
+        let today = sample::today();
+        let causes = sample::causes();
+        let mut decided = sample::cause("The customer served notice on Mon 2 Nov", "Call today", "Call today");
+        decided.floor = true;
+        insta::assert_snapshot!(lines(vec![
+            got_worse(&sample::account(), causes.first()),
+            decision(&sample::account(), &decided),
+            woken(&sample::account(), None),
+            handoff("Acme", "more seats, about $12k", &HandoffState::Accepted { by: "Kim".into(), on: today }, today),
+            risk("Acme", &RiskState::Acknowledged { by: "Dana".into(), on: today, step: Some("Call the CFO".into()), due: sample::day("2026-11-06") }, today),
+            risk("Acme", &RiskState::Ended { on: today }, today),
+            renewal("Acme", &RenewalState::Preparing { by: "Kim".into(), on: today }, today),
+            feed_silent(Source::Usage, 120, sample::day("2026-11-02"), today),
+            feed_back(Source::Usage),
+        ]), @"
+        Acme got worse: health 34, at risk (was 52). Active users fell from 80 to 28 in five weeks.
+        Acme: The customer served notice on Mon 2 Nov. ARR $184k.
+        Acme is awake again before its day: health 34, at risk (was 52).
+        Acme · more seats, about $12k. Claimed by Kim on Tue 3 Nov.
+        Acme: next step by Dana: Call the CFO, due Fri 6 Nov.
+        Acme is no longer at risk: health held for three nights.
+        Acme: Preparation started by Kim on Tue 3 Nov.
+        No usage data for 120 accounts since Mon 2 Nov. This looks like a fault of the feed, so no account is marked down for it; the values of the night before stand. Please check the feed.
+        The usage data is back. It counts again from tonight.
+        ");
+    }
+
+    #[test]
+    fn escalations_name_who_and_when_and_blame_nobody() {
+        let due = sample::day("2026-11-02");
+        let steps = [
+            Escalation::Reminder { due: sample::today() },
+            Escalation::Nudge { by: "Robin".into() },
+            Escalation::Delegate {
+                of: "Kim".into(),
+                away_until: Some(sample::day("2026-11-06")),
+                due: sample::day("2026-11-04"),
+            },
+            Escalation::Lead { late: "Kim".into(), due },
+            Escalation::OtherSide { late: "Kim".into(), now_with: "Robin".into() },
+        ];
+        insta::assert_snapshot!(
+            lines(steps.iter().map(|step| escalation("Acme", "more seats, about $12k", step, sample::today())).collect()),
+            @"
+        Reminder: Acme · more seats, about $12k. Your answer is due Tue 3 Nov.
+        Acme · more seats, about $12k. Robin asks for your answer.
+        Acme · more seats, about $12k. Kim is away until Fri 6 Nov; please answer instead. The answer is due Wed 4 Nov.
+        Acme · more seats, about $12k. The answer of Kim was due Mon 2 Nov. Please nudge or reassign; no further reminder follows.
+        Acme · more seats, about $12k. No answer from Kim yet; it is now with Robin.
+        "
+        );
+    }
+
+    #[test]
+    fn a_book_comes_with_what_is_open() {
+        let quiet = TransferredAccount {
+            account: sample::account(),
+            risk: None,
+            windows: Vec::new(),
+            promises: Vec::new(),
+            last_note: None,
+        };
+        let open = TransferredAccount {
+            risk: Some(sample::risk()),
+            windows: vec![sample::window_line()],
+            promises: vec![("Send the security paper".into(), sample::day("2026-11-06"))],
+            last_note: Some(NoteView { by: "Dana".into(), on: sample::day("2026-10-30"), text: "CFO is new".into() }),
+            ..quiet.clone()
+        };
+        let view = TransferView { from: "Dana".into(), accounts: vec![open, quiet] };
+        insta::assert_snapshot!(to_text(&transfer(&view, sample::today()), 100), @"
+        You take over 2 accounts from Dana
+        ==================================
+
+        Acme · health 34, at risk (was 52) · ARR $184k
+        Risk: Active users fell from 80 to 28 in five weeks.
+        Window: more seats, about $12k, with Kim.
+        Promised: Send the security paper, due Fri 6 Nov.
+        Last note (Dana, Fri 30 Oct): CFO is new.
+          Nothing open on 1 account.
+        ");
+    }
+}

@@ -53,33 +53,13 @@ fn buttons(view: &HandedRiskView) -> Buttons {
 
 #[cfg(test)]
 mod tests {
-    use uuid::Uuid;
-
     use super::super::super::text::to_text;
-    use super::super::super::view::*;
+    use super::super::super::view::Angle;
     use super::super::{Card, message, sample};
 
     #[test]
     fn a_warning_is_carried_to_the_csm() {
-        let view = HandedRiskView {
-            account: sample::account(),
-            handoff: Uuid::nil(),
-            from: "Kim".into(),
-            on: sample::day("2026-11-03"),
-            note: "Budget cut of a third next year".into(),
-            warning: true,
-            state: HandoffState::Offered {
-                to: "you".into(),
-                answers_for_pool: None,
-                by: Some("Kim".into()),
-                until: Some(sample::day("2026-11-05")),
-            },
-            causes: sample::causes(),
-            deadline: None,
-            part: Part::Offered,
-            may_act: true,
-        };
-        let message = message(&Card::HandedRisk(view), Angle::Csm, sample::today());
+        let message = message(&Card::HandedRisk(sample::handed_risk()), Angle::Csm, sample::today());
         insta::assert_snapshot!(format!("({})\n{}", message.summary, to_text(&message, 100)), @"
         (Acme: warning from Kim: Budget cut of a third next year)
         Acme · warning · health 34, at risk (was 52) · ARR $184k

@@ -9,6 +9,11 @@ use super::Keys;
 use crate::domain::action::{Subject, Verb};
 use crate::domain::diagnosis::Stage;
 
+/// "opt-out date Fri 27 Nov, in 24 days".
+pub(in super::super) fn next_date(view: &RenewalView, today: NaiveDate) -> String {
+    next(view).map(|(kind, on)| format!("{kind} {}", phrase::date_and_distance(on, today))).unwrap_or_default()
+}
+
 pub(super) fn summary(view: &RenewalView, today: NaiveDate) -> String {
     let stake = super::arr(&view.account);
     let stake = if stake.is_empty() { stake } else { format!(" · {stake}") };
@@ -36,7 +41,7 @@ pub(super) fn blocks(view: &RenewalView, angle: Angle, today: NaiveDate) -> Vec<
         lines.push(if ask.is_empty() { Text::new() } else { Text::strong("This step:").then(format!(" {ask}")) });
     }
     lines.push(super::window_lines(&view.windows).into());
-    lines.push(state(view, today).into());
+    lines.push(state(&view.state, today).into());
     lines.extend(view.brief.as_ref().map(|brief| said(brief, today).into()));
     let why = if open { super::why(&view.why) } else { String::new() };
     let small = vec![why, people(view, angle)];
@@ -101,11 +106,12 @@ fn ask(view: &RenewalView) -> String {
     }
 }
 
-fn state(view: &RenewalView, today: NaiveDate) -> String {
+/// Where the renewal stands, in words.
+pub(in super::super) fn state(state: &RenewalState, today: NaiveDate) -> String {
     let on = |day: &NaiveDate| phrase::date(*day, today);
     let arr =
         |amount: &Option<crate::domain::money::Money>| amount.map(|a| format!(": {a} a year")).unwrap_or_default();
-    match &view.state {
+    match state {
         RenewalState::Upcoming => "Work on it has not started.".to_owned(),
         RenewalState::Preparing { by, on: day } => format!("Preparation started by {by} on {}.", on(day)),
         RenewalState::Negotiating { by, on: day } => format!("Negotiation started by {by} on {}.", on(day)),

@@ -22,16 +22,20 @@ pub(super) fn blocks(view: &RiskView, angle: Angle, today: NaiveDate) -> Vec<Blo
     let account = &view.account;
     let mut lines = vec![super::head(account, &[super::health(account), super::arr(account)])];
     lines.extend(view.causes.first().map(|cause| Text::plain(phrase::sentence(&cause.headline))));
-    lines.extend(super::play(&view.causes, angle));
-    lines.push(super::also(&view.causes).into());
-    if let Some(deadline) = view.deadline {
-        lines.push(format!("Deadline: {}.", super::deadline(deadline, today)).into());
+    if !is_over(&view.state) {
+        lines.extend(super::play(&view.causes, angle));
+        lines.push(super::also(&view.causes).into());
+        lines.extend(view.deadline.map(|on| Text::plain(format!("Deadline: {}.", super::deadline(on, today)))));
+        lines.push(super::window_lines(&view.windows).into());
     }
-    lines.push(super::window_lines(&view.windows).into());
     lines.push(state(view, angle, today));
     lines.extend(view.handed.as_ref().map(|handed| handed_line(handed, today).into()));
     lines.extend(view.last_note.as_ref().map(|note| super::note_line("Last note", note, today).into()));
-    let small = vec![super::why(&view.why), since(view, today), other_half(view, angle)];
+    let small = vec![
+        if is_over(&view.state) { String::new() } else { super::why(&view.why) },
+        since(view, today),
+        other_half(view, angle),
+    ];
     super::assemble(lines, small, buttons(view, angle))
 }
 
@@ -40,6 +44,10 @@ fn since(view: &RiskView, today: NaiveDate) -> String {
         RiskState::Ended { .. } => String::new(),
         _ => format!("at risk since {}", phrase::date(view.since, today)),
     }
+}
+
+fn is_over(state: &RiskState) -> bool {
+    matches!(state, RiskState::Resolved { .. } | RiskState::Ended { .. })
 }
 
 /// The other half of the pair, so that nobody has to look it up.
@@ -199,30 +207,37 @@ mod tests {
             .map(|state| {
                 let mut view = sample::risk();
                 view.state = state;
-                view.causes.clear();
+                view.causes.truncate(1);
                 view.windows.clear();
                 view.deadline = None;
-                view.why = Why::Asked;
                 drawn(view, Angle::Both)
             })
             .collect();
         insta::assert_snapshot!(said.join("\n"), @"
         Acme · health 34, at risk (was 52) · ARR $184k
+        Active users fell from 80 to 28 in five weeks.
+        As CSM: Ask the champion what changed and book a training for the team that stopped.
+        As AM: Hold the pitch until usage is back.
         Acknowledged by you on Mon 2 Nov. Next step not set; it is due Mon 9 Nov, in 6 days.
-          at risk since Mon 2 Nov
+          New · at risk since Mon 2 Nov
         [Set next step] [Resolve] More: [Snooze] [Note] [Not useful] [Raise] [Show more]
 
         Acme · health 34, at risk (was 52) · ARR $184k
+        Active users fell from 80 to 28 in five weeks.
+        As CSM: Ask the champion what changed and book a training for the team that stopped.
+        As AM: Hold the pitch until usage is back.
         Snoozed by Dana on Mon 2 Nov until Fri 20 Nov. It wakes earlier if it gets worse.
-          at risk since Mon 2 Nov
+          New · at risk since Mon 2 Nov
         [Acknowledge] [Set next step] More: [Snooze] [Resolve] [Note] [Not useful] [Raise] [Show more]
 
         Acme · health 34, at risk (was 52) · ARR $184k
+        Active users fell from 80 to 28 in five weeks.
         Resolved by Dana on Mon 2 Nov: accepted loss. They are closing the site.
           at risk since Mon 2 Nov
         [Reopen] [Note] More: [Raise] [Show more]
 
         Acme · health 34, at risk (was 52) · ARR $184k
+        Active users fell from 80 to 28 in five weeks.
         No longer at risk since Mon 2 Nov: health held for three nights.
         [Note] [Show more] More: [Raise]
         ");

@@ -152,3 +152,24 @@ pub(in super::super) fn renewal() -> RenewalView {
         may_act: true,
     }
 }
+
+pub(in super::super) fn handed_risk() -> HandedRiskView {
+    HandedRiskView {
+        account: account(),
+        handoff: Uuid::nil(),
+        from: "Kim".into(),
+        on: day("2026-11-03"),
+        note: "Budget cut of a third next year".into(),
+        warning: true,
+        state: HandoffState::Offered {
+            to: "you".into(),
+            answers_for_pool: None,
+            by: Some("Kim".into()),
+            until: Some(day("2026-11-05")),
+        },
+        causes: causes(),
+        deadline: None,
+        part: Part::Offered,
+        may_act: true,
+    }
+}

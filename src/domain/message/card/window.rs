@@ -21,7 +21,7 @@ pub(super) fn summary(view: &WindowView, today: NaiveDate) -> String {
 }
 
 /// "more seats, about $12k".
-fn title(view: &WindowView) -> String {
+pub(in super::super) fn title(view: &WindowView) -> String {
     let amount = super::amount(view.amount, view.estimated);
     if amount.is_empty() { view.kind.label().to_owned() } else { format!("{}, {amount}", view.kind.label()) }
 }
@@ -32,9 +32,12 @@ pub(super) fn blocks(view: &WindowView, angle: Angle, today: NaiveDate) -> Vec<B
     let mut lines =
         vec![super::head(account, &[title(view), unqualified.to_owned(), super::health(account), super::arr(account)])];
     lines.push(reason(view).into());
-    lines.push(gate(view, today).into());
+    let open = is_open(&view.state);
+    if open {
+        lines.push(gate(view, today).into());
+    }
     lines.extend(view.qualification.as_ref().map(|known| qualification(known, today).into()));
-    if view.withheld.is_none() && angle != Angle::Csm {
+    if open && view.withheld.is_none() && angle != Angle::Csm {
         lines.extend(
             view.causes.first().map(|cause| Text::plain(format!("Know first: {}", phrase::sentence(&cause.headline)))),
         );
@@ -49,7 +52,7 @@ pub(super) fn blocks(view: &WindowView, angle: Angle, today: NaiveDate) -> Vec<B
         view.overridden.as_ref().map(|note| super::note_line("Offered in spite of the risk", note, today).into()),
     );
     let mut small = vec![super::why(&view.why)];
-    if is_open(&view.state) {
+    if open {
         small.push(format!("open until {}", phrase::date(view.closes_on, today)));
         if view.co_term {
             let until = view.deadline.map(|d| format!(" ({})", super::deadline(d, today))).unwrap_or_default();
