@@ -1,1 +1,0 @@
-//! The passing of a window or a risk between people, as a state machine by value.

@@ -1,0 +1,386 @@
+use std::collections::BTreeSet;
+
+use chrono::TimeDelta;
+use chrono_tz::Tz;
+use proptest::prelude::*;
+
+use super::*;
+use crate::domain::calendar::BusinessHours;
+use crate::domain::money::Currency;
+use crate::domain::person::Workdays;
+
+fn person(n: u128) -> PersonId {
+    PersonId(Uuid::from_u128(n))
+}
+
+const DANA: u128 = 1;
+const OMAR: u128 = 2;
+const LEA: u128 = 3;
+const PIA: u128 = 4;
+
+/// A Monday at 08:00, before business hours.
+fn monday() -> DateTime<Utc> {
+    "2026-11-23T08:00:00Z".parse().unwrap()
+}
+
+fn hour(n: i64) -> DateTime<Utc> {
+    monday() + TimeDelta::hours(n)
+}
+
+fn day(text: &str) -> NaiveDate {
+    text.parse().unwrap()
+}
+
+fn window(kind: WindowKind) -> Window {
+    Window {
+        kind,
+        reason: "90% of seats in use for three weeks".to_owned(),
+        amount: Some(Money::new(2_400_000, Currency::EUR)),
+        opens_on: day("2026-11-23"),
+        closes_on: day("2027-02-21"),
+        co_term: false,
+        raised_by: None,
+    }
+}
+
+fn seats(start: Start) -> Handoff {
+    Handoff::detect(Uuid::from_u128(7), "acme".into(), window(WindowKind::Seats), start, None, monday()).0
+}
+
+fn qualification() -> Qualification {
+    Qualification::new("20 seats for Sales", "Jo Park", "before January").unwrap()
+}
+
+fn pool() -> Seat {
+    Seat::Pool { name: "emea".to_owned(), accountable: person(LEA) }
+}
+
+fn delivered(handoff: Handoff, at: DateTime<Utc>) -> Handoff {
+    let none = BTreeSet::new();
+    let calendar =
+        WorkCalendar { zone: Tz::UTC, workdays: Workdays::MON_FRI, holidays: &none, hours: BusinessHours::default() };
+    handoff.delivered(at, Clocks::default(), &calendar)
+}
+
+#[test]
+fn the_whole_way() {
+    let detected = seats(Start::Detector(person(DANA)));
+    assert_eq!(detected.accountable(), Some(person(DANA)));
+    assert!(!detected.is_csql());
+    let (qualified, event) = detected.qualify(qualification(), hour(1)).unwrap();
+    assert_eq!(event.as_str(), "handoff.qualified");
+    let (offered, _) = qualified.offer(person(DANA), Seat::Person(person(OMAR)), hour(1)).unwrap();
+    assert_eq!(offered.accountable(), Some(person(OMAR)));
+    let (accepted, _) = offered.accept(person(OMAR), hour(2)).unwrap();
+    let amount = Money::new(1_000_000, Currency::EUR);
+    let (won, event) = accepted.won(person(OMAR), Some(amount), hour(30)).unwrap();
+    assert_eq!((event, won.is_csql(), won.accountable(), won.version()), (HandoffEvent::Won, true, None, 5));
+}
+
+#[test]
+fn of_two_claims_one_wins_and_the_other_hears_who() {
+    let (accepted, _) = seats(Start::Offered(pool())).accept(person(PIA), hour(1)).unwrap();
+    let refused = accepted.accept(person(OMAR), hour(1)).unwrap_err();
+    let present = Present { state: "accepted", who: Some(person(PIA)), since: hour(1) };
+    assert_eq!(refused, Refused::Present(present));
+}
+
+#[test]
+fn a_detector_who_waits_too_long_loses_it_to_the_account_manager() {
+    let detected = seats(Start::Detector(person(DANA)));
+    assert_eq!(detected.due(), None, "no clock before it was shown");
+    let shown = delivered(detected, monday());
+    assert_eq!(shown.due(), Some("2026-11-27T17:00:00Z".parse().unwrap()), "with Dana until Friday");
+    let early = shown.clone().offer_unqualified(Seat::Person(person(OMAR)), hour(24));
+    assert_eq!(early, Err(Refused::NotDue { due: shown.due() }));
+    let (offered, event) = shown.offer_unqualified(Seat::Person(person(OMAR)), hour(106)).unwrap();
+    assert_eq!((event, offered.is_csql(), offered.due()), (HandoffEvent::Offered, false, None));
+    // Nobody takes it: to the lead, since a clock had offered it, and to nobody else's clock.
+    let (expired, _) = delivered(offered, hour(106)).expire(person(LEA), hour(240)).unwrap();
+    assert_eq!((expired.state_name(), expired.accountable(), expired.due()), ("expired", Some(person(LEA)), None));
+}
+
+#[test]
+fn what_comes_back_comes_back_to_who_offered() {
+    let qualified = seats(Start::Detector(person(DANA))).qualify(qualification(), hour(1)).unwrap().0;
+    let offered = qualified.offer(person(DANA), pool(), hour(1)).unwrap().0;
+    let (declined, _) = offered.clone().decline(person(PIA), "no budget", person(LEA), hour(2)).unwrap();
+    assert_eq!((declined.state_name(), declined.accountable()), ("declined", Some(person(DANA))));
+    let expired = delivered(offered.clone(), hour(1)).expire(person(LEA), hour(100)).unwrap().0;
+    assert_eq!(expired.accountable(), Some(person(DANA)));
+    let accepted = offered.clone().accept(person(PIA), hour(2)).unwrap().0;
+    let handed_back = accepted.hand_back(person(PIA), "they want a trial first", person(LEA), hour(3)).unwrap().0;
+    assert_eq!((handed_back.state_name(), handed_back.accountable()), ("handed_back", Some(person(DANA))));
+    let again = handed_back.offer(person(DANA), Seat::Person(person(OMAR)), hour(4)).unwrap().0;
+    assert!(again.is_csql(), "once confirmed it stays confirmed");
+    assert_eq!(offered.decline(person(PIA), "  ", person(LEA), hour(2)), Err(Refused::ReasonMissing));
+}
+
+#[test]
+fn nothing_runs_and_nobody_claims_while_it_is_withheld() {
+    let kind = WindowKind::Usage;
+    let start = Start::Offered(Seat::Person(person(OMAR)));
+    let made = Handoff::detect(Uuid::nil(), "acme".into(), window(kind), start.clone(), Some("sev1_open"), monday()).0;
+    assert_eq!(delivered(made.clone(), hour(1)), made);
+    let refused = made.clone().accept(person(OMAR), hour(1));
+    assert_eq!(refused, Err(Refused::Withheld { rule: "sev1_open".to_owned(), since: monday() }));
+    assert_eq!(made.clone().override_gate(person(OMAR), "", hour(1)), Err(Refused::ReasonMissing));
+    let (open, event) = made.clone().override_gate(person(OMAR), "they asked me at lunch", hour(1)).unwrap();
+    assert_eq!(event.as_str(), "window.overridden");
+    let (open, _) = open.nightly(None, Some("sev1_open"), day("2026-11-24"), hour(18));
+    assert!(open.accept(person(OMAR), hour(20)).is_ok(), "an override outlives the night");
+    let (released, _) = made.nightly(None, None, day("2026-11-24"), hour(18));
+    assert!(delivered(released, hour(24)).due().is_some());
+    // What the customer asked for carries a warning, but is never withheld.
+    let asked = window(WindowKind::Requested);
+    let asked = Handoff::detect(Uuid::nil(), "acme".into(), asked, start, Some("sev1_open"), monday()).0;
+    assert!(!asked.is_withheld());
+}
+
+#[test]
+fn a_gate_that_falls_stops_the_clock_and_rising_starts_it_anew() {
+    let shown = delivered(seats(Start::Detector(person(DANA))), monday());
+    let (withheld, _) = shown.nightly(None, Some("usage_trend"), day("2026-11-25"), hour(42));
+    assert_eq!(withheld.due(), None);
+    let (released, _) = withheld.nightly(None, None, day("2026-11-26"), hour(66));
+    assert_eq!(delivered(released, hour(72)).due(), Some("2026-12-02T17:00:00Z".parse().unwrap()));
+}
+
+#[test]
+fn windows_end_with_their_dates_unless_somebody_works_on_them() {
+    let detected = seats(Start::Detector(person(DANA)));
+    let (open, event) = detected.clone().nightly(None, None, day("2027-02-21"), hour(0));
+    assert!(open.is_open() && event.is_none());
+    let (closed, event) = detected.nightly(None, None, day("2027-02-22"), hour(0));
+    assert_eq!((closed.state_name(), event), ("closed", Some(HandoffEvent::WindowClosed)));
+    let accepted = seats(Start::Offered(pool())).accept(person(PIA), hour(1)).unwrap().0;
+    assert!(accepted.nightly(None, Some("notice_served"), day("2027-02-22"), hour(0)).0.is_open());
+}
+
+#[test]
+fn after_a_pass_the_same_evidence_keeps_quiet() {
+    let (passed, event) = seats(Start::Detector(person(DANA))).pass(person(DANA), "frozen budget", hour(1)).unwrap();
+    assert_eq!(event.as_str(), "window.passed");
+    assert_eq!(passed.quiet_until(), Some(day("2027-02-21")));
+    assert_eq!(seats(Start::Detector(person(DANA))).quiet_until(), None);
+}
+
+#[test]
+fn one_person_with_both_roles_needs_no_handoff() {
+    let solo = seats(Start::Solo(person(DANA)));
+    let (accepted, _) = solo.clone().accept(person(DANA), hour(1)).unwrap();
+    assert!(accepted.qualify(qualification(), hour(2)).unwrap().0.is_csql());
+    let late = delivered(solo, monday());
+    assert_eq!(late.clone().offer_unqualified(Seat::Person(person(OMAR)), hour(200)), Err(Refused::SamePerson));
+    assert_eq!(late.expire(person(LEA), hour(200)).unwrap().0.accountable(), Some(person(LEA)));
+    // In a pair nobody claims what the CSM still has.
+    let refused = seats(Start::Detector(person(DANA))).accept(person(OMAR), hour(1));
+    assert!(matches!(refused, Err(Refused::Present(Present { state: "detected", .. }))));
+}
+
+#[test]
+fn risks_and_warnings_pass_with_the_same_clock() {
+    let matter = Matter::RiskToWeigh { risk: Uuid::from_u128(9), note: "is a discount worth it?".to_owned() };
+    let to = Seat::Person(person(OMAR));
+    let made = Handoff::hand_over(Uuid::nil(), "acme".into(), matter, person(DANA), to, monday()).unwrap().0;
+    assert_eq!(delivered(made.clone(), monday()).due(), Some("2026-11-24T17:00:00Z".parse().unwrap()));
+    assert_eq!(made.clone().qualify(qualification(), hour(1)), Err(Refused::WindowsOnly));
+    let (ended, event) = made.accept(person(OMAR), hour(1)).unwrap().0.pass(person(OMAR), "weighed", hour(2)).unwrap();
+    assert_eq!((event.as_str(), ended.quiet_until()), ("handoff.withdrawn", None));
+    let to_herself = Handoff::hand_over(
+        Uuid::nil(),
+        "acme".into(),
+        Matter::Warning { note: "budget cut".to_owned() },
+        person(DANA),
+        Seat::Person(person(DANA)),
+        monday(),
+    );
+    assert_eq!(to_herself, Err(Refused::SamePerson));
+}
+
+#[test]
+fn estimates_become_minor_units() {
+    let found = FoundWindow {
+        kind: WindowKind::Growth,
+        reason: String::new(),
+        amount: Some(12_345.67),
+        currency: Some(Currency::EUR),
+        opens_on: day("2026-11-23"),
+        closes_on: day("2026-12-23"),
+        co_term: true,
+        withheld_by: None,
+    };
+    assert_eq!(Window::from(&found).amount, Some(Money::new(1_234_567, Currency::EUR)));
+}
+
+/// Anything that can happen to a handoff.
+#[derive(Debug, Clone)]
+enum Step {
+    Deliver,
+    Night { withheld: bool, days: u64 },
+    OfferUnqualified(Seat),
+    Expire,
+    Qualify,
+    Offer(u128, Seat),
+    Accept(u128),
+    Decline(u128),
+    Pass(u128),
+    HandBack(u128),
+    Withdraw(u128),
+    Won(u128),
+    Lost(u128),
+    Reassign(u128),
+    Override(u128),
+    Close,
+}
+
+fn any_seat() -> impl Strategy<Value = Seat> {
+    prop_oneof![(1_u128..5).prop_map(|n| Seat::Person(person(n))), Just(pool())]
+}
+
+fn any_step() -> impl Strategy<Value = Step> {
+    let who = 1_u128..5;
+    prop_oneof![
+        3 => Just(Step::Deliver),
+        2 => (any::<bool>(), 0_u64..120).prop_map(|(withheld, days)| Step::Night { withheld, days }),
+        1 => any_seat().prop_map(Step::OfferUnqualified),
+        1 => Just(Step::Expire),
+        2 => Just(Step::Qualify),
+        2 => (who.clone(), any_seat()).prop_map(|(by, to)| Step::Offer(by, to)),
+        2 => who.clone().prop_map(Step::Accept),
+        1 => who.clone().prop_map(Step::Decline),
+        1 => who.clone().prop_map(Step::Pass),
+        1 => who.clone().prop_map(Step::HandBack),
+        1 => who.clone().prop_map(Step::Withdraw),
+        1 => who.clone().prop_map(Step::Won),
+        1 => who.clone().prop_map(Step::Lost),
+        1 => who.clone().prop_map(Step::Reassign),
+        1 => who.prop_map(Step::Override),
+        1 => Just(Step::Close),
+    ]
+}
+
+fn apply(handoff: Handoff, step: Step, at: DateTime<Utc>) -> Result<Handoff, Refused> {
+    let lead = person(LEA);
+    let moved = match step {
+        Step::Deliver => return Ok(delivered(handoff, at)),
+        Step::Night { withheld, days } => {
+            let date = day("2026-11-23") + Days::new(days);
+            return Ok(handoff.nightly(None, withheld.then_some("usage_trend"), date, at).0);
+        }
+        Step::OfferUnqualified(to) => handoff.offer_unqualified(to, at),
+        Step::Expire => handoff.expire(lead, at),
+        Step::Qualify => handoff.qualify(qualification(), at),
+        Step::Offer(by, to) => handoff.offer(person(by), to, at),
+        Step::Accept(by) => handoff.accept(person(by), at),
+        Step::Decline(by) => handoff.decline(person(by), "no", lead, at),
+        Step::Pass(by) => handoff.pass(person(by), "no", at),
+        Step::HandBack(by) => handoff.hand_back(person(by), "no", lead, at),
+        Step::Withdraw(by) => handoff.withdraw(person(by), at),
+        Step::Won(by) => handoff.won(person(by), Some(Money::new(1, Currency::EUR)), at),
+        Step::Lost(by) => handoff.lost(person(by), "price", at),
+        Step::Reassign(to) => handoff.reassign(person(to), at),
+        Step::Override(by) => handoff.override_gate(person(by), "asked", at),
+        Step::Close => handoff.close("churned", at),
+    };
+    moved.map(|(handoff, _)| handoff)
+}
+
+fn any_start() -> impl Strategy<Value = Handoff> {
+    let kinds = proptest::sample::select(&WindowKind::ALL[..]);
+    let start = prop_oneof![
+        (1_u128..5).prop_map(|n| Start::Detector(person(n))),
+        (1_u128..5).prop_map(|n| Start::Solo(person(n))),
+        any_seat().prop_map(Start::Offered),
+    ];
+    let found = (kinds, start, any::<bool>()).prop_map(|(kind, start, withheld)| {
+        let rule = withheld.then_some("usage_trend");
+        Handoff::detect(Uuid::from_u128(7), "acme".into(), window(kind), start, rule, monday()).0
+    });
+    let warned = Just(Matter::Warning { note: "budget cut".to_owned() }).prop_map(|matter| {
+        Handoff::hand_over(
+            Uuid::from_u128(7),
+            "acme".into(),
+            matter,
+            person(OMAR),
+            Seat::Person(person(DANA)),
+            monday(),
+        )
+        .unwrap()
+        .0
+    });
+    prop_oneof![4 => found, 1 => warned]
+}
+
+proptest! {
+    #[test]
+    fn any_order_of_steps_keeps_one_legal_state(
+        start in any_start(),
+        steps in proptest::collection::vec((any_step(), 1_i64..80), 0..30),
+    ) {
+        let mut handoff = start;
+        let mut at = monday();
+        for (step, hours) in steps {
+            at += TimeDelta::hours(hours);
+            let before = handoff.clone();
+            match apply(handoff, step, at) {
+                Ok(after) => {
+                    if before.is_open() {
+                        prop_assert_eq!(after.version(), before.version() + i32::from(after != before));
+                    } else {
+                        prop_assert_eq!(&after, &before, "an end is an end");
+                    }
+                    handoff = after;
+                }
+                Err(_) => handoff = before,
+            }
+            // Exactly one accountable person in every open state, none after the end.
+            prop_assert_eq!(handoff.accountable().is_some(), !handoff.state.is_end());
+            prop_assert!(!(handoff.is_withheld() && handoff.due().is_some()), "a clock ran while withheld");
+            let qualified = matches!(handoff.state, State::Qualified { .. });
+            prop_assert!(!qualified || handoff.is_csql());
+            let row = HandoffRecord::from(&handoff);
+            prop_assert_eq!(row.accountable, handoff.accountable());
+            prop_assert_eq!(Handoff::try_from(row), Ok(handoff.clone()));
+        }
+    }
+
+    /// Columns of two states mixed: an error or a handoff that is exactly that row, never a panic.
+    #[test]
+    fn impossible_rows_are_errors(
+        one in any_start(), two in any_start(),
+        steps in proptest::collection::vec((any_step(), 1_i64..80), 0..12),
+        swap in any::<[bool; 8]>(),
+    ) {
+        let mut other = two;
+        let mut at = monday();
+        for (step, hours) in steps {
+            at += TimeDelta::hours(hours);
+            other = apply(other.clone(), step, at).unwrap_or(other);
+        }
+        let mut row = HandoffRecord::from(&one);
+        let from = HandoffRecord::from(&other);
+        if swap[0] { row.state = from.state; }
+        if swap[1] { row.accountable = from.accountable; }
+        if swap[2] { row.pool = from.pool; }
+        if swap[3] { row.moved_by = from.moved_by; }
+        if swap[4] { (row.need, row.contact) = (from.need, from.contact); }
+        if swap[5] { row.clock_since = from.clock_since; }
+        if swap[6] { row.withheld_by = from.withheld_by; }
+        if swap[7] { row.matter = from.matter; }
+        if let Ok(read) = Handoff::try_from(row.clone()) {
+            prop_assert_eq!(read.accountable(), row.accountable);
+            prop_assert_eq!(HandoffRecord::from(&read), row);
+        }
+    }
+}
+
+#[test]
+fn a_row_with_a_stray_column_says_what_is_wrong() {
+    let mut row = HandoffRecord::from(&seats(Start::Detector(person(DANA))));
+    row.pool = Some("emea".to_owned());
+    let error = Handoff::try_from(row.clone()).unwrap_err().to_string();
+    assert!(error.ends_with("it has columns that do not belong to the state detected"), "{error}");
+    row.accountable = None;
+    assert!(Handoff::try_from(row).unwrap_err().to_string().ends_with("accountable is missing"));
+}
