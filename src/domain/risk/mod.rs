@@ -1,0 +1,528 @@
+//! The at-risk episode of an account, as a state machine by value.
+//!
+//! `open → acknowledged → resolved`, or snoozed; it ends by itself at health
+//! 60 for three nights. What the plan leaves open is decided so:
+//!
+//! - *Worse* is what diagnosis.md calls worse: a lower band, 10 points, a new
+//!   floor; and a churn outcome counts as a floor.
+//! - A resolved risk is not reopened by the evidence it was resolved on. Within
+//!   14 days it is reopened, as the same episode, only when the account got
+//!   worse than it was then; a *fixed* one also when the account had recovered
+//!   and fell again. After 14 days an account at risk makes a new episode.
+//! - One that ended by itself is reopened, within 14 days, by any night below 50.
+//! - Waking means open again: whoever had acknowledged it looks anew.
+//! - A risk that a person raised ends by itself only after the rules have seen
+//!   it too; until then they alone know why it is one.
+
+mod record;
+
+use std::collections::BTreeSet;
+use std::str::FromStr;
+
+use chrono::{DateTime, Days, NaiveDate, Utc};
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use super::account::AccountId;
+use super::diagnosis::{Band, Diagnosis};
+use super::person::PersonId;
+
+pub use record::RiskRecord;
+
+/// The numbers of the episode (product.md, "Words").
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Limits {
+    /// A night at this health or above is a calm one.
+    pub calm_health: u8,
+    /// So many calm nights in a row end the episode.
+    pub calm_nights: u8,
+    /// Within so many days it is the same episode.
+    pub same_episode_days: u64,
+    /// So many points lower are worse.
+    pub worse_points: u8,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self { calm_health: 60, calm_nights: 3, same_episode_days: 14, worse_points: 10 }
+    }
+}
+
+/// What one night says about an account, as far as a risk is concerned.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Reading {
+    /// 0–100; `None` when unknown.
+    pub health: Option<u8>,
+    pub band: Band,
+    /// The rules of the floors that fired: decisions.
+    pub floors: BTreeSet<String>,
+    /// A churn outcome is known.
+    pub churned: bool,
+}
+
+impl Reading {
+    pub fn new(diagnosis: &Diagnosis, churned: bool) -> Self {
+        let floors = diagnosis.causes.iter().filter(|cause| cause.floor).map(|cause| cause.rule.clone()).collect();
+        Self { health: diagnosis.health, band: diagnosis.band, floors, churned }
+    }
+
+    /// Whether a decision signal stands: a floor, or a churn outcome (product.md, "Names that people see").
+    pub fn has_decision(&self) -> bool {
+        self.churned || !self.floors.is_empty()
+    }
+
+    fn new_decision_since(&self, then: &Reading) -> bool {
+        (self.churned && !then.churned) || !self.floors.is_subset(&then.floors)
+    }
+
+    /// Unknown is neither lower nor higher: not measured is not zero, and never green.
+    fn lower_band_than(&self, then: &Reading) -> bool {
+        let rank = |band| match band {
+            Band::Healthy => Some(2),
+            Band::Watch => Some(1),
+            Band::AtRisk => Some(0),
+            Band::Unknown => None,
+        };
+        rank(self.band).zip(rank(then.band)).is_some_and(|(now, then)| now < then)
+    }
+
+    fn worse_than(&self, then: &Reading, limits: Limits) -> bool {
+        let points =
+            self.health.zip(then.health).is_some_and(|(now, then)| then.saturating_sub(now) >= limits.worse_points);
+        points || self.lower_band_than(then) || self.new_decision_since(then)
+    }
+
+    fn is_calm(&self, limits: Limits) -> bool {
+        self.band != Band::AtRisk && self.health.is_some_and(|health| health >= limits.calm_health)
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Resolution {
+    Fixed,
+    AcceptedLoss,
+    NotARisk,
+}
+
+impl Resolution {
+    pub const ALL: [Resolution; 3] = [Resolution::Fixed, Resolution::AcceptedLoss, Resolution::NotARisk];
+
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Resolution::Fixed => "fixed",
+            Resolution::AcceptedLoss => "accepted_loss",
+            Resolution::NotARisk => "not_a_risk",
+        }
+    }
+
+    /// As people read it.
+    pub fn label(self) -> &'static str {
+        match self {
+            Resolution::Fixed => "fixed",
+            Resolution::AcceptedLoss => "accepted loss",
+            Resolution::NotARisk => "not a risk",
+        }
+    }
+}
+
+impl FromStr for Resolution {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        Resolution::ALL
+            .into_iter()
+            .find(|reason| reason.as_str() == text)
+            .ok_or_else(|| format!("\"{text}\" resolves no risk; expected fixed, accepted_loss or not_a_risk"))
+    }
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum State {
+    Open,
+    Acknowledged {
+        by: PersonId,
+        /// What is done next; `None` until somebody has said it.
+        next_step: Option<String>,
+        due: NaiveDate,
+    },
+    Snoozed {
+        by: PersonId,
+        /// The day on which it comes back.
+        until: NaiveDate,
+        /// What was known then: worse wakes it early.
+        known: Reading,
+    },
+    Resolved {
+        by: PersonId,
+        reason: Resolution,
+        known: Reading,
+    },
+    /// By itself.
+    Ended,
+}
+
+/// One at-risk episode.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Risk {
+    pub id: Uuid,
+    pub account: AccountId,
+    pub opened_on: NaiveDate,
+    /// Who raised it and why; `None` where the rules opened it.
+    pub raised: Option<Raised>,
+    state: State,
+    since: DateTime<Utc>,
+    version: i32,
+    /// Calm nights in a row so far.
+    calm: u8,
+    /// The last night that was counted; a night run again counts once.
+    last_night: NaiveDate,
+    latest: Reading,
+    /// Whether a night has seen it at risk.
+    confirmed: bool,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Raised {
+    pub by: PersonId,
+    pub why: String,
+}
+
+/// Why a snoozed risk is open again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Woke {
+    /// Its day has come.
+    Due,
+    LowerBand,
+    Decision,
+}
+
+/// What the audit trail hears (product.md, "Audit events").
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum RiskEvent {
+    Opened,
+    Acknowledged,
+    StepSet,
+    Snoozed,
+    Woken(Woke),
+    Resolved,
+    Reopened,
+    Ended,
+}
+
+impl RiskEvent {
+    pub fn as_str(self) -> &'static str {
+        match self {
+            RiskEvent::Opened => "risk.opened",
+            RiskEvent::Acknowledged => "risk.acknowledged",
+            RiskEvent::StepSet => "risk.step_set",
+            RiskEvent::Snoozed => "risk.snoozed",
+            RiskEvent::Woken(_) => "risk.woken",
+            RiskEvent::Resolved => "risk.resolved",
+            RiskEvent::Reopened => "risk.reopened",
+            RiskEvent::Ended => "risk.ended",
+        }
+    }
+}
+
+/// What is there instead: enough for a private answer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Present {
+    pub state: &'static str,
+    /// Who put it there; `None` where a night did.
+    pub who: Option<PersonId>,
+    pub since: DateTime<Utc>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Refused {
+    #[error("it is already {}", .0.state)]
+    Present(Present),
+    #[error("a snooze cannot pass the next deadline; the latest day is {latest}")]
+    PastDeadline { latest: NaiveDate },
+    #[error("the day must be {earliest} or later")]
+    TooEarly { earliest: NaiveDate },
+    #[error("the next deadline is today: there is no day left to snooze to")]
+    DeadlineToday,
+    #[error("say in a few words what is done next")]
+    StepMissing,
+    #[error("it was over by {ended}; raise a new risk instead")]
+    TooOld { ended: NaiveDate },
+}
+
+/// The new state of things and what to write into the audit trail.
+pub type Moved = (Risk, RiskEvent);
+
+/// What a night makes of an account's latest episode: it moves on, or a new one
+/// opens under `new_id`. `date` is the night's date, `at` the moment it is written.
+pub fn on_night(
+    latest: Option<Risk>,
+    account: &AccountId,
+    new_id: Uuid,
+    reading: &Reading,
+    date: NaiveDate,
+    at: DateTime<Utc>,
+    limits: Limits,
+) -> (Option<Risk>, Vec<RiskEvent>) {
+    let over = latest.as_ref().is_none_or(|risk| risk.is_over(date, limits));
+    if over && reading.band == Band::AtRisk && latest.as_ref().is_none_or(|risk| risk.last_night <= date) {
+        let opened = Risk::new(new_id, account.clone(), None, reading.clone(), date, at);
+        return (Some(opened), vec![RiskEvent::Opened]);
+    }
+    match latest {
+        Some(risk) => {
+            let (risk, events) = risk.nightly(reading, date, at, limits);
+            (Some(risk), events)
+        }
+        None => (None, Vec::new()),
+    }
+}
+
+impl Risk {
+    fn new(
+        id: Uuid,
+        account: AccountId,
+        raised: Option<Raised>,
+        latest: Reading,
+        on: NaiveDate,
+        at: DateTime<Utc>,
+    ) -> Self {
+        let confirmed = latest.band == Band::AtRisk;
+        Self {
+            id,
+            account,
+            opened_on: on,
+            raised,
+            state: State::Open,
+            since: at,
+            version: 1,
+            calm: 0,
+            last_night: on,
+            latest,
+            confirmed,
+        }
+    }
+
+    /// A person raises one that the rules do not see. `latest` is the account's latest reading.
+    pub fn raise(
+        id: Uuid,
+        account: AccountId,
+        raised: Raised,
+        latest: Reading,
+        today: NaiveDate,
+        at: DateTime<Utc>,
+    ) -> Moved {
+        (Self::new(id, account, Some(raised), latest, today, at), RiskEvent::Opened)
+    }
+
+    pub fn state(&self) -> &State {
+        &self.state
+    }
+
+    pub fn since(&self) -> DateTime<Utc> {
+        self.since
+    }
+
+    /// 1 when opened, one more with each change: the store's guard against lost updates.
+    pub fn version(&self) -> i32 {
+        self.version
+    }
+
+    pub fn latest(&self) -> &Reading {
+        &self.latest
+    }
+
+    /// The word in SQL, JSON and lists.
+    pub fn state_name(&self) -> &'static str {
+        match &self.state {
+            State::Open => "open",
+            State::Acknowledged { .. } => "acknowledged",
+            State::Snoozed { .. } => "snoozed",
+            State::Resolved { .. } => "resolved",
+            State::Ended => "ended",
+        }
+    }
+
+    /// Open, acknowledged or snoozed.
+    pub fn is_open(&self) -> bool {
+        !matches!(self.state, State::Resolved { .. } | State::Ended)
+    }
+
+    pub fn present(&self) -> Present {
+        let who = match &self.state {
+            State::Acknowledged { by, .. } | State::Snoozed { by, .. } | State::Resolved { by, .. } => Some(*by),
+            State::Open | State::Ended => None,
+        };
+        Present { state: self.state_name(), who, since: self.since }
+    }
+
+    /// Ended so long ago that what comes now is another episode.
+    fn is_over(&self, date: NaiveDate, limits: Limits) -> bool {
+        let last = self.since.date_naive().checked_add_days(Days::new(limits.same_episode_days));
+        !self.is_open() && last.is_none_or(|last| last < date)
+    }
+
+    // Nights.
+
+    /// Moves on by one night. A date before the last counted night is history
+    /// and moves nothing, and so does one too late to be of this episode; the
+    /// same night run again counts no calm night twice.
+    #[must_use]
+    pub fn nightly(
+        mut self,
+        reading: &Reading,
+        date: NaiveDate,
+        at: DateTime<Utc>,
+        limits: Limits,
+    ) -> (Self, Vec<RiskEvent>) {
+        if date < self.last_night || self.is_over(date, limits) {
+            return (self, Vec::new());
+        }
+        let before = self.clone();
+        self.calm = match (reading.is_calm(limits), date > self.last_night) {
+            (false, _) => 0,
+            (true, true) => self.calm.saturating_add(1),
+            (true, false) => self.calm,
+        };
+        self.confirmed |= reading.band == Band::AtRisk;
+        (self.last_night, self.latest) = (date, reading.clone());
+
+        let events = self.turn(date, limits);
+        if !events.is_empty() {
+            self.since = at;
+        }
+        if self != before {
+            self.version += 1;
+        }
+        (self, events)
+    }
+
+    /// What the latest reading does to the state.
+    fn turn(&mut self, date: NaiveDate, limits: Limits) -> Vec<RiskEvent> {
+        if self.is_open() && self.confirmed && self.calm >= limits.calm_nights {
+            self.state = State::Ended;
+            return vec![RiskEvent::Ended];
+        }
+        let at_risk = self.latest.band == Band::AtRisk;
+        let event = match &mut self.state {
+            State::Snoozed { until, known, .. } => {
+                let woke = match () {
+                    () if self.latest.new_decision_since(known) => Woke::Decision,
+                    () if self.latest.lower_band_than(known) => Woke::LowerBand,
+                    () if *until <= date => Woke::Due,
+                    () => return Vec::new(),
+                };
+                RiskEvent::Woken(woke)
+            }
+            State::Resolved { known, reason, .. } => {
+                if !(at_risk && self.latest.worse_than(known, limits)) {
+                    if *reason == Resolution::Fixed && !at_risk && self.latest.health.is_some() {
+                        // It has recovered, as was said: a fall from here is news.
+                        *known = self.latest.clone();
+                    }
+                    return Vec::new();
+                }
+                RiskEvent::Reopened
+            }
+            State::Ended if at_risk => RiskEvent::Reopened,
+            State::Ended | State::Open | State::Acknowledged { .. } => return Vec::new(),
+        };
+        self.state = State::Open;
+        vec![event]
+    }
+
+    // What people do.
+
+    /// One tap. `due` is when the next step is due: 5 working days on, unless
+    /// set later with [`Self::set_next_step`].
+    pub fn acknowledge(self, by: PersonId, due: NaiveDate, at: DateTime<Utc>) -> Result<Moved, Refused> {
+        match &self.state {
+            State::Open | State::Snoozed { .. } => {}
+            State::Acknowledged { .. } | State::Resolved { .. } | State::Ended => {
+                return Err(Refused::Present(self.present()));
+            }
+        }
+        let state = State::Acknowledged { by, next_step: None, due };
+        Ok((self.moved(state, at), RiskEvent::Acknowledged))
+    }
+
+    /// Says what is done next and by when, today or later. Acknowledges, where nobody had.
+    pub fn set_next_step(
+        self,
+        by: PersonId,
+        step: &str,
+        due: NaiveDate,
+        today: NaiveDate,
+        at: DateTime<Utc>,
+    ) -> Result<Moved, Refused> {
+        if !self.is_open() {
+            return Err(Refused::Present(self.present()));
+        }
+        let step = step.trim();
+        if step.is_empty() {
+            return Err(Refused::StepMissing);
+        }
+        if due < today {
+            return Err(Refused::TooEarly { earliest: today });
+        }
+        let state = State::Acknowledged { by, next_step: Some(step.to_owned()), due };
+        Ok((self.moved(state, at), RiskEvent::StepSet))
+    }
+
+    /// Silent until a day after today, at the latest the next future deadline.
+    pub fn snooze(
+        self,
+        by: PersonId,
+        until: NaiveDate,
+        next_deadline: Option<NaiveDate>,
+        today: NaiveDate,
+        at: DateTime<Utc>,
+    ) -> Result<Moved, Refused> {
+        let same = matches!(&self.state, State::Snoozed { until: already, .. } if *already == until);
+        if !self.is_open() || same {
+            return Err(Refused::Present(self.present()));
+        }
+        match next_deadline {
+            Some(deadline) if deadline == today => return Err(Refused::DeadlineToday),
+            Some(deadline) if deadline > today && until > deadline => {
+                return Err(Refused::PastDeadline { latest: deadline });
+            }
+            _ => {}
+        }
+        let tomorrow = today.succ_opt().unwrap_or(today);
+        if until < tomorrow {
+            return Err(Refused::TooEarly { earliest: tomorrow });
+        }
+        let known = self.latest.clone();
+        Ok((self.moved(State::Snoozed { by, until, known }, at), RiskEvent::Snoozed))
+    }
+
+    pub fn resolve(self, by: PersonId, reason: Resolution, at: DateTime<Utc>) -> Result<Moved, Refused> {
+        if !self.is_open() {
+            return Err(Refused::Present(self.present()));
+        }
+        let known = self.latest.clone();
+        Ok((self.moved(State::Resolved { by, reason, known }, at), RiskEvent::Resolved))
+    }
+
+    /// A person takes back the end, within the days of the same episode.
+    pub fn reopen(mut self, at: DateTime<Utc>, limits: Limits) -> Result<Moved, Refused> {
+        if self.is_open() {
+            return Err(Refused::Present(self.present()));
+        }
+        if self.is_over(at.date_naive(), limits) {
+            return Err(Refused::TooOld { ended: self.since.date_naive() });
+        }
+        // The calm nights that had ended it are spent; else the next one would end it again at once.
+        self.calm = 0;
+        Ok((self.moved(State::Open, at), RiskEvent::Reopened))
+    }
+
+    fn moved(mut self, state: State, at: DateTime<Utc>) -> Self {
+        (self.state, self.since) = (state, at);
+        self.version += 1;
+        self
+    }
+}
+
+#[cfg(test)]
+mod tests;
