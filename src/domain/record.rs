@@ -1,9 +1,24 @@
-//! Flat records: what the store keeps of a state machine. A row is read back
+//! What the state machines share: the answer to a refused move, and the flat
+//! records that the store keeps. A row is read back
 //! by decoding it and encoding it again: a column that does not belong to its
 //! state shows as a difference, so an impossible row is an error, never a
 //! panic and never silently another state.
 
+use chrono::{DateTime, Utc};
 use uuid::Uuid;
+
+use super::person::PersonId;
+
+/// What a refused move finds instead: enough for a private answer to a stale,
+/// repeated or late click. The same for risks, handoffs and renewals.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Present {
+    /// The machine's word for its state, such as "acknowledged".
+    pub state: &'static str,
+    /// Who is accountable, or who put it there; `None` where a night, a date or an import did.
+    pub who: Option<PersonId>,
+    pub since: DateTime<Utc>,
+}
 
 /// A row that no state machine can have written.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

@@ -21,6 +21,7 @@ use super::money::Money;
 use super::person::PersonId;
 use super::routing::{Seat, Start};
 
+pub use super::record::Present;
 pub use record::HandoffRecord;
 
 /// After a pass or a loss the same evidence opens no window for so many days (product.md, "Expansion windows").
@@ -277,16 +278,6 @@ impl HandoffEvent {
             HandoffEvent::Reassigned => "handoff.reassigned",
         }
     }
-}
-
-/// What is there instead: enough for a private answer.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Present {
-    /// The word of [`Handoff::state_name`].
-    pub state: &'static str,
-    /// Who is accountable, or who ended it; `None` where a date or a rule did.
-    pub who: Option<PersonId>,
-    pub since: DateTime<Utc>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

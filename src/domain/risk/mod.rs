@@ -27,6 +27,7 @@ use super::account::AccountId;
 use super::diagnosis::{Band, Diagnosis};
 use super::person::PersonId;
 
+pub use super::record::Present;
 pub use record::RiskRecord;
 
 /// The numbers of the episode (product.md, "Words").
@@ -222,15 +223,6 @@ impl RiskEvent {
             RiskEvent::Ended => "risk.ended",
         }
     }
-}
-
-/// What is there instead: enough for a private answer.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Present {
-    pub state: &'static str,
-    /// Who put it there; `None` where a night did.
-    pub who: Option<PersonId>,
-    pub since: DateTime<Utc>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
