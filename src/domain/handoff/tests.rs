@@ -5,7 +5,7 @@ use chrono_tz::Tz;
 use proptest::prelude::*;
 
 use super::*;
-use crate::domain::calendar::BusinessHours;
+use crate::domain::calendar::{BusinessHours, WorkCalendar};
 use crate::domain::money::Currency;
 use crate::domain::person::Workdays;
 

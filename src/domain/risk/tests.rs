@@ -161,7 +161,7 @@ fn what_a_person_raised_waits_until_the_rules_have_seen_it() {
 enum Step {
     Night(Reading),
     Acknowledge(u128),
-    NextStep(u128),
+    Plan(u128),
     Snooze(u128, u64),
     Resolve(u128, Resolution),
     Reopen,
@@ -181,7 +181,7 @@ fn any_step() -> impl Strategy<Value = Step> {
     prop_oneof![
         6 => any_reading().prop_map(Step::Night),
         1 => who.clone().prop_map(Step::Acknowledge),
-        1 => who.clone().prop_map(Step::NextStep),
+        1 => who.clone().prop_map(Step::Plan),
         1 => (who.clone(), 1_u64..9).prop_map(|(by, days)| Step::Snooze(by, days)),
         1 => (who, proptest::sample::select(&Resolution::ALL[..])).prop_map(|(by, reason)| Step::Resolve(by, reason)),
         1 => Just(Step::Reopen),
@@ -207,7 +207,7 @@ proptest! {
                     Ok(after)
                 }
                 Step::Acknowledge(by) => risk.acknowledge(person(by), day(today + 7), morning(today)).map(|m| m.0),
-                Step::NextStep(by) => {
+                Step::Plan(by) => {
                     risk.set_next_step(person(by), "call", day(today), day(today), morning(today)).map(|m| m.0)
                 }
                 Step::Snooze(by, days) => {

@@ -1,1 +1,0 @@
-//! What is due in a person's morning, in what order, within the attention budget.

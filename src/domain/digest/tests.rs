@@ -1,0 +1,312 @@
+use std::collections::{BTreeMap, BTreeSet};
+
+use chrono::{Datelike, Days};
+use chrono_tz::Tz;
+use proptest::prelude::*;
+
+use super::*;
+use crate::domain::calendar::BusinessHours;
+use crate::domain::money::Currency;
+use crate::domain::person::Workdays;
+
+/// A Monday.
+const TODAY: NaiveDate = NaiveDate::from_ymd_opt(2026, 11, 23).unwrap();
+
+static NO_HOLIDAYS: BTreeSet<NaiveDate> = BTreeSet::new();
+
+fn calendar() -> WorkCalendar<'static> {
+    WorkCalendar { zone: Tz::UTC, workdays: Workdays::MON_FRI, holidays: &NO_HOLIDAYS, hours: BusinessHours::default() }
+}
+
+fn rates() -> Rates {
+    Rates::new(Currency::EUR, BTreeMap::from([(Currency::USD, 0.5)]))
+}
+
+fn chf() -> Currency {
+    "CHF".parse().unwrap()
+}
+
+fn eur(thousands: i64) -> Option<Money> {
+    Some(Money::new(thousands * 100_000, Currency::EUR))
+}
+
+fn card(n: u128, about: fn(Uuid) -> CardRef, stake: Option<Money>) -> Card {
+    Card {
+        about: about(Uuid::from_u128(n)),
+        account: AccountId(format!("a{n:03}")),
+        name: format!("Account {n}"),
+        stake,
+        risk: Some(60),
+        decision: None,
+        next_deadline: None,
+        cause: "usage_trend".to_owned(),
+        mine: true,
+        offered: false,
+        withheld: false,
+        backlog: false,
+        attention: Attention::default(),
+    }
+}
+
+fn planned(cards: &[Card], angle: Angle, budget: usize) -> Plan {
+    let rates = rates();
+    let morning = Morning { today: TODAY, angle, budget: Budget(budget), rates: &rates, calendar: calendar() };
+    plan(cards, &morning)
+}
+
+/// Account numbers in the order of the cards.
+fn order(cards: &[Card], budget: usize) -> Vec<u128> {
+    planned(cards, Angle::Both, budget).cards.iter().map(|(about, _)| number(*about)).collect()
+}
+
+fn number(about: CardRef) -> u128 {
+    let (CardRef::Risk(id) | CardRef::Handoff(id) | CardRef::Renewal(id)) = about;
+    id.as_u128()
+}
+
+fn back(days: u64) -> Option<NaiveDate> {
+    Some(TODAY - Days::new(days))
+}
+
+fn ahead(days: u64) -> Option<NaiveDate> {
+    Some(TODAY + Days::new(days))
+}
+
+#[test]
+fn decisions_then_expected_loss_and_the_deadline() {
+    let small_decision = Card { decision: Some("served notice".to_owned()), ..card(1, CardRef::Risk, eur(5)) };
+    let large = card(2, CardRef::Risk, eur(100));
+    let near = Card { next_deadline: ahead(18), ..card(3, CardRef::Risk, eur(60)) };
+    let window = card(4, CardRef::Handoff, eur(61));
+    let dollars = card(5, CardRef::Risk, Some(Money::new(30_000_000, Currency::USD)));
+    let francs = card(6, CardRef::Risk, Some(Money::new(900_000_000, chf())));
+    let healthy_renewal = Card { risk: Some(3), next_deadline: ahead(30), ..card(7, CardRef::Renewal, eur(100)) };
+    let unknown_arr = card(8, CardRef::Risk, None);
+    // 60 k × 60% × 1.9 = 68.4; window 61; 100 × 60% = 60; $300k at 0.5 = 90; renewal 100 × 10% × 1.83 = 18.3.
+    let cards = [unknown_arr, francs, healthy_renewal, window, large, near, dollars, small_decision];
+    assert_eq!(order(&cards, 99), [1, 5, 3, 4, 2, 7, 6, 8]);
+}
+
+#[test]
+fn offers_and_decisions_are_outside_the_budget_but_a_backlog_is_not() {
+    let risks = || (1..=4).map(|n| card(n, CardRef::Risk, eur(100 - n as i64)));
+    let offer = Card { offered: true, mine: false, ..card(8, CardRef::Handoff, eur(1)) };
+    let decision = Card { decision: Some("served notice".to_owned()), ..card(9, CardRef::Risk, eur(1)) };
+    let cards: Vec<Card> = risks().chain([offer.clone(), decision.clone()]).collect();
+    assert_eq!(order(&cards, 2), [9, 1, 2, 8]);
+    let first_day: Vec<Card> = cards.iter().cloned().map(|card| Card { backlog: true, ..card }).collect();
+    assert_eq!(order(&first_day, 2), [9, 1]);
+}
+
+#[test]
+fn the_rest_is_grouped_and_says_when_it_comes_back() {
+    let cards: Vec<Card> = (1..=7)
+        .map(|n| {
+            let cause = if n % 2 == 0 { "sev1_open" } else { "usage_trend" };
+            Card { cause: cause.to_owned(), ..card(n, CardRef::Risk, eur(100 - n as i64)) }
+        })
+        .collect();
+    let plan = planned(&cards, Angle::Csm, 2);
+    let lines: Vec<String> = plan
+        .rest
+        .iter()
+        .map(|group| {
+            let items: Vec<_> =
+                group.items.iter().map(|item| format!("{} {}", item.name, item.comes_back.weekday())).collect();
+            format!("{} ({}): {}", group.cause, group.comes_back, items.join(", "))
+        })
+        .collect();
+    insta::assert_snapshot!(lines.join("\n"), @"
+    usage_trend (2026-11-24): Account 3 Tue, Account 5 Wed, Account 7 Thu
+    sev1_open (2026-11-24): Account 4 Tue, Account 6 Wed
+    ");
+}
+
+#[test]
+fn a_card_comes_again_for_a_reason_only() {
+    let calendar = calendar();
+    let due = |attention: Attention| attention.due(TODAY, &calendar);
+    let shown = |days| Attention { last_shown: back(days), ..Attention::default() };
+    assert_eq!(due(Attention::default()), Some(Due::New));
+    // From Tuesday the 17th four working days, from Monday the 16th five.
+    assert_eq!(due(shown(6)), None);
+    assert_eq!(due(shown(7)), Some(Due::Unanswered));
+    assert_eq!(due(Attention { acknowledged: true, next_step: ahead(1), ..shown(30) }), None);
+    assert_eq!(due(Attention { acknowledged: true, next_step: Some(TODAY), ..shown(1) }), Some(Due::NextStep));
+    // Away on that day: today then, once; later again like anything unanswered.
+    assert_eq!(due(Attention { acknowledged: true, next_step: back(2), ..shown(4) }), Some(Due::NextStep));
+    assert_eq!(due(Attention { acknowledged: true, next_step: back(4), ..shown(4) }), None);
+    assert_eq!(due(Attention { acknowledged: true, next_step: back(9), ..shown(9) }), Some(Due::Unanswered));
+    assert_eq!(
+        due(Attention { acknowledged: true, next_step: ahead(9), worse: back(1), ..shown(3) }),
+        Some(Due::Worse)
+    );
+    assert_eq!(due(Attention { acknowledged: true, worse: back(3), ..shown(3) }), None, "shown with it already");
+    assert_eq!(due(Attention { acknowledged: true, step_reached: Some(TODAY), ..shown(1) }), Some(Due::Step));
+}
+
+#[test]
+fn each_angle_gets_its_side() {
+    let not_mine = |card: Card| Card { mine: false, ..card };
+    let far_risk = not_mine(Card { next_deadline: ahead(181), ..card(1, CardRef::Risk, eur(1)) });
+    let near_risk = not_mine(Card { next_deadline: ahead(180), ..card(2, CardRef::Risk, eur(1)) });
+    let decided = not_mine(Card { decision: Some("served notice".to_owned()), ..card(3, CardRef::Risk, eur(1)) });
+    let renewal = not_mine(card(4, CardRef::Renewal, eur(1)));
+    let held = card(5, CardRef::Handoff, eur(1));
+    let others = not_mine(card(6, CardRef::Handoff, eur(1)));
+    let withheld = Card { withheld: true, offered: true, ..not_mine(card(7, CardRef::Handoff, eur(1))) };
+    let cards = [far_risk, near_risk, decided, renewal, held, others, withheld];
+    let seen = |angle| -> Vec<u128> {
+        cards.iter().filter(|card| Angle::shows(angle, card, TODAY)).map(|card| number(card.about)).collect()
+    };
+    assert_eq!(seen(Angle::Csm), [1, 2, 3, 5, 7]);
+    assert_eq!(seen(Angle::AccountManager), [2, 3, 4, 5]);
+    assert_eq!(seen(Angle::Both), [1, 2, 3, 4, 5, 7]);
+    assert_eq!(planned(&cards, Angle::AccountManager, 9).withheld, [CardRef::Handoff(Uuid::from_u128(7))]);
+    assert_eq!(planned(&cards, Angle::Both, 9).withheld, []);
+}
+
+#[test]
+fn the_notification_line_already_says_it() {
+    let line = |cards: &[Card]| planned(cards, Angle::Both, 5).totals.line();
+    let notice = Card {
+        name: "Acme".to_owned(),
+        decision: Some("served notice".to_owned()),
+        ..card(1, CardRef::Risk, eur(110))
+    };
+    let asleep = Attention { last_shown: back(1), ..Attention::default() };
+    let silent = Card { attention: asleep, ..card(2, CardRef::Risk, eur(300)) };
+    let same_account = Card { about: CardRef::Risk(Uuid::from_u128(99)), ..notice.clone() };
+    let francs = card(3, CardRef::Risk, Some(Money::new(900_000, chf())));
+    let window = card(4, CardRef::Handoff, None);
+    let downgrade = Card { decision: Some("asked for a downgrade".to_owned()), ..card(5, CardRef::Renewal, eur(9)) };
+    let lines = [
+        line(&[notice.clone(), silent, same_account]),
+        line(&[notice, francs, window, downgrade]),
+        line(&[card(6, CardRef::Handoff, eur(12)), card(7, CardRef::Handoff, eur(13))]),
+        line(&[]),
+    ];
+    insta::assert_snapshot!(lines.join("\n"), @"
+    2 at risk, €410k; Acme served notice
+    2 at risk, €110k and CHF 9k; 1 opportunity; 1 renewal; Acme served notice, and 1 more decision
+    2 opportunities, €25k
+    Nothing needs you today
+    ");
+}
+
+#[test]
+fn a_lead_sees_the_team() {
+    let account = |thousands, at_risk, was_at_risk, renewal: &str| TeamAccount {
+        arr: eur(thousands),
+        at_risk,
+        was_at_risk,
+        renewal_date: renewal.parse().ok(),
+        unknown: renewal.is_empty(),
+    };
+    let accounts = [
+        account(100, true, false, "2026-12-31"),
+        account(50, true, true, "2027-01-01"),
+        account(70, false, true, "2026-10-01"),
+        account(9, false, false, ""),
+    ];
+    let waiting = TeamHandoff { unclaimed: true, late: true, escalated: false };
+    let done = TeamHandoff { unclaimed: false, late: false, escalated: true };
+    let team = team(&accounts, &[waiting, done], TODAY, &rates());
+    assert_eq!(
+        (team.at_risk, team.arr_at_risk.to_string(), team.arr_was_at_risk.to_string()),
+        (2, "€150k".into(), "€120k".into())
+    );
+    assert_eq!((team.quarter_renewals, team.quarter_arr.to_string()), (2, "€170k".into()));
+    assert_eq!((team.unclaimed, team.late, team.escalated), (1, 1, 1));
+    assert_eq!((team.unknown, team.unknown_arr.to_string()), (1, "€9k".into()));
+}
+
+fn any_card() -> impl Strategy<Value = (u128, Card)> {
+    let date = || proptest::option::of((-12_i64..12).prop_map(|days| TODAY + chrono::TimeDelta::days(days)));
+    let about =
+        proptest::sample::select(&[CardRef::Risk as fn(Uuid) -> CardRef, CardRef::Handoff, CardRef::Renewal][..]);
+    let currency = proptest::sample::select(vec![Currency::EUR, Currency::USD, chf()]);
+    let money = proptest::option::of((0_i64..5, currency).prop_map(|(n, currency)| Money::new(n * 1_000, currency)));
+    let flags = any::<[bool; 6]>();
+    (1_u128..60, about, money, 0_u8..4, date(), (date(), date(), date(), date()), flags).prop_map(
+        |(n, about, stake, risk, next_deadline, (shown, next_step, step_reached, worse), flags)| {
+            let one = Card {
+                risk: (risk > 0).then_some(risk * 30),
+                decision: (flags[0] && flags[1]).then(|| "served notice".to_owned()),
+                next_deadline,
+                cause: format!("rule{}", n % 3),
+                mine: flags[2],
+                offered: flags[3] && flags[1],
+                withheld: flags[4] && flags[1],
+                backlog: flags[5] && flags[1],
+                attention: Attention {
+                    last_shown: shown.filter(|day| *day < TODAY),
+                    acknowledged: flags[4],
+                    next_step,
+                    step_reached,
+                    worse,
+                },
+                ..card(n, about, stake)
+            };
+            (n, one)
+        },
+    )
+}
+
+proptest! {
+    #[test]
+    fn mornings_are_whole_bounded_and_the_same_for_any_order_of_input(
+        cards in proptest::collection::btree_map(1_u128..60, any_card(), 0..40),
+        angle in proptest::sample::select(&[Angle::Csm, Angle::AccountManager, Angle::Both][..]),
+        budget in 0_usize..8,
+        turn in 0_usize..40,
+    ) {
+        let cards: BTreeMap<CardRef, Card> = cards.into_values().map(|(_, card)| (card.about, card)).collect();
+        let cards: Vec<Card> = cards.into_values().collect();
+        let plan = planned(&cards, angle, budget);
+
+        let mut turned = cards.clone();
+        if !turned.is_empty() {
+            let at = turn % turned.len();
+            turned.rotate_left(at);
+            turned.reverse();
+        }
+        prop_assert_eq!(&planned(&turned, angle, budget), &plan);
+
+        // Nothing due is lost, nothing silent appears, nothing stands twice.
+        let calendar = calendar();
+        let by_ref: BTreeMap<CardRef, &Card> = cards.iter().map(|card| (card.about, card)).collect();
+        let due: BTreeSet<CardRef> = cards
+            .iter()
+            .filter(|card| angle.shows(card, TODAY) && card.attention.due(TODAY, &calendar).is_some())
+            .map(|card| card.about)
+            .collect();
+        let items: Vec<&Item> = plan.rest.iter().flat_map(|group| &group.items).collect();
+        let planned: Vec<CardRef> =
+            plan.cards.iter().map(|(about, _)| *about).chain(items.iter().map(|item| item.about)).collect();
+        prop_assert_eq!(planned.len(), due.len());
+        prop_assert_eq!(planned.iter().copied().collect::<BTreeSet<_>>(), due);
+
+        let outside = |card: &Card| !card.backlog && (card.offered || card.decision.is_some());
+        let inside = plan.cards.iter().filter(|(about, _)| !outside(by_ref[about])).count();
+        prop_assert!(inside <= budget);
+        prop_assert!(items.is_empty() || inside == budget, "room was left");
+        for item in &items {
+            prop_assert!(!outside(by_ref[&item.about]));
+            prop_assert!(calendar.is_working_day(item.comes_back) && item.comes_back > TODAY);
+        }
+        for group in &plan.rest {
+            prop_assert!(group.items.iter().all(|item| by_ref[&item.about].cause == group.cause));
+            prop_assert_eq!(Some(group.comes_back), group.items.iter().map(|item| item.comes_back).min());
+        }
+        // Decisions first, and within a tier never a smaller score before a larger.
+        let rates = rates();
+        for pair in plan.cards.windows(2) {
+            let (one, two) = (by_ref[&pair[0].0], by_ref[&pair[1].0]);
+            prop_assert!(one.decision.is_some() || two.decision.is_none());
+            if one.decision.is_some() == two.decision.is_some() {
+                prop_assert!(score(one, TODAY, &rates) >= score(two, TODAY, &rates));
+            }
+        }
+    }
+}

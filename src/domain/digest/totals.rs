@@ -1,0 +1,166 @@
+//! Sums over money of several currencies, and the notification line.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+
+use super::{Card, CardRef};
+use crate::domain::account::AccountId;
+use crate::domain::money::{Currency, Money};
+
+/// What one unit of a currency is worth in the organisation's own.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Rates {
+    pub own: Currency,
+    /// Positive and finite; anything else counts as no rate.
+    pub per_unit: BTreeMap<Currency, f64>,
+}
+
+impl Rates {
+    pub fn new(own: Currency, per_unit: BTreeMap<Currency, f64>) -> Self {
+        Self { own, per_unit }
+    }
+
+    fn rate(&self, currency: Currency) -> Option<f64> {
+        if currency == self.own {
+            return Some(1.0);
+        }
+        self.per_unit.get(&currency).copied().filter(|rate| rate.is_finite() && *rate > 0.0)
+    }
+
+    /// Major units of the organisation's currency; `None` without a rate.
+    pub fn major(&self, money: Money) -> Option<f64> {
+        // Amounts beyond 2^53 minor units are outside any real ARR.
+        let major = money.minor as f64 / 10_f64.powi(money.currency.exponent().cast_signed());
+        self.rate(money.currency).map(|rate| major * rate)
+    }
+
+    /// In the organisation's currency, rounded to its minor unit; `None` without a rate.
+    pub fn own(&self, money: Money) -> Option<Money> {
+        if money.currency == self.own {
+            return Some(money);
+        }
+        self.major(money).map(|major| Money::new(10_i64.pow(self.own.exponent()), self.own).scale(major))
+    }
+}
+
+/// Money of several currencies: what has a rate is one amount, the rest stands beside it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Sum {
+    pub own: Money,
+    /// Without a rate, so not added, in minor units.
+    pub unrated: BTreeMap<Currency, i64>,
+}
+
+impl Sum {
+    pub fn of(amounts: impl IntoIterator<Item = Money>, rates: &Rates) -> Self {
+        let mut sum = Self { own: Money::new(0, rates.own), unrated: BTreeMap::new() };
+        for amount in amounts {
+            match rates.own(amount) {
+                Some(own) => sum.own.minor = sum.own.minor.saturating_add(own.minor),
+                None => {
+                    let beside = sum.unrated.entry(amount.currency).or_default();
+                    *beside = beside.saturating_add(amount.minor);
+                }
+            }
+        }
+        sum
+    }
+
+    pub fn is_zero(&self) -> bool {
+        self.own.minor == 0 && self.unrated.is_empty()
+    }
+}
+
+/// "€410k", "€410k and CHF 9k".
+impl fmt::Display for Sum {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.own.minor != 0 || self.unrated.is_empty() {
+            self.own.fmt(f)?;
+        }
+        for (n, (currency, minor)) in self.unrated.iter().enumerate() {
+            let and = if n > 0 || self.own.minor != 0 { " and " } else { "" };
+            write!(f, "{and}{}", Money::new(*minor, *currency))?;
+        }
+        Ok(())
+    }
+}
+
+/// What the notification line says.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Totals {
+    /// Accounts with an open risk.
+    pub at_risk: usize,
+    /// Their ARR.
+    pub arr: Sum,
+    /// Windows and handoffs in this person's hands or offered to them, and their amounts.
+    pub handoffs: usize,
+    pub amount: Sum,
+    pub renewals: usize,
+    /// Account and what was decided, the weightiest first, each account once.
+    pub decisions: Vec<(String, String)>,
+}
+
+impl Totals {
+    /// Over cards in their final order.
+    pub(super) fn of(cards: &[&Card], rates: &Rates) -> Self {
+        let mut at_risk = BTreeSet::new();
+        let mut decided: BTreeSet<&AccountId> = BTreeSet::new();
+        let (mut arr, mut amounts, mut decisions) = (Vec::new(), Vec::new(), Vec::new());
+        let (mut handoffs, mut renewals) = (0, 0);
+        for card in cards {
+            match card.about {
+                CardRef::Risk(_) => {
+                    if at_risk.insert(&card.account) {
+                        arr.extend(card.stake);
+                    }
+                }
+                CardRef::Handoff(_) => {
+                    handoffs += 1;
+                    amounts.extend(card.stake);
+                }
+                CardRef::Renewal(_) => renewals += 1,
+            }
+            if let Some(decision) = &card.decision
+                && decided.insert(&card.account)
+            {
+                decisions.push((card.name.clone(), decision.clone()));
+            }
+        }
+        Self {
+            at_risk: at_risk.len(),
+            arr: Sum::of(arr, rates),
+            handoffs,
+            amount: Sum::of(amounts, rates),
+            renewals,
+            decisions,
+        }
+    }
+
+    /// The notification line: "14 at risk, €410k; Acme served notice". The first
+    /// decision is named, the others are counted.
+    pub fn line(&self) -> String {
+        let mut parts = Vec::new();
+        let with = |count: String, sum: &Sum| if sum.is_zero() { count } else { format!("{count}, {sum}") };
+        if self.at_risk > 0 {
+            parts.push(with(format!("{} at risk", self.at_risk), &self.arr));
+        }
+        if self.handoffs > 0 {
+            parts.push(with(count(self.handoffs, "opportunity", "opportunities"), &self.amount));
+        }
+        if self.renewals > 0 {
+            parts.push(count(self.renewals, "renewal", "renewals"));
+        }
+        if let Some((name, decision)) = self.decisions.first() {
+            let more = match self.decisions.len() - 1 {
+                0 => String::new(),
+                n => format!(", and {}", count(n, "more decision", "more decisions")),
+            };
+            parts.push(format!("{name} {decision}{more}"));
+        }
+        if parts.is_empty() { "Nothing needs you today".to_owned() } else { parts.join("; ") }
+    }
+}
+
+fn count(n: usize, one: &str, many: &str) -> String {
+    format!("{n} {}", if n == 1 { one } else { many })
+}

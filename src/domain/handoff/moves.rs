@@ -1,0 +1,246 @@
+//! The moves: what clocks and nights do to a handoff, and what people do.
+
+use chrono::{DateTime, NaiveDate, Utc};
+
+use super::reason;
+use super::{Clocks, Gate, Handoff, HandoffEvent, Matter, Moved, Qualification, Refused, Return, State, Timer, Window};
+use crate::domain::calendar::WorkCalendar;
+use crate::domain::diagnosis::{FoundWindow, WindowKind};
+use crate::domain::money::Money;
+use crate::domain::person::PersonId;
+use crate::domain::routing::Seat;
+
+impl Handoff {
+    // Clocks and nights.
+
+    /// The accountable person has been shown it: the clock starts, in their
+    /// business hours. Shown again, or withheld, it changes nothing.
+    #[must_use]
+    pub fn delivered(mut self, at: DateTime<Utc>, clocks: Clocks, calendar: &WorkCalendar<'_>) -> Self {
+        if self.is_withheld() {
+            return self;
+        }
+        let start = |days| Timer::Running { since: at, due: calendar.add_business_time(at, days) };
+        match &mut self.state {
+            State::Detected { timer: timer @ Timer::Waiting, .. } => *timer = start(clocks.hold_business_days),
+            State::Offered { timer: timer @ Timer::Waiting, .. } => *timer = start(clocks.accept_business_days),
+            _ => return self,
+        }
+        self.version += 1;
+        self
+    }
+
+    /// What a night changes about a window: its gate, its estimate, its end.
+    /// A window somebody has claimed stays open and ungated: they decide.
+    /// `found` is the same window in this night's diagnosis, where it still holds.
+    pub fn nightly(
+        mut self,
+        found: Option<&FoundWindow>,
+        withheld_by: Option<&str>,
+        date: NaiveDate,
+        at: DateTime<Utc>,
+    ) -> (Self, Option<HandoffEvent>) {
+        let Matter::Window(window) = &mut self.matter else { return (self, None) };
+        if self.state.is_end() || matches!(self.state, State::Accepted { .. }) {
+            return (self, None);
+        }
+        if window.closes_on < date {
+            let reason = format!("open until {}", window.closes_on);
+            return (self.moved(State::Closed { reason }, at), Some(HandoffEvent::WindowClosed));
+        }
+        let before = self.clone();
+        if let (Matter::Window(window), Some(found)) = (&mut self.matter, found) {
+            let fresh = Window::from(found);
+            (window.reason, window.amount, window.co_term) = (fresh.reason, fresh.amount, fresh.co_term);
+        }
+        self.gate = self.gate_for(withheld_by, at);
+        if before.is_withheld() != self.is_withheld()
+            && let State::Detected { timer, .. } | State::Offered { timer, .. } = &mut self.state
+        {
+            // No clock runs while withheld; released, it starts anew when it has been shown.
+            *timer = Timer::Waiting;
+        }
+        if self != before {
+            self.version += 1;
+        }
+        (self, None)
+    }
+
+    pub(super) fn gate_for(&self, withheld_by: Option<&str>, at: DateTime<Utc>) -> Gate {
+        // What the customer asked for is never withheld: it carries the warning instead.
+        let gated = self.window().is_some_and(|window| window.kind != WindowKind::Requested);
+        match (&self.gate, withheld_by) {
+            (Gate::Overridden { .. }, Some(_)) => self.gate.clone(),
+            (Gate::Withheld { since, .. }, Some(rule)) if gated => {
+                Gate::Withheld { rule: rule.to_owned(), since: *since }
+            }
+            (Gate::Open, Some(rule)) if gated => Gate::Withheld { rule: rule.to_owned(), since: at },
+            _ => Gate::Open,
+        }
+    }
+
+    /// The detector's time is over: offered to `to`, marked "not qualified".
+    pub fn offer_unqualified(self, to: Seat, at: DateTime<Utc>) -> Result<Moved, Refused> {
+        let State::Detected { holder, .. } = self.state else { return Err(Refused::Present(self.present())) };
+        self.run_out(at)?;
+        if self.solo || to == Seat::Person(holder) {
+            return Err(Refused::SamePerson);
+        }
+        Ok((self.moved(State::Offered { to, from: None, timer: Timer::Waiting }, at), HandoffEvent::Offered))
+    }
+
+    /// The time to accept is over: back to who offered it, to `lead` where a
+    /// rule had, or where one person holds both roles and did not act.
+    pub fn expire(self, lead: PersonId, at: DateTime<Utc>) -> Result<Moved, Refused> {
+        let (holder, late) = match &self.state {
+            State::Offered { to, from, .. } => (from.unwrap_or(lead), to.accountable()),
+            State::Detected { holder, .. } if self.solo => (lead, *holder),
+            _ => return Err(Refused::Present(self.present())),
+        };
+        self.run_out(at)?;
+        Ok((self.moved(State::Returned { holder, how: Return::Expired { late } }, at), HandoffEvent::Expired))
+    }
+
+    fn run_out(&self, at: DateTime<Utc>) -> Result<(), Refused> {
+        match self.due() {
+            Some(due) if due <= at => Ok(()),
+            due => Err(Refused::NotDue { due }),
+        }
+    }
+
+    // What people do.
+
+    /// A CSM confirms need, contact and timing. Whoever holds it goes on holding it.
+    pub fn qualify(mut self, qualification: Qualification, at: DateTime<Utc>) -> Result<Moved, Refused> {
+        if self.window().is_none() {
+            return Err(Refused::WindowsOnly);
+        }
+        let state = match &self.state {
+            State::Detected { holder, .. } | State::Returned { holder, .. } => State::Qualified { holder: *holder },
+            // One person with both roles may have claimed it before it was qualified.
+            State::Accepted { by, from } if self.solo && self.qualification.is_none() => {
+                State::Accepted { by: *by, from: *from }
+            }
+            _ => return Err(Refused::Present(self.present())),
+        };
+        self.qualification = Some(qualification);
+        Ok((self.moved(state, at), HandoffEvent::Qualified))
+    }
+
+    /// Offers it to the other half of the pair: a qualified window, or anything that came back.
+    pub fn offer(self, by: PersonId, to: Seat, at: DateTime<Utc>) -> Result<Moved, Refused> {
+        match &self.state {
+            State::Detected { .. } => return Err(Refused::NotQualified),
+            State::Qualified { .. } | State::Returned { .. } => {}
+            _ => return Err(Refused::Present(self.present())),
+        }
+        if to == Seat::Person(by) {
+            return Err(Refused::SamePerson);
+        }
+        Ok((self.moved(State::Offered { to, from: Some(by), timer: Timer::Waiting }, at), HandoffEvent::Offered))
+    }
+
+    /// *Claim*. Of two at once one wins; the other is told who.
+    pub fn accept(self, by: PersonId, at: DateTime<Utc>) -> Result<Moved, Refused> {
+        let from = match &self.state {
+            State::Offered { from, .. } => *from,
+            State::Detected { .. } | State::Qualified { .. } if self.solo => None,
+            _ => return Err(Refused::Present(self.present())),
+        };
+        if let Gate::Withheld { rule, since } = &self.gate {
+            return Err(Refused::Withheld { rule: rule.clone(), since: *since });
+        }
+        Ok((self.moved(State::Accepted { by, from }, at), HandoffEvent::Accepted))
+    }
+
+    /// Refuses an offer: back to who made it, to `lead` where a rule had.
+    pub fn decline(self, by: PersonId, why: &str, lead: PersonId, at: DateTime<Utc>) -> Result<Moved, Refused> {
+        let State::Offered { from, .. } = &self.state else { return Err(Refused::Present(self.present())) };
+        let how = Return::Declined { by, reason: reason(why)? };
+        let holder = from.unwrap_or(lead);
+        Ok((self.moved(State::Returned { holder, how }, at), HandoffEvent::Declined))
+    }
+
+    /// Its holder closes it. An offer is declined instead.
+    pub fn pass(self, by: PersonId, why: &str, at: DateTime<Utc>) -> Result<Moved, Refused> {
+        match &self.state {
+            State::Detected { .. } | State::Qualified { .. } | State::Returned { .. } | State::Accepted { .. } => {}
+            _ => return Err(Refused::Present(self.present())),
+        }
+        let state = State::Passed { by, reason: reason(why)? };
+        let event = if self.window().is_some() { HandoffEvent::WindowPassed } else { HandoffEvent::Withdrawn };
+        Ok((self.moved(state, at), event))
+    }
+
+    /// The one who accepted gives it back with a note, to `lead` where a rule had offered it.
+    pub fn hand_back(self, by: PersonId, note: &str, lead: PersonId, at: DateTime<Utc>) -> Result<Moved, Refused> {
+        let State::Accepted { from, .. } = &self.state else { return Err(Refused::Present(self.present())) };
+        let how = Return::HandedBack { by, note: reason(note)? };
+        let holder = from.unwrap_or(lead);
+        Ok((self.moved(State::Returned { holder, how }, at), HandoffEvent::HandedBack))
+    }
+
+    /// Its maker takes it back before anyone has accepted.
+    pub fn withdraw(self, by: PersonId, at: DateTime<Utc>) -> Result<Moved, Refused> {
+        match &self.state {
+            State::Qualified { .. } | State::Offered { .. } | State::Returned { .. } => {}
+            _ => return Err(Refused::Present(self.present())),
+        }
+        Ok((self.moved(State::Withdrawn { by }, at), HandoffEvent::Withdrawn))
+    }
+
+    pub fn won(self, by: PersonId, amount: Option<Money>, at: DateTime<Utc>) -> Result<Moved, Refused> {
+        let State::Accepted { .. } = &self.state else { return Err(Refused::Present(self.present())) };
+        Ok((self.moved(State::Won { by, amount }, at), HandoffEvent::Won))
+    }
+
+    pub fn lost(self, by: PersonId, why: &str, at: DateTime<Utc>) -> Result<Moved, Refused> {
+        let State::Accepted { .. } = &self.state else { return Err(Refused::Present(self.present())) };
+        Ok((self.moved(State::Lost { by, reason: reason(why)? }, at), HandoffEvent::Lost))
+    }
+
+    /// A lead, or a book transfer, makes somebody else accountable; a clock starts anew with them.
+    pub fn reassign(self, to: PersonId, at: DateTime<Utc>) -> Result<Moved, Refused> {
+        if self.accountable() == Some(to) && !matches!(&self.state, State::Offered { to: Seat::Pool { .. }, .. }) {
+            return Err(Refused::SamePerson);
+        }
+        let state = match &self.state {
+            State::Detected { .. } => State::Detected { holder: to, timer: Timer::Waiting },
+            State::Qualified { .. } => State::Qualified { holder: to },
+            State::Offered { from, .. } => State::Offered { to: Seat::Person(to), from: *from, timer: Timer::Waiting },
+            State::Accepted { from, .. } => State::Accepted { by: to, from: *from },
+            State::Returned { how, .. } => State::Returned { holder: to, how: how.clone() },
+            _ => return Err(Refused::Present(self.present())),
+        };
+        Ok((self.moved(state, at), HandoffEvent::Reassigned))
+    }
+
+    /// Works a withheld window in spite of the risk; the reason is audited.
+    pub fn override_gate(mut self, by: PersonId, why: &str, at: DateTime<Utc>) -> Result<Moved, Refused> {
+        if self.state.is_end() {
+            return Err(Refused::Present(self.present()));
+        }
+        if !self.is_withheld() {
+            return Err(Refused::NotWithheld);
+        }
+        self.gate = Gate::Overridden { by, at, reason: reason(why)? };
+        self.version += 1;
+        Ok((self, HandoffEvent::WindowOverridden))
+    }
+
+    /// Ends it for everybody: its account has left, the customer's data were erased.
+    pub fn close(self, why: &str, at: DateTime<Utc>) -> Result<Moved, Refused> {
+        if self.state.is_end() {
+            return Err(Refused::Present(self.present()));
+        }
+        let state = State::Closed { reason: reason(why)? };
+        let event = if self.window().is_some() { HandoffEvent::WindowClosed } else { HandoffEvent::Withdrawn };
+        Ok((self.moved(state, at), event))
+    }
+
+    fn moved(mut self, state: State, at: DateTime<Utc>) -> Self {
+        (self.state, self.since) = (state, at);
+        self.version += 1;
+        self
+    }
+}

@@ -1,0 +1,118 @@
+//! An organisation's people: pools, leads, stand-ins.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use chrono::NaiveDate;
+
+use crate::domain::person::{Person, PersonId, Role};
+
+/// An organisation's people, indexed for routing. Build it once for many accounts.
+#[derive(Debug, Clone, Default)]
+pub struct People {
+    people: BTreeMap<PersonId, Person>,
+    /// Active members by pool, in id order.
+    pools: BTreeMap<String, Vec<PersonId>>,
+}
+
+impl FromIterator<Person> for People {
+    fn from_iter<I: IntoIterator<Item = Person>>(people: I) -> Self {
+        let people: BTreeMap<_, _> = people.into_iter().map(|person| (person.id, person)).collect();
+        let mut pools: BTreeMap<String, Vec<PersonId>> = BTreeMap::new();
+        for person in people.values().filter(|person| may_hold(person)) {
+            if let Some(pool) = &person.pool {
+                pools.entry(pool.clone()).or_default().push(person.id);
+            }
+        }
+        Self { people, pools }
+    }
+}
+
+/// Active, and with a role that acts: a viewer is never made accountable.
+pub(super) fn may_hold(person: &Person) -> bool {
+    person.active && person.roles.iter().any(|role| *role != Role::Viewer)
+}
+
+impl People {
+    pub fn get(&self, id: PersonId) -> Option<&Person> {
+        self.people.get(&id)
+    }
+
+    pub fn iter(&self) -> impl Iterator<Item = &Person> {
+        self.people.values()
+    }
+
+    /// The active members of a pool, in id order.
+    pub fn pool(&self, name: &str) -> &[PersonId] {
+        self.pools.get(name).map_or(&[], Vec::as_slice)
+    }
+
+    /// Managers above a person who may act, the nearest first. A circle in the import ends it.
+    pub fn leads_above(&self, id: PersonId) -> Vec<PersonId> {
+        let mut seen = BTreeSet::from([id]);
+        let mut leads = Vec::new();
+        let mut at = id;
+        while let Some(above) = self.get(at).and_then(|person| person.manager) {
+            if !seen.insert(above) {
+                break;
+            }
+            if self.get(above).is_some_and(may_hold) {
+                leads.push(above);
+            }
+            at = above;
+        }
+        leads
+    }
+
+    /// The lead to inform or to fall back on: the nearest manager who is here,
+    /// else one who is away, else an admin.
+    pub fn lead_of(&self, id: PersonId, today: NaiveDate) -> Option<PersonId> {
+        let leads = self.leads_above(id);
+        let here = leads.iter().find(|lead| self.get(**lead).is_some_and(|lead| !lead.away_on(today)));
+        here.or(leads.first()).copied().or_else(|| self.last_resort(today, Some(id)))
+    }
+
+    /// The lead of a pool's members: the manager whom most of them share, else an admin.
+    pub fn lead_of_pool(&self, name: &str, today: NaiveDate) -> Option<PersonId> {
+        let mut votes: BTreeMap<PersonId, usize> = BTreeMap::new();
+        for lead in self.pool(name).iter().filter_map(|member| self.leads_above(*member).first().copied()) {
+            *votes.entry(lead).or_default() += 1;
+        }
+        let most = votes.values().max().copied();
+        votes
+            .into_iter()
+            .find(|(_, n)| Some(*n) == most)
+            .map(|(lead, _)| lead)
+            .or_else(|| self.last_resort(today, None))
+    }
+
+    /// An admin who is here; else any admin, any lead, anybody who may act. Other than `not`, where there is a choice.
+    pub(super) fn last_resort(&self, today: NaiveDate, not: Option<PersonId>) -> Option<PersonId> {
+        let rank = |person: &Person| {
+            let role = match () {
+                () if person.is(Role::Admin) => 0,
+                () if person.is(Role::Lead) => 1,
+                () => 2,
+            };
+            (Some(person.id) == not, role, person.away_on(today), person.id)
+        };
+        self.people.values().filter(|person| may_hold(person)).min_by_key(|person| rank(person)).map(|person| person.id)
+    }
+
+    /// Who acts for a person today: themselves; their delegate (and theirs) while they are away or gone; else `None`.
+    pub(super) fn present(&self, id: PersonId, today: NaiveDate) -> Option<PersonId> {
+        let mut seen = BTreeSet::new();
+        let mut at = id;
+        while seen.insert(at) {
+            let person = self.get(at)?;
+            if may_hold(person) && !person.away_on(today) {
+                return Some(at);
+            }
+            at = person.delegate?;
+        }
+        None
+    }
+
+    pub(super) fn name(&self, id: PersonId) -> &str {
+        self.get(id).map_or("somebody who was never imported", |person| &person.name)
+    }
+}
