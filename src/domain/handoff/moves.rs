@@ -215,6 +215,21 @@ impl Handoff {
         Ok((self.moved(state, at), HandoffEvent::Reassigned))
     }
 
+    /// The pool that has the offer gets another lead; its members' offer and clock stand.
+    pub fn pool_led_by(mut self, lead: PersonId) -> Result<Self, Refused> {
+        match &mut self.state {
+            State::Offered { to: Seat::Pool { accountable, .. }, .. } if *accountable == lead => {
+                Err(Refused::SamePerson)
+            }
+            State::Offered { to: Seat::Pool { accountable, .. }, .. } => {
+                *accountable = lead;
+                self.version += 1;
+                Ok(self)
+            }
+            _ => Err(Refused::Present(self.present())),
+        }
+    }
+
     /// Works a withheld window in spite of the risk; the reason is audited.
     pub fn override_gate(mut self, by: PersonId, why: &str, at: DateTime<Utc>) -> Result<Moved, Refused> {
         if self.state.is_end() {

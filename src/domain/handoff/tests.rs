@@ -199,6 +199,19 @@ fn risks_and_warnings_pass_with_the_same_clock() {
 }
 
 #[test]
+fn a_pool_keeps_its_offer_when_its_lead_changes() {
+    let offered = delivered(seats(Start::Offered(pool())), monday());
+    let due = offered.due();
+    let led = offered.clone().pool_led_by(person(OMAR)).unwrap();
+    assert_eq!((led.accountable(), led.due(), led.version()), (Some(person(OMAR)), due, offered.version() + 1));
+    assert_eq!(led.pool_led_by(person(OMAR)), Err(Refused::SamePerson));
+    // Reassigned, it is one person's, also where that was the pool's lead.
+    let reassigned = offered.reassign(person(LEA), hour(1)).unwrap().0;
+    assert!(matches!(reassigned.state(), State::Offered { to: Seat::Person(_), timer: Timer::Waiting, .. }));
+    assert!(matches!(reassigned.pool_led_by(person(OMAR)), Err(Refused::Present(_))));
+}
+
+#[test]
 fn estimates_become_minor_units() {
     let found = FoundWindow {
         kind: WindowKind::Growth,

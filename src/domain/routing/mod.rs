@@ -176,12 +176,8 @@ pub fn route(
     today: NaiveDate,
 ) -> Result<Routed, Nobody> {
     let mut why = Vec::new();
-    let csm = stand_in(account.csm, "CSM", None, people, today, &mut why);
-    let pool = account.pool.as_deref().filter(|pool| !people.pool(pool).is_empty());
-    let named_manager = stand_in(account.account_manager, "account manager", pool, people, today, &mut why);
-
     if model == Model::Combined
-        && let Some(both) = csm.or(named_manager)
+        && let Some(both) = holds_both(account, people, today, &mut why)
     {
         return Ok(Routed {
             csm: Some(both),
@@ -192,6 +188,9 @@ pub fn route(
             why,
         });
     }
+    let csm = stand_in(account.csm, "CSM", None, people, today, &mut why);
+    let pool = account.pool.as_deref().filter(|pool| !people.pool(pool).is_empty());
+    let named_manager = stand_in(account.account_manager, "account manager", pool, people, today, &mut why);
 
     let account_manager = manager_seat(account, csm, named_manager, people, today, &mut why).ok_or(Nobody)?;
     let risks = csm.unwrap_or_else(|| {
@@ -212,6 +211,20 @@ pub fn route(
     Ok(Routed { csm, account_manager, risks, renewal_owner, windows, why })
 }
 
+/// Under `combined`: the CSM, else the account manager, else who stands in for
+/// the first of them; `None` where the account names neither.
+fn holds_both(account: &Account, people: &People, today: NaiveDate, why: &mut Vec<String>) -> Option<PersonId> {
+    let named = || account.csm.into_iter().chain(account.account_manager);
+    let both = named()
+        .find_map(|id| people.present(id, today))
+        .or_else(|| named().find_map(|id| people.lead_of(id, today)))?;
+    if let Some(first) = named().next().filter(|first| *first != both) {
+        let absence = absence(first, people);
+        why.push(format!("{} {absence}: {} holds both roles", people.name(first), people.name(both)));
+    }
+    Some(both)
+}
+
 /// The person of a seat, or who stands in: a delegate, else the pool (then
 /// `None`), else the lead or an admin. `None` where the seat is empty.
 fn stand_in(
@@ -228,20 +241,23 @@ fn stand_in(
     if found == Some(named) {
         return found;
     }
-    let reason = match people.get(named) {
-        Some(person) if may_hold(person) => match person.out_of_office_until {
-            Some(until) => format!("is away until {until}"),
-            None => "is away".to_owned(),
-        },
-        _ => "is no longer here".to_owned(),
-    };
     let instead = match (found, pool) {
         (Some(found), _) => people.name(found).to_owned(),
         (None, Some(pool)) => format!("the pool {pool}"),
         (None, None) => return None,
     };
-    why.push(format!("{}, the {role}, {reason}: {instead} stands in", people.name(named)));
+    why.push(format!("{}, the {role}, {}: {instead} stands in", people.name(named), absence(named, people)));
     found
+}
+
+fn absence(id: PersonId, people: &People) -> String {
+    match people.get(id) {
+        Some(person) if may_hold(person) => match person.out_of_office_until {
+            Some(until) => format!("is away until {until}"),
+            None => "is away".to_owned(),
+        },
+        _ => "is no longer here".to_owned(),
+    }
 }
 
 /// Where offers go: the account manager, else the pool, else the CSM's lead, else an admin.

@@ -95,6 +95,7 @@ fn every_account_is_routed_and_says_why() {
         })
     };
     let gone = team(|people| people.get_mut(&OMAR).unwrap().active = false);
+    let left = team(|people| people.get_mut(&DANA).unwrap().active = false);
     let alone: People = [person(DANA, "Dana Reyes", &[Role::Csm])].into_iter().collect();
     let lines = [
         ("pair", read(&all, &account(Some(DANA), Some(OMAR), None), Model::Pair)),
@@ -111,6 +112,7 @@ fn every_account_is_routed_and_says_why() {
         ("away, the CSM stands in", read(&away(OMAR, Some(DANA)), &account(Some(DANA), Some(OMAR), None), Model::Pair)),
         ("gone", read(&gone, &account(Some(DANA), Some(OMAR), None), Model::Pair)),
         ("gone, with a pool", read(&gone, &account(Some(DANA), Some(OMAR), Some("emea")), Model::Pair)),
+        ("gone, combined", read(&left, &account(Some(DANA), Some(OMAR), None), Model::Combined)),
         ("unknown person", read(&all, &account(Some(DANA), Some(99), None), Model::Pair)),
         ("one person in all", read(&alone, &account(Some(DANA), None, None), Model::Pair)),
     ];
@@ -130,6 +132,7 @@ fn every_account_is_routed_and_says_why() {
     away, the CSM stands in: risks Dana, manager Lea, renewal Dana, windows detector Dana; Omar Haddad, the account manager, is away until 2026-12-03: Dana Reyes stands in; no account manager but the CSM is here: Lea Novak decides on its windows
     gone: risks Dana, manager Lea, renewal Lea, windows detector Dana; Omar Haddad, the account manager, is no longer here: Lea Novak stands in
     gone, with a pool: risks Dana, manager pool emea (Lea), renewal Dana, windows detector Dana; Omar Haddad, the account manager, is no longer here: the pool emea stands in
+    gone, combined: risks Omar, manager Omar, renewal Omar, windows solo Omar; Dana Reyes is no longer here: Omar Haddad holds both roles
     unknown person: risks Dana, manager Ada, renewal Ada, windows detector Dana; somebody who was never imported, the account manager, is no longer here: Ada Okafor stands in
     one person in all: risks Dana, manager Dana, renewal Dana, windows solo Dana; the account has no account manager: Dana Reyes decides on its windows
     ");
