@@ -6,6 +6,7 @@ pub mod import;
 pub mod organisation;
 pub mod policy;
 pub mod query;
+pub mod read;
 pub mod sample;
 pub mod schedule;
 pub mod snapshot;

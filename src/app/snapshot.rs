@@ -1,5 +1,162 @@
-//! What a process keeps in memory of an organisation while its stamp holds.
+//! What a process keeps in memory of an organisation while its stamp holds:
+//! people, settings, policy, holidays, links. Every change of these moves the
+//! stamp, so one narrow read says whether the rest still holds.
 
-/// One organisation's people, settings, policy and names.
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use chrono::NaiveDate;
+
+use super::App;
+use crate::domain::account::{Account, Segment};
+use crate::domain::calendar::{self, WorkCalendar};
+use crate::domain::digest::Rates;
+use crate::domain::person::{OrgId, Person, PersonId};
+use crate::domain::policy::Policy;
+use crate::domain::routing::{self, Access, Model, Nobody, People, Routed};
+use crate::store::directory::{self, Organisation, Platform, Workspace};
+use crate::store::person::StoredPerson;
+use crate::store::settings::Settings;
+use crate::store::{Tenant, person, settings};
+
+/// One organisation as a process remembers it.
+#[derive(Debug)]
+pub struct Snapshot {
+    pub organisation: Organisation,
+    pub settings: Settings,
+    pub policy: Policy,
+    pub people: People,
+    pub holidays: BTreeSet<NaiveDate>,
+    pub rates: Rates,
+    /// The chat installations linked to the organisation.
+    pub workspaces: Vec<Workspace>,
+    stored: BTreeMap<PersonId, StoredPerson>,
+    chat_users: HashMap<(Workspace, String), PersonId>,
+}
+
+/// The snapshots of a process. Cheap to clone: all clones share.
 #[derive(Debug, Clone, Default)]
-pub struct Snapshots;
+pub struct Snapshots(Arc<Mutex<HashMap<OrgId, Arc<Snapshot>>>>);
+
+impl Snapshots {
+    pub(super) fn get(&self, org: OrgId) -> Option<Arc<Snapshot>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).get(&org).cloned()
+    }
+
+    fn put(&self, snapshot: Arc<Snapshot>) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(snapshot.organisation.id, snapshot);
+    }
+}
+
+impl App {
+    /// The organisation of this transaction, from memory where its stamp still holds.
+    pub async fn snapshot(&self, tx: &mut Tenant) -> anyhow::Result<Arc<Snapshot>> {
+        let stamp = settings::stamp(tx).await?;
+        if let Some(known) = self.snapshots.get(tx.org()).filter(|known| known.settings.stamp == stamp) {
+            return Ok(known);
+        }
+        let loaded = Arc::new(Snapshot::load(tx).await?);
+        self.snapshots.put(loaded.clone());
+        Ok(loaded)
+    }
+}
+
+impl Snapshot {
+    async fn load(tx: &mut Tenant) -> anyhow::Result<Self> {
+        // The stamp is read first: what changes meanwhile is loaded again next time.
+        let settings = settings::read(tx).await?;
+        let organisation = directory::own_organisation(tx).await?;
+        let policy = super::policy::of(&settings)?;
+        let stored = person::all(tx, organisation.timezone).await?;
+        let people: People = stored.iter().map(|stored| stored.person.clone()).collect();
+        let workspaces = directory::own_workspaces(tx).await?;
+        let mut chat_users = HashMap::new();
+        for workspace in &workspaces {
+            for known in &stored {
+                let imported = match workspace.platform {
+                    Platform::Slack => known.slack_user_id.clone(),
+                    Platform::Teams => known.teams_user_id.clone(),
+                    Platform::Preview => Some(known.person.email.clone()),
+                };
+                if let Some(user) = imported {
+                    chat_users.insert((workspace.clone(), user), known.person.id);
+                }
+            }
+        }
+        // What was learnt from the platform goes before what was imported.
+        for (workspace, user, person) in person::chat_users(tx).await? {
+            chat_users.insert((workspace, user), person);
+        }
+        Ok(Self {
+            holidays: settings::holidays(tx).await?,
+            rates: Rates::new(organisation.currency, policy.rates.clone()),
+            stored: stored.into_iter().map(|stored| (stored.person.id, stored)).collect(),
+            organisation,
+            settings,
+            policy,
+            people,
+            workspaces,
+            chat_users,
+        })
+    }
+
+    pub fn person(&self, id: PersonId) -> Option<&Person> {
+        self.people.get(id)
+    }
+
+    /// With what only delivery and the first morning need.
+    pub fn stored_person(&self, id: PersonId) -> Option<&StoredPerson> {
+        self.stored.get(&id)
+    }
+
+    pub fn person_by_email(&self, email: &str) -> Option<&Person> {
+        let email = email.trim().to_lowercase();
+        self.people.iter().find(|person| person.email == email)
+    }
+
+    /// Which active colleague a chat user is.
+    pub fn person_of(&self, workspace: &Workspace, user_id: &str) -> Option<PersonId> {
+        let id = self.chat_users.get(&(workspace.clone(), user_id.to_owned()))?;
+        self.person(*id).filter(|person| person.active).map(|person| person.id)
+    }
+
+    /// First name, as cards say it; "someone who left" for a person who is gone.
+    pub fn first_name(&self, id: PersonId) -> String {
+        self.person(id).map_or_else(|| "someone who left".to_owned(), |person| person.first_name().to_owned())
+    }
+
+    /// First name, or "you" for the reader.
+    pub fn name_for(&self, id: PersonId, reader: Option<PersonId>) -> String {
+        if reader == Some(id) { "you".to_owned() } else { self.first_name(id) }
+    }
+
+    pub fn calendar(&self, person: &Person) -> WorkCalendar<'_> {
+        WorkCalendar::of(person, &self.holidays)
+    }
+
+    /// The local date of a person, or of the organisation for a channel.
+    pub fn today(&self, person: Option<PersonId>, now: chrono::DateTime<chrono::Utc>) -> NaiveDate {
+        let zone = person.and_then(|id| self.person(id)).map_or(self.organisation.timezone, |person| person.timezone);
+        calendar::local_date(zone, now)
+    }
+
+    pub fn model(&self, segment: Option<Segment>) -> Model {
+        segment
+            .and_then(|segment| self.settings.segment_models.get(&segment))
+            .copied()
+            .unwrap_or(self.organisation.model)
+    }
+
+    /// Who gets what of this account, today.
+    pub fn route(&self, account: &Account, today: NaiveDate) -> Result<Routed, Nobody> {
+        let owner = self.settings.renewal_owner.of(account.segment);
+        routing::route(account, self.model(account.segment), owner, &self.people, today)
+    }
+
+    pub fn access(&self, person: PersonId, account: &Account) -> Access {
+        match self.person(person) {
+            Some(person) => routing::access(person, account, &self.people, self.settings.everyone_sees_accounts),
+            None => Access::Nothing,
+        }
+    }
+}

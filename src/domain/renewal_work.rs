@@ -6,6 +6,7 @@
 //! state stops the steps. An imported outcome supersedes a click.
 
 use chrono::{DateTime, NaiveDate, Utc};
+use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::account::AccountId;
@@ -307,7 +308,7 @@ impl Outcome {
 }
 
 /// One row of the store.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct RenewalRecord {
     pub id: Uuid,
     pub account: AccountId,

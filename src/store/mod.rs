@@ -24,6 +24,7 @@ macro_rules! statements {
 
 pub mod account;
 pub mod audit;
+pub mod diagnosis;
 pub mod directory;
 pub mod handoff;
 pub mod import;
@@ -31,6 +32,7 @@ pub mod message;
 pub mod migrate;
 pub mod note;
 pub mod person;
+pub mod renewal;
 pub mod risk;
 pub mod settings;
 pub mod signal;
@@ -178,11 +180,13 @@ pub fn statements() -> Vec<(&'static str, &'static str, &'static str)> {
     let tenant = [
         account::STATEMENTS,
         audit::STATEMENTS,
+        diagnosis::STATEMENTS,
         handoff::STATEMENTS,
         import::STATEMENTS,
         message::STATEMENTS,
         note::STATEMENTS,
         person::STATEMENTS,
+        renewal::STATEMENTS,
         risk::STATEMENTS,
         settings::STATEMENTS,
         signal::STATEMENTS,

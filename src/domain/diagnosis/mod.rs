@@ -17,7 +17,7 @@ use super::money::Currency;
 use super::signal::Source;
 
 pub use book::{Book, GuardChange, GuardEvent, NightState};
-pub use diagnose::{Before, Previous, diagnose, shadowed};
+pub use diagnose::{Before, Previous, diagnose, id, shadowed};
 
 /// `healthy` (≥ 70), `watch` (50–69), `at_risk` (< 50), `unknown` (too little data).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -50,6 +50,17 @@ impl Band {
     }
 }
 
+impl std::str::FromStr for Band {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        [Band::Healthy, Band::Watch, Band::AtRisk, Band::Unknown]
+            .into_iter()
+            .find(|band| band.as_str() == text)
+            .ok_or_else(|| format!("\"{text}\" is no band; expected healthy, watch, at_risk or unknown"))
+    }
+}
+
 /// Against the latest stored diagnosis of an earlier date.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -58,6 +69,28 @@ pub enum Change {
     Worse,
     Same,
     Better,
+}
+
+impl Change {
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Change::New => "new",
+            Change::Worse => "worse",
+            Change::Same => "same",
+            Change::Better => "better",
+        }
+    }
+}
+
+impl std::str::FromStr for Change {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        [Change::New, Change::Worse, Change::Same, Change::Better]
+            .into_iter()
+            .find(|change| change.as_str() == text)
+            .ok_or_else(|| format!("\"{text}\" is no change; expected new, worse, same or better"))
+    }
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

@@ -1,0 +1,85 @@
+//! The work towards renewals.
+
+use anyhow::Context;
+use chrono::NaiveDate;
+use sqlx::types::Json;
+use uuid::Uuid;
+
+use super::Tenant;
+use crate::domain::account::AccountId;
+use crate::domain::renewal_work::{RenewalRecord, RenewalWork};
+
+statements! {
+    LOCK = "SELECT record FROM tandem.renewal WHERE org_id = $1 AND renewal_id = $2 FOR NO KEY UPDATE";
+    READ = "SELECT record FROM tandem.renewal WHERE org_id = $1 AND renewal_id = ANY ($2)";
+    /// The newest work of each account, open or ended.
+    LATEST = "SELECT DISTINCT ON (account_id) record FROM tandem.renewal
+               WHERE org_id = $1 AND account_id = ANY ($2) ORDER BY account_id, deadline DESC, renewal_id";
+    OPEN = "SELECT record FROM tandem.renewal WHERE org_id = $1 AND state IN ('upcoming', 'preparing', 'negotiating')
+             ORDER BY account_id";
+    SETTLED_BETWEEN = "SELECT record FROM tandem.renewal
+                        WHERE org_id = $1 AND state IN ('renewed', 'contracted', 'lost') AND deadline BETWEEN $2 AND $3
+                        ORDER BY account_id";
+    SAVE = "INSERT INTO tandem.renewal AS t (org_id, renewal_id, account_id, deadline, version, record, state, owner_id)
+            VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
+            ON CONFLICT (org_id, renewal_id) DO UPDATE SET
+                   deadline = excluded.deadline, version = excluded.version, record = excluded.record,
+                   state = excluded.state, owner_id = excluded.owner_id
+             WHERE t.version <= excluded.version";
+}
+
+fn works(rows: Vec<Json<RenewalRecord>>) -> anyhow::Result<Vec<RenewalWork>> {
+    rows.into_iter().map(|row| RenewalWork::try_from(row.0).context("a stored renewal")).collect()
+}
+
+/// The renewal, locked until commit.
+pub async fn lock(tx: &mut Tenant, id: Uuid) -> anyhow::Result<Option<RenewalWork>> {
+    let org = tx.org().0;
+    let row: Option<Json<RenewalRecord>> =
+        sqlx::query_scalar(LOCK).bind(org).bind(id).fetch_optional(tx.connection()).await?;
+    row.map(|row| RenewalWork::try_from(row.0).context("a stored renewal")).transpose()
+}
+
+pub async fn read(tx: &mut Tenant, ids: &[Uuid]) -> anyhow::Result<Vec<RenewalWork>> {
+    let org = tx.org().0;
+    works(sqlx::query_scalar(READ).bind(org).bind(ids).fetch_all(tx.connection()).await?)
+}
+
+/// The newest work of each of these accounts, open or ended.
+pub async fn latest(tx: &mut Tenant, accounts: &[AccountId]) -> anyhow::Result<Vec<RenewalWork>> {
+    let org = tx.org().0;
+    let ids: Vec<&str> = accounts.iter().map(|id| id.0.as_str()).collect();
+    works(sqlx::query_scalar(LATEST).bind(org).bind(&ids).fetch_all(tx.connection()).await?)
+}
+
+/// Every renewal that is being worked on.
+pub async fn open(tx: &mut Tenant) -> anyhow::Result<Vec<RenewalWork>> {
+    let org = tx.org().0;
+    works(sqlx::query_scalar(OPEN).bind(org).fetch_all(tx.connection()).await?)
+}
+
+/// Ended renewals whose deadline lay between these days, both included.
+pub async fn settled_between(tx: &mut Tenant, first: NaiveDate, last: NaiveDate) -> anyhow::Result<Vec<RenewalWork>> {
+    let org = tx.org().0;
+    works(sqlx::query_scalar(SETTLED_BETWEEN).bind(org).bind(first).bind(last).fetch_all(tx.connection()).await?)
+}
+
+/// Saves new or moved work.
+pub async fn save(tx: &mut Tenant, work: &RenewalWork) -> anyhow::Result<()> {
+    let org = tx.org().0;
+    let record = RenewalRecord::from(work);
+    let done = sqlx::query(SAVE)
+        .bind(org)
+        .bind(record.id)
+        .bind(&record.account.0)
+        .bind(record.deadline)
+        .bind(record.version)
+        .bind(Json(&record))
+        .bind(&record.state)
+        .bind(work.is_open().then_some(record.owner.0))
+        .execute(tx.connection())
+        .await
+        .context("save a renewal")?;
+    anyhow::ensure!(done.rows_affected() == 1, "a renewal was changed by somebody else meanwhile");
+    Ok(())
+}
