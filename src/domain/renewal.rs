@@ -1,1 +1,179 @@
-//! Renewals: deadlines, steps, and the work towards them.
+//! Renewals: the deadlines of an account as they stand on a date.
+//!
+//! Decisions where the plan leaves room:
+//! - An unknown auto-renewal counts as one: then the opt-out date, the earlier
+//!   of the two deadlines, is the one to work towards.
+//! - A deadline today is still a future deadline; it has passed tomorrow.
+//! - Between the opt-out date and the renewal date the stage reads
+//!   `opt_out_passed`, because that is what people must know; the steps towards
+//!   the renewal date go on and are told by [`ladder_step`].
+
+use chrono::NaiveDate;
+
+use super::account::Account;
+use super::diagnosis::{RenewalRead, Stage};
+use super::policy::Policy;
+
+/// The read of one account's deadlines. `auto_renew` is the latest signal, else
+/// the account's column ([`super::health::Evidence::auto_renew`]).
+pub fn read(account: &Account, auto_renew: Option<bool>, policy: &Policy, date: NaiveDate) -> RenewalRead {
+    let opt_out_date = account.opt_out_date();
+    RenewalRead {
+        renewal_date: account.renewal_date,
+        notice_period_days: account.notice_period_days,
+        opt_out_date,
+        days_to_opt_out: opt_out_date.map(|day| (day - date).num_days()),
+        next_deadline: next_deadline(account, auto_renew, date),
+        stage: stage(account, auto_renew, policy, date),
+        notice_period_missing: account.renewal_date.is_some() && account.notice_period_days.is_none(),
+    }
+}
+
+/// The next future deadline: the opt-out date, or the renewal date where there is
+/// no auto-renewal or the opt-out has passed. `None` once the renewal date has passed.
+pub fn next_deadline(account: &Account, auto_renew: Option<bool>, date: NaiveDate) -> Option<NaiveDate> {
+    let opt_out = account.opt_out_date().filter(|_| auto_renew != Some(false));
+    opt_out.into_iter().chain(account.renewal_date).find(|day| *day >= date)
+}
+
+/// The step of the ladder (180, 120, 90, 60 or 30 days) that the next future
+/// deadline has reached; `None` before the first, for terms under 6 months and in
+/// the first half of a term.
+pub fn ladder_step(account: &Account, auto_renew: Option<bool>, policy: &Policy, date: NaiveDate) -> Option<Stage> {
+    const STAGES: [Stage; 5] = [Stage::D180, Stage::D120, Stage::D90, Stage::D60, Stage::D30];
+    let deadline = next_deadline(account, auto_renew, date)?;
+    if short_term(account, policy) || in_first_half(account, date) {
+        return None;
+    }
+    let days = (deadline - date).num_days();
+    let reached = |(step, _): &(&u32, Stage)| days <= i64::from(**step);
+    policy.renewal.steps.iter().zip(STAGES).rfind(reached).map(|(_, stage)| stage)
+}
+
+fn stage(account: &Account, auto_renew: Option<bool>, policy: &Policy, date: NaiveDate) -> Stage {
+    let passed = |day: Option<NaiveDate>| day.is_some_and(|day| day < date);
+    if passed(account.renewal_date) {
+        Stage::Overdue
+    } else if passed(account.opt_out_date()) && auto_renew != Some(false) && !short_term(account, policy) {
+        Stage::OptOutPassed
+    } else {
+        ladder_step(account, auto_renew, policy, date).unwrap_or(Stage::None)
+    }
+}
+
+fn short_term(account: &Account, policy: &Policy) -> bool {
+    i64::from(account.term_months_or_default()) < i64::from(policy.renewal.term_months_at_least)
+}
+
+fn in_first_half(account: &Account, date: NaiveDate) -> bool {
+    match (account.term_start(), account.renewal_date) {
+        (Some(start), Some(renewal)) => (date - start).num_days() * 2 < (renewal - start).num_days(),
+        _ => false,
+    }
+}
+
+/// The day on which the running term began: earlier decisions belong to a term
+/// that is over. `None` where the renewal date is not known.
+pub(super) fn last_renewal(account: &Account, date: NaiveDate) -> Option<NaiveDate> {
+    let renewal = account.renewal_date?;
+    if renewal < date { Some(renewal) } else { account.term_start().filter(|start| *start <= date) }
+}
+
+#[cfg(test)]
+mod tests {
+    use chrono::Days;
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn day(text: &str) -> NaiveDate {
+        text.parse().unwrap()
+    }
+
+    fn account(renewal: &str, notice: Option<i32>) -> Account {
+        let mut account = Account::new("a", "A");
+        account.renewal_date = Some(day(renewal));
+        account.notice_period_days = notice;
+        account
+    }
+
+    fn at(account: &Account, auto_renew: Option<bool>, date: &str) -> (Stage, Option<i64>) {
+        let read = read(account, auto_renew, &Policy::default(), day(date));
+        (read.stage, read.days_to_opt_out)
+    }
+
+    #[test]
+    fn steps_count_down_to_the_opt_out_date() {
+        let account = account("2027-12-31", Some(30)); // opt-out on 1 Dec 2027
+        for (date, stage) in [
+            ("2027-06-04", Stage::None), // 180 days before, but still the first half of the term
+            ("2027-07-02", Stage::D180),
+            ("2027-08-02", Stage::D180), // 121 days
+            ("2027-08-03", Stage::D120),
+            ("2027-09-02", Stage::D90),
+            ("2027-10-02", Stage::D60),
+            ("2027-11-01", Stage::D30),
+            ("2027-12-01", Stage::D30),
+            ("2027-12-02", Stage::OptOutPassed),
+            ("2027-12-31", Stage::OptOutPassed),
+            ("2028-01-01", Stage::Overdue),
+        ] {
+            assert_eq!(at(&account, None, date).0, stage, "{date}");
+        }
+        assert_eq!(at(&account, None, "2027-11-21").1, Some(10));
+        assert_eq!(at(&account, None, "2027-12-02").1, Some(-1));
+    }
+
+    #[test]
+    fn without_auto_renewal_the_renewal_date_counts() {
+        let account = account("2027-12-31", Some(60));
+        assert_eq!(at(&account, Some(false), "2027-12-01").0, Stage::D30);
+        assert_eq!(at(&account, Some(true), "2027-12-01").0, Stage::OptOutPassed);
+        let policy = Policy::default();
+        let deadline = |auto, date| next_deadline(&account, auto, day(date));
+        assert_eq!(deadline(Some(true), "2027-10-01"), Some(day("2027-11-01")));
+        assert_eq!(deadline(Some(true), "2027-11-02"), Some(day("2027-12-31")));
+        assert_eq!(deadline(Some(false), "2027-10-01"), Some(day("2027-12-31")));
+        assert_eq!(deadline(Some(false), "2028-01-01"), None);
+        assert_eq!(ladder_step(&account, Some(true), &policy, day("2027-12-01")), Some(Stage::D30));
+    }
+
+    #[test]
+    fn short_terms_have_no_steps_and_missing_notice_is_flagged() {
+        let mut short = account("2027-12-31", Some(10));
+        short.term_months = Some(5);
+        assert_eq!(at(&short, None, "2027-12-20").0, Stage::None);
+        assert_eq!(at(&short, None, "2027-12-25").0, Stage::None);
+        assert_eq!(at(&short, None, "2028-01-01").0, Stage::Overdue);
+        short.term_months = Some(6);
+        assert_eq!(at(&short, None, "2027-12-20").0, Stage::D30);
+        let bare = account("2027-12-31", None);
+        let bare = read(&bare, None, &Policy::default(), day("2027-12-20"));
+        assert!(bare.notice_period_missing && bare.opt_out_date.is_none() && bare.stage == Stage::D30);
+        let unknown = read(&Account::new("a", "A"), None, &Policy::default(), day("2027-12-20"));
+        assert!(!unknown.notice_period_missing && unknown.next_deadline.is_none() && unknown.stage == Stage::None);
+    }
+
+    proptest! {
+        #[test]
+        fn a_stage_never_goes_back_within_a_term(notice in 0_i32..200, term in 1_i32..40, auto in any::<Option<bool>>()) {
+            let mut account = account("2027-12-31", Some(notice));
+            account.term_months = Some(term);
+            let start = account.term_start().unwrap();
+            let rank = |stage| match stage {
+                Stage::None => 0, Stage::D180 => 1, Stage::D120 => 2, Stage::D90 => 3, Stage::D60 => 4,
+                Stage::D30 => 5, Stage::OptOutPassed => 6, Stage::Overdue => 7,
+            };
+            let mut highest = 0;
+            let mut date = start;
+            while date <= day("2028-01-06") {
+                let read = read(&account, auto, &Policy::default(), date);
+                prop_assert!(rank(read.stage) >= highest, "{date}: {:?}", read.stage);
+                prop_assert!(read.next_deadline.is_none_or(|deadline| deadline >= date));
+                highest = rank(read.stage);
+                date = date + Days::new(3);
+            }
+            prop_assert_eq!(highest, 7);
+        }
+    }
+}

@@ -1,1 +1,202 @@
-//! Expansion windows: when one opens, what it is worth.
+//! Expansion windows: when one opens, what it is worth, what withholds it.
+//!
+//! Decisions where the plan leaves room:
+//! - Only evidence that holds on the date shows a window; one that was found on an
+//!   earlier night keeps its dates while it does.
+//! - After a pass or a loss the same evidence opens nothing for 90 days. A request
+//!   or a new department observed after the pass is other evidence.
+//! - Windows are marked to be sold with the renewal inside 90 days of the opt-out
+//!   date, and also of the next deadline where that is the renewal date.
+//! - While the feed guard withholds a source, its evidence opens no new window.
+
+use chrono::{Days, NaiveDate};
+
+use super::diagnosis::{Band, FoundWindow, RenewalRead, WindowKind};
+use super::health::wording::{day, number, percent, plural};
+use super::health::{Case, USAGE_MEASURES};
+use super::money::Money;
+use super::policy::Windows;
+use super::signal::Source;
+
+/// A window that an earlier night opened and nobody has closed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct OpenWindow {
+    pub kind: WindowKind,
+    pub opens_on: NaiveDate,
+    pub closes_on: NaiveDate,
+}
+
+/// After a pass or a loss: the same evidence opens nothing before `until`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Cooling {
+    pub kind: WindowKind,
+    pub until: NaiveDate,
+}
+
+/// What the account's diagnosis says so far.
+pub(super) struct Standing<'a> {
+    pub(super) band: Band,
+    pub(super) first_cause: Option<&'a str>,
+    pub(super) renewal: &'a RenewalRead,
+}
+
+/// Evidence for one kind of window.
+struct Chance {
+    kind: WindowKind,
+    source: Source,
+    /// Since when the evidence holds, or the day of the event.
+    since: NaiveDate,
+    /// An event of that day, not a state that goes on.
+    event: bool,
+    reason: String,
+    amount: Option<Money>,
+}
+
+/// The windows that the evidence opens or still holds open, in the order of [`WindowKind`].
+pub(super) fn find(
+    case: &Case<'_>,
+    standing: &Standing<'_>,
+    open: &[OpenWindow],
+    cooling: &[Cooling],
+) -> Vec<FoundWindow> {
+    let chances = [seats(case), usage(case), growth(case, standing.band), cross_sell(case), requested(case)];
+    chances.into_iter().flatten().filter_map(|chance| found(case, standing, chance, open, cooling)).collect()
+}
+
+fn found(
+    case: &Case<'_>,
+    standing: &Standing<'_>,
+    chance: Chance,
+    open: &[OpenWindow],
+    cooling: &[Cooling],
+) -> Option<FoundWindow> {
+    let (rules, date) = (&case.policy.windows, case.date);
+    let still_open = |w: &&OpenWindow| w.kind == chance.kind && w.opens_on <= date && w.closes_on >= date;
+    let (opens_on, closes_on) = match open.iter().find(still_open) {
+        Some(window) => (window.opens_on, window.closes_on),
+        None if cools(rules, &chance, cooling, date) || case.book.is_withheld(chance.source) => return None,
+        None => {
+            let end = date.checked_add_days(Days::new(rules.open_days.into()))?;
+            (date, standing.renewal.next_deadline.map_or(end, |deadline| deadline.min(end)))
+        }
+    };
+    let withheld = standing.band == Band::AtRisk && chance.kind != WindowKind::Requested;
+    Some(FoundWindow {
+        kind: chance.kind,
+        reason: chance.reason,
+        amount: chance.amount.map(major),
+        currency: chance.amount.map(|amount| amount.currency),
+        opens_on,
+        closes_on,
+        co_term: co_term(rules, standing.renewal, date),
+        // A risk without a single large cause still withholds: "health" names it.
+        withheld_by: withheld.then(|| standing.first_cause.unwrap_or("health").to_owned()),
+    })
+}
+
+fn cools(rules: &Windows, chance: &Chance, cooling: &[Cooling], date: NaiveDate) -> bool {
+    cooling.iter().any(|cooling| {
+        let passed_on = cooling.until.checked_sub_days(Days::new(rules.cooling_days.into()));
+        let other_evidence = chance.event && passed_on.is_some_and(|passed_on| chance.since > passed_on);
+        cooling.kind == chance.kind && date < cooling.until && !other_evidence
+    })
+}
+
+fn co_term(rules: &Windows, renewal: &RenewalRead, date: NaiveDate) -> bool {
+    let inside = |day: NaiveDate| (0..=i64::from(rules.co_term_days)).contains(&(day - date).num_days());
+    renewal.opt_out_date.into_iter().chain(renewal.next_deadline).any(inside)
+}
+
+fn major(amount: Money) -> f64 {
+    // Minor units of a real ARR are far below 2^53, and exponents are at most 3.
+    amount.minor as f64 / 10_f64.powi(amount.currency.exponent() as i32)
+}
+
+/// "estimated $18k", or nothing without a known ARR.
+fn estimate(amount: Option<Money>) -> String {
+    amount.map_or_else(String::new, |amount| format!("; estimated {amount} a year"))
+}
+
+fn share_of_arr(case: &Case<'_>, share: f64) -> Option<Money> {
+    case.account.arr.filter(|arr| arr.minor > 0).map(|arr| arr.scale(share))
+}
+
+fn seats(case: &Case<'_>) -> Option<Chance> {
+    let rules = &case.policy.windows;
+    let read = &case.evidence.usage.windows;
+    let seats = case.account.seats.filter(|seats| *seats >= i64::from(rules.seats_at_least))? as f64;
+    let (full, what) = match read.seats_assigned {
+        Some(full) => (full, "assigned"),
+        None => (read.seats_active?, "active"),
+    };
+    let since = full.since?;
+    // A hair below a whole seat is a rounding of the division, not a seat.
+    let more = (full.used / rules.seats_back_to - seats - 1e-9).ceil().max(1.0);
+    let amount = share_of_arr(case, more / seats);
+    let reason = format!(
+        "{} of {} seats are {what}, {} or more since {}; {} would bring that back to {}{}",
+        number(full.used),
+        number(seats),
+        percent(rules.seats_ratio),
+        day(since),
+        plural(more, "more seat"),
+        percent(rules.seats_back_to),
+        estimate(amount)
+    );
+    Some(Chance { kind: WindowKind::Seats, source: Source::Usage, since, event: false, reason, amount })
+}
+
+fn usage(case: &Case<'_>) -> Option<Chance> {
+    let rules = &case.policy.windows;
+    let read = &case.evidence.usage.windows;
+    let amount = share_of_arr(case, rules.usage_share);
+    let used = read.entitlement_pct.filter(|used| used.valid && used.value >= rules.entitlement_pct);
+    let (since, what) = match (used, read.limit_hit) {
+        (Some(used), _) => {
+            let since = read.entitlement_since.unwrap_or(used.as_of);
+            let least = number(rules.entitlement_pct);
+            (
+                since,
+                format!("{} % of the entitlement is used, {least} % or more since {}", number(used.value), day(since)),
+            )
+        }
+        (None, Some(hit)) => (hit, format!("The plan's limit was hit on {}", day(hit))),
+        (None, None) => return None,
+    };
+    let reason = format!("{what}{}", estimate(amount));
+    Some(Chance { kind: WindowKind::Usage, source: Source::Usage, since, event: false, reason, amount })
+}
+
+fn growth(case: &Case<'_>, band: Band) -> Option<Chance> {
+    if band != Band::Healthy {
+        return None;
+    }
+    let rules = &case.policy.windows;
+    let (index, read) = case.evidence.usage.judged_by()?;
+    let since = case.evidence.usage.windows.growing_since[index]?;
+    let amount = share_of_arr(case, rules.growth_share);
+    let what = USAGE_MEASURES[index].replace('_', " ");
+    let reason = format!(
+        "Use ({what}) has been at least {} above its own baseline since {}: {} against {}{}",
+        percent(rules.growth_trend - 1.0),
+        day(since),
+        number(read.recent),
+        number(read.baseline?),
+        estimate(amount)
+    );
+    Some(Chance { kind: WindowKind::Growth, source: Source::Usage, since, event: false, reason, amount })
+}
+
+fn cross_sell(case: &Case<'_>) -> Option<Chance> {
+    let since = case.evidence.crm.new_department?;
+    let amount = share_of_arr(case, case.policy.windows.cross_sell_share);
+    let reason = format!("A new department showed up on {}{}", day(since), estimate(amount));
+    Some(Chance { kind: WindowKind::CrossSell, source: Source::Crm, since, event: true, reason, amount })
+}
+
+fn requested(case: &Case<'_>) -> Option<Chance> {
+    let since = case.evidence.crm.expansion_requested?;
+    let amount = share_of_arr(case, case.policy.windows.requested_share);
+    let reason = format!("The customer asked for more on {}{}", day(since), estimate(amount));
+    Some(Chance { kind: WindowKind::Requested, source: Source::Crm, since, event: true, reason, amount })
+}

@@ -1,6 +1,11 @@
 //! One night's read of one account, as it is stored and as it is printed
 //! (contract.md, "Diagnosis as JSON"). The field order here is the key order there.
 
+mod book;
+mod diagnose;
+#[cfg(test)]
+mod tests;
+
 use std::collections::BTreeMap;
 
 use chrono::NaiveDate;
@@ -10,6 +15,9 @@ use uuid::Uuid;
 use super::account::AccountId;
 use super::money::Currency;
 use super::signal::Source;
+
+pub use book::{Book, GuardChange, GuardEvent, NightState};
+pub use diagnose::{Before, Previous, diagnose, shadowed};
 
 /// `healthy` (≥ 70), `watch` (50–69), `at_risk` (< 50), `unknown` (too little data).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -69,6 +77,9 @@ pub struct Diagnosis {
     /// Risk 0–100 per source, `None` where not known. In the order of [`Source::ALL`].
     pub families: BTreeMap<Source, Option<u8>>,
     pub not_checked: Vec<Source>,
+    /// Sources that the feed guard withholds: their family values are those of the night before.
+    #[serde(default)]
+    pub stale: Vec<Source>,
     /// Floors first, then by points.
     pub causes: Vec<Cause>,
     pub windows: Vec<FoundWindow>,

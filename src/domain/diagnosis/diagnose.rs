@@ -1,0 +1,230 @@
+//! The second pass: one account's evidence, held against the book and the policy,
+//! becomes its diagnosis. The same inputs give the same bytes.
+
+use std::collections::BTreeMap;
+
+use chrono::NaiveDate;
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use super::{Band, Book, Cause, Change, Diagnosis};
+use crate::domain::account::Account;
+use crate::domain::health::{self, Case, Evidence, Part, Rule};
+use crate::domain::person::OrgId;
+use crate::domain::policy::{Policy, Score};
+use crate::domain::renewal;
+use crate::domain::signal::Source;
+use crate::domain::window::{self, Cooling, OpenWindow, Standing};
+
+/// The narrow part of the latest stored diagnosis of an earlier date.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Previous {
+    pub date: NaiveDate,
+    pub health: Option<u8>,
+    pub band: Band,
+    /// Names of the rules whose floor stood.
+    pub floors: Vec<String>,
+    /// What stands where the feed guard withholds a source tonight.
+    pub families: BTreeMap<Source, Option<u8>>,
+}
+
+impl Previous {
+    pub fn of(diagnosis: &Diagnosis) -> Self {
+        Self {
+            date: diagnosis.date,
+            health: diagnosis.health,
+            band: diagnosis.band,
+            floors: diagnosis.causes.iter().filter(|cause| cause.floor).map(|cause| cause.rule.clone()).collect(),
+            families: diagnosis.families.clone(),
+        }
+    }
+}
+
+/// What earlier nights and people's decisions leave for tonight.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Before<'a> {
+    /// The latest stored diagnosis of an earlier date.
+    pub previous: Option<&'a Previous>,
+    /// Windows of earlier nights that are still open: they keep their dates.
+    pub open_windows: &'a [OpenWindow],
+    /// Kinds that were passed on or lost in the last 90 days.
+    pub cooling: &'a [Cooling],
+}
+
+/// Diagnoses one account. `evidence` must have been reduced on `date` with `policy`.
+pub fn diagnose(
+    org: OrgId,
+    account: &Account,
+    evidence: &Evidence,
+    book: &Book,
+    policy: &Policy,
+    before: &Before<'_>,
+    date: NaiveDate,
+) -> Diagnosis {
+    let case = Case { account, evidence, book, policy, date, leave_out_shadow: true };
+    let read = Families::read(&case, before.previous);
+    let stood = before.previous.map_or(&[][..], |previous| previous.floors.as_slice());
+    let floors = health::floors(&case, stood);
+    let causes = health::causes(&case, &read.parts, &floors);
+    let risk = read.risk(&policy.score, &floors);
+    let health = risk.map(|risk| 100 - risk);
+    let band = band(health, !floors.is_empty(), &policy.score);
+    let renewal = renewal::read(account, evidence.auto_renew(), policy, date);
+    let first_cause = causes.first().map(|cause| cause.rule.as_str());
+    let standing = Standing { band, first_cause, renewal: &renewal };
+    let windows = window::find(&case, &standing, before.open_windows, before.cooling);
+    Diagnosis {
+        id: id(org, account, date),
+        account_id: account.id.clone(),
+        name: account.name.clone(),
+        date,
+        health,
+        band,
+        risk,
+        // Two decimals: what is printed is what is compared.
+        coverage: (read.coverage() * 100.0).round() / 100.0,
+        families: read.rounded(),
+        not_checked: read.not_checked(),
+        stale: read.stale.clone(),
+        change: change(before.previous, health, band, &floors, &policy.score),
+        causes,
+        windows,
+        renewal,
+    }
+}
+
+/// What the rules on trial would have said of this account, as causes among all.
+pub fn shadowed(account: &Account, evidence: &Evidence, book: &Book, policy: &Policy, date: NaiveDate) -> Vec<Cause> {
+    let case = Case { account, evidence, book, policy, date, leave_out_shadow: false };
+    let read = Families::read(&case, None);
+    let floors = health::floors(&case, &[]);
+    let mut causes = health::causes(&case, &read.parts, &floors);
+    causes.retain(|cause| policy.shadow.contains(&cause.rule));
+    causes
+}
+
+/// The same for the same organisation, account and date.
+fn id(org: OrgId, account: &Account, date: NaiveDate) -> Uuid {
+    Uuid::new_v5(&org.0, format!("diagnosis\n{}\n{date}", account.id).as_bytes())
+}
+
+/// The families of one account, with their weights. Arrays are in the order of [`Source::ALL`].
+struct Families {
+    risks: [Option<f64>; 6],
+    weights: [f64; 6],
+    connected: [bool; 6],
+    /// What each finding adds to the account's risk.
+    parts: Vec<Part>,
+    stale: Vec<Source>,
+}
+
+impl Families {
+    fn read(case: &Case<'_>, previous: Option<&Previous>) -> Self {
+        let mut families = Families {
+            risks: [None; 6],
+            weights: Source::ALL.map(|source| health::weight_of(case, source)),
+            connected: Source::ALL.map(|source| case.book.is_connected(source)),
+            parts: Vec::new(),
+            stale: Vec::new(),
+        };
+        // A family that does not count for this account is not read either.
+        for source in Source::ALL.into_iter().filter(|source| families.weights[*source as usize] > 0.0) {
+            families.risks[source as usize] = if case.book.is_withheld(source) {
+                let value = previous.and_then(|previous| previous.families.get(&source).copied().flatten());
+                families.stale.extend(value.map(|_| source));
+                value.map(f64::from)
+            } else {
+                health::score_family(case, source, &mut families.parts)
+            };
+        }
+        let known = families.known_weight();
+        for part in &mut families.parts {
+            part.points *= families.weights[part.source as usize] / known;
+        }
+        families
+    }
+
+    fn known_weight(&self) -> f64 {
+        self.risks.iter().zip(self.weights).filter(|(risk, _)| risk.is_some()).map(|(_, weight)| weight).sum()
+    }
+
+    fn coverage(&self) -> f64 {
+        let all: f64 = self.weights.iter().sum();
+        if all > 0.0 { self.known_weight() / all } else { 0.0 }
+    }
+
+    /// The account's risk, rounded last. `None` where too little is known for a
+    /// score and no floor stands; with a floor the floor alone is the risk then.
+    fn risk(&self, score: &Score, floors: &[(Rule, f64)]) -> Option<u8> {
+        let floor = floors.iter().map(|(_, floor)| *floor).reduce(f64::max);
+        let known = self.known_weight();
+        let connected: f64 =
+            self.weights.iter().zip(self.connected).filter(|(_, connected)| *connected).map(|(weight, _)| weight).sum();
+        let enough = known > 0.0 && known / connected >= score.known_share_at_least;
+        let measured = enough.then(|| {
+            let sum: f64 = self.risks.iter().zip(self.weights).filter_map(|(risk, w)| risk.map(|risk| risk * w)).sum();
+            let without_usage =
+                self.risks[Source::Usage as usize].is_none() && self.risks[Source::Onboarding as usize].is_none();
+            let least = if without_usage { 100.0 - f64::from(score.most_without_usage) } else { 0.0 };
+            (sum / known).max(least)
+        });
+        let risk = [measured, floor].into_iter().flatten().reduce(f64::max)?;
+        // 0 to 100, so the conversion keeps the value.
+        Some(risk.round().clamp(0.0, 100.0) as u8)
+    }
+
+    fn rounded(&self) -> BTreeMap<Source, Option<u8>> {
+        let round = |risk: f64| risk.round().clamp(0.0, 100.0) as u8;
+        Source::ALL.into_iter().map(|source| (source, self.risks[source as usize].map(round))).collect()
+    }
+
+    /// The families that count for this account and could not be read.
+    fn not_checked(&self) -> Vec<Source> {
+        let counts = |source: &Source| self.weights[*source as usize] > 0.0 && self.risks[*source as usize].is_none();
+        Source::ALL.into_iter().filter(counts).collect()
+    }
+}
+
+fn band(health: Option<u8>, floor: bool, score: &Score) -> Band {
+    match health.map(u32::from) {
+        _ if floor => Band::AtRisk,
+        None => Band::Unknown,
+        Some(health) if health >= score.healthy_from => Band::Healthy,
+        Some(health) if health >= score.watch_from => Band::Watch,
+        Some(_) => Band::AtRisk,
+    }
+}
+
+/// Worse wins where both hold. A score that comes or goes is neither better nor
+/// worse, unless what comes is `at_risk`.
+fn change(
+    previous: Option<&Previous>,
+    health: Option<u8>,
+    band: Band,
+    floors: &[(Rule, f64)],
+    score: &Score,
+) -> Change {
+    let Some(previous) = previous else { return Change::New };
+    let rank = |band: Band| match band {
+        Band::Healthy => Some(2),
+        Band::Watch => Some(1),
+        Band::AtRisk => Some(0),
+        Band::Unknown => None,
+    };
+    let (was, is) = (rank(previous.band), rank(band));
+    let points = health.zip(previous.health).map_or(0, |(now, then)| i32::from(now) - i32::from(then));
+    let step = i32::try_from(score.change_points).unwrap_or(i32::MAX).max(1);
+    let new_floor = floors.iter().any(|(rule, _)| !previous.floors.iter().any(|name| name == rule.name()));
+    let gone = |name: &String| !floors.iter().any(|(rule, _)| rule.name() == name);
+    let floor_gone = previous.floors.iter().any(gone) && is.is_some();
+    let into_risk = was.is_none() && band == Band::AtRisk;
+    let lower = was.zip(is).is_some_and(|(was, is)| is < was);
+    let higher = was.zip(is).is_some_and(|(was, is)| is > was);
+    if lower || into_risk || points <= -step || new_floor {
+        Change::Worse
+    } else if higher || points >= step || floor_gone {
+        Change::Better
+    } else {
+        Change::Same
+    }
+}

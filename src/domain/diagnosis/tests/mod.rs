@@ -1,0 +1,6 @@
+mod book;
+mod customer;
+mod families;
+mod score;
+mod whole;
+mod windows;

@@ -1,0 +1,176 @@
+//! The whole read: every rule can fire, equal inputs give equal bytes, and one
+//! diagnosis as it is printed.
+
+use std::collections::BTreeSet;
+
+use proptest::prelude::*;
+
+use super::customer::{Customer, account, ago, ahead, today};
+use crate::domain::account::Segment;
+use crate::domain::diagnosis::{Book, Diagnosis};
+use crate::domain::health::{Evidence, RULES};
+use crate::domain::policy::Policy;
+use crate::domain::signal::{KNOWN_KINDS, Shape, Signal, SignalValue};
+
+/// One customer for each rule, in the order of the rules.
+fn one_for_each_rule() -> Vec<Customer> {
+    let slid = [&[1000.0; 12][..], &[600.0; 30][..]].concat();
+    let surge = [&[2.0; 18][..], &[7.0; 2][..]].concat();
+    let new = || account().onboarding();
+    vec![
+        account().weekly("active_users", &[80., 80., 80., 80., 80., 80., 80., 80., 80., 60., 50., 40., 30., 26.]),
+        account().weekly("core_actions", &slid),
+        account().saw("active_users", 1, 28.0),
+        account().saw("features_used", 1, 5.0).saw("features_entitled", 1, 20.0),
+        account().saw("notice_served", 17, true),
+        account().saw("auto_renew", 60, true).saw("auto_renew", 5, false),
+        account().saw("downgrade_requested", 2, true),
+        account().champion_left(8),
+        account().saw("competitor_named", 30, true),
+        account().saw("meeting_rescheduled", 12, 1.0).saw("meeting_rescheduled", 5, 1.0),
+        account().with(|a| a.segment = Some(Segment::Enterprise)).in_touch(0, 44),
+        account().with(|a| a.segment = Some(Segment::Enterprise)).in_touch(1, 4),
+        account().in_touch(3, 41).renews_in(80).notice_period(60),
+        account().saw("sev1_open_days", 0, 16.0),
+        account().saw("escalations", 20, 1.0).saw("escalations", 3, 1.0),
+        account().weekly("csat", &[90., 90., 90., 90., 90., 90., 60., 60.]),
+        account().weekly("tickets_opened", &surge),
+        account().saw("oldest_ticket_days", 1, 45.0),
+        account().usage(0.8).weekly("tickets_opened", &[0.0; 14]),
+        account().weekly("invoice_overdue_days", &[5., 5., 5., 5., 45.]),
+        account().saw("payment_failures", 30, 1.0).saw("payment_failures", 2, 1.0),
+        account().saw("discount_expires_in_days", 10, 50.0),
+        account().saw("nps", 17, 5.0),
+        account().saw("csm_pulse", 6, "red"),
+        new().saw("milestones_overdue", 2, 2.0).saw("milestones_total", 2, 9.0),
+        new().saw("go_live_planned", 60, ago(10)).saw("go_live_forecast", 1, ahead(11)),
+        new().saw("customer_engagement_pct", 2, 35.0),
+        new().saw("first_value_days", 2, 120.0),
+    ]
+}
+
+#[test]
+fn every_rule_can_fire_and_says_its_number() {
+    let all: Vec<Diagnosis> = one_for_each_rule().iter().map(Customer::diagnosis).collect();
+    let said: Vec<&str> = all.iter().zip(RULES).map(|(diagnosis, rule)| diagnosis.headline(rule.name)).collect();
+    insta::assert_snapshot!(said.join("\n"), @"");
+    let mut actions = BTreeSet::new();
+    for (diagnosis, rule) in all.iter().zip(RULES) {
+        let cause = diagnosis.causes.iter().find(|cause| cause.rule == rule.name).unwrap();
+        assert!(!cause.facts.is_empty() && cause.facts.iter().all(|fact| fact.source == rule.family), "{}", rule.name);
+        assert!(cause.facts.iter().all(|fact| fact.as_of <= today()));
+        for text in [&cause.actions.csm, &cause.actions.account_manager] {
+            assert!(
+                text.len() > 40 && actions.insert(text.clone()) || rule.name == "go_live_late",
+                "{}: {text}",
+                rule.name
+            );
+        }
+    }
+}
+
+#[test]
+fn who_is_blocked_decides_who_is_addressed() {
+    let late = |kind: &str| {
+        let diagnosis = account().onboarding().saw("milestones_overdue", 1, 3.0).saw(kind, 1, 2.0).diagnosis();
+        (diagnosis.risk, diagnosis.causes[0].actions.csm.clone())
+    };
+    let (ours, theirs) = (late("blocked_by_us"), late("blocked_by_customer"));
+    assert!(ours.1.starts_with("It is on us") && theirs.1.starts_with("It is on the customer"));
+    assert_eq!(ours.0, theirs.0, "not the number");
+}
+
+#[test]
+fn one_diagnosis_as_json() {
+    let diagnosis = account()
+        .weekly("active_users", &[80., 80., 80., 80., 80., 80., 80., 80., 80., 60., 50., 40., 30., 26.])
+        .in_touch(3, 5)
+        .saw("notice_served", 17, true)
+        .saw("plan_limit_hit", 3, true)
+        .renews_in(100)
+        .notice_period(60)
+        .diagnosis();
+    insta::assert_json_snapshot!(diagnosis, @"");
+    let text = serde_json::to_string(&diagnosis).unwrap();
+    assert_eq!(serde_json::from_str::<Diagnosis>(&text).unwrap(), diagnosis);
+}
+
+/// Kinds with values that their shape allows, on any day of two years up to a month ahead.
+fn any_signals() -> impl Strategy<Value = Vec<Signal>> {
+    let one = (0..KNOWN_KINDS.len(), 0_u64..760, 0_u32..300, 0_u8..3).prop_map(|(kind, day, value, reference)| {
+        let kind = &KNOWN_KINDS[kind];
+        let value = match kind.shape {
+            Shape::Bool => SignalValue::Bool(value % 2 == 0),
+            Shape::Pulse => SignalValue::Text(["green", "amber", "red"][value as usize % 3].to_owned()),
+            Shape::Date => SignalValue::Date(ago(u64::from(value))),
+            Shape::Gauge { max } => SignalValue::Number(f64::from(value).min(max.unwrap_or(f64::MAX)) / 3.0),
+            Shape::Count => SignalValue::Number(f64::from(value)),
+        };
+        let observed_on = ahead(30) - chrono::Days::new(day);
+        Signal { source: kind.source, kind: kind.name.to_owned(), observed_on, value, reference: reference.to_string() }
+    });
+    proptest::collection::vec(one, 0..250).prop_map(|mut signals| {
+        // As stored: one value per source, kind, day and reference.
+        let mut seen = BTreeSet::new();
+        signals.retain(|s| seen.insert((s.kind.clone(), s.observed_on, s.reference.clone())));
+        signals
+    })
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
+    #[test]
+    fn the_order_of_signals_is_nothing(signals in any_signals(), seed in any::<u64>(), renewal in 0_u64..400, young in any::<bool>()) {
+        let mut customer = account().renews_in(renewal).notice_period(45);
+        if young {
+            customer = customer.onboarding();
+        }
+        customer.signals = signals;
+        let mut shuffled = customer.clone();
+        let count = shuffled.signals.len().max(1);
+        for i in 0..count.saturating_sub(1) {
+            let other = (seed as usize).wrapping_mul(i + 7) % count;
+            shuffled.signals.swap(i, other);
+        }
+        let (one, two) = (customer.diagnosis(), shuffled.diagnosis());
+        prop_assert_eq!(serde_json::to_string(&one).unwrap(), serde_json::to_string(&two).unwrap());
+
+        prop_assert_eq!(one.health.map(|health| 100 - health), one.risk);
+        prop_assert!((0.0..=1.0).contains(&one.coverage));
+        prop_assert_eq!(one.families.len(), 6);
+        prop_assert!(one.causes.is_sorted_by(|a, b| (a.floor, a.points) >= (b.floor, b.points)));
+        let points: u32 = one.causes.iter().map(|cause| u32::from(cause.points)).sum();
+        prop_assert!(one.risk.is_none() || points <= u32::from(one.risk.unwrap()) + one.causes.len() as u32);
+        prop_assert!(one.causes.iter().all(|cause| !cause.headline.contains("NaN") && !cause.headline.contains("inf")));
+        prop_assert!(one.windows.iter().all(|w| w.opens_on <= today() && w.closes_on >= today()));
+    }
+
+    #[test]
+    fn what_comes_after_the_date_is_not_seen(signals in any_signals()) {
+        let mut customer = account();
+        customer.signals = signals;
+        let whole = customer.evidence(&Policy::default());
+        customer.signals.retain(|signal| signal.observed_on <= today());
+        prop_assert_eq!(whole, customer.evidence(&Policy::default()));
+    }
+}
+
+#[test]
+fn values_that_are_no_numbers_are_not_seen() {
+    let broken = account().saw("active_users", 1, f64::NAN).saw("csat", 1, f64::INFINITY).content();
+    assert_eq!(broken.diagnosis().health, account().content().diagnosis().health);
+}
+
+#[test]
+fn evidence_is_small_and_a_night_of_many_is_near_linear() {
+    assert!(size_of::<Evidence>() <= 1_100, "{}", size_of::<Evidence>());
+    let policy = Policy::default();
+    let monthly = account().content().every(30, "core_actions", &[400.0; 12]);
+    let night = |count: usize| {
+        let evidence: Vec<Evidence> = (0..count).map(|_| monthly.evidence(&policy)).collect();
+        let book = Book::of(evidence.iter(), None, &policy, today());
+        book.state.accounts.len()
+    };
+    assert_eq!(night(50), 1, "one account, fifty times over");
+}

@@ -1,1 +1,0 @@
-//! Signals to family risks, floors and causes.

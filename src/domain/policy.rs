@@ -1,1 +1,0 @@
-//! The diagnosis policy: every number of diagnosis.md as one typed value.
