@@ -203,7 +203,8 @@ fn peak(levels: &[Point], windows: Windows, before_recent: i32, buffer: &mut Vec
             continue;
         }
         let level = median_of(window, buffer)?;
-        if best.is_none_or(|(highest, _)| level > highest) {
+        // The latest of equal windows: "slid over seven months" counts from when it was last there.
+        if best.is_none_or(|(highest, _)| level >= highest) {
             best = Some((level, end));
         }
     }

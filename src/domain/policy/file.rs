@@ -211,8 +211,9 @@ fn merge(into: &mut Table, file: Table, path: &str) -> Result<(), PolicyError> {
             "measures" => free_table(into, &key, value, measure_keys)?,
             _ => {
                 let Some(default) = into.get_mut(&key) else {
-                    let nearest = nearest(&key, into.keys().map(String::as_str));
-                    let nearest = if path.is_empty() { nearest } else { format!("{path}.{nearest}") };
+                    let beside = nearest(&key, into.keys().map(String::as_str));
+                    let beside = if path.is_empty() { beside } else { format!("{path}.{beside}") };
+                    let nearest = elsewhere(&key).unwrap_or(beside);
                     return Err(PolicyError::UnknownKey { key: full, nearest });
                 };
                 match (default, value) {
@@ -223,6 +224,12 @@ fn merge(into: &mut Table, file: Table, path: &str) -> Result<(), PolicyError> {
         }
     }
     Ok(())
+}
+
+/// A key of that very name in another table of the policy: the commonest slip is a forgotten header.
+fn elsewhere(key: &str) -> Option<String> {
+    let all = Table::try_from(Policy::default()).ok()?;
+    all.iter().find_map(|(name, table)| table.as_table()?.contains_key(key).then(|| format!("{name}.{key}")))
 }
 
 fn free_table(

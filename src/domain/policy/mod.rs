@@ -7,6 +7,8 @@ mod curve;
 mod file;
 mod measure;
 mod rules;
+#[cfg(test)]
+mod tests;
 
 use std::collections::BTreeMap;
 

@@ -32,7 +32,7 @@ fn a_season_of_the_whole_book_is_taken_out() {
     assert_eq!((diagnosis.families[&Source::Usage], diagnosis.causes.len()), (Some(0), 0));
     // One that fell by half while the book fell to 0.6 is down to 0.83 of it.
     let worse = account().with(|a| a.seats = None).usage(0.5);
-    assert_eq!(diagnose_in(&worse, &book, None).families[&Source::Usage], Some(24));
+    assert_eq!(diagnose_in(&worse, &book, None).families[&Source::Usage], Some(23));
     // Nineteen are too few to tell a season.
     let customers = season(19);
     let (_, book) = book_of(&customers, None);

@@ -70,7 +70,7 @@ fn growth_needs_four_weeks_and_health() {
     assert_eq!(kinds(&grown(5)), [WindowKind::Growth]);
     assert!(kinds(&grown(3)).is_empty());
     assert_eq!(one(&grown(5)).amount, Some(18_000.0));
-    assert!(kinds(&grown(5).saw("sev1_open_days", 0, 13.0).saw("csm_pulse", 0, "red")).is_empty(), "not healthy");
+    assert!(kinds(&grown(5).saw("sev1_open_days", 0, 13.0).saw("competitor_named", 0, true)).is_empty(), "not healthy");
 }
 
 #[test]
