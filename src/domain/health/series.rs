@@ -211,9 +211,9 @@ fn peak(levels: &[Point], windows: Windows, before_recent: i32, buffer: &mut Vec
     best.map(|(level, end)| (level, date_of(end)))
 }
 
-/// Sum of the values in the last `days` days up to `today`.
+/// Sum of the values of the last `days` days up to `today`; a row of exactly so many days ago is in.
 pub(super) fn sum_within(points: &[Point], days: u32, today: i32) -> f64 {
-    within(points, today - days_of(days), today).iter().map(|point| point.1).sum()
+    within(points, today - days_of(days) - 1, today).iter().map(|point| point.1).sum()
 }
 
 /// Median of the values before `recent`, within the year before it.
