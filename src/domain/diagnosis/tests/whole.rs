@@ -310,6 +310,31 @@ fn values_that_are_no_numbers_are_not_seen() {
     assert_eq!(broken.diagnosis().health, account().content().diagnosis().health);
 }
 
+#[test]
+fn a_policy_of_extremes_is_no_panic() {
+    let numbers = [
+        "interval_days_at_most",
+        "recent_intervals",
+        "baseline_intervals",
+        "peak_intervals",
+        "baseline_days",
+        "history_days",
+        "recent_days",
+        "peak_days",
+    ];
+    let keys = numbers.map(|key| format!("{key} = 100000")).join("\n");
+    let policy = Policy::from_toml(&format!("[reading]\n{keys}\n[validity]\nintervals = 100000")).unwrap();
+    let mut customer = account().content().every(200, "sessions", &[5.0; 3]);
+    customer.account.renewal_date = Some(chrono::NaiveDate::MAX);
+    customer.account.notice_period_days = Some(i32::MAX);
+    customer.account.term_months = Some(i32::MAX);
+    customer.account.start_date = Some(chrono::NaiveDate::MIN);
+    customer.account.seats = Some(i64::MAX);
+    customer.signals[0].observed_on = chrono::NaiveDate::MIN;
+    let diagnosis = customer.diagnosis_by(&policy, &crate::domain::diagnosis::Before::default());
+    assert_eq!(diagnosis.families.len(), 6);
+}
+
 /// A hundred thousand accounts must fit beside each other in memory.
 #[test]
 fn evidence_is_small() {
