@@ -16,6 +16,7 @@ use super::health::wording::{day, number, percent, plural};
 use super::health::{Case, USAGE_MEASURES};
 use super::money::Money;
 use super::policy::Windows;
+use super::renewal;
 use super::signal::Source;
 
 /// A window that an earlier night opened and nobody has closed.
@@ -77,7 +78,9 @@ fn found(
         None if cools(rules, &chance, cooling, date) || case.book.is_withheld(chance.source) => return None,
         None => {
             let end = date.checked_add_days(Days::new(rules.open_days.into()))?;
-            (date, standing.renewal.next_deadline.map_or(end, |deadline| deadline.min(end)))
+            // A deadline of today ends nothing that opens today: the one after it does.
+            let deadline = renewal::next_deadline(case.account, case.evidence.auto_renew(), date.succ_opt()?);
+            (date, deadline.map_or(end, |deadline| deadline.min(end)))
         }
     };
     let withheld = standing.band == Band::AtRisk && chance.kind != WindowKind::Requested;

@@ -176,6 +176,16 @@ fn cause(case: &Case<'_>, finding: Finding, points: f64, floor: bool) -> Option<
     }
 }
 
+/// A floor that the feed guard keeps up although nothing is left to read.
+fn kept_up(rule: Rule) -> String {
+    let what = match rule {
+        Rule::Sev1Open => "A severity-1 ticket had been open for too long",
+        Rule::InvoiceOverdue => "An invoice was long overdue",
+        _ => "The opt-out date was near without contact",
+    };
+    format!("{what} when {} last delivered; the source is silent now", rule.family())
+}
+
 /// Headline and facts of a rule that fired.
 fn describe(case: &Case<'_>, rule: Rule) -> (String, Vec<Fact>) {
     let (headline, mut facts) = match rule.family() {
@@ -186,8 +196,7 @@ fn describe(case: &Case<'_>, rule: Rule) -> (String, Vec<Fact>) {
         Source::Sentiment => sentiment::describe(case, rule),
         Source::Onboarding => onboarding::describe(case, rule),
     }
-    // Reached only by a rule without evidence: a floor that the feed guard keeps up.
-    .unwrap_or_else(|| (format!("{} stood last night; its source is silent tonight", rule.name()), Vec::new()));
+    .unwrap_or_else(|| (kept_up(rule), Vec::new()));
     if rule == Rule::OptOutNearSilent {
         facts.extend(case.account.opt_out_date().map(|day| fact_date("Opt-out date", day, Source::Crm, case.date)));
     }

@@ -28,8 +28,8 @@ use crate::domain::signal::Source;
 struct Decision {
     /// Since when it stands.
     since: Option<NaiveDate>,
-    /// A row within its validity says it does not.
-    denied: bool,
+    /// Some row, whatever it says, is within its validity.
+    read: bool,
 }
 
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -65,10 +65,8 @@ impl Read {
             "downgrade_requested" => self.downgrade = decision(look),
             "auto_renew" => self.take_auto_renew(look),
             "competitor_named" => {
-                self.competitor = Decision {
-                    since: look.stands_within(look.policy.validity.competitor_named),
-                    denied: look.valid && look.points.last().is_some_and(|last| last.1 <= 0.0),
-                };
+                self.competitor =
+                    Decision { since: look.stands_within(look.policy.validity.competitor_named), read: look.valid };
             }
             "meeting_rescheduled" => {
                 let sum = look.sum(look.policy.crm.meetings_days).filter(|_| look.valid);
@@ -94,7 +92,7 @@ impl Read {
         self.auto_renew = Some(on);
         // A run that begins the series was true before only if the account's column says so.
         let had_it = look.points.iter().any(|point| point.1 > 0.0) || look.account.auto_renew == Some(true);
-        self.auto_renew_off = Decision { since: Some(since).filter(|_| !on && had_it), denied: on && look.valid };
+        self.auto_renew_off = Decision { since: Some(since).filter(|_| !on && had_it), read: look.valid };
     }
 
     /// What the contacts and the other kinds say together.
@@ -116,7 +114,7 @@ impl Read {
         let latest = contacts.iter().filter_map(touch).max();
         let oldest = series::number_of(date) - series::days_of(policy.crm.contacts_days);
         let fresh = |contact: &&Contact| {
-            left(contact).is_none() && touch(contact).is_some_and(|day| series::number_of(day) > oldest)
+            left(contact).is_none() && touch(contact).is_some_and(|day| series::number_of(day) >= oldest)
         };
         let count = u32::try_from(contacts.iter().filter(fresh).count()).unwrap_or(u32::MAX);
         self.in_touch = latest.map(|day| (count, day));
@@ -158,11 +156,8 @@ impl Read {
 }
 
 fn decision(look: &Look<'_>) -> Decision {
-    match look.run_start() {
-        Some((true, since)) => Decision { since: Some(since), denied: false },
-        Some((false, _)) => Decision { since: None, denied: look.valid },
-        None => Decision::default(),
-    }
+    let since = look.run_start().filter(|(stands, _)| *stands).map(|(_, since)| since);
+    Decision { since, read: look.valid }
 }
 
 /// Days since the last two-way contact, known only with a live interaction feed;
@@ -175,7 +170,7 @@ pub(super) fn silent_days(case: &Case<'_>) -> Option<(i64, Option<NaiveDate>)> {
 
 pub(super) fn score(case: &Case<'_>, parts: &mut Vec<(Rule, f64)>) -> Option<f64> {
     let (rules, read) = (&case.policy.crm, &case.evidence.crm);
-    let event = |decision: Decision, risk: f64| decision.since.map(|_| risk).or(decision.denied.then_some(0.0));
+    let event = |decision: Decision, risk: f64| decision.since.map(|_| risk).or(decision.read.then_some(0.0));
     let meetings = read
         .rescheduled
         .map(|(count, _)| if count >= f64::from(rules.meetings) { rules.meetings_rescheduled } else { 0.0 });

@@ -34,20 +34,20 @@ pub(super) struct Scored {
 }
 
 /// Reads one measure; `None` where nothing was observed within its window.
-/// `last` is believed for as long as any gauge, the others over their window.
+/// The window is also for how long the last observation is believed.
 pub(super) fn read(measure: &Measure, look: &Look<'_>, group: &[&Signal], count: bool) -> Option<Read> {
     let oldest = look.today - series::days_of(measure.window_days);
     if !measure.levels.is_empty() {
-        let last = group.last().filter(|last| look.valid && series::number_of(last.observed_on) > oldest)?;
+        let last = group.last().filter(|last| series::number_of(last.observed_on) >= oldest)?;
         let value = Value::Text(last.value.text()?);
         return Some(Read { value, previous: None, as_of: last.observed_on, trend: None });
     }
-    let points = || look.points.iter().filter(|point| point.0 > oldest).map(|point| point.1);
-    let &(last_day, last) = look.points.last().filter(|point| point.0 > oldest)?;
+    let points = || look.points.iter().filter(|point| point.0 >= oldest).map(|point| point.1);
+    let &(last_day, last) = look.points.last().filter(|point| point.0 >= oldest)?;
     let as_of = series::date_of(last_day);
     let of = |value| Read { value: Value::Number(value), previous: None, as_of, trend: None };
     match measure.aggregate {
-        Aggregate::Last => look.valid.then(|| of(last)),
+        Aggregate::Last => Some(of(last)),
         Aggregate::Sum => Some(of(points().sum())),
         Aggregate::Mean => Some(of(points().sum::<f64>() / points().count() as f64)),
         Aggregate::Max => Some(of(points().fold(f64::NEG_INFINITY, f64::max))),

@@ -117,7 +117,9 @@ impl Evidence {
         let interval = series::interval(&scratch.points, &policy.reading);
         // A measure of text has no points; its rows are observations all the same.
         let last_day = group[group.len() - 1].observed_on.num_days_from_ce();
-        let valid = today - last_day <= validity(kind, interval, policy);
+        let own = policy.measures.get(kind).filter(|measure| measure.source == source && known.is_none());
+        let valid = today - last_day
+            <= own.map_or_else(|| validity(kind, interval, policy), |measure| series::days_of(measure.window_days));
         let feed = &mut self.feeds[source as usize];
         feed.last_row = feed.last_row.max(Some(group[group.len() - 1].observed_on));
         feed.live |= valid;

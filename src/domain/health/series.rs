@@ -71,6 +71,9 @@ pub(super) fn interval(points: &[Point], reading: &Reading) -> i32 {
     median(&mut gaps).map_or(0, |gap| gap.min(most).round() as i32)
 }
 
+/// No window is longer, in days, whatever a policy multiplies: sums of days stay within their type.
+const LONGEST: i32 = 1_000_000;
+
 /// The windows of one kind, in days, for its reporting interval.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Windows {
@@ -84,13 +87,14 @@ pub(super) struct Windows {
 
 impl Windows {
     pub(super) fn of(interval: i32, reading: &Reading) -> Self {
-        let longest = |days: u32, intervals: u32| days_of(days).max(interval.saturating_mul(days_of(intervals)));
+        let longest =
+            |days: u32, intervals: u32| days_of(days).max(interval.saturating_mul(days_of(intervals))).min(LONGEST);
         Self {
             block: longest(reading.block_days, 1),
             recent: longest(reading.recent_days, reading.recent_intervals),
             baseline: longest(reading.baseline_days, reading.baseline_intervals),
             peak: longest(reading.peak_days, reading.peak_intervals),
-            history: days_of(reading.history_days),
+            history: days_of(reading.history_days).min(LONGEST),
             observations: reading.baseline_observations as usize,
         }
     }
@@ -211,9 +215,9 @@ fn peak(levels: &[Point], windows: Windows, before_recent: i32, buffer: &mut Vec
     best.map(|(level, end)| (level, date_of(end)))
 }
 
-/// Sum of the values in the last `days` days up to `today`.
+/// Sum of the values of the last `days` days up to `today`; a row of exactly so many days ago is in.
 pub(super) fn sum_within(points: &[Point], days: u32, today: i32) -> f64 {
-    within(points, today - days_of(days), today).iter().map(|point| point.1).sum()
+    within(points, today - days_of(days) - 1, today).iter().map(|point| point.1).sum()
 }
 
 /// Median of the values before `recent`, within the year before it.

@@ -90,7 +90,7 @@ impl Read {
 fn level(look: &Look<'_>, count: bool) -> Option<f64> {
     let last = look.last()?.known()?;
     Some(if count {
-        series::sum_within(look.points, look.windows.block.unsigned_abs(), look.today)
+        series::sum_within(look.points, look.windows.block.unsigned_abs() - 1, look.today)
     } else {
         last.value
     })

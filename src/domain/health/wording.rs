@@ -15,7 +15,8 @@ pub(crate) fn number(value: f64) -> String {
     let text = format!("{value:.decimals$}");
     let text = if text.contains('.') { text.trim_end_matches('0').trim_end_matches('.') } else { &text };
     let (whole, rest) = text.split_once('.').map_or((text, None), |(whole, rest)| (whole, Some(rest)));
-    let (sign, digits) = whole.strip_prefix('-').map_or(("", whole), |digits| ("−", digits));
+    let (sign, digits) =
+        whole.strip_prefix('-').map_or(("", whole), |digits| (if text == "-0" { "" } else { "−" }, digits));
     let mut grouped = String::with_capacity(text.len() + 4);
     for (i, digit) in digits.chars().enumerate() {
         if i > 0 && (digits.len() - i).is_multiple_of(3) {
@@ -130,7 +131,7 @@ mod tests {
     #[test]
     fn numbers_read_well() {
         let all = [0.0, 0.1 + 0.2, 28.0, 28.46, 99.96, 1_240.4, 1_234_567.0, -0.001, -1_500.0].map(number);
-        insta::assert_snapshot!(all.join(" | "), @"0 | 0.3 | 28 | 28.5 | 100 | 1,240 | 1,234,567 | −0 | −1,500");
+        insta::assert_snapshot!(all.join(" | "), @"0 | 0.3 | 28 | 28.5 | 100 | 1,240 | 1,234,567 | 0 | −1,500");
         assert_eq!(tidy(-0.001).to_string(), "0");
     }
 

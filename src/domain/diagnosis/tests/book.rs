@@ -105,6 +105,10 @@ fn a_silent_source_is_guarded_but_good_news_is_not() {
     let troubled = account().content().saw("sev1_open_days", 0, 20.0);
     let previous = Previous::of(&troubled.diagnosis());
     let after = diagnose_in(&silent[0], &book, Some(&previous));
+    assert_eq!(
+        after.headline("sev1_open"),
+        "A severity-1 ticket had been open for too long when support last delivered; the source is silent now"
+    );
     assert_eq!((after.floors(), after.stale.as_slice()), (vec!["sev1_open"], &[Source::Support][..]));
     // No tickets and no overdue invoices are good news, not an outage.
     let owing = many(20, |c| c.content().saw("invoice_overdue_days", 0, 5.0).saw("tickets_open", 1, 4.0));

@@ -1,6 +1,6 @@
 //! Weights, coverage, floors, causes and change.
 
-use super::customer::{Customer, account, ago, ahead};
+use super::customer::{Customer, account};
 use crate::domain::diagnosis::{Band, Before, Change, Diagnosis, Previous};
 use crate::domain::policy::Policy;
 use crate::domain::signal::Source;
@@ -191,7 +191,9 @@ fn measures_of_ones_own_weigh_beside_the_rules() {
     let policy = Policy::from_toml(levels).unwrap();
     let text = |level: &'static str| judge(&account().saw_in(Source::Billing, "contract", 3, level), &policy);
     assert_eq!(text("yearly").families[&Source::Billing], Some(40));
+    let old = |days| judge(&account().saw_in(Source::Billing, "contract", days, "yearly"), &policy);
+    assert_eq!(old(90).families[&Source::Billing], Some(40), "believed over its window");
+    assert_eq!(old(91).families[&Source::Billing], None);
     assert_eq!(text("weekly").families[&Source::Billing], None, "a level that nobody declared is unknown");
     assert_eq!(text("monthly").headline("contract"), "contract is monthly");
-    assert!(ahead(1) > ago(1));
 }

@@ -80,6 +80,7 @@ fn a_window_closes_on_the_next_deadline_and_keeps_its_dates() {
     assert_eq!((near.closes_on, near.co_term), (ahead(50), true));
     let far = one(&asked(121));
     assert_eq!((far.closes_on, far.co_term), (ahead(90), false));
+    assert_eq!(one(&asked(30)).closes_on, ahead(30), "the opt-out date of today ends nothing that opens today");
     let open = [OpenWindow { kind: WindowKind::Requested, opens_on: ago(40), closes_on: ahead(7) }];
     let again = |open: &[OpenWindow], cooling: &[Cooling]| {
         let before = Before { open_windows: open, cooling, ..Before::default() };
