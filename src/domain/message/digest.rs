@@ -9,8 +9,9 @@ use uuid::Uuid;
 pub use self::rest::{RestGroup, RestKind, RestLine, whole_group};
 use super::card::{self, Card};
 use super::lead::{self, TeamView};
-use super::view::{Angle, Deadline};
-use super::{Block, Message, phrase};
+use super::view::{Angle, Deadline, Withheld};
+use super::{Block, Button, Buttons, Message, Text, phrase};
+use crate::domain::action::{Action, Subject, Verb};
 use crate::domain::money::Money;
 use crate::domain::signal::Source;
 
@@ -31,6 +32,8 @@ pub struct DigestView {
     pub first_read: Option<usize>,
     pub sections: Vec<Section>,
     pub rest: Vec<RestGroup>,
+    /// What the health gate keeps from the AM: said in a line, never as a card.
+    pub withheld: Vec<WithheldLine>,
     pub sources: Vec<SourceAge>,
     /// For those who lead people.
     pub team: Option<TeamView>,
@@ -92,6 +95,17 @@ impl SectionKind {
     }
 }
 
+/// A window that the health gate withholds.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct WithheldLine {
+    pub account: String,
+    pub handoff: Uuid,
+    /// "more seats, about $12k".
+    pub what: String,
+    pub held: Withheld,
+    pub may_act: bool,
+}
+
 /// When a source last delivered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct SourceAge {
@@ -132,6 +146,7 @@ pub fn message(view: &DigestView) -> Message {
         blocks.push(Block::Heading(format!("Also on your list ({lines})")));
         blocks.extend(groups.iter().flat_map(|group| rest::blocks(view.digest, group, view.date)));
     }
+    blocks.extend(withheld(view));
     let ages = ages(&view.sources, view.date);
     if !ages.is_empty() {
         blocks.push(Block::Context(format!("Last data: {ages}").into()));
@@ -233,6 +248,33 @@ fn nothing(view: &DigestView) -> String {
     out
 }
 
+/// How many withheld windows carry a button; the rest is one line each.
+const WITH_OVERRIDE: usize = 5;
+
+fn withheld(view: &DigestView) -> Vec<Block> {
+    if view.withheld.is_empty() {
+        return Vec::new();
+    }
+    let text = |line: &WithheldLine| {
+        let held = card::withheld(&line.held, view.date);
+        Text::strong(phrase::cut(&line.account, 80)).then(format!(" · {}. {held}", line.what))
+    };
+    let mut blocks = vec![Block::Heading(format!("Withheld ({})", view.withheld.len()))];
+    for line in view.withheld.iter().take(WITH_OVERRIDE) {
+        blocks.push(Block::Text(text(line)));
+        if line.may_act {
+            let action = Action::new(Verb::Override, Subject::Handoff(line.handoff));
+            let shown = vec![Button::new(action, &line.account)];
+            blocks.push(Block::Buttons(Buttons { shown, more: Vec::new() }));
+        }
+    }
+    let others: Vec<Text> = view.withheld.iter().skip(WITH_OVERRIDE).take(20).map(text).collect();
+    if !others.is_empty() {
+        blocks.push(Block::Bullets(others));
+    }
+    blocks
+}
+
 /// "usage: yesterday · crm: 3 days ago · billing: 41 days ago (late)".
 pub fn ages(sources: &[SourceAge], today: NaiveDate) -> String {
     let said: Vec<String> = sources
@@ -251,7 +293,6 @@ mod tests {
     use super::super::text::to_text;
     use super::super::view::DeadlineKind;
     use super::*;
-    use crate::domain::action::{Subject, Verb};
 
     fn morning() -> DigestView {
         DigestView {
@@ -293,6 +334,7 @@ mod tests {
                 returns_on: Some(sample::day("2026-11-04")),
                 may_act: true,
             }],
+            withheld: Vec::new(),
             sources: vec![
                 SourceAge { source: Source::Usage, last: Some(sample::day("2026-11-02")), late: false },
                 SourceAge { source: Source::Crm, last: Some(sample::day("2026-10-31")), late: false },
@@ -353,7 +395,7 @@ mod tests {
         Ask the customer: is there a need, who decides, and when? Then qualify it, or pass.
         With Dana until Fri 6 Nov.
           New · open until Fri 29 Jan 2027 · opt-out date Wed 31 Mar 2027, in 148 days
-        [Qualify] [Pass] More: [Snooze] [Note] [Not useful] [Raise] [Show more]
+        [Qualify] [Pass] More: [Note] [Not useful] [Raise] [Show more]
 
         Also on your list (2)
         =====================
@@ -377,6 +419,17 @@ mod tests {
             Section { kind: SectionKind::Renewals, cards: vec![Card::Renewal(sample::renewal())] },
         ];
         view.rest.clear();
+        view.withheld = vec![WithheldLine {
+            account: "Globex".into(),
+            handoff: Uuid::nil(),
+            what: "more seats, about $12k".into(),
+            held: Withheld {
+                cause: "Notice served".into(),
+                handled_by: Some("Dana".into()),
+                since: sample::day("2026-11-02"),
+            },
+            may_act: true,
+        }];
         insta::assert_snapshot!(drawn(&view), @"
         (14 at risk, $410k; 1 window, about $12k; 2 renewals; Acme served notice)
         Good morning, Dana · Tuesday 3 November 2026
@@ -406,6 +459,12 @@ mod tests {
         Work on it has not started.
           step: 30 days before the deadline · owner: you
         [Start preparing] [Note] More: [Start negotiating] [Renewed] [Contracted] [Lost] [Raise] [Show more]
+
+        Withheld (1)
+        ============
+
+        Globex · more seats, about $12k. Withheld: Notice served. Handled by Dana since Mon 2 Nov.
+        [Override]
           Last data: usage: yesterday · crm: 3 days ago · billing: 41 days ago (late) · onboarding: nothing
           yet (late)
         ");
