@@ -2,16 +2,17 @@
 //! the day, the grouped rest, and how old each source is.
 
 mod rest;
+mod withheld;
 
 use chrono::NaiveDate;
 use uuid::Uuid;
 
 pub use self::rest::{RestGroup, RestKind, RestLine, whole_group};
+pub use self::withheld::WithheldLine;
 use super::card::{self, Card};
 use super::lead::{self, TeamView};
-use super::view::{Angle, Deadline, Withheld};
-use super::{Block, Button, Buttons, Message, Text, phrase};
-use crate::domain::action::{Action, Subject, Verb};
+use super::view::{Angle, Deadline};
+use super::{Block, Message, phrase};
 use crate::domain::money::Money;
 use crate::domain::signal::Source;
 
@@ -95,17 +96,6 @@ impl SectionKind {
     }
 }
 
-/// A window that the health gate withholds.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct WithheldLine {
-    pub account: String,
-    pub handoff: Uuid,
-    /// "more seats, about $12k".
-    pub what: String,
-    pub held: Withheld,
-    pub may_act: bool,
-}
-
 /// When a source last delivered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct SourceAge {
@@ -146,7 +136,7 @@ pub fn message(view: &DigestView) -> Message {
         blocks.push(Block::Heading(format!("Also on your list ({lines})")));
         blocks.extend(groups.iter().flat_map(|group| rest::blocks(view.digest, group, view.date)));
     }
-    blocks.extend(withheld(view));
+    blocks.extend(withheld::blocks(&view.withheld, view.date));
     let ages = ages(&view.sources, view.date);
     if !ages.is_empty() {
         blocks.push(Block::Context(format!("Last data: {ages}").into()));
@@ -248,33 +238,6 @@ fn nothing(view: &DigestView) -> String {
     out
 }
 
-/// How many withheld windows carry a button; the rest is one line each.
-const WITH_OVERRIDE: usize = 5;
-
-fn withheld(view: &DigestView) -> Vec<Block> {
-    if view.withheld.is_empty() {
-        return Vec::new();
-    }
-    let text = |line: &WithheldLine| {
-        let held = card::withheld(&line.held, view.date);
-        Text::strong(phrase::cut(&line.account, 80)).then(format!(" · {}. {held}", line.what))
-    };
-    let mut blocks = vec![Block::Heading(format!("Withheld ({})", view.withheld.len()))];
-    for line in view.withheld.iter().take(WITH_OVERRIDE) {
-        blocks.push(Block::Text(text(line)));
-        if line.may_act {
-            let action = Action::new(Verb::Override, Subject::Handoff(line.handoff));
-            let shown = vec![Button::new(action, &line.account)];
-            blocks.push(Block::Buttons(Buttons { shown, more: Vec::new() }));
-        }
-    }
-    let others: Vec<Text> = view.withheld.iter().skip(WITH_OVERRIDE).take(20).map(text).collect();
-    if !others.is_empty() {
-        blocks.push(Block::Bullets(others));
-    }
-    blocks
-}
-
 /// "usage: yesterday · crm: 3 days ago · billing: 41 days ago (late)".
 pub fn ages(sources: &[SourceAge], today: NaiveDate) -> String {
     let said: Vec<String> = sources
@@ -291,8 +254,9 @@ pub fn ages(sources: &[SourceAge], today: NaiveDate) -> String {
 mod tests {
     use super::super::card::sample;
     use super::super::text::to_text;
-    use super::super::view::DeadlineKind;
+    use super::super::view::{DeadlineKind, Withheld};
     use super::*;
+    use crate::domain::action::{Subject, Verb};
 
     fn morning() -> DigestView {
         DigestView {
