@@ -3,6 +3,7 @@
 pub mod act;
 pub mod content;
 pub mod import;
+pub mod morning;
 pub mod organisation;
 pub mod policy;
 pub mod query;
@@ -10,6 +11,7 @@ pub mod read;
 pub mod sample;
 pub mod schedule;
 pub mod snapshot;
+pub mod team;
 pub mod views;
 
 use std::sync::Arc;
@@ -30,11 +32,18 @@ pub struct App {
     /// Rung after a commit that queued something to send, so that delivery in this process need not wait for its poll.
     pub outbox_bell: Arc<Notify>,
     snapshots: snapshot::Snapshots,
+    links: query::Links,
 }
 
 impl App {
     pub fn new(store: Store, clock: Arc<dyn Clock>) -> Self {
-        Self { store, clock, outbox_bell: Arc::new(Notify::new()), snapshots: snapshot::Snapshots::default() }
+        Self {
+            store,
+            clock,
+            outbox_bell: Arc::new(Notify::new()),
+            snapshots: snapshot::Snapshots::default(),
+            links: query::Links::default(),
+        }
     }
 
     pub fn now(&self) -> DateTime<Utc> {
@@ -49,4 +58,6 @@ pub struct Asker {
     pub workspace: Workspace,
     /// `None` where the chat user is not known as a colleague: gets an explanation and nothing else.
     pub person: Option<PersonId>,
+    /// The channel in which it was asked or pressed, where it is not a direct message.
+    pub channel: Option<String>,
 }

@@ -41,7 +41,13 @@ statements! {
                SELECT $1, $2, d.subject, d.due_at FROM unnest($3::uuid[], $4::timestamptz[]) AS d (subject, due_at)
                ON CONFLICT (org_id, kind, subject) DO UPDATE SET due_at = excluded.due_at
                 WHERE directory.due.due_at IS DISTINCT FROM excluded.due_at";
+    /// What is owed already stays owed: only the future is rescheduled.
+    RESCHEDULE = "INSERT INTO directory.due (org_id, kind, subject, due_at)
+               SELECT $1, 'digest', d.subject, d.due_at FROM unnest($2::uuid[], $3::timestamptz[]) AS d (subject, due_at)
+               ON CONFLICT (org_id, kind, subject) DO UPDATE SET due_at = excluded.due_at
+                WHERE directory.due.due_at > $4 AND directory.due.due_at IS DISTINCT FROM excluded.due_at";
     DROP_DUE = "DELETE FROM directory.due WHERE org_id = $1 AND kind = $2 AND NOT (subject = ANY ($3))";
+    FORGET_DUE = "DELETE FROM directory.due WHERE org_id = $1 AND kind = 'digest' AND subject = $2";
     LEASE_LANE = "UPDATE directory.lane SET holder = $1, fence = fence + 1, leased_until = clock_timestamp() + $2
                    WHERE (org_id, platform, workspace_id) IN (
                      SELECT org_id, platform, workspace_id FROM directory.lane
@@ -322,11 +328,30 @@ pub async fn set_next_digests(tx: &mut Tenant, next: &[(PersonId, DateTime<Utc>)
     Ok(())
 }
 
+/// Moves mornings that are still ahead of `now` to where people's hours put them; one that is owed already stays owed.
+pub async fn reschedule_digests(
+    tx: &mut Tenant,
+    next: &[(PersonId, DateTime<Utc>)],
+    now: DateTime<Utc>,
+) -> anyhow::Result<()> {
+    let org = tx.org().0;
+    let (people, times): (Vec<Uuid>, Vec<DateTime<Utc>>) = next.iter().map(|(person, at)| (person.0, *at)).unzip();
+    sqlx::query(RESCHEDULE).bind(org).bind(&people).bind(&times).bind(now).execute(tx.connection()).await?;
+    Ok(())
+}
+
 /// Forgets the digests owed to everyone but `people`.
 pub async fn keep_digests_of(tx: &mut Tenant, people: &[PersonId]) -> anyhow::Result<()> {
     let org = tx.org().0;
     let ids: Vec<Uuid> = people.iter().map(|person| person.0).collect();
     sqlx::query(DROP_DUE).bind(org).bind("digest").bind(&ids).execute(tx.connection()).await?;
+    Ok(())
+}
+
+/// Nothing is owed to this person any more.
+pub async fn forget_digest(tx: &mut Tenant, person: PersonId) -> anyhow::Result<()> {
+    let org = tx.org().0;
+    sqlx::query(FORGET_DUE).bind(org).bind(person.0).execute(tx.connection()).await?;
     Ok(())
 }
 

@@ -118,6 +118,13 @@ pub fn expired_form() -> Message {
     Message::sentence("This form is too old. Nothing was changed. Please press the button again.")
 }
 
+/// Key figures are counted from events over months; this version does not count them yet.
+pub fn no_figures() -> Message {
+    Message::sentence(
+        "Key figures are not part of this version of Tandem yet. `/tandem risks` and `/tandem renewals` show what is open now.",
+    )
+}
+
 pub fn busy() -> Message {
     Message::sentence("Tandem is busy. Nothing was lost; please try again in a minute.")
 }
