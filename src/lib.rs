@@ -28,5 +28,7 @@ pub mod store;
 
 pub mod app;
 
+pub mod delivery;
+
 pub mod cli;
 pub mod config;

@@ -53,6 +53,9 @@ statements! {
                      SELECT org_id, platform, workspace_id FROM directory.lane
                       WHERE wake_at <= $3 AND (leased_until IS NULL OR leased_until < clock_timestamp())
                         AND ($4::uuid IS NULL OR org_id = $4)
+                        AND ((platform = 'preview' AND $6) OR (platform = 'slack' AND workspace_id = $7))
+                        AND EXISTS (SELECT FROM directory.chat_link k WHERE k.platform = lane.platform
+                                       AND k.workspace_id = lane.workspace_id AND k.org_id = lane.org_id)
                       ORDER BY wake_at LIMIT $5 FOR UPDATE SKIP LOCKED)
                   RETURNING org_id, platform, workspace_id, fence, blocked_until";
     RENEW_LANE = "UPDATE directory.lane SET leased_until = clock_timestamp() + $6
@@ -64,6 +67,15 @@ statements! {
                      WHERE org_id = $1 AND platform = $2 AND workspace_id = $3 AND fence = $4";
     BLOCK_LANE = "UPDATE directory.lane SET blocked_until = greatest(coalesce(blocked_until, $5), $5)
                    WHERE org_id = $1 AND platform = $2 AND workspace_id = $3 AND fence = $4";
+    NEXT_WAKE = "SELECT min(wake_at) FROM directory.lane
+                  WHERE wake_at < 'infinity' AND ($1::uuid IS NULL OR org_id = $1)
+                    AND ((platform = 'preview' AND $2) OR (platform = 'slack' AND workspace_id = $3))
+                    AND EXISTS (SELECT FROM directory.chat_link k WHERE k.platform = lane.platform
+                                   AND k.workspace_id = lane.workspace_id AND k.org_id = lane.org_id)";
+    UNSERVED_LANES = "SELECT platform, workspace_id FROM directory.lane
+                       WHERE wake_at <= $1 AND (leased_until IS NULL OR leased_until < clock_timestamp())
+                         AND NOT ((platform = 'preview' AND $2) OR (platform = 'slack' AND workspace_id = $3))
+                       ORDER BY platform, workspace_id";
     HELD_LANES = "SELECT count(*) FROM directory.lane
                    WHERE org_id = $1 AND leased_until > clock_timestamp()";
 }
@@ -365,12 +377,53 @@ pub struct Lease {
     pub blocked_until: Option<DateTime<Utc>>,
 }
 
-/// Leases up to `most` lanes that may have something to send by `now`, for `hold` of the database's clock.
+/// For which lanes this process has a sender.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Served {
+    /// The Slack workspace whose token is configured.
+    pub slack: Option<String>,
+    pub preview: bool,
+}
+
+impl Served {
+    /// No workspace has an empty id, so an empty one stands for none.
+    fn slack(&self) -> &str {
+        self.slack.as_deref().unwrap_or_default()
+    }
+}
+
+/// When the next served lane may have something to send, held by another or not.
+pub async fn next_wake(
+    tx: &mut Directory,
+    served: &Served,
+    only: Option<OrgId>,
+) -> anyhow::Result<Option<DateTime<Utc>>> {
+    Ok(sqlx::query_scalar(NEXT_WAKE)
+        .bind(only.map(|org| org.0))
+        .bind(served.preview)
+        .bind(served.slack())
+        .fetch_one(tx.connection())
+        .await?)
+}
+
+/// Lanes that may have something to send, that nobody holds and for which this process has no sender.
+pub async fn unserved_lanes(tx: &mut Directory, served: &Served, now: DateTime<Utc>) -> anyhow::Result<Vec<Workspace>> {
+    let rows: Vec<(String, String)> = sqlx::query_as(UNSERVED_LANES)
+        .bind(now)
+        .bind(served.preview)
+        .bind(served.slack())
+        .fetch_all(tx.connection())
+        .await?;
+    rows.into_iter().map(|(platform, id)| Ok(Workspace { platform: word("platform", &platform)?, id })).collect()
+}
+
+/// Leases up to `most` served lanes that may have something to send by `now`, for `hold` of the database's clock.
 pub async fn lease_lanes(
     tx: &mut Directory,
     holder: Uuid,
     hold: TimeDelta,
     now: DateTime<Utc>,
+    served: &Served,
     only: Option<OrgId>,
     most: i64,
 ) -> anyhow::Result<Vec<Lease>> {
@@ -380,6 +433,8 @@ pub async fn lease_lanes(
         .bind(now)
         .bind(only.map(|org| org.0))
         .bind(most)
+        .bind(served.preview)
+        .bind(served.slack())
         .fetch_all(tx.connection())
         .await?;
     rows.into_iter()

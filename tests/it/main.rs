@@ -2,5 +2,6 @@
 
 mod support;
 
+mod delivery;
 mod embedded;
 mod floors;
