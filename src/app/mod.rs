@@ -4,6 +4,7 @@ pub mod act;
 pub mod content;
 pub mod import;
 pub mod organisation;
+pub mod people;
 pub mod policy;
 pub mod query;
 pub mod read;
