@@ -24,14 +24,16 @@ CREATE TABLE tandem.digest_item (
   group_no   integer,
   subject    text COLLATE "C" NOT NULL,
   account_id text COLLATE "C" NOT NULL,
-  angle      text NOT NULL CHECK (angle IN ('value', 'revenue', 'team')),
   heading    text,
+  why        text,
   comes_back date,
   PRIMARY KEY (org_id, digest_id, position),
   FOREIGN KEY (org_id, digest_id) REFERENCES tandem.digest (org_id, digest_id) ON DELETE CASCADE
 );
 CREATE INDEX digest_item_subject ON tandem.digest_item (org_id, subject);
 COMMENT ON TABLE tandem.digest_item IS 'Cards (group_no NULL) and one-line items of the grouped rest, in order.';
+COMMENT ON COLUMN tandem.digest_item.group_no IS 'NULL for a card, 0 for what the health gate withholds, from 1 the groups of the rest.';
+COMMENT ON COLUMN tandem.digest_item.why IS 'Why it stood there that morning.';
 COMMENT ON COLUMN tandem.digest_item.heading IS 'The cause that a group of the rest shares, as a rule''s name.';
 COMMENT ON COLUMN tandem.digest_item.subject IS 'domain::action::Subject: risk:…, handoff:…, renewal:…';
 

@@ -11,6 +11,7 @@ pub mod read;
 pub mod sample;
 pub mod schedule;
 pub mod snapshot;
+pub mod views;
 
 use std::sync::Arc;
 

@@ -18,7 +18,7 @@ use super::record::{Corrupt, Row};
 pub use super::record::Present;
 
 /// The ladder, the furthest step first.
-const LADDER: [Stage; 5] = [Stage::D180, Stage::D120, Stage::D90, Stage::D60, Stage::D30];
+pub const LADDER: [Stage; 5] = [Stage::D180, Stage::D120, Stage::D90, Stage::D60, Stage::D30];
 
 /// What the CSM adds while the renewal is prepared: goals reached, usage, open issues.
 #[derive(Debug, Clone, PartialEq, Eq)]

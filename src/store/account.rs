@@ -28,6 +28,18 @@ statements! {
     BY_PREFIX = "SELECT account_id FROM tandem.account WHERE org_id = $1 AND name_key >= $2 AND name_key < $3
                   ORDER BY name_key, account_id LIMIT $4";
     SIMILAR = "SELECT account_id FROM tandem.similar_accounts($1, $2)";
+    /// Whose book an account is in: by its own columns, by its pool, or by what is open on it.
+    BOOK = "SELECT account_id FROM tandem.account
+             WHERE org_id = $1 AND status = 'active'
+               AND (csm_id = ANY ($2) OR account_manager_id = ANY ($2) OR (account_manager_id IS NULL AND pool = ANY ($3)))
+            UNION
+            SELECT account_id FROM tandem.handoff
+             WHERE org_id = $1 AND accountable IS NOT NULL AND (accountable = ANY ($2) OR pool = ANY ($3))
+            UNION
+            SELECT account_id FROM tandem.renewal WHERE org_id = $1 AND owner_id = ANY ($2)
+            ORDER BY account_id";
+    WITHOUT_CSM = "SELECT account_id FROM tandem.account
+                    WHERE org_id = $1 AND status = 'active' AND (csm_id IS NULL OR csm_id = ANY ($2)) ORDER BY account_id";
     COUNT = "SELECT count(*) FROM tandem.account WHERE org_id = $1 AND status = 'active'";
 }
 
@@ -178,6 +190,24 @@ pub async fn find(tx: &mut Tenant, typed: &str, most: i64) -> anyhow::Result<Vec
         .fetch_all(tx.connection())
         .await?;
     Ok(similar.into_iter().map(AccountId).collect())
+}
+
+/// Accounts of these people's book, by id: theirs, their pools' and those on which something open is theirs.
+pub async fn book(tx: &mut Tenant, people: &[PersonId], pools: &[String]) -> anyhow::Result<Vec<AccountId>> {
+    let org = tx.org().0;
+    let people: Vec<Uuid> = people.iter().map(|person| person.0).collect();
+    let ids: Vec<String> =
+        sqlx::query_scalar(BOOK).bind(org).bind(&people).bind(pools).fetch_all(tx.connection()).await?;
+    Ok(ids.into_iter().map(AccountId).collect())
+}
+
+/// Active accounts whose CSM is missing or among these people (who have left, or are away): somebody
+/// else may be accountable for their risks.
+pub async fn without_csm(tx: &mut Tenant, absent: &[PersonId]) -> anyhow::Result<Vec<AccountId>> {
+    let org = tx.org().0;
+    let absent: Vec<Uuid> = absent.iter().map(|person| person.0).collect();
+    let ids: Vec<String> = sqlx::query_scalar(WITHOUT_CSM).bind(org).bind(&absent).fetch_all(tx.connection()).await?;
+    Ok(ids.into_iter().map(AccountId).collect())
 }
 
 /// How many active accounts the organisation has.

@@ -22,6 +22,10 @@ statements! {
                     WHERE d.org_id = $1 AND d.date = $2 AND d.account_id = ANY ($3)";
     RUN_BEFORE = "SELECT max(date) FROM tandem.diagnosis_run WHERE org_id = $1 AND date < $2";
     HEALTH_ON = "SELECT account_id, health FROM tandem.diagnosis WHERE org_id = $1 AND date = $2 AND account_id = ANY ($3)";
+    WORSE_SINCE = "SELECT account_id, max(date) FROM tandem.diagnosis
+                    WHERE org_id = $1 AND date BETWEEN $2 AND $3 AND change = 'worse' AND account_id = ANY ($4) GROUP BY account_id";
+    FIRST_RUN = "SELECT min(date) FROM tandem.diagnosis_run WHERE org_id = $1";
+    RUN_SOURCES = "SELECT sources FROM tandem.diagnosis_run WHERE org_id = $1 AND date = $2";
     HISTORY = "SELECT d.date, d.health FROM tandem.diagnosis_run r
                  JOIN tandem.diagnosis d ON d.org_id = r.org_id AND d.date = r.date AND d.account_id = $2
                 WHERE r.org_id = $1 AND r.date BETWEEN $3 AND $4 ORDER BY d.date";
@@ -110,6 +114,39 @@ pub async fn health_before(
     let rows: Vec<(String, Option<i16>)> =
         sqlx::query_as(HEALTH_ON).bind(org).bind(before).bind(&ids).fetch_all(tx.connection()).await?;
     rows.into_iter().map(|(id, health)| Ok((AccountId(id), health.map(u8::try_from).transpose()?))).collect()
+}
+
+/// The latest night from `first` to `last` on which each of these accounts got worse.
+pub async fn worse_between(
+    tx: &mut Tenant,
+    first: NaiveDate,
+    last: NaiveDate,
+    accounts: &[AccountId],
+) -> anyhow::Result<BTreeMap<AccountId, NaiveDate>> {
+    let org = tx.org().0;
+    let ids: Vec<&str> = accounts.iter().map(|id| id.0.as_str()).collect();
+    let rows: Vec<(String, NaiveDate)> = sqlx::query_as(WORSE_SINCE)
+        .bind(org)
+        .bind(first)
+        .bind(last)
+        .bind(&ids)
+        .fetch_all(tx.connection())
+        .await?;
+    Ok(rows.into_iter().map(|(id, date)| (AccountId(id), date)).collect())
+}
+
+/// The organisation's first diagnosis: what it opened is a backlog.
+pub async fn first_run(tx: &mut Tenant) -> anyhow::Result<Option<NaiveDate>> {
+    let org = tx.org().0;
+    Ok(sqlx::query_scalar(FIRST_RUN).bind(org).fetch_one(tx.connection()).await?)
+}
+
+/// The newest observation of each source on the night of `date`.
+pub async fn run_sources(tx: &mut Tenant, date: NaiveDate) -> anyhow::Result<BTreeMap<Source, NaiveDate>> {
+    let org = tx.org().0;
+    let row: Option<Json<BTreeMap<Source, NaiveDate>>> =
+        sqlx::query_scalar(RUN_SOURCES).bind(org).bind(date).fetch_optional(tx.connection()).await?;
+    Ok(row.map(|row| row.0).unwrap_or_default())
 }
 
 /// Health of one account from `first` to `last`, night by night.

@@ -42,11 +42,14 @@ statements! {
                      (excluded.name, excluded.roles, excluded.timezone, excluded.digest_time, excluded.workdays,
                       excluded.manager_id, excluded.delegate_id, excluded.out_of_office_until, excluded.slack_user_id,
                       excluded.teams_user_id, excluded.pool)";
-    /// A change of the auto-renewal column is a signal (diagnosis.md, "Reading signals").
+    /// A change of the auto-renewal column is a signal (diagnosis.md, "Reading signals"). The value before
+    /// goes with it: a lone "false" does not say that it was ever on.
     AUTO_RENEW_CHANGES = "INSERT INTO tandem.signal (org_id, account_id, source, kind, observed_on, reference, number)
-              SELECT $1, a.account_id, 'crm', 'auto_renew', $3, 'account column', CASE WHEN (r->>'auto_renew')::boolean THEN 1 ELSE 0 END
+              SELECT $1, a.account_id, 'crm', 'auto_renew', told.on_day, 'account column', told.value::int
                 FROM jsonb_array_elements($2) AS r
                 JOIN tandem.account a ON a.org_id = $1 AND a.account_id = r->>'account_id'
+               CROSS JOIN LATERAL (VALUES (least(a.updated_at::date, $3 - 1), a.auto_renew),
+                                          ($3, (r->>'auto_renew')::boolean)) AS told (on_day, value)
                WHERE a.auto_renew IS NOT NULL AND r->>'auto_renew' IS NOT NULL
                  AND a.auto_renew <> (r->>'auto_renew')::boolean
               ON CONFLICT (org_id, account_id, kind, observed_on, reference, source) DO UPDATE SET number = excluded.number";

@@ -103,8 +103,8 @@ pub fn shadowed(account: &Account, evidence: &Evidence, book: &Book, policy: &Po
     causes
 }
 
-/// The same for the same organisation, account and date.
-fn id(org: OrgId, account: &Account, date: NaiveDate) -> Uuid {
+/// A diagnosis's id: the same for the same organisation, account and date.
+pub fn id(org: OrgId, account: &Account, date: NaiveDate) -> Uuid {
     Uuid::new_v5(&org.0, format!("diagnosis\n{}\n{date}", account.id).as_bytes())
 }
 

@@ -17,7 +17,7 @@ use super::money::Currency;
 use super::signal::Source;
 
 pub use book::{Book, GuardChange, GuardEvent, NightState};
-pub use diagnose::{Before, Previous, diagnose, shadowed};
+pub use diagnose::{Before, Previous, diagnose, id, shadowed};
 
 /// `healthy` (≥ 70), `watch` (50–69), `at_risk` (< 50), `unknown` (too little data).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]

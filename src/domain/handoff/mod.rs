@@ -374,6 +374,11 @@ impl Handoff {
         self.qualification.as_ref()
     }
 
+    /// One person holds both roles: whoever detects may accept.
+    pub fn is_solo(&self) -> bool {
+        self.solo
+    }
+
     /// A qualified window, the only thing that counts as a CSQL.
     pub fn is_csql(&self) -> bool {
         self.qualification.is_some()

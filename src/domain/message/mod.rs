@@ -4,6 +4,7 @@
 pub mod account;
 pub mod answer;
 pub mod card;
+pub mod cause;
 pub mod dialog;
 pub mod digest;
 pub mod form;

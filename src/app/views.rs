@@ -1,0 +1,438 @@
+//! From what is stored to what the wording is told: names instead of ids, the
+//! reader's own dates, what the reader may do.
+
+use chrono::{DateTime, NaiveDate, Utc};
+
+use super::read::AccountRead;
+use super::snapshot::Snapshot;
+use crate::domain::calendar;
+use crate::domain::diagnosis::{Band, Change};
+use crate::domain::handoff::{Gate, Handoff, Matter, Return, State, Timer, Window};
+use crate::domain::message::card::Card;
+use crate::domain::message::view::{
+    AccountView, Angle, BriefView, Deadline, DeadlineKind, HandedLine, HandedRiskView, HandoffState, NoteView, Part,
+    QualificationView, RenewalPart, RenewalState, RenewalView, Resolution, RiskState, RiskView, Why, WindowLine,
+    WindowView, Withheld,
+};
+use crate::domain::person::{PersonId, Role};
+use crate::domain::renewal_work::{self, Outcome, RenewalWork};
+use crate::domain::risk::{self, Risk};
+use crate::domain::routing::{Access, Seat};
+
+/// Who reads: a person, or a channel (`None`), at a moment.
+#[derive(Clone, Copy)]
+pub struct Reader<'a> {
+    pub snapshot: &'a Snapshot,
+    pub person: Option<PersonId>,
+    pub now: DateTime<Utc>,
+}
+
+impl<'a> Reader<'a> {
+    pub fn new(snapshot: &'a Snapshot, person: Option<PersonId>, now: DateTime<Utc>) -> Self {
+        Self { snapshot, person, now }
+    }
+
+    pub fn today(&self) -> NaiveDate {
+        self.snapshot.today(self.person, self.now)
+    }
+
+    /// A moment as this reader's date.
+    pub fn date(&self, at: DateTime<Utc>) -> NaiveDate {
+        let zone = self
+            .person
+            .and_then(|id| self.snapshot.person(id))
+            .map_or(self.snapshot.organisation.timezone, |person| person.timezone);
+        calendar::local_date(zone, at)
+    }
+
+    pub fn name(&self, id: PersonId) -> String {
+        self.snapshot.name_for(id, self.person)
+    }
+
+    /// From which side this person reads; both where they hold both roles or neither.
+    pub fn angle(&self) -> Angle {
+        let person = self.person.and_then(|id| self.snapshot.person(id));
+        match person.map(|person| (person.is(Role::Csm), person.is(Role::AccountManager))) {
+            Some((true, false)) => Angle::Csm,
+            Some((false, true)) => Angle::AccountManager,
+            _ => Angle::Both,
+        }
+    }
+
+    fn access(&self, read: &AccountRead) -> Access {
+        self.person.map_or(Access::Nothing, |person| self.snapshot.access(person, &read.account))
+    }
+
+    fn is(&self, person: Option<PersonId>) -> bool {
+        self.person.is_some() && self.person == person
+    }
+
+    fn leads(&self, person: Option<PersonId>) -> bool {
+        match (self.person, person) {
+            (Some(reader), Some(person)) => self.snapshot.people.leads_above(person).contains(&reader),
+            _ => false,
+        }
+    }
+
+    fn in_pool(&self, pool: &str) -> bool {
+        self.person.is_some_and(|person| self.snapshot.people.pool(pool).contains(&person))
+    }
+
+    /// Whether this reader acts on the account's risks and notes.
+    pub fn may_act(&self, read: &AccountRead) -> bool {
+        self.access(read) == Access::Act
+            || self.snapshot.route(&read.account, self.today()).is_ok_and(|routed| self.is(Some(routed.risks)))
+    }
+
+    pub fn account(&self, read: &AccountRead) -> AccountView {
+        let account = &read.account;
+        let diagnosis = read.diagnosis.as_ref();
+        AccountView {
+            id: account.id.clone(),
+            name: account.name.clone(),
+            url: account.url.clone(),
+            arr: account.arr,
+            segment: account.segment,
+            health: diagnosis.and_then(|diagnosis| diagnosis.health),
+            previous_health: read.previous_health,
+            band: diagnosis.map_or(Band::Unknown, |diagnosis| diagnosis.band),
+            change: diagnosis.map_or(Change::Same, |diagnosis| diagnosis.change),
+            csm: account.csm.map(|id| self.name(id)),
+            account_manager: match (account.account_manager, &account.pool) {
+                (Some(id), _) => Some(self.name(id)),
+                (None, Some(pool)) => Some(format!("the {pool} pool")),
+                (None, None) => None,
+            },
+        }
+    }
+
+    pub fn deadline(&self, read: &AccountRead) -> Option<Deadline> {
+        let renewal = &read.diagnosis.as_ref()?.renewal;
+        let on = renewal.next_deadline?;
+        let kind = if renewal.opt_out_date == Some(on) && renewal.renewal_date != Some(on) {
+            DeadlineKind::OptOut
+        } else {
+            DeadlineKind::Renewal
+        };
+        Some(Deadline { on, kind })
+    }
+
+    fn last_note(&self, read: &AccountRead) -> Option<NoteView> {
+        read.last_note.as_ref().map(|note| NoteView {
+            by: self.name(PersonId(note.author_id)),
+            on: self.date(note.at),
+            text: note.body.clone(),
+        })
+    }
+
+    pub fn risk_state(&self, risk: &Risk) -> RiskState {
+        let on = self.date(risk.since());
+        match risk.state() {
+            risk::State::Open => RiskState::Open,
+            risk::State::Acknowledged { by, next_step, due } => {
+                RiskState::Acknowledged { by: self.name(*by), on, step: next_step.clone(), due: *due }
+            }
+            risk::State::Snoozed { by, until, .. } => RiskState::Snoozed { by: self.name(*by), on, until: *until },
+            risk::State::Resolved { by, reason, .. } => {
+                let how = match reason {
+                    risk::Resolution::Fixed => Resolution::Fixed,
+                    risk::Resolution::AcceptedLoss => Resolution::AcceptedLoss,
+                    risk::Resolution::NotARisk => Resolution::NotARisk,
+                };
+                RiskState::Resolved { by: self.name(*by), on, how, note: None }
+            }
+            risk::State::Ended => RiskState::Ended { on },
+        }
+    }
+
+    pub fn risk(&self, read: &AccountRead, risk: &Risk, why: Why) -> RiskView {
+        let routed = self.snapshot.route(&read.account, self.today()).ok();
+        let accountable = routed.as_ref().map(|routed| routed.risks);
+        let handed = read.handoffs.iter().rev().find_map(|handoff| match &handoff.matter {
+            Matter::RiskToWeigh { risk: about, .. } if *about == risk.id && handoff.is_open() => self.handed(handoff),
+            _ => None,
+        });
+        RiskView {
+            account: self.account(read),
+            risk: risk.id,
+            state: self.risk_state(risk),
+            since: risk.opened_on,
+            raised: risk.raised.as_ref().map(|raised| NoteView {
+                by: self.name(raised.by),
+                on: risk.opened_on,
+                text: raised.why.clone(),
+            }),
+            causes: read.diagnosis.as_ref().map(|diagnosis| diagnosis.causes.clone()).unwrap_or_default(),
+            deadline: self.deadline(read),
+            windows: self.window_lines(read),
+            why,
+            handed,
+            last_note: self.last_note(read),
+            may_act: self.may_act(read),
+            leads: !self.is(accountable) && self.leads(accountable),
+        }
+    }
+
+    fn handed(&self, handoff: &Handoff) -> Option<HandedLine> {
+        let (from, to, accepted) = match handoff.state() {
+            State::Offered { to, from, .. } => ((*from)?, self.seat(to), false),
+            State::Accepted { by, from } => ((*from)?, self.name(*by), true),
+            _ => return None,
+        };
+        Some(HandedLine { from: self.name(from), to, on: self.date(handoff.since()), accepted })
+    }
+
+    fn seat(&self, seat: &Seat) -> String {
+        match seat {
+            Seat::Person(id) => self.name(*id),
+            Seat::Pool { name, .. } => format!("the {name} pool"),
+        }
+    }
+
+    fn until(&self, timer: Timer) -> Option<NaiveDate> {
+        match timer {
+            Timer::Waiting => None,
+            Timer::Running { due, .. } => Some(self.date(due)),
+        }
+    }
+
+    pub fn handoff_state(&self, handoff: &Handoff) -> HandoffState {
+        let on = self.date(handoff.since());
+        match handoff.state() {
+            State::Detected { holder, timer } => {
+                HandoffState::Detected { holder: self.name(*holder), until: self.until(*timer) }
+            }
+            State::Qualified { holder } => HandoffState::Qualified { by: self.name(*holder), on },
+            State::Offered { to, from, timer } => HandoffState::Offered {
+                to: self.seat(to),
+                answers_for_pool: to.pool().map(|_| self.name(to.accountable())),
+                by: from.map(|id| self.name(id)),
+                until: self.until(*timer),
+            },
+            State::Accepted { by, .. } => HandoffState::Accepted { by: self.name(*by), on },
+            State::Returned { holder, how } => self.returned(*holder, how, on),
+            State::Won { by, amount } => HandoffState::Won { by: self.name(*by), on, amount: *amount },
+            State::Lost { by, reason } => HandoffState::Lost { by: self.name(*by), on, reason: reason.clone() },
+            State::Passed { by, reason } => HandoffState::Passed { by: self.name(*by), on, reason: reason.clone() },
+            State::Withdrawn { by } => HandoffState::Withdrawn { by: self.name(*by), on },
+            State::Closed { reason } => HandoffState::Closed { on, reason: reason.clone() },
+        }
+    }
+
+    fn returned(&self, holder: PersonId, how: &Return, on: NaiveDate) -> HandoffState {
+        let back_to = self.name(holder);
+        match how {
+            Return::Declined { by, reason } => {
+                HandoffState::Declined { by: self.name(*by), on, reason: reason.clone(), back_to }
+            }
+            Return::Expired { .. } => HandoffState::Expired { on, back_to },
+            Return::HandedBack { by, note } => {
+                HandoffState::HandedBack { by: self.name(*by), on, note: note.clone(), back_to }
+            }
+        }
+    }
+
+    /// Where a window is withheld from the AM; on a request by the customer, the warning it carries.
+    fn withheld(&self, read: &AccountRead, handoff: &Handoff) -> Option<Withheld> {
+        let Gate::Withheld { rule, since } = handoff.gate() else { return None };
+        let causes = read.diagnosis.as_ref().map_or(&[][..], |diagnosis| diagnosis.causes.as_slice());
+        let cause = causes.iter().find(|cause| cause.rule == *rule).or(causes.first());
+        let handler = read.risk.as_ref().and_then(|risk| match risk.state() {
+            risk::State::Acknowledged { by, .. } => Some(*by),
+            _ => None,
+        });
+        let routed = self.snapshot.route(&read.account, self.today()).ok().map(|routed| routed.risks);
+        Some(Withheld {
+            cause: cause.map_or_else(|| "the account is at risk".to_owned(), |cause| cause.headline.clone()),
+            handled_by: handler.or(routed).map(|id| self.name(id)),
+            since: self.date(*since),
+        })
+    }
+
+    /// The account's open windows, one line each.
+    pub fn window_lines(&self, read: &AccountRead) -> Vec<WindowLine> {
+        let lines = read.handoffs.iter().filter(|handoff| handoff.is_open()).filter_map(|handoff| {
+            let window = handoff.window()?;
+            Some(WindowLine {
+                kind: window.kind,
+                amount: window.amount,
+                estimated: window.raised_by.is_none(),
+                closes_on: window.closes_on,
+                holder: self.holder(handoff),
+                withheld: self.withheld(read, handoff),
+                co_term: window.co_term,
+            })
+        });
+        lines.collect()
+    }
+
+    fn holder(&self, handoff: &Handoff) -> Option<String> {
+        match handoff.state() {
+            State::Offered { to, .. } => Some(self.seat(to)),
+            _ => handoff.accountable().map(|id| self.name(id)),
+        }
+    }
+
+    /// What this reader is to a handoff.
+    pub fn part(&self, read: &AccountRead, handoff: &Handoff) -> Part {
+        let offered_to_me = match handoff.state() {
+            State::Offered { to: Seat::Person(id), .. } => self.is(Some(*id)),
+            State::Offered { to: Seat::Pool { name, .. }, .. } => self.in_pool(name),
+            _ => false,
+        };
+        let offered_by_me = match handoff.state() {
+            State::Offered { from, .. } | State::Accepted { from, .. } => self.is(*from),
+            _ => false,
+        };
+        let is_offer = matches!(handoff.state(), State::Offered { .. });
+        if !is_offer && self.is(handoff.accountable()) {
+            Part::Holder
+        } else if offered_to_me {
+            Part::Offered
+        } else if offered_by_me {
+            Part::Offerer
+        } else if self.is(read.account.account_manager)
+            || (read.account.account_manager.is_none()
+                && read.account.pool.as_deref().is_some_and(|pool| self.in_pool(pool)))
+        {
+            Part::AccountManager
+        } else if self.is(handoff.accountable()) || self.leads(handoff.accountable()) {
+            Part::Lead
+        } else {
+            Part::Onlooker
+        }
+    }
+
+    /// Whether this reader may act on a handoff: whoever acts on the account, a pool's members
+    /// on its offers, who is accountable, and the leads above them.
+    pub fn may_act_on(&self, read: &AccountRead, handoff: &Handoff) -> bool {
+        match self.access(read) {
+            Access::Act => true,
+            Access::ActOnWindows if handoff.window().is_some() => true,
+            _ => matches!(self.part(read, handoff), Part::Holder | Part::Offered | Part::Offerer | Part::Lead),
+        }
+    }
+
+    pub fn window(&self, read: &AccountRead, handoff: &Handoff, window: &Window, why: Why) -> WindowView {
+        let qualified_by = match handoff.state() {
+            State::Offered { from, .. } | State::Accepted { from, .. } => *from,
+            _ => handoff.accountable(),
+        };
+        let qualification = handoff.qualification().map(|confirmed| QualificationView {
+            by: qualified_by.or(read.account.csm).map_or_else(|| "a colleague".to_owned(), |id| self.name(id)),
+            on: self.date(handoff.since()),
+            need: confirmed.need().to_owned(),
+            contact: confirmed.contact().to_owned(),
+            timing: confirmed.timing().to_owned(),
+        });
+        let overridden = match handoff.gate() {
+            Gate::Overridden { by, at, reason } => {
+                Some(NoteView { by: self.name(*by), on: self.date(*at), text: reason.clone() })
+            }
+            Gate::Open | Gate::Withheld { .. } => None,
+        };
+        let timed_out = matches!(handoff.state(), State::Offered { from: None, .. })
+            && !handoff.is_csql()
+            && read.account.csm.is_some();
+        WindowView {
+            account: self.account(read),
+            handoff: handoff.id,
+            kind: window.kind,
+            reason: window.reason.clone(),
+            amount: window.amount,
+            estimated: window.raised_by.is_none(),
+            closes_on: window.closes_on,
+            co_term: window.co_term,
+            deadline: self.deadline(read),
+            state: self.handoff_state(handoff),
+            withheld: self.withheld(read, handoff),
+            timed_out,
+            solo: handoff.is_solo(),
+            qualification,
+            raised_by: window.raised_by.map(|id| self.name(id)),
+            overridden,
+            causes: read.diagnosis.as_ref().map(|diagnosis| diagnosis.causes.clone()).unwrap_or_default(),
+            part: self.part(read, handoff),
+            why,
+            may_act: self.may_act_on(read, handoff),
+        }
+    }
+
+    fn handed_risk(&self, read: &AccountRead, handoff: &Handoff, note: &str, warning: bool) -> HandedRiskView {
+        let from = match handoff.state() {
+            State::Offered { from, .. } | State::Accepted { from, .. } => *from,
+            _ => handoff.accountable(),
+        };
+        HandedRiskView {
+            account: self.account(read),
+            handoff: handoff.id,
+            from: from.map_or_else(|| "a colleague".to_owned(), |id| self.name(id)),
+            on: self.date(handoff.since()),
+            note: note.to_owned(),
+            warning,
+            state: self.handoff_state(handoff),
+            causes: read.diagnosis.as_ref().map(|diagnosis| diagnosis.causes.clone()).unwrap_or_default(),
+            deadline: self.deadline(read),
+            part: self.part(read, handoff),
+            may_act: self.may_act_on(read, handoff),
+        }
+    }
+
+    pub fn handoff(&self, read: &AccountRead, handoff: &Handoff, why: Why) -> Card {
+        match &handoff.matter {
+            Matter::Window(window) => Card::Window(self.window(read, handoff, window, why)),
+            Matter::RiskToWeigh { note, .. } => Card::HandedRisk(self.handed_risk(read, handoff, note, false)),
+            Matter::Warning { note } => Card::HandedRisk(self.handed_risk(read, handoff, note, true)),
+        }
+    }
+
+    pub fn renewal_state(&self, work: &RenewalWork) -> RenewalState {
+        let on = self.date(work.since());
+        match work.state() {
+            renewal_work::State::Upcoming => RenewalState::Upcoming,
+            renewal_work::State::Preparing => RenewalState::Preparing { since: on },
+            renewal_work::State::Negotiating => RenewalState::Negotiating { since: on },
+            renewal_work::State::Ended { outcome, by } => {
+                let by = by.map(|id| self.name(id));
+                match outcome {
+                    Outcome::Renewed { arr_after } => RenewalState::Renewed { by, on, amount: *arr_after },
+                    Outcome::Contracted { arr_after } => RenewalState::Contracted { by, on, amount: *arr_after },
+                    Outcome::Lost { reason } => RenewalState::Lost { by, on, reason: reason.clone() },
+                }
+            }
+        }
+    }
+
+    /// `None` before the account's first diagnosis: without it there are no dates to speak of.
+    pub fn renewal(&self, read: &AccountRead, work: &RenewalWork, why: Why) -> Option<RenewalView> {
+        let diagnosis = read.diagnosis.as_ref()?;
+        let account = &read.account;
+        let other = [account.csm, account.account_manager].into_iter().flatten().find(|id| *id != work.owner());
+        let part = if self.is(Some(work.owner())) {
+            RenewalPart::Owner
+        } else if self.is(account.csm) {
+            RenewalPart::Prepares
+        } else {
+            RenewalPart::Informed
+        };
+        Some(RenewalView {
+            account: self.account(read),
+            renewal: work.id,
+            state: self.renewal_state(work),
+            part,
+            owner: Some(self.name(work.owner())),
+            other: other.map(|id| self.name(id)),
+            read: diagnosis.renewal.clone(),
+            auto_renew: account.auto_renew,
+            brief: work.brief().map(|brief| BriefView {
+                by: self.name(brief.by),
+                on: self.date(brief.at),
+                text: brief.text.clone(),
+            }),
+            causes: diagnosis.causes.clone(),
+            windows: self.window_lines(read),
+            why,
+            may_act: self.may_act(read) || self.is(Some(work.owner())),
+        })
+    }
+}

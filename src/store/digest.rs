@@ -1,0 +1,194 @@
+//! Mornings: which cards stood in whose digest.
+
+use std::collections::BTreeMap;
+
+use anyhow::Context;
+use chrono::{DateTime, NaiveDate, Utc};
+use serde_json::Value;
+use sqlx::FromRow;
+use uuid::Uuid;
+
+use super::Tenant;
+use crate::domain::account::AccountId;
+use crate::domain::action::Subject;
+use crate::domain::person::PersonId;
+
+statements! {
+    /// The unique key decides: one morning a person and date, whoever asks and how often.
+    INSERT = "INSERT INTO tandem.digest (org_id, digest_id, person_id, local_date, kind, diagnosed_on, late, totals, queued_at)
+              VALUES ($1, $2, $3, $4, 'morning', $5, $6, $7, $8) ON CONFLICT DO NOTHING";
+    INSERT_ITEMS = "INSERT INTO tandem.digest_item (org_id, digest_id, position, group_no, subject, account_id, heading, why, comes_back)
+              SELECT $1, $2, i.* FROM unnest($3::int[], $4::int[], $5::text[], $6::text[], $7::text[], $8::text[], $9::date[])
+                     AS i (position, group_no, subject, account_id, heading, why, comes_back)";
+    READ = "SELECT digest_id, person_id, local_date, diagnosed_on, late, totals FROM tandem.digest WHERE org_id = $1 AND digest_id = $2";
+    ITEMS = "SELECT group_no, subject, account_id, heading, why, comes_back FROM tandem.digest_item
+              WHERE org_id = $1 AND digest_id = $2 ORDER BY position";
+    LAST_SHOWN = "SELECT i.subject, max(d.local_date) FROM tandem.digest d JOIN tandem.digest_item i USING (org_id, digest_id)
+                   WHERE d.org_id = $1 AND d.person_id = $2 AND d.local_date < $3 AND i.group_no IS NULL GROUP BY i.subject";
+    GROUP = "SELECT subject FROM tandem.digest_item WHERE org_id = $1 AND digest_id = $2 AND group_no = $3 ORDER BY position";
+    ON_DATE = "SELECT digest_id, person_id FROM tandem.digest WHERE org_id = $1 AND local_date = $2 AND kind = 'morning'";
+}
+
+/// One person's morning, as it was decided.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Digest {
+    pub id: Uuid,
+    pub person: PersonId,
+    /// The person's own date.
+    pub local_date: NaiveDate,
+    pub diagnosed_on: NaiveDate,
+    /// Queued later than the person's hour.
+    pub late: bool,
+    /// Counts and sums of that morning.
+    pub totals: Value,
+    pub items: Vec<Item>,
+}
+
+/// A card, a line of the grouped rest, or a withheld window.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Item {
+    pub place: Place,
+    pub subject: Subject,
+    pub account: AccountId,
+    /// What a group of the rest shares: a rule, a window's kind, a step.
+    pub heading: Option<String>,
+    pub why: Option<String>,
+    pub comes_back: Option<NaiveDate>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Place {
+    Card,
+    Withheld,
+    /// Of the rest, numbered from 1.
+    Group(u16),
+}
+
+impl Place {
+    fn number(self) -> Option<i32> {
+        match self {
+            Place::Card => None,
+            Place::Withheld => Some(0),
+            Place::Group(number) => Some(i32::from(number)),
+        }
+    }
+
+    fn of(number: Option<i32>) -> anyhow::Result<Self> {
+        Ok(match number {
+            None => Place::Card,
+            Some(0) => Place::Withheld,
+            Some(number) => Place::Group(u16::try_from(number)?),
+        })
+    }
+}
+
+/// False where that person has their morning of that date already: then nothing is written.
+pub async fn insert(tx: &mut Tenant, digest: &Digest, now: DateTime<Utc>) -> anyhow::Result<bool> {
+    let org = tx.org().0;
+    let done = sqlx::query(INSERT)
+        .bind(org)
+        .bind(digest.id)
+        .bind(digest.person.0)
+        .bind(digest.local_date)
+        .bind(digest.diagnosed_on)
+        .bind(digest.late)
+        .bind(&digest.totals)
+        .bind(now)
+        .execute(tx.connection())
+        .await
+        .context("insert a digest")?;
+    if done.rows_affected() == 0 {
+        return Ok(false);
+    }
+    let items = &digest.items;
+    sqlx::query(INSERT_ITEMS)
+        .bind(org)
+        .bind(digest.id)
+        .bind((0..i32::try_from(items.len())?).collect::<Vec<_>>())
+        .bind(items.iter().map(|item| item.place.number()).collect::<Vec<_>>())
+        .bind(items.iter().map(|item| item.subject.to_string()).collect::<Vec<_>>())
+        .bind(items.iter().map(|item| item.account.0.as_str()).collect::<Vec<_>>())
+        .bind(items.iter().map(|item| item.heading.as_deref()).collect::<Vec<_>>())
+        .bind(items.iter().map(|item| item.why.as_deref()).collect::<Vec<_>>())
+        .bind(items.iter().map(|item| item.comes_back).collect::<Vec<_>>())
+        .execute(tx.connection())
+        .await
+        .context("insert a digest's items")?;
+    Ok(true)
+}
+
+#[derive(FromRow)]
+struct DigestRow {
+    digest_id: Uuid,
+    person_id: Uuid,
+    local_date: NaiveDate,
+    diagnosed_on: NaiveDate,
+    late: bool,
+    totals: Value,
+}
+
+#[derive(FromRow)]
+struct ItemRow {
+    group_no: Option<i32>,
+    subject: String,
+    account_id: String,
+    heading: Option<String>,
+    why: Option<String>,
+    comes_back: Option<NaiveDate>,
+}
+
+pub async fn read(tx: &mut Tenant, id: Uuid) -> anyhow::Result<Option<Digest>> {
+    let org = tx.org().0;
+    let row: Option<DigestRow> = sqlx::query_as(READ).bind(org).bind(id).fetch_optional(tx.connection()).await?;
+    let Some(row) = row else { return Ok(None) };
+    let items: Vec<ItemRow> = sqlx::query_as(ITEMS).bind(org).bind(id).fetch_all(tx.connection()).await?;
+    let items = items
+        .into_iter()
+        .map(|item| {
+            Ok(Item {
+                place: Place::of(item.group_no)?,
+                subject: item.subject.parse().context("a digest's subject")?,
+                account: AccountId(item.account_id),
+                heading: item.heading,
+                why: item.why,
+                comes_back: item.comes_back,
+            })
+        })
+        .collect::<anyhow::Result<_>>()?;
+    Ok(Some(Digest {
+        id: row.digest_id,
+        person: PersonId(row.person_id),
+        local_date: row.local_date,
+        diagnosed_on: row.diagnosed_on,
+        late: row.late,
+        totals: row.totals,
+        items,
+    }))
+}
+
+/// When each subject last stood as a card in this person's mornings before `today`.
+pub async fn last_shown(
+    tx: &mut Tenant,
+    person: PersonId,
+    today: NaiveDate,
+) -> anyhow::Result<BTreeMap<Subject, NaiveDate>> {
+    let org = tx.org().0;
+    let rows: Vec<(String, NaiveDate)> =
+        sqlx::query_as(LAST_SHOWN).bind(org).bind(person.0).bind(today).fetch_all(tx.connection()).await?;
+    rows.into_iter().map(|(subject, date)| Ok((subject.parse().context("a digest's subject")?, date))).collect()
+}
+
+/// What a group of the rest holds.
+pub async fn group_subjects(tx: &mut Tenant, digest: Uuid, group: u16) -> anyhow::Result<Vec<Subject>> {
+    let org = tx.org().0;
+    let rows: Vec<String> =
+        sqlx::query_scalar(GROUP).bind(org).bind(digest).bind(i32::from(group)).fetch_all(tx.connection()).await?;
+    rows.into_iter().map(|subject| subject.parse().context("a digest's subject")).collect()
+}
+
+/// The mornings of a date: digest and person.
+pub async fn on_date(tx: &mut Tenant, date: NaiveDate) -> anyhow::Result<Vec<(Uuid, PersonId)>> {
+    let org = tx.org().0;
+    let rows: Vec<(Uuid, Uuid)> = sqlx::query_as(ON_DATE).bind(org).bind(date).fetch_all(tx.connection()).await?;
+    Ok(rows.into_iter().map(|(digest, person)| (digest, PersonId(person))).collect())
+}
