@@ -71,7 +71,7 @@ async fn pushed(http: &Http, kind: &str, request: Request) -> Result<Response, T
     let kind = KINDS.into_iter().find(|known| known.as_str() == kind).ok_or_else(|| {
         refuse(StatusCode::NOT_FOUND, "Unknown kind of rows; expected people, accounts, contacts, signals or outcomes.")
     })?;
-    let held = body::read(body, &head.headers, BODY, &http.api_memory).await.map_err(|unread| unread_body(unread))?;
+    let held = body::read(body, &head.headers, BODY, &http.api_memory).await.map_err(unread_body)?;
     let held = unpacked(held, &head.headers, &http.api_memory).await?;
     if held.bytes.iter().all(u8::is_ascii_whitespace) {
         return Err(refuse(StatusCode::BAD_REQUEST, "The body is empty; expected a JSON array or NDJSON."));
@@ -126,7 +126,8 @@ fn too_long() -> Response {
 /// Whose key it is. Absent, unknown and revoked keys are told apart by nobody.
 async fn authenticated(http: &Http, headers: &HeaderMap) -> Result<(OrgId, Actor), Trouble> {
     let unknown = || {
-        let mut response = said(StatusCode::UNAUTHORIZED, "Expected the header \"Authorization: Bearer\" with a valid API key.");
+        let mut response =
+            said(StatusCode::UNAUTHORIZED, "Expected the header \"Authorization: Bearer\" with a valid API key.");
         response.headers_mut().insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
         Trouble::Answered(response)
     };

@@ -135,7 +135,9 @@ mod tests {
 
     use super::*;
 
-    async fn started(router: Router) -> (std::net::SocketAddr, Drain, oneshot::Sender<()>, JoinHandle<anyhow::Result<()>>) {
+    async fn started(
+        router: Router,
+    ) -> (std::net::SocketAddr, Drain, oneshot::Sender<()>, JoinHandle<anyhow::Result<()>>) {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let (stop, stopped) = oneshot::channel();

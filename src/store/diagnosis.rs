@@ -125,13 +125,8 @@ pub async fn worse_between(
 ) -> anyhow::Result<BTreeMap<AccountId, NaiveDate>> {
     let org = tx.org().0;
     let ids: Vec<&str> = accounts.iter().map(|id| id.0.as_str()).collect();
-    let rows: Vec<(String, NaiveDate)> = sqlx::query_as(WORSE_SINCE)
-        .bind(org)
-        .bind(first)
-        .bind(last)
-        .bind(&ids)
-        .fetch_all(tx.connection())
-        .await?;
+    let rows: Vec<(String, NaiveDate)> =
+        sqlx::query_as(WORSE_SINCE).bind(org).bind(first).bind(last).bind(&ids).fetch_all(tx.connection()).await?;
     Ok(rows.into_iter().map(|(id, date)| (AccountId(id), date)).collect())
 }
 

@@ -99,9 +99,11 @@ pub(super) struct Pending(JoinHandle<Answer>);
 impl Desk {
     pub(super) fn begin(&self, who: &Who, ask: &Ask) -> Pending {
         let (app, who, ask) = (self.http.app.clone(), who.clone(), ask.clone());
-        Pending(self.http.drain.spawn(async move {
-            ask.tried(&app, &who).await.unwrap_or_else(|error| Answer::of_error(&error))
-        }))
+        Pending(
+            self.http
+                .drain
+                .spawn(async move { ask.tried(&app, &who).await.unwrap_or_else(|error| Answer::of_error(&error)) }),
+        )
     }
 
     /// Work after the answer; the stop waits for it.

@@ -81,7 +81,8 @@ impl FromRequest<Http> for Verified {
             _ => return Err(nowhere()),
         };
         let (head, body) = request.into_parts();
-        let held = body::read(body, &head.headers, BODY, &http.webhook_memory).await.map_err(IntoResponse::into_response)?;
+        let held =
+            body::read(body, &head.headers, BODY, &http.webhook_memory).await.map_err(IntoResponse::into_response)?;
         inbound::receive(door, &head.headers, &held.bytes, http.app.now(), &slack.signing_secrets, &slack.api)
             .map(|inbound| Self { inbound, since })
             .map_err(|refusal| {
