@@ -75,6 +75,24 @@ pub async fn files(
     Ok(reports)
 }
 
+/// What the push API brings: JSON rows of one kind, already in memory.
+///
+/// # Errors
+/// The database's.
+pub async fn pushed(
+    store: &Store,
+    organisation: &Organisation,
+    kind: RowKind,
+    body: Vec<u8>,
+    actor: Actor,
+    now: DateTime<Utc>,
+) -> anyhow::Result<Report> {
+    let reader = Box::new(std::io::Cursor::new(body));
+    let input = Input { name: "body".to_owned(), kind, format: Format::Json, reader };
+    let reports = files(store, organisation, vec![input], actor, false, now).await?;
+    reports.into_iter().next().context("one body gives one report")
+}
+
 struct Work<'a> {
     store: &'a Store,
     organisation: &'a Organisation,

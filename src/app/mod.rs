@@ -5,6 +5,7 @@ pub mod content;
 pub mod import;
 pub mod morning;
 pub mod organisation;
+pub mod people;
 pub mod policy;
 pub mod query;
 pub mod read;

@@ -369,6 +369,10 @@ mod tests {
             outsiders(),
             unknown_action(),
             expired_form(),
+            still_looking(),
+            still_saving(),
+            done_here(),
+            organisation_wide(),
             busy(),
             failed("7f3a91"),
             unknown_command("riks", Some("risks")),
@@ -383,6 +387,10 @@ mod tests {
         Not here: people from outside your company can read this channel. Ask me in a direct message instead.
         This button is no longer in use. Nothing was changed. For the present state type /account NAME.
         This form is too old. Nothing was changed. Please press the button again.
+        Still looking. The answer follows in a moment.
+        This takes longer than usual. Please press the button once more; nothing is saved twice.
+        Done. This copy stays as it was; the other copies show the new state.
+        Tandem was installed for your whole Slack organisation, which it cannot serve yet. Ask your admin to install it in this workspace.
         Tandem is busy. Nothing was lost; please try again in a minute.
         That did not work, and nothing was changed. Please try again. If it stays so, tell your admin: 7f3a91.
         "riks" is no command. Did you mean /tandem risks?
