@@ -4,6 +4,7 @@ pub mod act;
 pub mod content;
 pub mod import;
 pub mod morning;
+pub mod night;
 pub mod organisation;
 pub mod people;
 pub mod policy;
@@ -45,6 +46,12 @@ impl App {
             snapshots: snapshot::Snapshots::default(),
             links: query::Links::default(),
         }
+    }
+
+    /// The same on connections of its own, so that one kind of work cannot starve another. What is
+    /// kept in memory, the clock and the bell are shared.
+    pub fn beside(&self, connections: u32) -> Self {
+        Self { store: self.store.beside(connections), ..self.clone() }
     }
 
     pub fn now(&self) -> DateTime<Utc> {

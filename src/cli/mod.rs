@@ -1,12 +1,18 @@
 //! The command line: one file per command.
 
+mod account;
 mod audit;
+mod digest;
 mod import;
 mod key;
 mod link;
+mod manifest;
 mod migrate;
 mod open;
 mod org;
+mod send;
+mod serve;
+mod slack;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -28,6 +34,8 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    /// The service: webhooks, scheduler, delivery
+    Serve(serve::Args),
     /// Bring the database up to date
     Migrate(migrate::Args),
     /// Make and list organisations
@@ -41,6 +49,14 @@ enum Command {
     Link(link::Command),
     /// Read people, accounts, contacts, signals, outcomes, quotas and holidays from files
     Import(import::Args),
+    /// Print a morning's messages; send nothing
+    Digest(digest::Args),
+    /// Queue a date's digests now, whatever the hour, and deliver them
+    Send(send::Args),
+    /// Print an account's card
+    Account(account::Args),
+    /// Write the app manifest ready to upload
+    Manifest(manifest::Args),
     /// Print or check the audit trail
     #[command(subcommand)]
     Audit(audit::Command),
@@ -85,6 +101,11 @@ pub fn main() -> ExitCode {
 
 async fn run(command: Command, config: Config) -> anyhow::Result<Done> {
     match command {
+        Command::Serve(args) => serve::run(args, &config).await,
+        Command::Digest(args) => digest::run(args, &config).await,
+        Command::Send(args) => send::run(args, &config).await,
+        Command::Account(args) => account::run(args, &config).await,
+        Command::Manifest(args) => manifest::run(args),
         Command::Migrate(args) => migrate::run(args, &config).await,
         Command::Org(command) => org::run(command, &config).await,
         Command::Key(command) => key::run(command, &config).await,

@@ -67,6 +67,7 @@ statements! {
     OPEN_COUNT = "SELECT count(*) FROM tandem.outbox WHERE org_id = $1 AND state IN ('queued', 'sending')";
     POST_IS_OPEN = "SELECT EXISTS (SELECT FROM tandem.outbox WHERE org_id = $1 AND message_id = $2 AND kind = 'post'
                                       AND state IN ('queued', 'sending'))";
+    OPEN_POSTS = "SELECT count(*) FROM tandem.outbox WHERE org_id = $1 AND kind = 'post' AND state IN ('queued', 'sending')";
     GIVEN_UP_SINCE = "SELECT count(*) FROM tandem.outbox WHERE org_id = $1 AND state = 'given_up' AND settled_at >= $2";
     OF_PERSON = "SELECT m.message_id, m.content, m.thread_of, c.sent_at, c.channel_id, c.ts
                    FROM tandem.message m JOIN tandem.message_copy c USING (org_id, message_id)
@@ -372,6 +373,12 @@ pub async fn digest_states(tx: &mut Tenant, digests: &[Uuid]) -> anyhow::Result<
 pub async fn open_count(tx: &mut Tenant) -> anyhow::Result<i64> {
     let org = tx.org().0;
     Ok(sqlx::query_scalar(OPEN_COUNT).bind(org).fetch_one(tx.connection()).await?)
+}
+
+/// How many messages wait to be posted, or are being posted.
+pub async fn open_posts(tx: &mut Tenant) -> anyhow::Result<i64> {
+    let org = tx.org().0;
+    Ok(sqlx::query_scalar(OPEN_POSTS).bind(org).fetch_one(tx.connection()).await?)
 }
 
 /// How many rows were given up since then.
