@@ -2,6 +2,7 @@
 //! evidence behind every cause, and what was not checked.
 
 mod contacts;
+mod facts;
 mod history;
 
 use chrono::NaiveDate;
@@ -10,9 +11,10 @@ use uuid::Uuid;
 use super::card::{self, window_line};
 use super::view::{AccountView, NoteView, RenewalState, RiskState, WindowLine};
 use super::{Block, Button, Buttons, Message, Text, phrase};
-use crate::domain::account::{AccountId, AccountStatus, Contact, Segment};
+use crate::domain::account::{AccountId, AccountStatus, Contact};
 use crate::domain::action::{Action, Subject, Verb};
-use crate::domain::diagnosis::{Cause, Change, Diagnosis, Fact, FactValue};
+use crate::domain::diagnosis::{Cause, Diagnosis, Fact, FactValue};
+use crate::domain::signal::Source;
 
 #[derive(Debug, Clone, PartialEq)]
 pub struct AccountAnswer {
@@ -24,6 +26,8 @@ pub struct AccountAnswer {
     pub diagnosis: Option<Diagnosis>,
     /// Older than 36 hours.
     pub stale: bool,
+    /// Sources whose values are those of an earlier night, because their feed fell silent.
+    pub stale_sources: Vec<Source>,
     pub risk: Option<OpenRisk>,
     pub windows: Vec<WindowLine>,
     pub renewal: Option<RenewalLine>,
@@ -71,7 +75,7 @@ pub fn message(view: &AccountAnswer, today: NaiveDate) -> Message {
     if !arr.is_empty() {
         title.push_str(&format!(" · {arr}"));
     }
-    let mut blocks = vec![Block::Heading(phrase::cut(&title, 150)), Block::Facts(facts(view, today))];
+    let mut blocks = vec![Block::Heading(phrase::cut(&title, 150)), Block::Facts(facts::pairs(view, today))];
     blocks.extend(causes(view, today));
     blocks.extend(history::blocks(&view.history, today));
     blocks.extend(windows(view, today));
@@ -91,99 +95,6 @@ pub fn message(view: &AccountAnswer, today: NaiveDate) -> Message {
         blocks.push(Block::Buttons(buttons));
     }
     Message { summary: title, blocks }
-}
-
-fn facts(view: &AccountAnswer, today: NaiveDate) -> Vec<(String, Text)> {
-    let account = &view.account;
-    let mut facts: Vec<(String, Text)> = Vec::new();
-    let mut add = |label: &str, text: String| {
-        if !text.is_empty() {
-            facts.push((label.to_owned(), text.into()));
-        }
-    };
-    if view.status == AccountStatus::Churned {
-        add("Status", "no longer a customer".to_owned());
-    }
-    if view.diagnosis.is_some() {
-        add("Change", change(view));
-    }
-    if let Some(risk) = &view.risk {
-        add("Risk", format!("since {}. {}", phrase::date(risk.since, today), risk_state(&risk.state, today)));
-    }
-    add("Deadline", deadlines(view, today));
-    if let Some(renewal) = &view.renewal {
-        let owner = renewal.owner.as_ref().map(|owner| format!(", owner: {owner}")).unwrap_or_default();
-        add("Renewal", format!("{}{owner}", renewal_state(&renewal.state, today)));
-    }
-    let pair = [("CSM", &account.csm), ("AM", &account.account_manager)];
-    add("People", pair.map(|(role, who)| format!("{role}: {}", who.as_deref().unwrap_or("none"))).join(" · "));
-    let size = [
-        account.segment.map(Segment::label).unwrap_or_default().to_owned(),
-        view.plan.as_ref().map(|plan| format!("plan {plan}")).unwrap_or_default(),
-        view.seats.and_then(|seats| usize::try_from(seats).ok()).map(|n| phrase::count(n, "seat")).unwrap_or_default(),
-    ];
-    add("Size", size.into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join(" · "));
-    facts
-}
-
-fn change(view: &AccountAnswer) -> String {
-    match (view.account.change, view.account.previous_health) {
-        (Change::New, _) => "first diagnosis".to_owned(),
-        (Change::Worse, Some(was)) => format!("worse: health was {was}"),
-        (Change::Worse, None) => "worse".to_owned(),
-        (Change::Better, Some(was)) => format!("better: health was {was}"),
-        (Change::Better, None) => "better".to_owned(),
-        (Change::Same, _) => "steady".to_owned(),
-    }
-}
-
-fn risk_state(state: &RiskState, today: NaiveDate) -> String {
-    let on = |day: &NaiveDate| phrase::date(*day, today);
-    match state {
-        RiskState::Open => "Not acknowledged yet.".to_owned(),
-        RiskState::Acknowledged { by, step, due, .. } => match step {
-            Some(step) => {
-                format!("With {by}: {}, due {}.", phrase::cut(step, 150).trim_end_matches('.'), on(due))
-            }
-            None => format!("Acknowledged by {by}, next step due {}.", on(due)),
-        },
-        RiskState::Snoozed { by, until, .. } => format!("Snoozed by {by} until {}.", on(until)),
-        RiskState::Resolved { by, on: day, how, .. } => format!("Resolved by {by} on {}: {}.", on(day), how.label()),
-        RiskState::Ended { on: day } => format!("Ended on {}: health came back.", on(day)),
-    }
-}
-
-fn renewal_state(state: &RenewalState, today: NaiveDate) -> String {
-    let on = |day: &NaiveDate| phrase::date(*day, today);
-    match state {
-        RenewalState::Upcoming => "not started".to_owned(),
-        RenewalState::Preparing { on: day, .. } => format!("in preparation since {}", on(day)),
-        RenewalState::Negotiating { on: day, .. } => format!("in negotiation since {}", on(day)),
-        RenewalState::Renewed { on: day, .. } => format!("renewed on {}", on(day)),
-        RenewalState::Contracted { on: day, .. } => format!("renewed for less on {}", on(day)),
-        RenewalState::Lost { on: day, .. } => format!("lost on {}", on(day)),
-    }
-}
-
-fn deadlines(view: &AccountAnswer, today: NaiveDate) -> String {
-    let Some(read) = view.diagnosis.as_ref().map(|diagnosis| &diagnosis.renewal) else { return String::new() };
-    let mut parts = Vec::new();
-    if let Some(opt_out) = read.opt_out_date {
-        let tense = if opt_out < today { "opt-out date was" } else { "opt-out date" };
-        parts.push(format!("{tense} {}", phrase::date_and_distance(opt_out, today)));
-    }
-    if let Some(renewal) = read.renewal_date {
-        let how = match view.auto_renew {
-            Some(true) => "renews by itself",
-            Some(false) => "ends unless renewed",
-            None => "renewal date",
-        };
-        parts.push(format!("{how} {}", phrase::date(renewal, today)));
-    }
-    if read.notice_period_missing {
-        parts.push("notice period missing: the real deadline may be earlier".to_owned());
-    }
-    parts.join(" · ")
 }
 
 fn causes(view: &AccountAnswer, today: NaiveDate) -> Vec<Block> {
@@ -303,6 +214,10 @@ fn footer(view: &AccountAnswer, today: NaiveDate) -> Text {
             parts.push(format!("not checked, no data: {}", missing.join(", ")));
         }
     }
+    if !view.stale_sources.is_empty() {
+        let names: Vec<String> = view.stale_sources.iter().map(ToString::to_string).collect();
+        parts.push(format!("no new data, values of an earlier night: {}", names.join(", ")));
+    }
     let text = Text::plain(parts.join(" · "));
     match &view.account.url {
         Some(url) if url.starts_with("https://") || url.starts_with("http://") => {
@@ -382,9 +297,8 @@ mod tests {
     use super::super::text::to_text;
     use super::super::view::Withheld;
     use super::*;
-    use crate::domain::account::Persona;
-    use crate::domain::diagnosis::Band;
-    use crate::domain::signal::Source;
+    use crate::domain::account::{Persona, Segment};
+    use crate::domain::diagnosis::{Band, Change};
 
     fn contact(email: &str, name: Option<&str>, persona: Persona) -> Contact {
         Contact {
@@ -397,6 +311,26 @@ mod tests {
             last_interaction: None,
             departed_on: None,
         }
+    }
+
+    fn diagnosis() -> Diagnosis {
+        serde_json::from_value(serde_json::json!({
+            "id": Uuid::nil(),
+            "account_id": "a-1",
+            "name": "Acme",
+            "date": "2026-11-03",
+            "health": 34,
+            "band": "at_risk",
+            "risk": 66,
+            "coverage": 0.8,
+            "families": {},
+            "not_checked": ["sentiment", "onboarding"],
+            "causes": sample::causes(),
+            "windows": [],
+            "renewal": sample::renewal().read,
+            "change": "worse",
+        }))
+        .unwrap()
     }
 
     fn answer() -> AccountAnswer {
@@ -415,23 +349,9 @@ mod tests {
             status: AccountStatus::Active,
             plan: Some("Team".into()),
             seats: Some(100),
-            diagnosis: Some(Diagnosis {
-                id: Uuid::nil(),
-                account_id: "a-1".into(),
-                name: "Acme".into(),
-                date: sample::today(),
-                health: Some(34),
-                band: Band::AtRisk,
-                risk: Some(66),
-                coverage: 0.8,
-                families: Default::default(),
-                not_checked: vec![Source::Sentiment, Source::Onboarding],
-                causes: sample::causes(),
-                windows: Vec::new(),
-                renewal: sample::renewal().read,
-                change: Change::Worse,
-            }),
+            diagnosis: Some(diagnosis()),
             stale: false,
+            stale_sources: vec![Source::Billing],
             risk: Some(OpenRisk { id: Uuid::nil(), state: RiskState::Open, since: sample::day("2026-11-02") }),
             windows: vec![held],
             renewal: Some(RenewalLine { state: RenewalState::Upcoming, owner: Some("Kim".into()) }),
@@ -521,8 +441,8 @@ mod tests {
         - Eva (champion): left on Fri 2 Oct
 
         Last note (Kim, Fri 30 Oct): They asked for the contract
-          Diagnosis of Tue 3 Nov · not checked, no data: sentiment, onboarding · Open in the CRM
-          (https://crm.example/acme)
+          Diagnosis of Tue 3 Nov · not checked, no data: sentiment, onboarding · no new data, values of an
+          earlier night: billing · Open in the CRM (https://crm.example/acme)
         [Acknowledge] [Raise] More: [Set next step] [Snooze] [Resolve] [Note] [Share here]
         ");
     }
@@ -562,6 +482,7 @@ mod tests {
         No diagnosis yet: the first one runs tonight.
 
         Contacts: none known.
+          no new data, values of an earlier night: billing
         ");
     }
 

@@ -5,7 +5,7 @@ use chrono::NaiveDate;
 
 use super::card;
 use super::phrase::{self, cut};
-use super::view::{HandoffState, RenewalState, RiskState};
+use super::view::{HandoffState, RenewalState, RiskState, Withheld};
 use super::{Block, Message, Text};
 use crate::domain::command::{COMMANDS, Usage};
 
@@ -39,25 +39,7 @@ pub fn present_handoff(account: &str, state: &HandoffState, minutes_ago: Option<
 
 /// A stale, repeated or late click on a renewal.
 pub fn present_renewal(account: &str, state: &RenewalState, today: NaiveDate) -> Message {
-    let on = |day: &NaiveDate| phrase::date(*day, today);
-    Message::sentence(match state {
-        RenewalState::Upcoming => format!("{account}: work on the renewal has not started."),
-        RenewalState::Preparing { by, on: day } => {
-            format!("{account}: preparation already started by {by} on {}.", on(day))
-        }
-        RenewalState::Negotiating { by, on: day } => {
-            format!("{account}: negotiation already started by {by} on {}.", on(day))
-        }
-        RenewalState::Renewed { by, on: day, .. } => {
-            format!("{account}: already recorded as renewed by {by} on {}.", on(day))
-        }
-        RenewalState::Contracted { by, on: day, .. } => {
-            format!("{account}: already recorded as renewed for less by {by} on {}.", on(day))
-        }
-        RenewalState::Lost { by, on: day, .. } => {
-            format!("{account}: already recorded as lost by {by} on {}.", on(day))
-        }
-    })
+    Message::sentence(format!("{account}: {}", lower_first(&card::renewal_state(state, today))))
 }
 
 fn lower_first(text: &str) -> String {
@@ -153,6 +135,38 @@ pub fn too_close_to_snooze(account: &str, deadline: NaiveDate, today: NaiveDate)
         "{account} cannot be snoozed: its deadline is {}. Set a next step instead.",
         phrase::date_and_distance(deadline, today)
     ))
+}
+
+/// Why a move is refused though nothing is stale.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Cannot {
+    QualifyFirst,
+    Withheld(Withheld),
+    NotWithheld,
+    /// First name, or "you".
+    HasIt(String),
+    /// A risk that ended too long ago to be the same episode.
+    TooOld(NaiveDate),
+    /// Nobody there to hand it to.
+    Nobody,
+}
+
+pub fn cannot(account: &str, why: &Cannot, today: NaiveDate) -> Message {
+    Message::sentence(match why {
+        Cannot::QualifyFirst => format!("{account}: qualify it first, with need, contact and timing."),
+        Cannot::Withheld(held) => {
+            format!(
+                "{account}: {} To work on it all the same, press Override.",
+                lower_first(&card::withheld(held, today))
+            )
+        }
+        Cannot::NotWithheld => format!("{account}: it is not withheld, so there is nothing to override."),
+        Cannot::HasIt(who) => format!("{account}: already with {who}."),
+        Cannot::TooOld(ended) => {
+            format!("{account}: that risk was over on {}. Raise a new one instead.", phrase::date(*ended, today))
+        }
+        Cannot::Nobody => format!("{account}: there is nobody to hand it to. Ask your admin to name an AM or a CSM."),
+    })
 }
 
 /// What a press did where no card shows it.
@@ -301,11 +315,17 @@ mod tests {
             present_handoff("Acme", &accepted, Some(3), today),
             present_handoff("Acme", &accepted, Some(0), today),
             present_handoff("Acme", &accepted, None, today),
-            present_handoff("Acme", &HandoffState::Closed { on }, None, today),
-            present_renewal("Acme", &RenewalState::Preparing { by: dana(), on }, today),
-            present_renewal("Acme", &RenewalState::Renewed { by: dana(), on, amount: None }, today),
+            present_handoff("Acme", &HandoffState::Closed { on, reason: "its dates are over".into() }, None, today),
+            present_renewal("Acme", &RenewalState::Preparing { since: on }, today),
+            present_renewal("Acme", &RenewalState::Renewed { by: Some(dana()), on, amount: None }, today),
             not_there(),
             look_only(&[dana(), "Kim".to_owned()]),
+            cannot("Acme", &Cannot::QualifyFirst, today),
+            cannot("Acme", &Cannot::Withheld(Withheld { cause: "Notice served".into(), handled_by: None, since: on }), today),
+            cannot("Acme", &Cannot::NotWithheld, today),
+            cannot("Acme", &Cannot::HasIt("Kim".into()), today),
+            cannot("Acme", &Cannot::TooOld(on), today),
+            cannot("Acme", &Cannot::Nobody, today),
             too_close_to_snooze("Acme", sample::day("2026-11-04"), today),
         ]), @"
         Acme is open: nobody has acknowledged it yet.
@@ -316,11 +336,17 @@ mod tests {
         Acme: claimed by Kim 3 minutes ago.
         Acme: claimed by Kim just now.
         Acme: claimed by Kim on Tue 3 Nov.
-        Acme: closed on Mon 2 Nov: its time is over.
-        Acme: preparation already started by Dana on Mon 2 Nov.
-        Acme: already recorded as renewed by Dana on Mon 2 Nov.
+        Acme: closed on Mon 2 Nov: its dates are over.
+        Acme: in preparation since Mon 2 Nov.
+        Acme: renewed. Recorded by Dana on Mon 2 Nov.
         This is not there any more, or not open to you.
         You can see this account. Only Dana, Kim and their leads can act on it.
+        Acme: qualify it first, with need, contact and timing.
+        Acme: withheld: Notice served, since Mon 2 Nov. Nobody handles it yet. To work on it all the same, press Override.
+        Acme: it is not withheld, so there is nothing to override.
+        Acme: already with Kim.
+        Acme: that risk was over on Mon 2 Nov. Raise a new one instead.
+        Acme: there is nobody to hand it to. Ask your admin to name an AM or a CSM.
         Acme cannot be snoozed: its deadline is Wed 4 Nov, tomorrow. Set a next step instead.
         ");
     }

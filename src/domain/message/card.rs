@@ -284,7 +284,8 @@ mod tests {
             HandoffState::Passed { by: by(), on, reason: by() },
             HandoffState::Won { by: by(), on, amount: None },
             HandoffState::Lost { by: by(), on, reason: by() },
-            HandoffState::Closed { on },
+            HandoffState::Closed { on, reason: by() },
+            HandoffState::HandedBack { by: by(), on, note: by(), back_to: by() },
         ]
     }
 
@@ -321,14 +322,14 @@ mod tests {
     }
 
     fn renewals(may_act: bool) -> Vec<Card> {
-        let (on, by) = (sample::day("2026-11-02"), || "Kim".to_owned());
+        let on = sample::day("2026-11-02");
         let mut cards = Vec::new();
         for part in [RenewalPart::Owner, RenewalPart::Prepares, RenewalPart::Informed] {
             for state in [
                 RenewalState::Upcoming,
-                RenewalState::Preparing { by: by(), on },
-                RenewalState::Negotiating { by: by(), on },
-                RenewalState::Renewed { by: by(), on, amount: None },
+                RenewalState::Preparing { since: on },
+                RenewalState::Negotiating { since: on },
+                RenewalState::Renewed { by: None, on, amount: None },
             ] {
                 for stage in [Stage::D90, Stage::Overdue] {
                     let mut view = RenewalView { part, may_act, state: state.clone(), ..sample::renewal() };

@@ -171,14 +171,14 @@ fn fields(verb: Verb, view: &DialogView) -> Vec<Field> {
         Verb::Won => vec![amount(form::AMOUNT, "Amount a year", view, "What was sold")],
         Verb::Reassign => vec![select(form::PERSON, "To whom?", people(view))],
         Verb::Brief => {
-            let now = view.brief.as_ref();
+            let now = view.brief.as_ref().map(|brief| form::brief_parts(&brief.text));
             vec![
                 filled(
                     text(form::GOALS, "Goals reached", "With numbers where you have them"),
-                    now.map(|b| &b.goals_reached),
+                    now.map(|parts| parts[0]),
                 ),
-                filled(text(form::USAGE, "Usage", "Who uses it, how much, for what"), now.map(|b| &b.usage)),
-                filled(text(form::ISSUES, "Open issues", "What they will bring up"), now.map(|b| &b.open_issues)),
+                filled(text(form::USAGE, "Usage", "Who uses it, how much, for what"), now.map(|parts| parts[1])),
+                filled(text(form::ISSUES, "Open issues", "What they will bring up"), now.map(|parts| parts[2])),
             ]
         }
         Verb::Renewed => vec![optional(amount(form::AMOUNT, "New ARR", view, "Leave it empty if it stays the same"))],
@@ -223,7 +223,7 @@ fn text(id: &'static str, label: &str, hint: &str) -> Field {
     field(id, label, Some(hint), Input::Paragraph { value: String::new(), max: MAX_TEXT })
 }
 
-fn filled(mut field: Field, now: Option<&String>) -> Field {
+fn filled(mut field: Field, now: Option<&str>) -> Field {
     if let (Input::Paragraph { value, .. }, Some(now)) = (&mut field.input, now) {
         *value = phrase::cut(now, usize::from(MAX_TEXT));
     }

@@ -2,11 +2,13 @@
 //! the day, the grouped rest, and how old each source is.
 
 mod rest;
+mod withheld;
 
 use chrono::NaiveDate;
 use uuid::Uuid;
 
 pub use self::rest::{RestGroup, RestKind, RestLine, whole_group};
+pub use self::withheld::WithheldLine;
 use super::card::{self, Card};
 use super::lead::{self, TeamView};
 use super::view::{Angle, Deadline};
@@ -31,6 +33,8 @@ pub struct DigestView {
     pub first_read: Option<usize>,
     pub sections: Vec<Section>,
     pub rest: Vec<RestGroup>,
+    /// What the health gate keeps from the AM: said in a line, never as a card.
+    pub withheld: Vec<WithheldLine>,
     pub sources: Vec<SourceAge>,
     /// For those who lead people.
     pub team: Option<TeamView>,
@@ -132,6 +136,7 @@ pub fn message(view: &DigestView) -> Message {
         blocks.push(Block::Heading(format!("Also on your list ({lines})")));
         blocks.extend(groups.iter().flat_map(|group| rest::blocks(view.digest, group, view.date)));
     }
+    blocks.extend(withheld::blocks(&view.withheld, view.date));
     let ages = ages(&view.sources, view.date);
     if !ages.is_empty() {
         blocks.push(Block::Context(format!("Last data: {ages}").into()));
@@ -249,7 +254,7 @@ pub fn ages(sources: &[SourceAge], today: NaiveDate) -> String {
 mod tests {
     use super::super::card::sample;
     use super::super::text::to_text;
-    use super::super::view::DeadlineKind;
+    use super::super::view::{DeadlineKind, Withheld};
     use super::*;
     use crate::domain::action::{Subject, Verb};
 
@@ -293,6 +298,7 @@ mod tests {
                 returns_on: Some(sample::day("2026-11-04")),
                 may_act: true,
             }],
+            withheld: Vec::new(),
             sources: vec![
                 SourceAge { source: Source::Usage, last: Some(sample::day("2026-11-02")), late: false },
                 SourceAge { source: Source::Crm, last: Some(sample::day("2026-10-31")), late: false },
@@ -353,7 +359,7 @@ mod tests {
         Ask the customer: is there a need, who decides, and when? Then qualify it, or pass.
         With Dana until Fri 6 Nov.
           New · open until Fri 29 Jan 2027 · opt-out date Wed 31 Mar 2027, in 148 days
-        [Qualify] [Pass] More: [Snooze] [Note] [Not useful] [Raise] [Show more]
+        [Qualify] [Pass] More: [Note] [Not useful] [Raise] [Show more]
 
         Also on your list (2)
         =====================
@@ -377,6 +383,17 @@ mod tests {
             Section { kind: SectionKind::Renewals, cards: vec![Card::Renewal(sample::renewal())] },
         ];
         view.rest.clear();
+        view.withheld = vec![WithheldLine {
+            account: "Globex".into(),
+            handoff: Uuid::nil(),
+            what: "more seats, about $12k".into(),
+            held: Withheld {
+                cause: "Notice served".into(),
+                handled_by: Some("Dana".into()),
+                since: sample::day("2026-11-02"),
+            },
+            may_act: true,
+        }];
         insta::assert_snapshot!(drawn(&view), @"
         (14 at risk, $410k; 1 window, about $12k; 2 renewals; Acme served notice)
         Good morning, Dana · Tuesday 3 November 2026
@@ -406,6 +423,12 @@ mod tests {
         Work on it has not started.
           step: 30 days before the deadline · owner: you
         [Start preparing] [Note] More: [Start negotiating] [Renewed] [Contracted] [Lost] [Raise] [Show more]
+
+        Withheld (1)
+        ============
+
+        Globex · more seats, about $12k. Withheld: Notice served. Handled by Dana since Mon 2 Nov.
+        [Override]
           Last data: usage: yesterday · crm: 3 days ago · billing: 41 days ago (late) · onboarding: nothing
           yet (late)
         ");

@@ -167,6 +167,24 @@ impl Submission {
     }
 }
 
+const BRIEF: [&str; 3] = ["Goals reached: ", "Usage: ", "Open issues: "];
+
+/// The value brief as the text that is stored and shown, one line or more a part.
+pub fn brief_text(goals_reached: &str, usage: &str, open_issues: &str) -> String {
+    let parts = [goals_reached, usage, open_issues];
+    BRIEF.iter().zip(parts).map(|(label, part)| format!("{label}{}", part.trim())).collect::<Vec<_>>().join("\n")
+}
+
+/// Takes [`brief_text`] apart again, for the dialog that changes it; a text of another make is all goals.
+pub fn brief_parts(text: &str) -> [&str; 3] {
+    let parts = text.strip_prefix(BRIEF[0]).and_then(|rest| {
+        let (goals, rest) = rest.split_once("\nUsage: ")?;
+        let (usage, issues) = rest.split_once("\nOpen issues: ")?;
+        Some([goals, usage, issues])
+    });
+    parts.unwrap_or([text, "", ""])
+}
+
 /// What the answers may not pass.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Limits {
@@ -487,6 +505,12 @@ mod tests {
     }
 
     proptest! {
+        #[test]
+        fn a_brief_comes_apart_as_it_was_put_together(goals in "[a-z][a-z \n]{0,20}[a-z]", usage in "[a-z0-9]{1,9}", issues in "[a-z]{1,9}") {
+            let text = brief_text(&goals, &usage, &issues);
+            prop_assert_eq!(brief_parts(&text), [goals.as_str(), &usage, &issues]);
+        }
+
         #[test]
         fn no_snooze_passes_the_deadline(until in -30..800_i64, latest in proptest::option::of(-30..800_i64)) {
             let at = |days: i64| sample::today() + chrono::Duration::days(days);

@@ -335,6 +335,7 @@ mod tests {
             first_read: None,
             sections: Vec::new(),
             rest: Vec::new(),
+            withheld: Vec::new(),
             sources: Vec::new(),
             team: Some(team()),
         };

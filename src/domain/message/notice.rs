@@ -201,7 +201,7 @@ mod tests {
             handoff("Acme", "more seats, about $12k", &HandoffState::Accepted { by: "Kim".into(), on: today }, today),
             risk("Acme", &RiskState::Acknowledged { by: "Dana".into(), on: today, step: Some("Call the CFO".into()), due: sample::day("2026-11-06") }, today),
             risk("Acme", &RiskState::Ended { on: today }, today),
-            renewal("Acme", &RenewalState::Preparing { by: "Kim".into(), on: today }, today),
+            renewal("Acme", &RenewalState::Preparing { since: today }, today),
             feed_silent(Source::Usage, 120, sample::day("2026-11-02"), today),
             feed_back(Source::Usage),
         ]), @"
@@ -211,7 +211,7 @@ mod tests {
         Acme · more seats, about $12k. Claimed by Kim on Tue 3 Nov.
         Acme: next step by Dana: Call the CFO, due Fri 6 Nov.
         Acme is no longer at risk: health held for three nights.
-        Acme: Preparation started by Kim on Tue 3 Nov.
+        Acme: In preparation since Tue 3 Nov.
         No usage data for 120 accounts since Mon 2 Nov. This looks like a fault of the feed, so no account is marked down for it; the values of the night before stand. Please check the feed.
         The usage data is back. It counts again from tonight.
         ");

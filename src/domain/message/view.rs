@@ -102,6 +102,8 @@ pub struct RiskView {
     pub state: RiskState,
     /// First day of this episode.
     pub since: NaiveDate,
+    /// Who raised it and why; `None` where the rules opened it.
+    pub raised: Option<NoteView>,
     /// The diagnosis's causes, in its order: floors first, then largest.
     pub causes: Vec<Cause>,
     pub deadline: Option<Deadline>,
@@ -237,6 +239,12 @@ pub enum HandoffState {
         on: NaiveDate,
         back_to: String,
     },
+    HandedBack {
+        by: String,
+        on: NaiveDate,
+        note: String,
+        back_to: String,
+    },
     Withdrawn {
         by: String,
         on: NaiveDate,
@@ -256,9 +264,10 @@ pub enum HandoffState {
         on: NaiveDate,
         reason: String,
     },
-    /// Its dates ran out, or its evidence went away.
+    /// For everybody: its dates are over, or its account has left.
     Closed {
         on: NaiveDate,
+        reason: String,
     },
 }
 
@@ -289,13 +298,13 @@ pub struct WindowView {
     pub withheld: Option<Withheld>,
     /// It was offered because the detector's days ran out.
     pub timed_out: bool,
+    /// One person holds both roles: whoever detects may claim.
+    pub solo: bool,
     pub qualification: Option<QualificationView>,
     /// The person who raised it; `None` where a rule found it.
     pub raised_by: Option<String>,
     /// Why somebody went around the health gate, and who.
     pub overridden: Option<NoteView>,
-    /// What the one who handed it back said.
-    pub handed_back: Option<NoteView>,
     /// Of the account, so that the AM sees them.
     pub causes: Vec<Cause>,
     pub part: Part,
@@ -343,11 +352,29 @@ pub struct RenewalView {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum RenewalState {
     Upcoming,
-    Preparing { by: String, on: NaiveDate },
-    Negotiating { by: String, on: NaiveDate },
-    Renewed { by: String, on: NaiveDate, amount: Option<Money> },
-    Contracted { by: String, on: NaiveDate, amount: Option<Money> },
-    Lost { by: String, on: NaiveDate, reason: String },
+    Preparing {
+        since: NaiveDate,
+    },
+    Negotiating {
+        since: NaiveDate,
+    },
+    /// `by` is `None` where imported data said so; the amount is the ARR after it.
+    Renewed {
+        by: Option<String>,
+        on: NaiveDate,
+        amount: Option<Money>,
+    },
+    Contracted {
+        by: Option<String>,
+        on: NaiveDate,
+        amount: Option<Money>,
+    },
+    /// The reason is empty where an import gave none.
+    Lost {
+        by: Option<String>,
+        on: NaiveDate,
+        reason: String,
+    },
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -363,7 +390,6 @@ pub enum RenewalPart {
 pub struct BriefView {
     pub by: String,
     pub on: NaiveDate,
-    pub goals_reached: String,
-    pub usage: String,
-    pub open_issues: String,
+    /// As [`super::form::brief_text`] wrote it.
+    pub text: String,
 }

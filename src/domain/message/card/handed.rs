@@ -44,8 +44,12 @@ fn buttons(view: &HandedRiskView) -> Buttons {
         (HandoffState::Offered { .. } | HandoffState::Accepted { .. }, Part::Lead) => {
             keys.row(false, &[Verb::Nudge, Verb::Reassign], &[Verb::Note, Verb::ShowMore])
         }
+        (
+            HandoffState::Declined { .. } | HandoffState::Expired { .. } | HandoffState::HandedBack { .. },
+            Part::Holder,
+        ) => keys.row(false, &[Verb::Withdraw, Verb::Note], &[Verb::ShowMore]),
         (HandoffState::Accepted { .. }, Part::Holder) => {
-            keys.row(true, &[Verb::HandBack, Verb::Note], &[Verb::Raise, Verb::ShowMore])
+            keys.row(false, &[Verb::HandBack, Verb::Note], &[Verb::Pass, Verb::Raise, Verb::ShowMore])
         }
         _ => keys.row(false, &[Verb::Note, Verb::ShowMore], &[Verb::Raise]),
     }

@@ -99,7 +99,7 @@ fn ask(view: &RenewalView) -> String {
         (RenewalPart::Owner, Stage::Overdue) => {
             "The renewal date has passed without a result. Record it: renewed, contracted or lost.".to_owned()
         }
-        (RenewalPart::Prepares, _) if view.brief.is_none() => {
+        (RenewalPart::Prepares, _) if view.brief.is_none() && view.state != RenewalState::Upcoming => {
             "Add the value brief: goals reached, usage, open issues.".to_owned()
         }
         (RenewalPart::Prepares | RenewalPart::Informed, _) => String::new(),
@@ -111,32 +111,30 @@ pub(in super::super) fn state(state: &RenewalState, today: NaiveDate) -> String 
     let on = |day: &NaiveDate| phrase::date(*day, today);
     let arr =
         |amount: &Option<crate::domain::money::Money>| amount.map(|a| format!(": {a} a year")).unwrap_or_default();
+    let recorded = |by: &Option<String>, day: &NaiveDate| match by {
+        Some(by) => format!("Recorded by {by} on {}.", on(day)),
+        None => format!("Recorded on {}, from imported data.", on(day)),
+    };
     match state {
         RenewalState::Upcoming => "Work on it has not started.".to_owned(),
-        RenewalState::Preparing { by, on: day } => format!("Preparation started by {by} on {}.", on(day)),
-        RenewalState::Negotiating { by, on: day } => format!("Negotiation started by {by} on {}.", on(day)),
+        RenewalState::Preparing { since } => format!("In preparation since {}.", on(since)),
+        RenewalState::Negotiating { since } => format!("In negotiation since {}.", on(since)),
         RenewalState::Renewed { by, on: day, amount } => {
-            format!("Renewed{}. Recorded by {by} on {}.", arr(amount), on(day))
+            format!("Renewed{}. {}", arr(amount), recorded(by, day))
         }
         RenewalState::Contracted { by, on: day, amount } => {
-            format!("Renewed for less{}. Recorded by {by} on {}.", arr(amount), on(day))
+            format!("Renewed for less{}. {}", arr(amount), recorded(by, day))
         }
         RenewalState::Lost { by, on: day, reason } => {
-            format!("Lost: {} Recorded by {by} on {}.", phrase::sentence(&phrase::cut(reason, 200)), on(day))
+            let reason = phrase::sentence(&phrase::cut(reason, 200));
+            let lost = if reason.is_empty() { "Lost.".to_owned() } else { format!("Lost: {reason}") };
+            format!("{lost} {}", recorded(by, day))
         }
     }
 }
 
 fn said(brief: &BriefView, today: NaiveDate) -> String {
-    let part = |text: &str| phrase::cut(text, 200).trim_end_matches('.').to_owned();
-    format!(
-        "Value brief ({}, {}): goals reached: {}. Usage: {}. Open issues: {}.",
-        brief.by,
-        phrase::date(brief.on, today),
-        part(&brief.goals_reached),
-        part(&brief.usage),
-        part(&brief.open_issues)
-    )
+    format!("Value brief ({}, {})\n{}", brief.by, phrase::date(brief.on, today), phrase::cut(&brief.text, 800))
 }
 
 fn people(view: &RenewalView, angle: Angle) -> String {
@@ -171,7 +169,7 @@ fn buttons(view: &RenewalView) -> Buttons {
         (RenewalPart::Owner, RenewalState::Negotiating { .. }) => {
             keys.row(true, &ends[..2], &[&ends[2..], &[Verb::Brief], &rest[..]].concat())
         }
-        (RenewalPart::Prepares, state) if is_open(state) => {
+        (RenewalPart::Prepares, RenewalState::Preparing { .. } | RenewalState::Negotiating { .. }) => {
             keys.row(view.brief.is_none(), &[Verb::Brief, Verb::Note], &rest[1..])
         }
         _ => keys.row(false, &[Verb::Note, Verb::ShowMore], &[Verb::Raise]),
@@ -180,6 +178,7 @@ fn buttons(view: &RenewalView) -> Buttons {
 
 #[cfg(test)]
 mod tests {
+    use super::super::super::form::brief_text;
     use super::super::super::text::to_text;
     use super::super::super::view::*;
     use super::super::{Card, message, sample};
@@ -210,7 +209,7 @@ mod tests {
             part: RenewalPart::Prepares,
             owner: Some("Kim".into()),
             other: Some("you".into()),
-            state: RenewalState::Preparing { by: "Kim".into(), on: sample::day("2026-11-02") },
+            state: RenewalState::Preparing { since: sample::day("2026-11-02") },
             ..sample::renewal()
         };
         insta::assert_snapshot!(drawn(view, Angle::Csm), @"
@@ -219,7 +218,7 @@ mod tests {
         Opt-out date: Fri 27 Nov, in 24 days. Without notice it renews by itself on Thu 25 Feb 2027.
         Know first: Active users fell from 80 to 28 in five weeks.
         This step: Add the value brief: goals reached, usage, open issues.
-        Preparation started by Kim on Mon 2 Nov.
+        In preparation since Mon 2 Nov.
           step: 30 days before the deadline · owner: Kim, prepares: you
         [Add value brief] [Note] More: [Raise] [Show more]
         ");
@@ -238,9 +237,7 @@ mod tests {
         view.brief = Some(BriefView {
             by: "Dana".into(),
             on: sample::day("2026-11-02"),
-            goals_reached: "onboarding cut from 6 weeks to 2".into(),
-            usage: "28 of 100 seats".into(),
-            open_issues: "two severity-1 tickets".into(),
+            text: brief_text("onboarding cut from 6 weeks to 2", "28 of 100 seats", "two severity-1 tickets"),
         });
         insta::assert_snapshot!(drawn(view, Angle::Both), @"
         (Acme: renewal date Thu 25 Feb 2027, in 114 days · ARR $184k)
@@ -250,8 +247,10 @@ mod tests {
         Know first: Active users fell from 80 to 28 in five weeks.
         This step: Start preparing: get the value brief from Dana.
         Work on it has not started.
-        Value brief (Dana, Mon 2 Nov): goals reached: onboarding cut from 6 weeks to 2. Usage: 28 of 100
-        seats. Open issues: two severity-1 tickets.
+        Value brief (Dana, Mon 2 Nov)
+        Goals reached: onboarding cut from 6 weeks to 2
+        Usage: 28 of 100 seats
+        Open issues: two severity-1 tickets
           step: 120 days before the deadline · owner: you
         [Start preparing] [Note] More: [Start negotiating] [Renewed] [Contracted] [Lost] [Raise] [Show more]
         ");
@@ -267,7 +266,7 @@ mod tests {
         view.causes.clear();
         let open = drawn(view.clone(), Angle::AccountManager);
         view.state = RenewalState::Contracted {
-            by: "Kim".into(),
+            by: Some("Kim".into()),
             on: sample::day("2026-11-03"),
             amount: Some(sample::usd(150_000)),
         };

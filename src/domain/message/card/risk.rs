@@ -21,6 +21,7 @@ pub(super) fn summary(view: &RiskView) -> String {
 pub(super) fn blocks(view: &RiskView, angle: Angle, today: NaiveDate) -> Vec<Block> {
     let account = &view.account;
     let mut lines = vec![super::head(account, &[super::health(account), super::arr(account)])];
+    lines.extend(view.raised.as_ref().map(|raised| super::note_line("Raised", raised, today).into()));
     lines.extend(view.causes.first().map(|cause| Text::plain(phrase::sentence(&cause.headline))));
     if !is_over(&view.state) {
         lines.extend(super::play(&view.causes, angle));
@@ -131,8 +132,9 @@ fn buttons(view: &RiskView, angle: Angle) -> Buttons {
         RiskState::Snoozed { .. } => {
             keys.row(false, &[Verb::Acknowledge, Verb::SetNextStep], &more(&[Verb::Snooze, Verb::Resolve]))
         }
-        RiskState::Resolved { .. } => keys.row(false, &[Verb::Reopen, Verb::Note], &[Verb::Raise, Verb::ShowMore]),
-        RiskState::Ended { .. } => keys.row(false, &[Verb::Note, Verb::ShowMore], &[Verb::Raise]),
+        RiskState::Resolved { .. } | RiskState::Ended { .. } => {
+            keys.row(false, &[Verb::Reopen, Verb::Note], &[Verb::Raise, Verb::ShowMore])
+        }
     }
 }
 
@@ -239,7 +241,7 @@ mod tests {
         Acme · health 34, at risk (was 52) · ARR $184k
         Active users fell from 80 to 28 in five weeks.
         No longer at risk since Mon 2 Nov: health held for three nights.
-        [Note] [Show more] More: [Raise]
+        [Reopen] [Note] More: [Raise] [Show more]
         ");
     }
 

@@ -47,7 +47,6 @@ pub(super) fn blocks(view: &WindowView, angle: Angle, today: NaiveDate) -> Vec<B
     if !rests {
         lines.push(handoff_state(&view.state, today).into());
     }
-    lines.extend(view.handed_back.as_ref().map(|note| super::note_line("Handed back", note, today).into()));
     lines.extend(
         view.overridden.as_ref().map(|note| super::note_line("Offered in spite of the risk", note, today).into()),
     );
@@ -94,22 +93,25 @@ fn qualification(known: &QualificationView, today: NaiveDate) -> String {
 
 /// What the reader is asked to do, where it is the reader's turn.
 fn ask(view: &WindowView) -> String {
-    let pair = view.account.account_manager.as_deref();
     match (&view.state, view.part) {
+        (HandoffState::Detected { .. }, Part::Holder) if view.solo && view.withheld.is_none() => {
+            "Claim it, or pass with a reason.".to_owned()
+        }
         (HandoffState::Detected { .. }, Part::Holder) => {
             "Ask the customer: is there a need, who decides, and when? Then qualify it, or pass.".to_owned()
         }
-        (HandoffState::Qualified { .. }, Part::Holder) => match pair {
-            Some(who) if who != "you" => format!("Next: offer it to {who}."),
-            _ => "Next: claim it.".to_owned(),
-        },
+        (HandoffState::Qualified { .. }, Part::Holder) if view.solo => "Next: claim it.".to_owned(),
+        (HandoffState::Qualified { .. }, Part::Holder) => {
+            format!("Next: offer it to {}.", view.account.account_manager.as_deref().unwrap_or("an AM"))
+        }
         (HandoffState::Offered { .. }, Part::Offered) if view.qualification.is_none() => {
             "Nobody has confirmed need, contact and timing yet. Claim it, or decline with a reason.".to_owned()
         }
         (HandoffState::Offered { .. }, Part::Offered) => "Claim it, or decline with a reason.".to_owned(),
-        (HandoffState::Declined { .. } | HandoffState::Expired { .. }, Part::Holder) => {
-            "It is back with you: offer it again, or pass.".to_owned()
-        }
+        (
+            HandoffState::Declined { .. } | HandoffState::Expired { .. } | HandoffState::HandedBack { .. },
+            Part::Holder,
+        ) => "It is back with you: offer it again, or pass.".to_owned(),
         _ => String::new(),
     }
 }
@@ -121,7 +123,8 @@ fn is_open(state: &HandoffState) -> bool {
         | HandoffState::Offered { .. }
         | HandoffState::Accepted { .. }
         | HandoffState::Declined { .. }
-        | HandoffState::Expired { .. } => true,
+        | HandoffState::Expired { .. }
+        | HandoffState::HandedBack { .. } => true,
         HandoffState::Withdrawn { .. }
         | HandoffState::Passed { .. }
         | HandoffState::Won { .. }
@@ -154,6 +157,9 @@ pub(in super::super) fn handoff_state(state: &HandoffState, today: NaiveDate) ->
         HandoffState::Expired { on: day, back_to } => {
             format!("No answer by {}. Back with {back_to}.", on(day))
         }
+        HandoffState::HandedBack { by, on: day, note, back_to } => {
+            format!("Handed back by {by} on {}: {} Back with {back_to}.", on(day), because(note))
+        }
         HandoffState::Withdrawn { by, on: day } => format!("Withdrawn by {by} on {}.", on(day)),
         HandoffState::Passed { by, on: day, reason } => {
             format!("Passed by {by} on {}: {}", on(day), because(reason))
@@ -163,12 +169,12 @@ pub(in super::super) fn handoff_state(state: &HandoffState, today: NaiveDate) ->
             format!("Won by {by} on {}{amount}.", on(day))
         }
         HandoffState::Lost { by, on: day, reason } => format!("Lost by {by} on {}: {}", on(day), because(reason)),
-        HandoffState::Closed { on: day } => format!("Closed on {}: its time is over.", on(day)),
+        HandoffState::Closed { on: day, reason } => format!("Closed on {}: {}", on(day), because(reason)),
     }
 }
 
 fn buttons(view: &WindowView) -> Buttons {
-    use HandoffState::{Accepted, Declined, Detected, Expired, Offered, Qualified};
+    use HandoffState::{Accepted, Declined, Detected, Expired, HandedBack, Offered, Qualified};
 
     let keys = Keys { account: &view.account, subject: Subject::Handoff(view.handoff) };
     if !view.may_act {
@@ -177,21 +183,30 @@ fn buttons(view: &WindowView) -> Buttons {
     let rest = [Verb::Note, Verb::NotUseful, Verb::Raise, Verb::ShowMore];
     let more = |first: &[Verb]| [first, &rest[..]].concat();
     let gated = view.withheld.is_some() && view.kind != WindowKind::Requested && view.overridden.is_none();
+    let qualify: &[Verb] = if view.qualification.is_none() { &[Verb::Qualify] } else { &[] };
+    let claimed: &[Verb] = if view.solo { qualify } else { &[] };
     match (&view.state, view.part) {
+        // One person with both roles holds it and sells it: the gate stands before the claim.
+        (state, Part::Holder) if gated && view.solo && is_open(state) && !matches!(state, Accepted { .. }) => {
+            keys.row(false, &[Verb::Override, Verb::Pass], &more(&[]))
+        }
         (state, Part::Offered | Part::AccountManager) if gated && is_open(state) => {
             keys.row(false, &[Verb::Override, Verb::Note], &[Verb::Raise, Verb::ShowMore])
         }
-        (Detected { .. }, Part::Holder) => keys.row(true, &[Verb::Qualify, Verb::Pass], &more(&[Verb::Snooze])),
-        (Qualified { .. }, Part::Holder) => match view.account.account_manager.as_deref() {
-            Some(who) if who != "you" => keys.row(true, &[Verb::Offer, Verb::Pass], &more(&[])),
-            _ => keys.row(true, &[Verb::Claim, Verb::Pass], &more(&[])),
-        },
+        (Detected { .. }, Part::Holder) if view.solo => {
+            keys.row(true, &[Verb::Claim, Verb::Pass], &more(&[Verb::Qualify]))
+        }
+        (Detected { .. }, Part::Holder) => keys.row(true, &[Verb::Qualify, Verb::Pass], &more(&[])),
+        (Qualified { .. }, Part::Holder) if view.solo => keys.row(true, &[Verb::Claim, Verb::Pass], &more(&[])),
+        (Qualified { .. }, Part::Holder) => keys.row(true, &[Verb::Offer, Verb::Pass], &more(&[])),
         (Offered { .. }, Part::Offered) => keys.row(true, &[Verb::Claim, Verb::Decline], &more(&[])),
         (Offered { .. }, Part::Offerer) => keys.row(false, &[Verb::Withdraw, Verb::Note], &[Verb::ShowMore]),
         (Accepted { .. }, Part::Holder) => {
-            keys.row(false, &[Verb::Won, Verb::Lost], &more(&[Verb::HandBack, Verb::Pass, Verb::Snooze]))
+            keys.row(false, &[Verb::Won, Verb::Lost], &more(&[claimed, &[Verb::HandBack, Verb::Pass]].concat()))
         }
-        (Declined { .. } | Expired { .. }, Part::Holder) => keys.row(true, &[Verb::Offer, Verb::Pass], &more(&[])),
+        (Declined { .. } | Expired { .. } | HandedBack { .. }, Part::Holder) => {
+            keys.row(true, &[Verb::Offer, Verb::Pass], &more(qualify))
+        }
         (state, Part::Lead) if is_open(state) => {
             keys.row(false, &[Verb::Nudge, Verb::Reassign], &[Verb::Note, Verb::ShowMore])
         }
@@ -220,7 +235,7 @@ mod tests {
         Ask the customer: is there a need, who decides, and when? Then qualify it, or pass.
         With Dana until Fri 6 Nov.
           New · open until Fri 29 Jan 2027 · opt-out date Wed 31 Mar 2027, in 148 days
-        [Qualify] [Pass] More: [Snooze] [Note] [Not useful] [Raise] [Show more]
+        [Qualify] [Pass] More: [Note] [Not useful] [Raise] [Show more]
         ");
     }
 
@@ -343,7 +358,8 @@ mod tests {
             HandoffState::Passed { by: kim(), on, reason: "they are moving office".into() },
             HandoffState::Won { by: kim(), on, amount: Some(sample::usd(12_000)) },
             HandoffState::Lost { by: kim(), on, reason: "went to a competitor".into() },
-            HandoffState::Closed { on },
+            HandoffState::Closed { on, reason: "its dates are over".into() },
+            HandoffState::HandedBack { by: kim(), on, note: "wrong contact".into(), back_to: "Dana".into() },
         ];
         let said: Vec<String> = states.iter().map(|state| handoff_state(state, sample::today())).collect();
         insta::assert_snapshot!(said.join("\n"), @"
@@ -355,7 +371,8 @@ mod tests {
         Passed by Kim on Mon 2 Nov: they are moving office.
         Won by Kim on Mon 2 Nov: $12k.
         Lost by Kim on Mon 2 Nov: went to a competitor.
-        Closed on Mon 2 Nov: its time is over.
+        Closed on Mon 2 Nov: its dates are over.
+        Handed back by Kim on Mon 2 Nov: wrong contact. Back with Dana.
         ");
     }
 }
