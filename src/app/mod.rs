@@ -3,6 +3,7 @@
 pub mod act;
 pub mod content;
 pub mod import;
+mod notice;
 pub mod organisation;
 pub mod policy;
 pub mod query;
@@ -48,4 +49,6 @@ pub struct Asker {
     pub workspace: Workspace,
     /// `None` where the chat user is not known as a colleague: gets an explanation and nothing else.
     pub person: Option<PersonId>,
+    /// The channel in which it happened; `None` in direct messages.
+    pub channel: Option<String>,
 }

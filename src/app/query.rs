@@ -1,9 +1,14 @@
 //! What people ask.
 
+use uuid::Uuid;
+
+use super::snapshot::Snapshot;
 use super::{App, Asker};
+use crate::domain::account::AccountId;
 use crate::domain::command::Command;
-use crate::domain::message::Reply;
+use crate::domain::message::{Message, Reply};
 use crate::domain::person::{OrgId, PersonId};
+use crate::store::Tenant;
 use crate::store::directory::Workspace;
 
 /// Which organisation a workspace belongs to; kept in memory for a few seconds.
@@ -26,5 +31,30 @@ pub async fn person_of(
 /// Answers a typed command, privately.
 pub async fn command(app: &App, asker: &Asker, command: &Command) -> anyhow::Result<Reply> {
     let _ = (app, asker, command);
+    anyhow::bail!("being built")
+}
+
+/// The account as `/account` answers it, for a reader who may see it.
+pub async fn account_answer(
+    app: &App,
+    tx: &mut Tenant,
+    snapshot: &Snapshot,
+    reader: Option<PersonId>,
+    account: &AccountId,
+) -> anyhow::Result<Message> {
+    let _ = (app, tx, snapshot, reader, account);
+    anyhow::bail!("being built")
+}
+
+/// A whole group of a digest's rest.
+pub async fn group_answer(
+    app: &App,
+    tx: &mut Tenant,
+    snapshot: &Snapshot,
+    reader: Option<PersonId>,
+    digest: Uuid,
+    number: u16,
+) -> anyhow::Result<Message> {
+    let _ = (app, tx, snapshot, reader, digest, number);
     anyhow::bail!("being built")
 }

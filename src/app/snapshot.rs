@@ -120,6 +120,14 @@ impl Snapshot {
         self.person(*id).filter(|person| person.active).map(|person| person.id)
     }
 
+    /// Where a person is reached: the first workspace in which they are known, else any.
+    pub fn workspace_of(&self, person: PersonId) -> Option<&Workspace> {
+        let known = |workspace: &&Workspace| {
+            self.chat_users.iter().any(|((place, _), known)| place == *workspace && *known == person)
+        };
+        self.workspaces.iter().find(known).or(self.workspaces.first())
+    }
+
     /// First name, as cards say it; "someone who left" for a person who is gone.
     pub fn first_name(&self, id: PersonId) -> String {
         self.person(id).map_or_else(|| "someone who left".to_owned(), |person| person.first_name().to_owned())

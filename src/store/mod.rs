@@ -25,6 +25,7 @@ macro_rules! statements {
 pub mod account;
 pub mod audit;
 pub mod diagnosis;
+pub mod digest;
 pub mod directory;
 pub mod handoff;
 pub mod import;
@@ -181,6 +182,7 @@ pub fn statements() -> Vec<(&'static str, &'static str, &'static str)> {
         account::STATEMENTS,
         audit::STATEMENTS,
         diagnosis::STATEMENTS,
+        digest::STATEMENTS,
         handoff::STATEMENTS,
         import::STATEMENTS,
         message::STATEMENTS,
