@@ -2,5 +2,6 @@
 
 mod support;
 
+mod act;
 mod embedded;
 mod floors;
