@@ -34,12 +34,12 @@ async fn instead(click: &mut Click<'_>, verb: Verb, found: &Found) -> anyhow::Re
             Verb::Snooze if click.deadline(account).await? == Some(click.today) => {
                 Ok(Some(risk::refusal(click, account, held, &Refused::DeadlineToday)))
             }
-            Verb::Reassign => Ok(team::led(click, found).err()),
+            Verb::Reassign => Ok(team::led(click, found).err().map(Effect::Said)),
             _ => Ok(None),
         },
         Held::Handoff(held) => {
             if verb == Verb::Reassign {
-                return Ok(team::led(click, found).err());
+                return Ok(team::led(click, found).err().map(Effect::Said));
             }
             let Some(said) = blank(click, verb, found) else { return Ok(None) };
             if !handoff::may(click, account, held, &said) {
@@ -52,7 +52,7 @@ async fn instead(click: &mut Click<'_>, verb: Verb, found: &Found) -> anyhow::Re
         }
         Held::Renewal(held) => {
             if verb == Verb::Reassign {
-                return Ok(team::led(click, found).err());
+                return Ok(team::led(click, found).err().map(Effect::Said));
             }
             let Some(said) = blank(click, verb, found) else { return Ok(None) };
             Ok(renewal::step(click, held.clone(), said)

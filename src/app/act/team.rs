@@ -7,9 +7,9 @@ use crate::app::notice;
 use crate::domain::account::Account;
 use crate::domain::action::Subject;
 use crate::domain::handoff::{Handoff, Matter, State};
-use crate::domain::message::Reply;
 use crate::domain::message::answer::{self, Cannot, Done};
 use crate::domain::message::form;
+use crate::domain::message::{Message, Reply};
 use crate::domain::person::{Person, PersonId, Role};
 use crate::store;
 use crate::store::audit::Entry;
@@ -25,8 +25,8 @@ pub(super) fn holder(click: &Click<'_>, found: &Found) -> Option<PersonId> {
 }
 
 /// What to answer where it is settled, or where the presser does not lead who has it; else who has it.
-pub(super) fn led(click: &Click<'_>, found: &Found) -> Result<PersonId, Effect> {
-    let Some(holder) = holder(click, found) else { return Err(Effect::Said(click.present(found))) };
+pub(super) fn led(click: &Click<'_>, found: &Found) -> Result<PersonId, Message> {
+    let Some(holder) = holder(click, found) else { return Err(click.present(found)) };
     let of_pool = match &found.held {
         Held::Handoff(handoff) => match handoff.state() {
             State::Offered { to, .. } => {
@@ -40,7 +40,7 @@ pub(super) fn led(click: &Click<'_>, found: &Found) -> Result<PersonId, Effect> 
     if of_pool || rights::leads(&click.snapshot, click.me, holder, click.today) {
         Ok(holder)
     } else {
-        Err(Effect::Said(click.present(found)))
+        Err(click.present(found))
     }
 }
 
@@ -48,7 +48,7 @@ pub(super) fn led(click: &Click<'_>, found: &Found) -> Result<PersonId, Effect> 
 pub(super) async fn nudge(click: &mut Click<'_>, found: &Found) -> anyhow::Result<Effect> {
     let holder = match led(click, found) {
         Ok(holder) => holder,
-        Err(effect) => return Ok(effect),
+        Err(answer) => return Ok(Effect::Said(answer)),
     };
     let account = &found.account;
     let (key, id, version, subject) = match &found.held {
@@ -111,7 +111,7 @@ pub(super) fn fitting(click: &Click<'_>, found: &Found) -> Vec<(PersonId, String
 pub(super) async fn reassign(click: &mut Click<'_>, found: Found, to: PersonId) -> anyhow::Result<Effect> {
     let holder = match led(click, &found) {
         Ok(holder) => holder,
-        Err(effect) => return Ok(effect),
+        Err(answer) => return Ok(Effect::Said(answer)),
     };
     if to == holder && !matches!(&found.held, Held::Handoff(_)) {
         let why = Cannot::HasIt(click.name(to));

@@ -22,11 +22,43 @@ struct Press {
     choice: usize,
 }
 
+/// What stands on cards about risks, handoffs and renewals; most presses are of one that fits.
+const FITTING: [&[Verb]; 5] = [RISK, HANDOFF, RENEWAL, ACCOUNT, HANDOFF];
+const RISK: &[Verb] = &[
+    Verb::Acknowledge,
+    Verb::SetNextStep,
+    Verb::Snooze,
+    Verb::Resolve,
+    Verb::Reopen,
+    Verb::HandToAccountManager,
+    Verb::Reassign,
+];
+const HANDOFF: &[Verb] = &[
+    Verb::Qualify,
+    Verb::Offer,
+    Verb::Claim,
+    Verb::Decline,
+    Verb::HandBack,
+    Verb::Override,
+    Verb::Withdraw,
+    Verb::Reassign,
+    Verb::Nudge,
+    Verb::Pass,
+];
+const RENEWAL: &[Verb] = &[Verb::Prepare, Verb::Brief, Verb::Negotiate, Verb::Contracted, Verb::Reassign];
+const ACCOUNT: &[Verb] = &[Verb::Note, Verb::RaiseOpportunity, Verb::RaiseRisk, Verb::RaisePulse, Verb::Raise];
+
 fn press() -> impl Strategy<Value = Press> {
     let who = proptest::sample::select(&PEOPLE[..]);
-    let verb = proptest::sample::select(&Verb::ALL[..]).prop_filter("made elsewhere", |verb| *verb != Verb::ShowMore);
-    (who, verb, 0..5_usize, any::<bool>(), 0..60_u64, 0..6_usize)
-        .prop_map(|(who, verb, subject, submits, days, choice)| Press { who, verb, subject, submits, days, choice })
+    (who, 0..5_usize, 0..8_usize, 0..100_usize, 0..60_u64, 0..6_usize)
+        .prop_map(|(who, subject, stray, pick, days, choice)| {
+            let verbs = if stray == 0 { &Verb::ALL[..] } else { FITTING[subject] };
+            let verb = verbs[pick % verbs.len()];
+            // Now and then the other way round: a form without its button.
+            let submits = verb.opens_dialog() != (stray == 1);
+            Press { who, verb, subject, submits, days, choice }
+        })
+        .prop_filter("its view is made elsewhere", |press| press.verb != Verb::ShowMore)
 }
 
 fn answers(world: &World, press: &Press) -> Answers {
