@@ -101,6 +101,11 @@ pub fn outsiders() -> Message {
     )
 }
 
+/// *Share here*, pressed where there is no channel.
+pub fn no_channel() -> Message {
+    Message::sentence("There is no channel here to share to. Ask for the account in a channel, then press Share here.")
+}
+
 /// A button that this version does not know.
 pub fn unknown_action() -> Message {
     Message {
@@ -202,6 +207,8 @@ pub fn cannot(account: &str, why: &Cannot, today: NaiveDate) -> Message {
 /// What a press did where no card shows it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Done {
+    /// The same press came again; it has had its effect.
+    Before,
     Noted,
     NotUseful,
     /// First name.
@@ -234,6 +241,7 @@ pub enum Done {
 
 pub fn done(account: &str, done: &Done, today: NaiveDate) -> Message {
     Message::sentence(match done {
+        Done::Before => format!("{account}: this was done before. Nothing was changed again."),
         Done::Noted => format!("{account}: note saved."),
         Done::NotUseful => format!("{account}: noted as not useful. That helps to judge this kind of card."),
         Done::Nudged(who) => format!("{account}: {who} was reminded."),
