@@ -37,16 +37,14 @@ pub enum Content {
     Digest(Uuid),
     /// An account's card, shared to a channel.
     Account(AccountId),
-    /// The other side hears of a step of a handoff.
+    /// The other side hears of a step, or a lead asks whoever is accountable to look (`nudged`).
     Notice {
-        handoff: Uuid,
+        #[serde(flatten)]
+        about: About,
         event: String,
         version: i32,
-    },
-    /// A colleague asks whoever is accountable to look.
-    Nudge {
-        subject: String,
-        by: PersonId,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        by: Option<PersonId>,
     },
     /// An admin hears that a message could not be delivered.
     GivenUp {
@@ -58,6 +56,25 @@ pub enum Content {
         source: Source,
         silent: Option<u32>,
     },
+}
+
+/// What a notice is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum About {
+    Handoff(Uuid),
+    Risk(Uuid),
+    Renewal(Uuid),
+}
+
+impl About {
+    fn subject(self) -> Subject {
+        match self {
+            About::Handoff(id) => Subject::Handoff(id),
+            About::Risk(id) => Subject::Risk(id),
+            About::Renewal(id) => Subject::Renewal(id),
+        }
+    }
 }
 
 /// The message of this content as it reads now, for this reader (`None`: a channel). `None` where
@@ -81,8 +98,7 @@ pub async fn render(
             Some(message) => Ok(Some(message)),
             None => Ok(None),
         },
-        Content::Notice { handoff, .. } => handoff_message(&mut tx, reader, handoff).await,
-        Content::Nudge { subject, by } => nudge(&mut tx, reader, &subject, by).await,
+        Content::Notice { about, event, by, .. } => notice_message(&mut tx, reader, about, &event, by).await,
         Content::GivenUp { person, problem } => {
             let whom = person.map_or_else(|| "a channel".to_owned(), |id| reader.name(id));
             Ok(Some(notice::given_up(&whom, &problem)))
@@ -94,21 +110,23 @@ pub async fn render(
     }
 }
 
-async fn handoff_message(tx: &mut Tenant, reader: Reader<'_>, id: Uuid) -> anyhow::Result<Option<Message>> {
-    let Some(found) = handoff::read(tx, &[id]).await?.pop() else { return Ok(None) };
-    let Some(read) = read::account(tx, reader.snapshot, &found.account, reader.now).await? else { return Ok(None) };
-    let card = reader.handoff(&read, &found, Why::Offered);
-    Ok(Some(card::message(&card, reader.angle(), reader.today())))
-}
-
-async fn nudge(tx: &mut Tenant, reader: Reader<'_>, subject: &str, by: PersonId) -> anyhow::Result<Option<Message>> {
-    let Ok(subject) = subject.parse::<Subject>() else { return Ok(None) };
+/// The card as it stands now, with what the notification line has to say of the step.
+async fn notice_message(
+    tx: &mut Tenant,
+    reader: Reader<'_>,
+    about: About,
+    event: &str,
+    by: Option<PersonId>,
+) -> anyhow::Result<Option<Message>> {
+    let subject = about.subject();
     let Some(account) = account_of(tx, &subject).await? else { return Ok(None) };
     let Some(read) = read::account(tx, reader.snapshot, &account, reader.now).await? else { return Ok(None) };
-    let Some(card) = card_of(reader, &read, &subject, Why::Asked) else { return Ok(None) };
+    let why = if event == "offered" { Why::Offered } else { Why::Asked };
+    let Some(card) = card_of(reader, &read, &subject, why) else { return Ok(None) };
     let mut message = card::message(&card, reader.angle(), reader.today());
-    message.summary = format!("{} asks you to look at {}", reader.name(by), read.account.name);
-    message.blocks.insert(0, crate::domain::message::Block::Text(message.summary.clone().into()));
+    if let Some(by) = by.filter(|_| event == "nudged") {
+        message = notice::nudged(&reader.name(by), &read.account.name, message);
+    }
     Ok(Some(message))
 }
 
@@ -325,7 +343,7 @@ pub async fn delivered(
             });
             handoffs.collect()
         }
-        Content::Notice { handoff, .. } => vec![*handoff],
+        Content::Notice { about: About::Handoff(id), .. } => vec![*id],
         _ => Vec::new(),
     };
     if let Some(person) = reader.and_then(|id| snapshot.person(id)) {
@@ -390,7 +408,7 @@ pub async fn given_up(
     let snapshot = app.snapshot(tx).await?;
     let admin =
         snapshot.people.iter().find(|person| person.active && person.is(Role::Admin) && Some(person.id) != reader);
-    let Some((admin, workspace)) = admin.and_then(|admin| Some((admin, morning::workspace_of(&snapshot, admin.id)?)))
+    let Some((admin, workspace)) = admin.and_then(|admin| Some((admin, snapshot.workspace_of(admin.id)?.clone())))
     else {
         return Ok(());
     };

@@ -5,6 +5,7 @@ pub mod content;
 pub mod import;
 pub mod morning;
 pub mod night;
+mod notice;
 pub mod organisation;
 pub mod people;
 pub mod policy;

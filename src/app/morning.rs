@@ -24,7 +24,7 @@ use crate::domain::risk;
 use crate::domain::routing::Seat;
 use crate::store::audit::{self, Actor, Entry};
 use crate::store::digest::{Digest, Item, Place};
-use crate::store::directory::{self, Workspace};
+use crate::store::directory;
 use crate::store::message::{self, Address, NewMessage};
 use crate::store::{Tenant, account, diagnosis, digest as mornings, person};
 
@@ -389,7 +389,7 @@ pub async fn queue(app: &App, org: OrgId, person: PersonId, date: NaiveDate, lat
     if !snapshot.calendar(person).is_working_day(date) || person.away_on(date) {
         return Ok(Queued::Not);
     }
-    let Some(workspace) = workspace_of(&snapshot, person.id) else { return Ok(Queued::Not) };
+    let Some(workspace) = snapshot.workspace_of(person.id).cloned() else { return Ok(Queued::Not) };
     let Some(digest) = compose(&mut tx, &snapshot, person, date, late, now).await? else { return Ok(Queued::Not) };
     if !mornings::insert(&mut tx, &digest, now).await? {
         return Ok(Queued::Already);
@@ -414,12 +414,6 @@ pub async fn queue(app: &App, org: OrgId, person: PersonId, date: NaiveDate, lat
     tx.commit().await?;
     app.outbox_bell.notify_waiters();
     Ok(Queued::Now(digest.id))
-}
-
-/// Where a person reads: a linked workspace in which they are known, else the first one.
-pub fn workspace_of(snapshot: &Snapshot, person: PersonId) -> Option<Workspace> {
-    let known = snapshot.workspaces.iter().find(|workspace| snapshot.is_known_in(workspace, person));
-    known.or(snapshot.workspaces.first()).cloned()
 }
 
 /// The scheduler's step: queues the morning that is owed, then says when the next one is.

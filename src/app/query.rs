@@ -413,28 +413,3 @@ pub async fn account_by_name(
         }
     }
 }
-
-/// The account as `/account` answers it, for a reader who may see it.
-pub async fn account_answer(
-    app: &App,
-    tx: &mut Tenant,
-    snapshot: &Snapshot,
-    reader: Option<PersonId>,
-    account: &AccountId,
-) -> anyhow::Result<Message> {
-    let _ = (app, tx, snapshot, reader, account);
-    anyhow::bail!("being built")
-}
-
-/// A whole group of a digest's rest.
-pub async fn group_answer(
-    app: &App,
-    tx: &mut Tenant,
-    snapshot: &Snapshot,
-    reader: Option<PersonId>,
-    digest: Uuid,
-    number: u16,
-) -> anyhow::Result<Message> {
-    let _ = (app, tx, snapshot, reader, digest, number);
-    anyhow::bail!("being built")
-}

@@ -122,9 +122,10 @@ impl Snapshot {
         self.person(*id).filter(|person| person.active).map(|person| person.id)
     }
 
-    /// Whether a person's user in this workspace is known.
-    pub fn is_known_in(&self, workspace: &Workspace, person: PersonId) -> bool {
-        self.known_in.contains(&(workspace.clone(), person))
+    /// Where a person is reached: the first workspace in which they are known, else any.
+    pub fn workspace_of(&self, person: PersonId) -> Option<&Workspace> {
+        let known = |workspace: &&Workspace| self.known_in.contains(&((*workspace).clone(), person));
+        self.workspaces.iter().find(known).or(self.workspaces.first())
     }
 
     /// First name, as cards say it; "someone who left" for a person who is gone.

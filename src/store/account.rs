@@ -40,6 +40,12 @@ statements! {
             ORDER BY account_id";
     WITHOUT_CSM = "SELECT account_id FROM tandem.account
                     WHERE org_id = $1 AND status = 'active' AND (csm_id IS NULL OR csm_id = ANY ($2)) ORDER BY account_id";
+    LOCK = "SELECT FROM tandem.account WHERE org_id = $1 AND account_id = $2 FOR NO KEY UPDATE";
+    SET_CSM = "UPDATE tandem.account SET csm_id = $3, updated_at = $4 WHERE org_id = $1 AND account_id = $2";
+    /// Whoever had left and speaks for us now is back.
+    SAVE_CHAMPION = "INSERT INTO tandem.contact (org_id, account_id, email, name, persona) VALUES ($1, $2, $3, $4, 'champion')
+                     ON CONFLICT (org_id, account_id, email)
+                     DO UPDATE SET name = excluded.name, persona = excluded.persona, departed_on = NULL";
     COUNT = "SELECT count(*) FROM tandem.account WHERE org_id = $1 AND status = 'active'";
 }
 

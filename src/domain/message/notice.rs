@@ -94,6 +94,13 @@ pub fn escalation(account: &str, what: &str, step: &Escalation, today: NaiveDate
     })
 }
 
+/// A lead asks whoever is accountable to look: the card, under who asks.
+pub fn nudged(by: &str, account: &str, mut card: Message) -> Message {
+    card.summary = format!("{by} asks you to look at {account}");
+    card.blocks.insert(0, Block::Text(Text::plain(format!("{}.", card.summary))));
+    card
+}
+
 /// To an admin: somebody's message could not be delivered. `problem` is the platform's code.
 pub fn given_up(whom: &str, problem: &str) -> Message {
     let reason = match problem {
