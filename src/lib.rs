@@ -28,7 +28,7 @@ pub mod store;
 
 pub mod app;
 
-pub mod http;
+pub mod delivery;
 
 pub mod cli;
 pub mod config;

@@ -2,7 +2,7 @@
 //! people, settings, policy, holidays, links. Every change of these moves the
 //! stamp, so one narrow read says whether the rest still holds.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use chrono::NaiveDate;
@@ -32,6 +32,7 @@ pub struct Snapshot {
     pub workspaces: Vec<Workspace>,
     stored: BTreeMap<PersonId, StoredPerson>,
     chat_users: HashMap<(Workspace, String), PersonId>,
+    known_in: HashSet<(Workspace, PersonId)>,
 }
 
 /// The snapshots of a process. Cheap to clone: all clones share.
@@ -96,6 +97,7 @@ impl Snapshot {
             policy,
             people,
             workspaces,
+            known_in: chat_users.iter().map(|((workspace, _), person)| (workspace.clone(), *person)).collect(),
             chat_users,
         })
     }
@@ -118,6 +120,11 @@ impl Snapshot {
     pub fn person_of(&self, workspace: &Workspace, user_id: &str) -> Option<PersonId> {
         let id = self.chat_users.get(&(workspace.clone(), user_id.to_owned()))?;
         self.person(*id).filter(|person| person.active).map(|person| person.id)
+    }
+
+    /// Whether a person's user in this workspace is known.
+    pub fn is_known_in(&self, workspace: &Workspace, person: PersonId) -> bool {
+        self.known_in.contains(&(workspace.clone(), person))
     }
 
     /// First name, as cards say it; "someone who left" for a person who is gone.

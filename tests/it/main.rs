@@ -2,6 +2,7 @@
 
 mod support;
 
+mod delivery;
 mod embedded;
 mod floors;
 mod http;

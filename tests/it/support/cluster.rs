@@ -65,7 +65,7 @@ impl TestDb {
         pool(&self.options).await
     }
 
-    /// The program's own pool on this database.
+    /// The database as the program sees it, with connections of its own: one replica.
     pub(crate) async fn store(&self) -> Store {
         Store::connect(self.options.clone(), POOL).await.expect("connect to a test database")
     }
@@ -101,7 +101,7 @@ async fn cluster() -> &'static Embedded {
 }
 
 async fn migrate(template: &PgConnectOptions) {
-    let store = Store::connect(template.clone(), 1).await.expect("connect to the template");
+    let store = Store::connect(template.clone(), 2).await.expect("connect to the template");
     migrate::run(&store).await.expect("migrate the template");
     store.close().await;
 }

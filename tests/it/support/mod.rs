@@ -1,3 +1,4 @@
 //! What the tests share.
 
 pub(crate) mod cluster;
+pub(crate) mod fake_slack;
