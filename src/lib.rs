@@ -29,6 +29,7 @@ pub mod store;
 pub mod app;
 
 pub mod delivery;
+pub mod http;
 
 pub mod cli;
 pub mod config;

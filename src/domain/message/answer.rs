@@ -118,6 +118,29 @@ pub fn expired_form() -> Message {
     Message::sentence("This form is too old. Nothing was changed. Please press the button again.")
 }
 
+/// The answer takes longer than chat waits; it follows by itself.
+pub fn still_looking() -> Message {
+    Message::sentence("Still looking. The answer follows in a moment.")
+}
+
+/// A dialog was submitted and its saving takes longer than chat waits.
+pub fn still_saving() -> Message {
+    Message::sentence("This takes longer than usual. Please press the button once more; nothing is saved twice.")
+}
+
+/// A press worked on a message that only this person sees, and that cannot be redrawn.
+pub fn done_here() -> Message {
+    Message::sentence("Done. This copy stays as it was; the other copies show the new state.")
+}
+
+/// Installed for a whole Slack organisation instead of one of its workspaces.
+pub fn organisation_wide() -> Message {
+    Message::sentence(
+        "Tandem was installed for your whole Slack organisation, which it cannot serve yet. \
+         Ask your admin to install it in this workspace.",
+    )
+}
+
 /// Key figures are counted from events over months; this version does not count them yet.
 pub fn no_figures() -> Message {
     Message::sentence(

@@ -63,7 +63,7 @@ impl Demo {
     }
 
     fn asker(&self, person: PersonId) -> Asker {
-        Asker { org: self.org, workspace: self.workspace.clone(), person: Some(person) }
+        Asker { org: self.org, workspace: self.workspace.clone(), person: Some(person), channel: None }
     }
 
     fn with<T>(&self, person: PersonId, change: impl FnOnce(&mut Aside) -> T) -> T {
