@@ -1,132 +1,19 @@
 //! The service over real HTTP: who is let in, what is refused and how, and what the push API makes of rows.
 
 use std::io::Write as _;
-use std::net::SocketAddr;
-use std::sync::{Arc, Once};
 use std::time::Duration;
 
-use chrono::{DateTime, TimeDelta, Utc};
-use hmac::{Hmac, KeyInit, Mac};
+use chrono::TimeDelta;
 use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
-use reqwest::{RequestBuilder, Response, StatusCode};
+use reqwest::{Response, StatusCode};
 use serde_json::{Value, json};
-use tandem::app::App;
-use tandem::app::organisation::{self, NewOrganisation};
-use tandem::clock::MockClock;
-use tandem::domain::person::OrgId;
-use tandem::domain::routing::Model;
-use tandem::http::{Drain, Http, Metrics, SlackDoor, router, serve};
-use tandem::slack::address::ApiUrl;
-use tandem::slack::client::{Client, Settings};
-use tandem::store::Store;
+use tandem::app::organisation;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
-use crate::support::cluster::{self, TestDb};
+use crate::support::service::{Service, answer, headers, now, report, sign, status};
 
-const SECRET: &str = "8f742231b10e8888abcd99yyyzzz85a5";
 const MIB: usize = 1 << 20;
-
-fn now() -> DateTime<Utc> {
-    DateTime::from_timestamp(1_790_000_000, 0).unwrap()
-}
-
-/// The service as it runs, on a database of its own.
-struct Service {
-    address: SocketAddr,
-    http: reqwest::Client,
-    store: Store,
-    _db: TestDb,
-}
-
-impl Service {
-    async fn start() -> Self {
-        static TLS: Once = Once::new();
-        TLS.call_once(|| drop(rustls::crypto::ring::default_provider().install_default()));
-        let db = cluster::database().await;
-        let store = db.store().await;
-        let clock = Arc::new(MockClock::new(now()));
-        // Nobody listens there: a call out would fail, and with it the test that did not expect one.
-        let api = ApiUrl::parse("http://127.0.0.1:9/api/").unwrap();
-        let client = Client::new(Settings { api: api.clone(), ..Settings::default() }).unwrap();
-        let slack = SlackDoor::new(vec![SECRET.into()], api, client, None);
-        let drain = Drain::new();
-        let apps = [store.clone(), store.beside(2)].map(|store| App::new(store, clock.clone()));
-        let [app, api] = apps;
-        let http = Http::new(app, api, Some(slack), Metrics::install().unwrap(), drain.clone());
-        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let address = listener.local_addr().unwrap();
-        tokio::spawn(serve(listener, router(http), drain, std::future::pending()));
-        let http = reqwest::Client::builder().no_proxy().timeout(Duration::from_secs(20)).build().unwrap();
-        Self { address, http, store, _db: db }
-    }
-
-    async fn organisation(&self, slug: &str) -> (OrgId, String) {
-        let new = NewOrganisation {
-            slug: slug.into(),
-            name: slug.to_uppercase(),
-            model: Model::Pair,
-            timezone: chrono_tz::Europe::Berlin,
-            currency: "EUR".parse().unwrap(),
-        };
-        let made = organisation::create(&self.store, new, now()).await.unwrap();
-        let key = organisation::create_key(&self.store, made.id, "crm", now()).await.unwrap();
-        (made.id, key)
-    }
-
-    fn url(&self, path: &str) -> String {
-        format!("http://{}{path}", self.address)
-    }
-
-    async fn get(&self, path: &str) -> (StatusCode, String) {
-        answer(self.http.get(self.url(path))).await
-    }
-
-    fn signed(&self, path: &str, body: impl Into<Vec<u8>>) -> RequestBuilder {
-        let body = body.into();
-        let headers = headers(&now().timestamp().to_string(), &sign(now().timestamp(), &body));
-        self.http.post(self.url(path)).headers(headers).body(body)
-    }
-
-    fn push(&self, key: &str, kind: &str, body: impl Into<reqwest::Body>) -> RequestBuilder {
-        self.http.post(self.url(&format!("/api/v1/{kind}"))).bearer_auth(key).body(body)
-    }
-
-    async fn count(&self, org: OrgId, event: &str) -> usize {
-        let mut tx = self.store.tenant(org).await.unwrap();
-        let events = tandem::store::audit::recent(&mut tx, 1000).await.unwrap();
-        events.iter().filter(|found| found.event == event).count()
-    }
-}
-
-async fn answer(request: RequestBuilder) -> (StatusCode, String) {
-    let response = request.send().await.expect("an answer");
-    (response.status(), response.text().await.expect("its text"))
-}
-
-async fn status(request: RequestBuilder) -> u16 {
-    answer(request).await.0.as_u16()
-}
-
-async fn report(request: RequestBuilder) -> (u16, Value) {
-    let (status, text) = answer(request).await;
-    (status.as_u16(), serde_json::from_str(&text).unwrap_or_else(|_| panic!("{status}: no JSON: {text}")))
-}
-
-fn sign(timestamp: i64, body: &[u8]) -> String {
-    let mut mac = Hmac::<sha2::Sha256>::new_from_slice(SECRET.as_bytes()).unwrap();
-    mac.update(format!("v0:{timestamp}:").as_bytes());
-    mac.update(body);
-    format!("v0={}", hex::encode(mac.finalize().into_bytes()))
-}
-
-fn headers(timestamp: &str, signature: &str) -> HeaderMap {
-    let pairs = [("x-slack-request-timestamp", timestamp), ("x-slack-signature", signature)];
-    pairs
-        .into_iter()
-        .map(|(name, value)| (HeaderName::from_static(name), HeaderValue::from_str(value).unwrap()))
-        .collect()
-}
 
 const CHALLENGE: &str = r#"{"type":"url_verification","challenge":"3eZbrw1aB"}"#;
 

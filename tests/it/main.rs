@@ -2,7 +2,9 @@
 
 mod support;
 
+mod chat;
 mod delivery;
+mod demo;
 mod embedded;
 mod floors;
 mod http;

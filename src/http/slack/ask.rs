@@ -22,8 +22,17 @@ const ASK_AGAIN_AFTER: Duration = Duration::from_secs(60);
 /// Users remembered for that; beyond it everybody is forgotten.
 const ASKED_MOST: usize = 10_000;
 
+/// What is asked, by whom, and where.
 #[derive(Debug, Clone)]
-pub(super) enum Ask {
+pub(super) struct Ask {
+    pub(super) who: Who,
+    /// `None` in direct messages, and where there is no channel at all.
+    pub(super) channel: Option<String>,
+    pub(super) what: What,
+}
+
+#[derive(Debug, Clone)]
+pub(super) enum What {
     Command(Command),
     Press(Action, String),
     Submit(Action, Answers, String),
@@ -73,15 +82,22 @@ fn reference() -> String {
 }
 
 impl Ask {
+    pub(super) fn new(who: &Who, channel: Option<&str>, what: What) -> Self {
+        // The ids of direct messages with one person begin with D.
+        let channel = channel.filter(|id| !id.starts_with('D')).map(str::to_owned);
+        Self { who: who.clone(), channel, what }
+    }
+
     async fn run(&self, app: &App, asker: &Asker) -> anyhow::Result<Reply> {
-        match self {
-            Ask::Command(command) => query::command(app, asker, command).await,
-            Ask::Press(action, receipt) => act::press(app, asker, action, Some(receipt)).await,
-            Ask::Submit(action, answers, receipt) => act::submit(app, asker, action, answers, Some(receipt)).await,
+        match &self.what {
+            What::Command(command) => query::command(app, asker, command).await,
+            What::Press(action, receipt) => act::press(app, asker, action, Some(receipt)).await,
+            What::Submit(action, answers, receipt) => act::submit(app, asker, action, answers, Some(receipt)).await,
         }
     }
 
-    async fn tried(&self, app: &App, who: &Who) -> anyhow::Result<Answer> {
+    async fn tried(&self, app: &App) -> anyhow::Result<Answer> {
+        let who = &self.who;
         let workspace = Workspace { platform: Platform::Slack, id: who.team_id.clone() };
         let Some(org) = query::organisation_of(app, &workspace).await? else {
             return Ok(Answer::privately(answer::unknown_workspace("slack", &who.team_id)));
@@ -97,12 +113,12 @@ impl Ask {
 pub(super) struct Pending(JoinHandle<Answer>);
 
 impl Desk {
-    pub(super) fn begin(&self, who: &Who, ask: &Ask) -> Pending {
-        let (app, who, ask) = (self.http.app.clone(), who.clone(), ask.clone());
+    pub(super) fn begin(&self, ask: &Ask) -> Pending {
+        let (app, ask) = (self.http.app.clone(), ask.clone());
         Pending(
             self.http
                 .drain
-                .spawn(async move { ask.tried(&app, &who).await.unwrap_or_else(|error| Answer::of_error(&error)) }),
+                .spawn(async move { ask.tried(&app).await.unwrap_or_else(|error| Answer::of_error(&error)) }),
         )
     }
 
@@ -124,7 +140,8 @@ impl Desk {
 
     /// Where the asker is unknown: finds the colleague by the e-mail address that Slack vouches for, and asks again as
     /// that person. `None` where nobody was found.
-    pub(super) async fn introduce(&self, who: &Who, answer: &Answer, ask: &Ask) -> Option<Reply> {
+    pub(super) async fn introduce(&self, ask: &Ask, answer: &Answer) -> Option<Reply> {
+        let who = &ask.who;
         let unknown = answer.unknown.as_ref()?;
         let token = self.slack.token(&who.team_id)?;
         if !self.slack.asked_about.is_new(who) {

@@ -4,7 +4,7 @@ use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use serde_json::json as value;
 
-use super::ask::{Answer, Ask, Failed};
+use super::ask::{Answer, Ask, Failed, What};
 use super::{Desk, json, nothing};
 use crate::domain::message::{Message, Reply, answer};
 use crate::slack::inbound::{Press, Submission};
@@ -18,13 +18,14 @@ pub(super) async fn press(desk: Desk, press: Press) -> Response {
         return nothing();
     };
     let verb = action.verb;
-    let ask = Ask::Press(action, press.dedup_key());
+    let channel = press.message.as_ref().map(|message| message.channel.as_str());
+    let ask = Ask::new(&press.who, channel, What::Press(action, press.dedup_key()));
     let drain = desk.http.drain.clone();
     if verb.opens_dialog() && press.trigger_id.is_some() && desk.slack.token(&press.who.team_id).is_some() {
         drop(drain.spawn(async move { desk.ask_for_more(&press, verb.label(), &ask).await }));
         return nothing();
     }
-    match desk.begin(&press.who, &ask).in_time(desk.since).await {
+    match desk.begin(&ask).in_time(desk.since).await {
         Ok(found) => {
             let status = status_of(&found);
             drop(drain.spawn(async move { desk.follow_up(&press, &ask, found).await }));
@@ -51,7 +52,7 @@ fn status_of(found: &Answer) -> Response {
 
 impl Desk {
     async fn follow_up(&self, press: &Press, ask: &Ask, found: Answer) {
-        let again = self.introduce(&press.who, &found, ask).await;
+        let again = self.introduce(ask, &found).await;
         self.tell(press, again.unwrap_or(found.reply)).await;
     }
 
@@ -86,8 +87,9 @@ pub(super) async fn submit(desk: Desk, submission: Submission) -> Response {
     };
     let title = action.verb.label();
     let receipt = format!("view:{}:{}", submission.view_id, submission.hash.as_deref().unwrap_or_default());
-    let ask = Ask::Submit(action, submission.answers.clone(), receipt);
-    let found = match desk.begin(&submission.who, &ask).in_time(desk.since).await {
+    let channel = submission.origin.as_ref().map(|origin| origin.channel.as_str());
+    let ask = Ask::new(&submission.who, channel, What::Submit(action, submission.answers.clone(), receipt));
+    let found = match desk.begin(&ask).in_time(desk.since).await {
         Ok(found) => found,
         // The work goes on; pressed again, the receipt tells how it ended.
         Err(_) => return kept(title, answer::still_saving(), &submission),
@@ -100,7 +102,7 @@ pub(super) async fn submit(desk: Desk, submission: Submission) -> Response {
         let drain = desk.http.drain.clone();
         drop(drain.spawn(async move {
             // A view has no response_url: it is enough that the next press is theirs.
-            desk.introduce(&submission.who, &found, &ask).await;
+            desk.introduce(&ask, &found).await;
         }));
     }
     response

@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 use axum::response::Response;
 use serde_json::Value;
 
-use super::ask::{Answer, Ask};
+use super::ask::{Answer, Ask, What};
 use super::{Desk, json, nothing};
 use crate::domain::command;
 use crate::domain::message::{Message, Reply, answer};
@@ -16,8 +16,9 @@ pub(super) async fn answer(desk: Desk, typed: SlashCommand) -> Response {
     if typed.is_enterprise_install {
         return first_of(said(answer::organisation_wide()));
     }
-    let ask = Ask::Command(command::parse(&typed.command, &typed.text));
-    match desk.begin(&typed.who, &ask).in_time(desk.since).await {
+    let what = What::Command(command::parse(&typed.command, &typed.text));
+    let ask = Ask::new(&typed.who, typed.channel_id.as_deref(), what);
+    match desk.begin(&ask).in_time(desk.since).await {
         Ok(found) => {
             let mut parts = VecDeque::from(render::reply(&found.reply));
             let first = parts.pop_front();
@@ -71,7 +72,7 @@ impl Desk {
                 self.say(place, &Reply::Private(answer::expired_form())).await;
             }
         }
-        if let Some(reply) = self.introduce(&typed.who, found, ask).await {
+        if let Some(reply) = self.introduce(ask, found).await {
             self.say(place, &reply).await;
         }
     }

@@ -25,7 +25,7 @@ impl Desk {
         let (Some(token), Some(trigger)) = (self.slack.token(&press.who.team_id), &press.trigger_id) else { return };
         let skeleton = render::skeleton(title);
         let opening = self.slack.client.open_view(token, trigger, &skeleton);
-        let (found, opened) = tokio::join!(self.begin(&press.who, ask).at_last(), opening);
+        let (found, opened) = tokio::join!(self.begin(ask).at_last(), opening);
         let view_id = match opened {
             Ok(view_id) => view_id,
             Err(error) => {
@@ -38,7 +38,7 @@ impl Desk {
             }
         };
         // Somebody who is only known now gets what they pressed for.
-        let reply = self.introduce(&press.who, &found, ask).await.unwrap_or(found.reply);
+        let reply = self.introduce(ask, &found).await.unwrap_or(found.reply);
         let view = match &reply {
             Reply::Dialog(dialog) => render::dialog(dialog, press.message.as_ref()),
             Reply::Private(message) => render::notice(title, message),

@@ -2,3 +2,4 @@
 
 pub(crate) mod cluster;
 pub(crate) mod fake_slack;
+pub(crate) mod service;
