@@ -20,7 +20,7 @@ use super::pace::Pace;
 use super::row::{self, Fate};
 use super::{ATTEMPT, Drained, LEASE, POLL, Shared};
 use crate::app::policy;
-use crate::domain::policy::Pacing;
+use crate::domain::policy::{Pacing, Policy};
 use crate::store::directory::{self, Lease};
 use crate::store::message::{self, Address, Outgoing, Sending};
 use crate::store::settings;
@@ -107,7 +107,7 @@ impl Lane {
     }
 
     async fn try_to_work(self, mode: Mode, closing: watch::Receiver<bool>, tally: &Tally) -> anyhow::Result<()> {
-        let pacing = self.pacing().await?;
+        let pacing = self.pacing().await;
         let now = Instant::now();
         let pace = Pace::new(&pacing, now);
         let app = &self.shared.app;
@@ -122,11 +122,19 @@ impl Lane {
         ended.and(released)
     }
 
-    async fn pacing(&self) -> anyhow::Result<Pacing> {
-        let mut tx = self.shared.app.store.tenant(self.lease.org).await?;
-        let settings = settings::read(&mut tx).await?;
-        tx.commit().await?;
-        Ok(policy::of(&settings)?.pacing)
+    /// As the organisation's policy says; the usual one where it can't be read, since messages must not wait for that.
+    async fn pacing(&self) -> Pacing {
+        let read = async {
+            let mut tx = self.shared.app.store.tenant(self.lease.org).await?;
+            let settings = settings::read(&mut tx).await?;
+            tx.commit().await?;
+            anyhow::Ok(policy::of(&settings)?.pacing)
+        };
+        read.await.unwrap_or_else(|problem| {
+            let org = self.lease.org;
+            warn!(%org, error = format!("{problem:#}"), "the policy's pacing can't be read; the usual one is kept");
+            Policy::default().pacing
+        })
     }
 }
 

@@ -45,6 +45,8 @@ const ATTEMPT: Duration = Duration::from_secs(10);
 const POLL: Duration = Duration::from_secs(1);
 /// How often a lane is looked for that another holds, while draining.
 const DRAIN_POLL: Duration = Duration::from_millis(100);
+/// What [`Delivery::drain`] says when lanes broke.
+const FAILED: &str = "delivery failed; the log says why, and what is queued stays queued";
 /// How many lanes one process works on at once. A waiting lane costs memory only.
 const LANES: usize = 1024;
 /// How often the lanes are listed that nobody here can serve.
@@ -178,7 +180,7 @@ impl Delivery {
                 lanes.spawn(lane.work(Mode::Drain, closing.clone(), tally.clone()));
             }
             // An outbox that can't be read, say: the rows stay, and whoever asked is told.
-            anyhow::ensure!(tally.broken() < 3, "delivery failed; the log says why, and what is queued stays queued");
+            anyhow::ensure!(tally.broken() < 3, FAILED);
             if !lanes.is_empty() {
                 if let Ok(Some(ended)) = timeout(DRAIN_POLL, lanes.join_next()).await {
                     report_panic(ended);
@@ -191,6 +193,7 @@ impl Delivery {
             let now = self.shared.app.now();
             let Some(wait) = next.map(|at| (at - now).to_std().unwrap_or(Duration::ZERO)) else { break };
             if patience.is_zero() || wait > patience {
+                anyhow::ensure!(tally.broken() == 0 || !wait.is_zero(), FAILED);
                 break;
             }
             let wait = wait.clamp(DRAIN_POLL, POLL).min(patience);

@@ -97,7 +97,7 @@ impl Scene {
         let workspace = Workspace { platform, id: team.to_owned() };
         organisation::link(&self.store, made.id, &workspace, self.clock.now()).await.unwrap();
         let org = Org { id: made.id, workspace };
-        self.pace(&org, 1000.0, 600_000).await;
+        self.pace(&org, 1000.0, 60_000).await;
         org
     }
 
