@@ -34,6 +34,8 @@ const RENEW: Duration = Duration::from_secs(5);
 /// How long an idle lane is kept: whoever clicks on what has just arrived is answered without a new lease, and the
 /// buckets are full again when it is handed back.
 const IDLE: Duration = Duration::from_secs(1);
+/// How long before a place may be posted to its next row is begun: what comes before the post takes a call or two.
+const HEAD_START: Duration = Duration::from_millis(250);
 /// How often the outbox is looked at where a bell may have rung.
 const LOOK: Duration = Duration::from_millis(20);
 /// How often an idle lane looks for rows of other replicas.
@@ -350,7 +352,12 @@ impl<'a> Worker<'a> {
         let mut index = 0;
         while index < self.waiting.len() && self.flying.len() < IN_FLIGHT {
             let place = place(&self.waiting[index].to);
-            let gap = self.held.pace.ready_at(&place).filter(|at| *at > now);
+            let gap = self
+                .held
+                .pace
+                .ready_at(&place)
+                .map(|at| at.checked_sub(HEAD_START).unwrap_or(at))
+                .filter(|at| *at > now);
             let in_order = !self.busy.contains_key(&place) && passed.insert(place.clone());
             match gap {
                 Some(at) if in_order && self.waiting[index].sending == Sending::Post => {

@@ -171,6 +171,10 @@ impl Scene {
     }
 
     async fn impatient_replica(&self, org: &Org, attempt: Duration) -> Delivery {
+        self.replica_with(org, attempt, contents()).await
+    }
+
+    async fn replica_with(&self, org: &Org, attempt: Duration, contents: Contents) -> Delivery {
         static PROVIDER: Once = Once::new();
         PROVIDER.call_once(|| {
             // Another test of this process may have been first.
@@ -180,7 +184,7 @@ impl Scene {
         let client = Client::new(Settings { api, attempt }).unwrap();
         let slack = SlackSender { client, token: "xoxb-test".into(), team: org.workspace.id.clone() };
         let app = App::new(self.db.store().await, self.clock.clone());
-        Delivery::with_contents(app, Senders { slack: Some(slack), preview: false }, contents())
+        Delivery::with_contents(app, Senders { slack: Some(slack), preview: true }, contents)
     }
 
     async fn drain(&self, org: &Org, patience: u64) -> Drained {
@@ -563,6 +567,73 @@ async fn a_reply_waits_for_its_parent() {
     let standing = scene.slack.standing();
     assert_eq!(scene.slack.texts(), ["parent", "reply"]);
     assert_eq!(standing[1].thread_ts.as_ref(), Some(&standing[0].ts));
+}
+
+/// What the app writes down about an arrival fails: the message is not sent again for that.
+#[tokio::test(flavor = "multi_thread")]
+async fn consequences_that_fail_are_caught_up_with() {
+    let clock = noon();
+    let scene = Scene::new(clock.clone()).await;
+    let org = scene.organisation("T1").await;
+    scene.say(&org, &channel("C1"), "hello").await;
+    let mut failing = contents();
+    failing.delivered = |_, _, _, _, _, _| async { anyhow::bail!("no") }.boxed();
+    let replica = scene.replica_with(&org, Duration::from_secs(10), failing).await;
+    assert_eq!(replica.drain(None, Duration::ZERO).await.unwrap(), Drained::default());
+    assert_eq!(scene.rows(&org).await, [("queued".to_owned(), Some("consequences".to_owned()))]);
+    clock.advance(TimeDelta::seconds(6));
+    assert_eq!(scene.drain(&org, 0).await.sent, 1);
+    assert_eq!((scene.slack.texts(), scene.consequences(&org).await), (vec!["hello".to_owned()], (1, 0)));
+}
+
+/// `send` waits for what others hold and for retries that are due soon, not for what is due later.
+#[tokio::test(flavor = "multi_thread")]
+async fn draining_waits_within_its_patience() {
+    let scene = Scene::new(SystemClock).await;
+    let org = scene.organisation("T1").await;
+    scene.slack.once("chat.postMessage", Trouble::Status(503));
+    scene.say(&org, &channel("C1"), "hello").await;
+    let start = Instant::now();
+    assert_eq!(scene.drain(&org, 2).await, Drained::default());
+    assert!(start.elapsed() < Duration::from_secs(2), "the retry is due in five seconds: no use waiting");
+    assert_eq!(scene.drain(&org, 20).await.sent, 1);
+    let start = Instant::now();
+    assert_eq!(scene.drain(&org, 600).await, Drained::default());
+    assert!(start.elapsed() < Duration::from_secs(2), "nothing is left to wait for");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_slow_workspace_holds_up_nobody_else() {
+    let scene = Scene::new(SystemClock).await;
+    let (slow, quick) = (scene.organisation("T1").await, scene.organisation_on(Platform::Preview, "demo").await);
+    let dana = scene.person(&quick, "dana").await;
+    scene.slack.once("chat.postMessage", Trouble::RateLimited(3));
+    for number in 0..20 {
+        scene.say(&slow, &channel(&format!("C{number}")), "slow").await;
+    }
+    let service = scene.replica(&slow).await;
+    let (end, ended) = tokio::sync::oneshot::channel::<()>();
+    let running = tokio::spawn(async move { service.run(async { _ = ended.await }).await });
+    until("Slack asks to wait", || !scene.slack.calls("chat.postMessage").is_empty()).await;
+    let start = Instant::now();
+    scene.say(&quick, &dana, "quick").await;
+    while scene.states(&quick).await != ["sent"] {
+        assert!(start.elapsed() < Duration::from_millis(2500), "held up by another workspace");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    until("Slack has everything", || scene.slack.texts().len() == 20).await;
+    end.send(()).unwrap();
+    running.await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_unlinked_workspace_gets_nothing_more() {
+    let scene = Scene::new(noon()).await;
+    let org = scene.organisation("T1").await;
+    scene.say(&org, &channel("C1"), "secret").await;
+    assert!(organisation::unlink(&scene.store, &org.workspace, scene.clock.now()).await.unwrap());
+    assert_eq!(scene.drain(&org, 0).await, Drained::default());
+    assert!(scene.slack.texts().is_empty());
 }
 
 #[tokio::test(flavor = "multi_thread")]
