@@ -19,7 +19,7 @@ pub(super) struct Pace {
     interval: Duration,
     /// How far ahead of the steady rate a burst may be: the bucket holds one second's worth.
     burst: Duration,
-    /// Between the answer to one post and the next post in the same place.
+    /// Between two posts in the same place: a fiftieth more than asked for, since the second may travel faster.
     gap: Duration,
     used: Mutex<Used>,
 }
@@ -38,7 +38,7 @@ impl Pace {
     pub(super) fn new(pacing: &Pacing, now: Instant) -> Self {
         let interval = Duration::from_secs(60) / pacing.per_workspace_per_minute.max(1);
         // A policy has more than zero here; the bounds keep the division in what a Duration holds.
-        let gap = Duration::from_secs_f64(1.0 / pacing.per_channel_per_second.clamp(0.001, 1_000_000.0));
+        let gap = Duration::from_secs_f64(1.02 / pacing.per_channel_per_second.clamp(0.001, 1_000_000.0));
         Self {
             interval,
             burst: Duration::from_secs(1).saturating_sub(interval),
@@ -65,12 +65,11 @@ impl Pace {
         self.used().places.get(place).copied()
     }
 
-    /// A post to this place was answered, or may have arrived. Counted from the answer rather than from the
-    /// call: of two calls, a slow one and a fast one, the second could otherwise arrive less than a gap later.
-    pub(super) fn posted(&self, place: &str, now: Instant) {
+    /// A post to this place was sent off at `at`.
+    pub(super) fn posted(&self, place: &str, at: Instant) {
         let mut used = self.used();
-        used.places.retain(|_, at| *at > now);
-        used.places.insert(place.to_owned(), now + self.gap);
+        used.places.retain(|_, ready| *ready > at);
+        used.places.insert(place.to_owned(), at + self.gap);
     }
 
     /// The platform said Retry-After; the later of several counts.
@@ -118,9 +117,9 @@ mod tests {
         let pace = Pace::new(&pacing(240, 2.0), start);
         assert_eq!(pace.ready_at("C1"), None);
         pace.posted("C1", start);
-        assert_eq!(pace.ready_at("C1"), Some(start + Duration::from_millis(500)));
+        assert_eq!(pace.ready_at("C1"), Some(start + Duration::from_millis(510)));
         assert_eq!(pace.ready_at("C2"), None);
-        assert_eq!(pace.rest(start), Duration::from_millis(500));
+        assert_eq!(pace.rest(start), Duration::from_millis(510));
         pace.block(start + Duration::from_secs(7));
         pace.block(start + Duration::from_secs(3));
         assert_eq!(pace.blocked(start + Duration::from_secs(6)), Some(start + Duration::from_secs(7)));

@@ -6,6 +6,7 @@
 //! one a second and channel is on posting (platforms.md). Calls that only read,
 //! and the opening of conversations, have Slack's own limits, answered with 429.
 
+use tokio::time::Instant;
 use tracing::warn;
 use uuid::Uuid;
 
@@ -105,7 +106,8 @@ impl Slack<'_, '_> {
             (Address::Channel(channel), None) => channel.clone(),
             (Address::Person(person), None) => self.direct_messages(*person, known).await?,
         };
-        self.turn().await?;
+        self.claim.held.turn_at(&place(&row.to)).await?;
+        self.has_turn = true;
         self.claim.mark().await?;
         let Some(message) = self.claim.render().await? else { return Ok(Arrival::Nothing) };
         self.post_missing(&channel, &render::message(&message), known).await?;
@@ -181,11 +183,11 @@ impl Slack<'_, '_> {
             }
         }
         self.claim.held.clear()?;
+        self.claim.held.pace.posted(&place, Instant::now());
         let posted = client.post_message(token, thread.channel, rendered, thread.for_part(part), delivery_id).await;
         if let Err(Error::Transient { maybe_sent: true, .. }) = posted {
             self.claim.unsure = Some(part);
         }
-        self.claim.held.pace.posted(&place, tokio::time::Instant::now());
         Ok(posted?)
     }
 

@@ -67,11 +67,6 @@ statements! {
                      WHERE org_id = $1 AND platform = $2 AND workspace_id = $3 AND fence = $4";
     BLOCK_LANE = "UPDATE directory.lane SET blocked_until = greatest(coalesce(blocked_until, $5), $5)
                    WHERE org_id = $1 AND platform = $2 AND workspace_id = $3 AND fence = $4";
-    NEXT_WAKE = "SELECT min(wake_at) FROM directory.lane
-                  WHERE wake_at < 'infinity' AND ($1::uuid IS NULL OR org_id = $1)
-                    AND ((platform = 'preview' AND $2) OR (platform = 'slack' AND workspace_id = $3))
-                    AND EXISTS (SELECT FROM directory.chat_link k WHERE k.platform = lane.platform
-                                   AND k.workspace_id = lane.workspace_id AND k.org_id = lane.org_id)";
     UNSERVED_LANES = "SELECT platform, workspace_id FROM directory.lane
                        WHERE wake_at <= $1 AND (leased_until IS NULL OR leased_until < clock_timestamp())
                          AND NOT ((platform = 'preview' AND $2) OR (platform = 'slack' AND workspace_id = $3))
@@ -390,20 +385,14 @@ impl Served {
     fn slack(&self) -> &str {
         self.slack.as_deref().unwrap_or_default()
     }
-}
 
-/// When the next served lane may have something to send, held by another or not.
-pub async fn next_wake(
-    tx: &mut Directory,
-    served: &Served,
-    only: Option<OrgId>,
-) -> anyhow::Result<Option<DateTime<Utc>>> {
-    Ok(sqlx::query_scalar(NEXT_WAKE)
-        .bind(only.map(|org| org.0))
-        .bind(served.preview)
-        .bind(served.slack())
-        .fetch_one(tx.connection())
-        .await?)
+    pub fn serves(&self, workspace: &Workspace) -> bool {
+        match workspace.platform {
+            Platform::Slack => self.slack.as_ref() == Some(&workspace.id),
+            Platform::Preview => self.preview,
+            Platform::Teams => false,
+        }
+    }
 }
 
 /// Lanes that may have something to send, that nobody holds and for which this process has no sender.
