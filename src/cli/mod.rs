@@ -2,7 +2,9 @@
 
 mod account;
 mod audit;
+mod demo;
 mod digest;
+mod doctor;
 mod import;
 mod key;
 mod link;
@@ -34,6 +36,8 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    /// See it work: a sample organisation and a page on this machine; no account anywhere needed
+    Demo(demo::Args),
     /// The service: webhooks, scheduler, delivery
     Serve(serve::Args),
     /// Bring the database up to date
@@ -55,6 +59,8 @@ enum Command {
     Send(send::Args),
     /// Print an account's card
     Account(account::Args),
+    /// Check everything that a morning needs
+    Doctor(doctor::Args),
     /// Write the app manifest ready to upload
     Manifest(manifest::Args),
     /// Print or check the audit trail
@@ -101,10 +107,12 @@ pub fn main() -> ExitCode {
 
 async fn run(command: Command, config: Config) -> anyhow::Result<Done> {
     match command {
+        Command::Demo(args) => demo::run(args, &config).await,
         Command::Serve(args) => serve::run(args, &config).await,
         Command::Digest(args) => digest::run(args, &config).await,
         Command::Send(args) => send::run(args, &config).await,
         Command::Account(args) => account::run(args, &config).await,
+        Command::Doctor(args) => doctor::run(args, &config).await,
         Command::Manifest(args) => manifest::run(args),
         Command::Migrate(args) => migrate::run(args, &config).await,
         Command::Org(command) => org::run(command, &config).await,

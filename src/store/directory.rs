@@ -36,7 +36,7 @@ statements! {
                    WHERE org_id = $1 AND (name = $2 OR key_id::text = $2) AND revoked_at IS NULL RETURNING key_id";
     ORG_OF_KEY = "SELECT org_id, key_id FROM directory.api_key WHERE key_hash = $1 AND revoked_at IS NULL";
     DUE = "SELECT org_id, kind, subject, due_at FROM directory.due WHERE due_at <= $1 ORDER BY due_at, org_id, kind, subject LIMIT $2";
-    NEXT_DUE = "SELECT min(due_at) FROM directory.due";
+    NEXT_DUE_OF = "SELECT min(due_at) FROM directory.due WHERE org_id = $1";
     SET_DUE = "INSERT INTO directory.due (org_id, kind, subject, due_at)
                SELECT $1, $2, d.subject, d.due_at FROM unnest($3::uuid[], $4::timestamptz[]) AS d (subject, due_at)
                ON CONFLICT (org_id, kind, subject) DO UPDATE SET due_at = excluded.due_at
@@ -316,8 +316,9 @@ pub async fn due(tx: &mut Directory, now: DateTime<Utc>, most: i64) -> anyhow::R
         .collect()
 }
 
-pub async fn next_due(tx: &mut Directory) -> anyhow::Result<Option<DateTime<Utc>>> {
-    Ok(sqlx::query_scalar(NEXT_DUE).fetch_one(tx.connection()).await?)
+/// When something is owed to an organisation next.
+pub async fn next_due_of(tx: &mut Directory, org: OrgId) -> anyhow::Result<Option<DateTime<Utc>>> {
+    Ok(sqlx::query_scalar(NEXT_DUE_OF).bind(org.0).fetch_one(tx.connection()).await?)
 }
 
 /// Sets when the organisation's next night is owed, in the caller's transaction.
