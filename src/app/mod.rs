@@ -3,6 +3,7 @@
 pub mod act;
 pub mod content;
 pub mod import;
+pub mod night;
 pub mod organisation;
 pub mod policy;
 pub mod query;

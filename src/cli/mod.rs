@@ -1,12 +1,14 @@
 //! The command line: one file per command.
 
 mod audit;
+mod diagnose;
 mod import;
 mod key;
 mod link;
 mod migrate;
 mod open;
 mod org;
+mod policy;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -41,6 +43,11 @@ enum Command {
     Link(link::Command),
     /// Read people, accounts, contacts, signals, outcomes, quotas and holidays from files
     Import(import::Args),
+    /// Run the diagnosis of a date, store and print it
+    Diagnose(diagnose::Args),
+    /// Show, try out and use a diagnosis policy
+    #[command(subcommand)]
+    Policy(policy::Command),
     /// Print or check the audit trail
     #[command(subcommand)]
     Audit(audit::Command),
@@ -90,6 +97,8 @@ async fn run(command: Command, config: Config) -> anyhow::Result<Done> {
         Command::Key(command) => key::run(command, &config).await,
         Command::Link(command) => link::run(command, &config).await,
         Command::Import(args) => import::run(args, &config).await,
+        Command::Diagnose(args) => diagnose::run(args, &config).await,
+        Command::Policy(command) => policy::run(command, &config).await,
         Command::Audit(command) => audit::run(command, &config).await,
     }
 }
