@@ -119,6 +119,8 @@ async fn run(command: Command, config: Config) -> anyhow::Result<Done> {
         Command::Key(command) => key::run(command, &config).await,
         Command::Link(command) => link::run(command, &config).await,
         Command::Import(args) => import::run(args, &config).await,
+        Command::Diagnose(args) => diagnose::run(args, &config).await,
+        Command::Policy(command) => policy::run(command, &config).await,
         Command::Audit(command) => audit::run(command, &config).await,
     }
 }

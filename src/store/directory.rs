@@ -21,6 +21,8 @@ statements! {
                             FROM directory.organisation WHERE org_id = $1";
     CREATE_ORGANISATION = "INSERT INTO directory.organisation (org_id, slug, name, timezone, currency, model, created_at)
                            VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT (slug) DO NOTHING";
+    DIAGNOSED = "UPDATE directory.organisation SET diagnosed_on = $2, diagnosed_at = $3
+                  WHERE org_id = $1 AND (diagnosed_on IS NULL OR diagnosed_on <= $2)";
     ORG_OF_WORKSPACE = "SELECT org_id FROM directory.chat_link WHERE platform = $1 AND workspace_id = $2";
     LINK = "INSERT INTO directory.chat_link (platform, workspace_id, org_id, linked_at) VALUES ($1, $2, $3, $4)
             ON CONFLICT (platform, workspace_id) DO NOTHING";
@@ -170,6 +172,13 @@ pub async fn own_organisation(tx: &mut Tenant) -> anyhow::Result<Organisation> {
     let row: Option<OrganisationRow> =
         sqlx::query_as(ORGANISATION_BY_ID).bind(org).fetch_optional(tx.connection()).await?;
     row.context("the organisation is gone").and_then(Organisation::try_from)
+}
+
+/// From now on digests read the diagnosis of this date, in the caller's transaction. Never goes back to an earlier one.
+pub async fn set_diagnosed(tx: &mut Tenant, date: NaiveDate, at: DateTime<Utc>) -> anyhow::Result<()> {
+    let org = tx.org().0;
+    sqlx::query(DIAGNOSED).bind(org).bind(date).bind(at).execute(tx.connection()).await?;
+    Ok(())
 }
 
 /// False where the slug is taken.
