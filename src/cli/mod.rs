@@ -3,6 +3,7 @@
 mod account;
 mod audit;
 mod demo;
+mod diagnose;
 mod digest;
 mod doctor;
 mod import;
@@ -12,6 +13,7 @@ mod manifest;
 mod migrate;
 mod open;
 mod org;
+mod policy;
 mod send;
 mod serve;
 mod slack;
@@ -53,6 +55,11 @@ enum Command {
     Link(link::Command),
     /// Read people, accounts, contacts, signals, outcomes, quotas and holidays from files
     Import(import::Args),
+    /// Diagnose every account for a date and store it
+    Diagnose(diagnose::Args),
+    /// Show, try or switch the diagnosis policy
+    #[command(subcommand)]
+    Policy(policy::Command),
     /// Print a morning's messages; send nothing
     Digest(digest::Args),
     /// Queue a date's digests now, whatever the hour, and deliver them
