@@ -45,7 +45,7 @@ const ZONE: Tz = chrono_tz::America::New_York;
 /// Weeks of earlier diagnoses, so that health has a history to show.
 const HISTORY_WEEKS: u64 = 13;
 /// Nobody waits for a chat platform here.
-const POLICY: &str = "[pacing]\nper_channel_per_second = 1000.0\nper_workspace_per_minute = 60000\n";
+const POLICY: &str = "[pacing]\nper_channel_per_second = 1000.0\nper_workspace_per_minute = 60000\n\n[rates]\nEUR = 1.08\nGBP = 1.27\n";
 
 pub(super) async fn run(args: Args, config: &Config) -> anyhow::Result<Done> {
     let begun = Instant::now();
@@ -73,6 +73,7 @@ pub(super) async fn run(args: Args, config: &Config) -> anyhow::Result<Done> {
         org,
     };
     world.history(today).await?;
+    world.night_before(today).await?;
     world.morning(today).await?;
 
     let next = {
@@ -181,6 +182,13 @@ impl World {
         for weeks in (1..=HISTORY_WEEKS).rev() {
             night::diagnose(&self.app, self.org, today - Days::new(7 * weeks), night::Run::History).await?;
         }
+        Ok(())
+    }
+
+    /// The night before the first morning: whoever wakes in the east reads it.
+    async fn night_before(&self, today: NaiveDate) -> anyhow::Result<()> {
+        self.clock.set(calendar::night_at(ZONE, today - Days::new(1)));
+        night::night(&self.app, self.org).await?;
         Ok(())
     }
 
