@@ -251,8 +251,8 @@ impl World {
         .await;
         for (position, risk) in risks.iter().enumerate() {
             self.sql(&format!(
-                "INSERT INTO tandem.digest_item (org_id, digest_id, position, group_no, subject, account_id, angle) \
-                 VALUES ('{org}', '{digest}', {position}, 2, 'risk:{risk}', 'any', 'value')"
+                "INSERT INTO tandem.digest_item (org_id, digest_id, position, group_no, subject, account_id) \
+                 VALUES ('{org}', '{digest}', {position}, 2, 'risk:{risk}', 'any')"
             ))
             .await;
         }
