@@ -36,6 +36,7 @@ CREATE TABLE tandem.diagnosis_run (
   date         date NOT NULL,
   completed_at timestamptz NOT NULL,
   accounts     integer NOT NULL,
+  live         boolean NOT NULL,
   policy_hash  text NOT NULL,
   night        jsonb NOT NULL,
   sources      jsonb NOT NULL,
@@ -43,6 +44,7 @@ CREATE TABLE tandem.diagnosis_run (
   PRIMARY KEY (org_id, date)
 );
 COMMENT ON TABLE tandem.diagnosis_run IS 'A complete diagnosis of all accounts for one date; its row is written last, so a run without it never happened.';
+COMMENT ON COLUMN tandem.diagnosis_run.live IS 'Run on its own day, so that risks, windows and renewals moved; a past date writes history only.';
 COMMENT ON COLUMN tandem.diagnosis_run.night IS 'What the next night''s feed guard must know.';
 COMMENT ON COLUMN tandem.diagnosis_run.sources IS 'The newest observation of each source on that date.';
 COMMENT ON COLUMN tandem.diagnosis_run.rejected IS 'Accounts that could not be read, with the reason.';
@@ -58,6 +60,8 @@ CREATE TABLE tandem.diagnosis (
   detail_id  uuid NOT NULL,
   PRIMARY KEY (org_id, date, account_id)
 );
+-- Whether any night still refers to a detail. Equal keys are stored once, so it stays small while details repeat.
+CREATE INDEX diagnosis_detail_used ON tandem.diagnosis (org_id, account_id, detail_id);
 COMMENT ON TABLE tandem.diagnosis IS 'One narrow row an account and night, kept 400 days.';
 
 CREATE TABLE tandem.diagnosis_detail (

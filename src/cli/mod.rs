@@ -2,7 +2,10 @@
 
 mod account;
 mod audit;
+mod demo;
+mod diagnose;
 mod digest;
+mod doctor;
 mod import;
 mod key;
 mod link;
@@ -10,6 +13,7 @@ mod manifest;
 mod migrate;
 mod open;
 mod org;
+mod policy;
 mod send;
 mod serve;
 mod slack;
@@ -34,6 +38,8 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    /// See it work: a sample organisation and a page on this machine; no account anywhere needed
+    Demo(demo::Args),
     /// The service: webhooks, scheduler, delivery
     Serve(serve::Args),
     /// Bring the database up to date
@@ -49,12 +55,19 @@ enum Command {
     Link(link::Command),
     /// Read people, accounts, contacts, signals, outcomes, quotas and holidays from files
     Import(import::Args),
+    /// Diagnose every account for a date and store it
+    Diagnose(diagnose::Args),
+    /// Show, try or switch the diagnosis policy
+    #[command(subcommand)]
+    Policy(policy::Command),
     /// Print a morning's messages; send nothing
     Digest(digest::Args),
     /// Queue a date's digests now, whatever the hour, and deliver them
     Send(send::Args),
     /// Print an account's card
     Account(account::Args),
+    /// Check everything that a morning needs
+    Doctor(doctor::Args),
     /// Write the app manifest ready to upload
     Manifest(manifest::Args),
     /// Print or check the audit trail
@@ -101,16 +114,20 @@ pub fn main() -> ExitCode {
 
 async fn run(command: Command, config: Config) -> anyhow::Result<Done> {
     match command {
+        Command::Demo(args) => demo::run(args, &config).await,
         Command::Serve(args) => serve::run(args, &config).await,
         Command::Digest(args) => digest::run(args, &config).await,
         Command::Send(args) => send::run(args, &config).await,
         Command::Account(args) => account::run(args, &config).await,
+        Command::Doctor(args) => doctor::run(args, &config).await,
         Command::Manifest(args) => manifest::run(args),
         Command::Migrate(args) => migrate::run(args, &config).await,
         Command::Org(command) => org::run(command, &config).await,
         Command::Key(command) => key::run(command, &config).await,
         Command::Link(command) => link::run(command, &config).await,
         Command::Import(args) => import::run(args, &config).await,
+        Command::Diagnose(args) => diagnose::run(args, &config).await,
+        Command::Policy(command) => policy::run(command, &config).await,
         Command::Audit(command) => audit::run(command, &config).await,
     }
 }

@@ -142,6 +142,18 @@ pub async fn page(tx: &mut Tenant, after: &str, most: i64) -> anyhow::Result<Vec
     rows.into_iter().map(Account::try_from).collect()
 }
 
+/// As [`page`], with what is wrong with a row in its place: one that can't be read must not hide the rest.
+pub async fn page_one_by_one(
+    tx: &mut Tenant,
+    after: &str,
+    most: i64,
+) -> anyhow::Result<Vec<(AccountId, anyhow::Result<Account>)>> {
+    let org = tx.org().0;
+    let rows: Vec<AccountRow> =
+        sqlx::query_as(PAGE).bind(org).bind(after).bind(most).fetch_all(tx.connection()).await?;
+    Ok(rows.into_iter().map(|row| (AccountId(row.account_id.clone()), Account::try_from(row))).collect())
+}
+
 /// The accounts of these ids that exist, by id.
 pub async fn some(tx: &mut Tenant, ids: &[AccountId]) -> anyhow::Result<Vec<Account>> {
     let org = tx.org().0;

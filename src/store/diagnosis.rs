@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use anyhow::Context;
-use chrono::NaiveDate;
+use chrono::{DateTime, NaiveDate, Utc};
 use serde::{Deserialize, Serialize};
 use sqlx::FromRow;
 use sqlx::types::Json;
@@ -11,7 +11,7 @@ use uuid::Uuid;
 
 use super::{Tenant, word};
 use crate::domain::account::{Account, AccountId};
-use crate::domain::diagnosis::{self, Cause, Diagnosis, FoundWindow};
+use crate::domain::diagnosis::{self, Band, Cause, Diagnosis, FoundWindow, NightState, Previous};
 use crate::domain::policy::Policy;
 use crate::domain::renewal;
 use crate::domain::signal::Source;
@@ -31,6 +31,48 @@ statements! {
     HISTORY = "SELECT d.date, d.health FROM tandem.diagnosis_run r
                  JOIN tandem.diagnosis d ON d.org_id = r.org_id AND d.date = r.date AND d.account_id = $2
                 WHERE r.org_id = $1 AND r.date BETWEEN $3 AND $4 ORDER BY d.date";
+    /// One diagnosis of an organisation at a time, whatever the replicas.
+    LOCK_NIGHT = "SELECT pg_advisory_xact_lock(hashtextextended('tandem night ' || $1::text, 0))";
+    NIGHT_BEFORE = "SELECT date, night FROM tandem.diagnosis_run WHERE org_id = $1 AND date < $2 ORDER BY date DESC LIMIT 1";
+    /// Only what the next night compares with: whole bodies would be megabytes a page.
+    EARLIER = "SELECT d.account_id, d.health, d.band, d.detail_id, t.body->'families' AS families, t.body->'windows' AS windows,
+                      jsonb_path_query_array(t.body, '$.causes[*] ? (@.floor == true).rule') AS floors
+                 FROM tandem.diagnosis d JOIN tandem.diagnosis_detail t USING (org_id, account_id, detail_id)
+                WHERE d.org_id = $1 AND d.date = $2 AND d.account_id BETWEEN $3 AND $4";
+    REPLACED = "SELECT d.account_id, d.detail_id
+                  FROM unnest($3::text[], $4::uuid[]) AS n (account_id, detail_id)
+                  JOIN tandem.diagnosis d ON d.org_id = $1 AND d.date = $2 AND d.account_id = n.account_id
+                 WHERE d.detail_id <> n.detail_id";
+    SAVE_DETAILS = "INSERT INTO tandem.diagnosis_detail (org_id, account_id, detail_id, body)
+                    SELECT $1, n.account_id, n.detail_id, n.body::jsonb
+                      FROM unnest($2::text[], $3::uuid[], $4::text[]) AS n (account_id, detail_id, body)
+                    ON CONFLICT DO NOTHING";
+    SAVE = "INSERT INTO tandem.diagnosis AS t (org_id, date, account_id, health, risk, band, change, detail_id)
+            SELECT $1, $2, n.* FROM unnest($3::text[], $4::smallint[], $5::smallint[], $6::text[], $7::text[], $8::uuid[]) AS n
+            ON CONFLICT (org_id, date, account_id) DO UPDATE SET
+                   health = excluded.health, risk = excluded.risk, band = excluded.band, change = excluded.change,
+                   detail_id = excluded.detail_id
+             WHERE (t.health, t.risk, t.band, t.change, t.detail_id)
+                   IS DISTINCT FROM (excluded.health, excluded.risk, excluded.band, excluded.change, excluded.detail_id)";
+    /// Accounts that an earlier run of the date had, and this one has not: they have left, or can't be read any more.
+    DROP_OTHERS = "DELETE FROM tandem.diagnosis
+                    WHERE org_id = $1 AND date = $2 AND account_id > $3 AND ($4::text IS NULL OR account_id <= $4)
+                      AND account_id <> ALL ($5) RETURNING account_id, detail_id";
+    DROP_UNUSED = "DELETE FROM tandem.diagnosis_detail t
+                    USING unnest($2::text[], $3::uuid[]) AS o (account_id, detail_id)
+                    WHERE t.org_id = $1 AND t.account_id = o.account_id AND t.detail_id = o.detail_id
+                      AND NOT EXISTS (SELECT FROM tandem.diagnosis d
+                                       WHERE d.org_id = $1 AND d.account_id = o.account_id AND d.detail_id = o.detail_id)";
+    SAVE_RUN = "INSERT INTO tandem.diagnosis_run AS t (org_id, date, completed_at, accounts, live, policy_hash, night, sources, rejected)
+                VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
+                ON CONFLICT (org_id, date) DO UPDATE SET
+                       completed_at = excluded.completed_at, accounts = excluded.accounts, live = t.live OR excluded.live,
+                       policy_hash = excluded.policy_hash, night = excluded.night, sources = excluded.sources,
+                       rejected = excluded.rejected";
+    FORGET = "DELETE FROM tandem.diagnosis WHERE org_id = $1 AND date = $2 RETURNING account_id, detail_id";
+    FORGOTTEN_DATES = "SELECT date FROM tandem.diagnosis_run WHERE org_id = $1 AND date < $2 ORDER BY date LIMIT $3";
+    FORGET_RUN = "DELETE FROM tandem.diagnosis_run WHERE org_id = $1 AND date = $2";
+    BANDS = "SELECT account_id, health, band FROM tandem.diagnosis WHERE org_id = $1 AND date = $2 AND account_id = ANY ($3)";
 }
 
 /// What is stored as JSON: written once for as many nights as it stays the same.
@@ -171,4 +213,232 @@ pub async fn history(
 /// A detail's id is a hash of its body, so that equal bodies are one row.
 pub fn detail_id(body: &str) -> Uuid {
     Uuid::new_v5(&Uuid::NAMESPACE_OID, body.as_bytes())
+}
+
+/// One diagnosis, ready to be stored.
+#[derive(Debug, Clone, PartialEq)]
+pub struct NewRow {
+    account: AccountId,
+    health: Option<i16>,
+    risk: Option<i16>,
+    band: &'static str,
+    change: &'static str,
+    detail_id: Uuid,
+    body: String,
+}
+
+impl NewRow {
+    /// `auto_renew` is what the deadlines were read with.
+    pub fn of(diagnosis: &Diagnosis, auto_renew: Option<bool>) -> anyhow::Result<Self> {
+        let body = serde_json::to_string(&Detail {
+            coverage: diagnosis.coverage,
+            families: diagnosis.families.clone(),
+            not_checked: diagnosis.not_checked.clone(),
+            stale: diagnosis.stale.clone(),
+            causes: diagnosis.causes.clone(),
+            windows: diagnosis.windows.clone(),
+            auto_renew,
+        })?;
+        Ok(Self {
+            account: diagnosis.account_id.clone(),
+            health: diagnosis.health.map(i16::from),
+            risk: diagnosis.risk.map(i16::from),
+            band: diagnosis.band.as_str(),
+            change: diagnosis.change.as_str(),
+            detail_id: detail_id(&body),
+            body,
+        })
+    }
+}
+
+/// What an earlier night left for this one.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Earlier {
+    pub previous: Previous,
+    pub windows: Vec<FoundWindow>,
+    detail_id: Uuid,
+}
+
+#[derive(FromRow)]
+struct EarlierRow {
+    account_id: String,
+    health: Option<i16>,
+    band: String,
+    detail_id: Uuid,
+    families: Json<BTreeMap<Source, Option<u8>>>,
+    windows: Json<Vec<FoundWindow>>,
+    floors: Json<Vec<String>>,
+}
+
+/// Makes this transaction the only one that diagnoses the organisation, until it ends.
+pub async fn lock_night(tx: &mut Tenant) -> anyhow::Result<()> {
+    let org = tx.org().0;
+    sqlx::query(LOCK_NIGHT).bind(org).execute(tx.connection()).await.context("wait for another diagnosis")?;
+    Ok(())
+}
+
+/// The latest complete night before this date, with what it left for the feed guard.
+pub async fn night_before(tx: &mut Tenant, date: NaiveDate) -> anyhow::Result<Option<(NaiveDate, NightState)>> {
+    let org = tx.org().0;
+    let row: Option<(NaiveDate, Json<NightState>)> =
+        sqlx::query_as(NIGHT_BEFORE).bind(org).bind(date).fetch_optional(tx.connection()).await?;
+    Ok(row.map(|(date, night)| (date, night.0)))
+}
+
+/// The diagnoses of a date for the accounts from `first` to `last`, both included, as a later night needs them.
+pub async fn earlier(
+    tx: &mut Tenant,
+    date: NaiveDate,
+    first: &AccountId,
+    last: &AccountId,
+) -> anyhow::Result<BTreeMap<AccountId, Earlier>> {
+    let org = tx.org().0;
+    let rows: Vec<EarlierRow> =
+        sqlx::query_as(EARLIER).bind(org).bind(date).bind(&first.0).bind(&last.0).fetch_all(tx.connection()).await?;
+    rows.into_iter()
+        .map(|row| {
+            let previous = Previous {
+                date,
+                health: row.health.map(u8::try_from).transpose().context("health")?,
+                band: word("band", &row.band)?,
+                floors: row.floors.0,
+                families: row.families.0,
+            };
+            let earlier = Earlier { previous, windows: row.windows.0, detail_id: row.detail_id };
+            Ok((AccountId(row.account_id), earlier))
+        })
+        .collect()
+}
+
+/// Stores a date's diagnoses of the accounts after `after`, up to and with `last` (to the end for `None`): those
+/// of `rows` stand, others of the date go. A body that the earlier night has already is not sent again.
+pub async fn save(
+    tx: &mut Tenant,
+    date: NaiveDate,
+    after: &str,
+    last: Option<&AccountId>,
+    rows: &[NewRow],
+    earlier: &BTreeMap<AccountId, Earlier>,
+) -> anyhow::Result<()> {
+    let org = tx.org().0;
+    let ids: Vec<&str> = rows.iter().map(|row| row.account.0.as_str()).collect();
+    let details: Vec<Uuid> = rows.iter().map(|row| row.detail_id).collect();
+    let mut unused: Vec<(String, Uuid)> =
+        sqlx::query_as(REPLACED).bind(org).bind(date).bind(&ids).bind(&details).fetch_all(tx.connection()).await?;
+    let has = |row: &&NewRow| earlier.get(&row.account).is_none_or(|earlier| earlier.detail_id != row.detail_id);
+    let fresh: Vec<&NewRow> = rows.iter().filter(has).collect();
+    // Arrays rather than COPY: a temporary table a page would leave its rows in the catalogue, and pages are small.
+    sqlx::query(SAVE_DETAILS)
+        .bind(org)
+        .bind(fresh.iter().map(|row| row.account.0.as_str()).collect::<Vec<_>>())
+        .bind(fresh.iter().map(|row| row.detail_id).collect::<Vec<_>>())
+        .bind(fresh.iter().map(|row| row.body.as_str()).collect::<Vec<_>>())
+        .execute(tx.connection())
+        .await
+        .context("save the causes")?;
+    sqlx::query(SAVE)
+        .bind(org)
+        .bind(date)
+        .bind(&ids)
+        .bind(rows.iter().map(|row| row.health).collect::<Vec<_>>())
+        .bind(rows.iter().map(|row| row.risk).collect::<Vec<_>>())
+        .bind(rows.iter().map(|row| row.band).collect::<Vec<_>>())
+        .bind(rows.iter().map(|row| row.change).collect::<Vec<_>>())
+        .bind(&details)
+        .execute(tx.connection())
+        .await
+        .context("save diagnoses")?;
+    let dropped: Vec<(String, Uuid)> = sqlx::query_as(DROP_OTHERS)
+        .bind(org)
+        .bind(date)
+        .bind(after)
+        .bind(last.map(|id| id.0.as_str()))
+        .bind(&ids)
+        .fetch_all(tx.connection())
+        .await?;
+    unused.extend(dropped);
+    drop_unused(tx, unused).await
+}
+
+async fn drop_unused(tx: &mut Tenant, unused: Vec<(String, Uuid)>) -> anyhow::Result<()> {
+    if unused.is_empty() {
+        return Ok(());
+    }
+    let org = tx.org().0;
+    let (accounts, details): (Vec<String>, Vec<Uuid>) = unused.into_iter().unzip();
+    sqlx::query(DROP_UNUSED).bind(org).bind(&accounts).bind(&details).execute(tx.connection()).await?;
+    Ok(())
+}
+
+/// An account that could not be read, and why.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Rejected {
+    pub account_id: AccountId,
+    pub reason: String,
+}
+
+/// What is kept of a complete diagnosis. Written last: a run without it never happened.
+#[derive(Debug, Clone, PartialEq)]
+pub struct RunRow<'a> {
+    pub date: NaiveDate,
+    pub completed_at: DateTime<Utc>,
+    pub accounts: u32,
+    /// Run on its own day.
+    pub live: bool,
+    pub policy_version: String,
+    pub night: &'a NightState,
+    /// The newest observation of each source.
+    pub sources: &'a BTreeMap<Source, NaiveDate>,
+    pub rejected: &'a [Rejected],
+}
+
+pub async fn save_run(tx: &mut Tenant, run: &RunRow<'_>) -> anyhow::Result<()> {
+    let org = tx.org().0;
+    sqlx::query(SAVE_RUN)
+        .bind(org)
+        .bind(run.date)
+        .bind(run.completed_at)
+        .bind(i32::try_from(run.accounts)?)
+        .bind(run.live)
+        .bind(&run.policy_version)
+        .bind(Json(run.night))
+        .bind(Json(run.sources))
+        .bind(Json(run.rejected))
+        .execute(tx.connection())
+        .await
+        .context("save the run")?;
+    Ok(())
+}
+
+/// The dates of runs before `date`, the oldest first, at most `most`.
+pub async fn runs_before(tx: &mut Tenant, date: NaiveDate, most: i64) -> anyhow::Result<Vec<NaiveDate>> {
+    let org = tx.org().0;
+    Ok(sqlx::query_scalar(FORGOTTEN_DATES).bind(org).bind(date).bind(most).fetch_all(tx.connection()).await?)
+}
+
+/// Forgets one date, with the causes that no other date refers to.
+pub async fn forget(tx: &mut Tenant, date: NaiveDate) -> anyhow::Result<()> {
+    let org = tx.org().0;
+    let gone: Vec<(String, Uuid)> = sqlx::query_as(FORGET).bind(org).bind(date).fetch_all(tx.connection()).await?;
+    drop_unused(tx, gone).await?;
+    sqlx::query(FORGET_RUN).bind(org).bind(date).execute(tx.connection()).await?;
+    Ok(())
+}
+
+/// Health and band of these accounts on that date.
+pub async fn bands(
+    tx: &mut Tenant,
+    date: NaiveDate,
+    accounts: &[AccountId],
+) -> anyhow::Result<BTreeMap<AccountId, (Option<u8>, Band)>> {
+    let org = tx.org().0;
+    let ids: Vec<&str> = accounts.iter().map(|id| id.0.as_str()).collect();
+    let rows: Vec<(String, Option<i16>, String)> =
+        sqlx::query_as(BANDS).bind(org).bind(date).bind(&ids).fetch_all(tx.connection()).await?;
+    rows.into_iter()
+        .map(|(id, health, band)| {
+            let health = health.map(u8::try_from).transpose().context("health")?;
+            Ok((AccountId(id), (health, word("band", &band)?)))
+        })
+        .collect()
 }

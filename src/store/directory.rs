@@ -21,6 +21,8 @@ statements! {
                             FROM directory.organisation WHERE org_id = $1";
     CREATE_ORGANISATION = "INSERT INTO directory.organisation (org_id, slug, name, timezone, currency, model, created_at)
                            VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT (slug) DO NOTHING";
+    DIAGNOSED = "UPDATE directory.organisation SET diagnosed_on = $2, diagnosed_at = $3
+                  WHERE org_id = $1 AND (diagnosed_on IS NULL OR diagnosed_on <= $2)";
     ORG_OF_WORKSPACE = "SELECT org_id FROM directory.chat_link WHERE platform = $1 AND workspace_id = $2";
     LINK = "INSERT INTO directory.chat_link (platform, workspace_id, org_id, linked_at) VALUES ($1, $2, $3, $4)
             ON CONFLICT (platform, workspace_id) DO NOTHING";
@@ -36,7 +38,7 @@ statements! {
                    WHERE org_id = $1 AND (name = $2 OR key_id::text = $2) AND revoked_at IS NULL RETURNING key_id";
     ORG_OF_KEY = "SELECT org_id, key_id FROM directory.api_key WHERE key_hash = $1 AND revoked_at IS NULL";
     DUE = "SELECT org_id, kind, subject, due_at FROM directory.due WHERE due_at <= $1 ORDER BY due_at, org_id, kind, subject LIMIT $2";
-    NEXT_DUE = "SELECT min(due_at) FROM directory.due";
+    NEXT_DUE_OF = "SELECT min(due_at) FROM directory.due WHERE org_id = $1";
     SET_DUE = "INSERT INTO directory.due (org_id, kind, subject, due_at)
                SELECT $1, $2, d.subject, d.due_at FROM unnest($3::uuid[], $4::timestamptz[]) AS d (subject, due_at)
                ON CONFLICT (org_id, kind, subject) DO UPDATE SET due_at = excluded.due_at
@@ -170,6 +172,13 @@ pub async fn own_organisation(tx: &mut Tenant) -> anyhow::Result<Organisation> {
     let row: Option<OrganisationRow> =
         sqlx::query_as(ORGANISATION_BY_ID).bind(org).fetch_optional(tx.connection()).await?;
     row.context("the organisation is gone").and_then(Organisation::try_from)
+}
+
+/// From now on digests read the diagnosis of this date, in the caller's transaction. Never goes back to an earlier one.
+pub async fn set_diagnosed(tx: &mut Tenant, date: NaiveDate, at: DateTime<Utc>) -> anyhow::Result<()> {
+    let org = tx.org().0;
+    sqlx::query(DIAGNOSED).bind(org).bind(date).bind(at).execute(tx.connection()).await?;
+    Ok(())
 }
 
 /// False where the slug is taken.
@@ -316,8 +325,9 @@ pub async fn due(tx: &mut Directory, now: DateTime<Utc>, most: i64) -> anyhow::R
         .collect()
 }
 
-pub async fn next_due(tx: &mut Directory) -> anyhow::Result<Option<DateTime<Utc>>> {
-    Ok(sqlx::query_scalar(NEXT_DUE).fetch_one(tx.connection()).await?)
+/// When something is owed to an organisation next.
+pub async fn next_due_of(tx: &mut Directory, org: OrgId) -> anyhow::Result<Option<DateTime<Utc>>> {
+    Ok(sqlx::query_scalar(NEXT_DUE_OF).bind(org.0).fetch_one(tx.connection()).await?)
 }
 
 /// Sets when the organisation's next night is owed, in the caller's transaction.

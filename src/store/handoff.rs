@@ -2,6 +2,7 @@
 
 use anyhow::Context;
 use chrono::{DateTime, NaiveDate, Utc};
+use serde_json::{Value, json};
 use sqlx::FromRow;
 use uuid::Uuid;
 
@@ -19,6 +20,13 @@ statements! {
                     WHERE org_id = $1 AND account_id = ANY ($2)
                       AND (accountable IS NOT NULL OR since > $3)
                     ORDER BY account_id, since, handoff_id";
+    LOCK_OF_ACCOUNTS = "SELECT * FROM tandem.handoff
+                    WHERE org_id = $1 AND account_id = ANY ($2)
+                      AND (accountable IS NOT NULL OR since > $3)
+                    ORDER BY account_id, since, handoff_id FOR NO KEY UPDATE";
+    /// Many new ones at once, each as an object whose keys are columns.
+    INSERT_ALL = "INSERT INTO tandem.handoff
+                  SELECT h.* FROM jsonb_array_elements($1) AS j, jsonb_populate_record(NULL::tandem.handoff, j) AS h";
     OPEN = "SELECT * FROM tandem.handoff WHERE org_id = $1 AND accountable IS NOT NULL ORDER BY account_id, since, handoff_id";
     DUE = "SELECT handoff_id FROM tandem.handoff WHERE org_id = $1 AND due_at <= $2 ORDER BY due_at, handoff_id LIMIT 500";
     SAVE = "INSERT INTO tandem.handoff AS t (org_id, handoff_id, account_id, version, since, solo, matter, note, window_kind, amount_minor,
@@ -206,4 +214,69 @@ pub async fn save(tx: &mut Tenant, handoff: &Handoff) -> anyhow::Result<()> {
         .context("save a handoff")?;
     anyhow::ensure!(done.rows_affected() == 1, "a handoff was changed by somebody else meanwhile");
     Ok(())
+}
+
+/// The handoffs of these accounts that are open, or that ended after `since`; what is wrong with a row stands in
+/// its place. With `lock` they are this transaction's until commit.
+pub async fn of_accounts_one_by_one(
+    tx: &mut Tenant,
+    accounts: &[AccountId],
+    since: DateTime<Utc>,
+    lock: bool,
+) -> anyhow::Result<Vec<(AccountId, anyhow::Result<Handoff>)>> {
+    let org = tx.org().0;
+    let ids: Vec<&str> = accounts.iter().map(|id| id.0.as_str()).collect();
+    let sql = if lock { LOCK_OF_ACCOUNTS } else { OF_ACCOUNTS };
+    let rows: Vec<HandoffRow> = sqlx::query_as(sql).bind(org).bind(&ids).bind(since).fetch_all(tx.connection()).await?;
+    Ok(rows.into_iter().map(|row| (AccountId(row.account_id.clone()), Handoff::try_from(row))).collect())
+}
+
+/// Saves many new handoffs in one statement.
+pub async fn insert_all(tx: &mut Tenant, handoffs: &[Handoff]) -> anyhow::Result<()> {
+    if handoffs.is_empty() {
+        return Ok(());
+    }
+    let org = tx.org().0;
+    let rows: Vec<Value> = handoffs.iter().map(|handoff| columns(org, HandoffRecord::from(handoff))).collect();
+    sqlx::query(INSERT_ALL).bind(Value::Array(rows)).execute(tx.connection()).await.context("save the handoffs")?;
+    Ok(())
+}
+
+fn columns(org: Uuid, row: HandoffRecord) -> Value {
+    json!({
+        "org_id": org,
+        "handoff_id": row.id,
+        "account_id": row.account,
+        "version": row.version,
+        "since": row.since,
+        "solo": row.solo,
+        "matter": row.matter,
+        "note": row.note,
+        "window_kind": row.window_kind,
+        "amount_minor": row.amount.map(|amount| amount.minor),
+        "currency": row.amount.map(|amount| amount.currency),
+        "opens_on": row.opens_on,
+        "closes_on": row.closes_on,
+        "co_term": row.co_term,
+        "raised_by": row.raised_by,
+        "risk_id": row.risk,
+        "withheld_by": row.withheld_by,
+        "withheld_since": row.withheld_since,
+        "overridden_by": row.overridden_by,
+        "overridden_at": row.overridden_at,
+        "override_reason": row.override_reason,
+        "need": row.need,
+        "contact": row.contact,
+        "timing": row.timing,
+        "state": row.state,
+        "accountable": row.accountable,
+        "pool": row.pool,
+        "offered_by": row.offered_by,
+        "moved_by": row.moved_by,
+        "reason": row.reason,
+        "clock_since": row.clock_since,
+        "due_at": row.due_at,
+        "won_minor": row.won_amount.map(|amount| amount.minor),
+        "won_currency": row.won_amount.map(|amount| amount.currency),
+    })
 }

@@ -69,6 +69,7 @@ pub mod import;
 pub mod message;
 pub mod migrate;
 pub mod note;
+pub mod outcome;
 pub mod person;
 pub mod renewal;
 pub mod risk;
@@ -208,6 +209,21 @@ pub fn is_busy(error: &anyhow::Error) -> bool {
     error.chain().any(|cause| matches!(cause.downcast_ref::<sqlx::Error>(), Some(sqlx::Error::PoolTimedOut)))
 }
 
+/// Whether two transactions waited for each other and this one gave way: the same again is worth a try.
+pub fn is_deadlock(error: &anyhow::Error) -> bool {
+    matches!(sqlstate(error).as_deref(), Some("40P01" | "40001"))
+}
+
+/// Whether the database refused the data themselves (a value or a constraint), so that the same again is refused again.
+pub fn is_refused_data(error: &anyhow::Error) -> bool {
+    sqlstate(error).is_some_and(|code| code.starts_with("22") || code.starts_with("23"))
+}
+
+fn sqlstate(error: &anyhow::Error) -> Option<String> {
+    let database = error.chain().find_map(|cause| cause.downcast_ref::<sqlx::Error>()?.as_database_error())?;
+    Some(database.code()?.into_owned())
+}
+
 /// Reads a word that the schema's CHECK allows; anything else is a fault worth naming.
 pub(crate) fn word<T: std::str::FromStr>(column: &str, text: &str) -> anyhow::Result<T> {
     text.parse().map_err(|_| anyhow::anyhow!("column {column} holds \"{text}\", which is no known word"))
@@ -225,6 +241,7 @@ pub fn statements() -> Vec<(&'static str, &'static str, &'static str)> {
         import::STATEMENTS,
         message::STATEMENTS,
         note::STATEMENTS,
+        outcome::STATEMENTS,
         person::STATEMENTS,
         renewal::STATEMENTS,
         risk::STATEMENTS,

@@ -1,7 +1,10 @@
 //! The work towards renewals.
 
+use std::collections::BTreeMap;
+
 use anyhow::Context;
 use chrono::NaiveDate;
+use serde_json::Value;
 use sqlx::types::Json;
 use uuid::Uuid;
 
@@ -26,6 +29,20 @@ statements! {
                    deadline = excluded.deadline, version = excluded.version, record = excluded.record,
                    state = excluded.state, owner_id = excluded.owner_id
              WHERE t.version <= excluded.version";
+    LOCK_OF_ACCOUNTS = "SELECT renewal_id FROM tandem.renewal WHERE org_id = $1 AND account_id = ANY ($2)
+                         ORDER BY account_id, renewal_id FOR NO KEY UPDATE";
+    /// The newest work of each account; the record is read by the program, so that one bad row is one account's fault.
+    LATEST_RAW = "SELECT DISTINCT ON (account_id) account_id, record FROM tandem.renewal
+                   WHERE org_id = $1 AND account_id = ANY ($2)
+                   ORDER BY account_id, owner_id IS NULL, deadline DESC, renewal_id";
+    SAVE_ALL = "INSERT INTO tandem.renewal AS t (org_id, renewal_id, account_id, deadline, version, record, state, owner_id)
+                SELECT $1, (r->>'id')::uuid, r->>'account', (r->>'deadline')::date, (r->>'version')::integer, r, r->>'state',
+                       CASE WHEN r->>'state' IN ('upcoming', 'preparing', 'negotiating') THEN (r->>'owner')::uuid END
+                  FROM jsonb_array_elements($2) AS r
+                ON CONFLICT (org_id, renewal_id) DO UPDATE SET
+                       deadline = excluded.deadline, version = excluded.version, record = excluded.record,
+                       state = excluded.state, owner_id = excluded.owner_id
+                 WHERE t.version <= excluded.version";
 }
 
 fn works(rows: Vec<Json<RenewalRecord>>) -> anyhow::Result<Vec<RenewalWork>> {
@@ -81,5 +98,47 @@ pub async fn save(tx: &mut Tenant, work: &RenewalWork) -> anyhow::Result<()> {
         .await
         .context("save a renewal")?;
     anyhow::ensure!(done.rows_affected() == 1, "a renewal was changed by somebody else meanwhile");
+    Ok(())
+}
+
+/// The open work of each of these accounts, else the newest that ended, locked until commit; what is wrong with a
+/// row stands in its place.
+pub async fn lock_latest(
+    tx: &mut Tenant,
+    accounts: &[AccountId],
+) -> anyhow::Result<BTreeMap<AccountId, anyhow::Result<RenewalWork>>> {
+    let org = tx.org().0;
+    let ids: Vec<&str> = accounts.iter().map(|id| id.0.as_str()).collect();
+    sqlx::query(LOCK_OF_ACCOUNTS).bind(org).bind(&ids).execute(tx.connection()).await?;
+    let rows: Vec<(String, Value)> = sqlx::query_as(LATEST_RAW).bind(org).bind(&ids).fetch_all(tx.connection()).await?;
+    let read = |record: Value| -> anyhow::Result<RenewalWork> {
+        let record: RenewalRecord = serde_json::from_value(record).context("a stored renewal")?;
+        RenewalWork::try_from(record).context("a stored renewal")
+    };
+    Ok(rows.into_iter().map(|(account, record)| (AccountId(account), read(record))).collect())
+}
+
+/// Saves many new or moved works in one statement; of an account's, the ended go before the open.
+pub async fn save_all(tx: &mut Tenant, works: &[RenewalWork]) -> anyhow::Result<()> {
+    let org = tx.org().0;
+    // Two statements: an account has one open work at most, so the old term's must have ended first.
+    for open in [false, true] {
+        let rows: Vec<Value> = works
+            .iter()
+            .filter(|work| work.is_open() == open)
+            .map(|work| serde_json::to_value(RenewalRecord::from(work)))
+            .collect::<Result<_, _>>()?;
+        if rows.is_empty() {
+            continue;
+        }
+        let count = rows.len() as u64;
+        let done = sqlx::query(SAVE_ALL)
+            .bind(org)
+            .bind(Value::Array(rows))
+            .execute(tx.connection())
+            .await
+            .context("save the renewals")?;
+        anyhow::ensure!(done.rows_affected() == count, "a renewal was changed by somebody else meanwhile");
+    }
     Ok(())
 }

@@ -1,7 +1,10 @@
 //! At-risk episodes.
 
+use std::collections::BTreeMap;
+
 use anyhow::Context;
 use chrono::{DateTime, NaiveDate, Utc};
+use serde_json::{Value, json};
 use sqlx::FromRow;
 use sqlx::types::Json;
 use uuid::Uuid;
@@ -50,6 +53,19 @@ statements! {
                    moved_by = excluded.moved_by, next_step = excluded.next_step, next_step_due = excluded.next_step_due,
                    snoozed_until = excluded.snoozed_until, resolution = excluded.resolution, known = excluded.known
              WHERE t.version <= excluded.version";
+    /// All of these accounts' episodes, locked in one order for every page of a night.
+    LOCK_OF_ACCOUNTS = "SELECT risk_id FROM tandem.risk WHERE org_id = $1 AND account_id = ANY ($2)
+                         ORDER BY account_id, risk_id FOR NO KEY UPDATE";
+    /// Many at once, each as an object whose keys are columns.
+    SAVE_ALL = "INSERT INTO tandem.risk AS t
+                SELECT r.* FROM jsonb_array_elements($1) AS j, jsonb_populate_record(NULL::tandem.risk, j) AS r
+                ON CONFLICT (org_id, risk_id) DO UPDATE SET
+                       version = excluded.version, since = excluded.since, calm_nights = excluded.calm_nights,
+                       last_night = excluded.last_night, latest = excluded.latest, confirmed = excluded.confirmed,
+                       state = excluded.state, moved_by = excluded.moved_by, next_step = excluded.next_step,
+                       next_step_due = excluded.next_step_due, snoozed_until = excluded.snoozed_until,
+                       resolution = excluded.resolution, known = excluded.known
+                 WHERE t.version <= excluded.version";
 }
 
 #[derive(FromRow)]
@@ -177,4 +193,53 @@ pub async fn save(tx: &mut Tenant, risk: &Risk) -> anyhow::Result<()> {
         .context("save a risk")?;
     anyhow::ensure!(done.rows_affected() == 1, "a risk was changed by somebody else meanwhile");
     Ok(())
+}
+
+/// The newest episode of each of these accounts, locked until commit; what is wrong with a row stands in its place.
+pub async fn lock_latest(
+    tx: &mut Tenant,
+    accounts: &[AccountId],
+) -> anyhow::Result<BTreeMap<AccountId, anyhow::Result<Risk>>> {
+    let org = tx.org().0;
+    let ids: Vec<&str> = accounts.iter().map(|id| id.0.as_str()).collect();
+    sqlx::query(LOCK_OF_ACCOUNTS).bind(org).bind(&ids).execute(tx.connection()).await?;
+    let rows: Vec<RiskRow> = sqlx::query_as(LATEST).bind(org).bind(&ids).fetch_all(tx.connection()).await?;
+    Ok(rows.into_iter().map(|row| (AccountId(row.account_id.clone()), Risk::try_from(row))).collect())
+}
+
+/// Saves many new or moved risks in one statement.
+pub async fn save_all(tx: &mut Tenant, risks: &[Risk]) -> anyhow::Result<()> {
+    if risks.is_empty() {
+        return Ok(());
+    }
+    let org = tx.org().0;
+    let rows: Vec<Value> = risks.iter().map(|risk| columns(org, RiskRecord::from(risk))).collect();
+    let done =
+        sqlx::query(SAVE_ALL).bind(Value::Array(rows)).execute(tx.connection()).await.context("save the risks")?;
+    anyhow::ensure!(done.rows_affected() == risks.len() as u64, "a risk was changed by somebody else meanwhile");
+    Ok(())
+}
+
+fn columns(org: Uuid, row: RiskRecord) -> Value {
+    json!({
+        "org_id": org,
+        "risk_id": row.id,
+        "account_id": row.account,
+        "version": row.version,
+        "since": row.since,
+        "opened_on": row.opened_on,
+        "raised_by": row.raised_by,
+        "raised_why": row.raised_why,
+        "calm_nights": row.calm_nights,
+        "last_night": row.last_night,
+        "latest": row.latest,
+        "confirmed": row.confirmed,
+        "state": row.state,
+        "moved_by": row.moved_by,
+        "next_step": row.next_step,
+        "next_step_due": row.next_step_due,
+        "snoozed_until": row.snoozed_until,
+        "resolution": row.resolution,
+        "known": row.known,
+    })
 }

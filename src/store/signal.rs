@@ -29,6 +29,7 @@ pub const LOOK_BACK: Days = Days::new(800);
 
 /// Signals of the accounts from `first` to `last` (both included) observed up to `date`,
 /// handed over account by account in the order of ids, each account's in the order of its kinds and days.
+/// An account with a row that can't be read is handed over as the reason instead.
 ///
 /// COPY binary is the fastest way out of Postgres; it takes no parameters, so the
 /// statement is made of a uuid, dates and quoted ids.
@@ -37,7 +38,7 @@ pub async fn each_account(
     first: &AccountId,
     last: &AccountId,
     date: NaiveDate,
-    mut each: impl FnMut(&str, &[Signal]),
+    mut each: impl FnMut(&str, Result<&[Signal], anyhow::Error>),
 ) -> anyhow::Result<()> {
     let since = date.checked_sub_days(LOOK_BACK).unwrap_or(date);
     let sql = format!(
@@ -54,6 +55,7 @@ pub async fn each_account(
     let mut header_read = false;
     let mut account = String::new();
     let mut signals: Vec<Signal> = Vec::new();
+    let mut fault: Option<anyhow::Error> = None;
     while let Some(chunk) = chunks.try_next().await? {
         buffer.extend_from_slice(&chunk);
         if !header_read {
@@ -67,20 +69,19 @@ pub async fn each_account(
         while let Some(fields) = tuple_length(&buffer) {
             let Some(length) = fields else { break };
             let tuple = buffer.split_to(length);
-            let row = decode(&tuple)?;
-            if row.0 != account {
-                if !signals.is_empty() {
-                    each(&account, &signals);
-                    signals.clear();
-                }
-                row.0.clone_into(&mut account);
+            let mut fields = Fields { tuple: &tuple, at: 2 };
+            let of = fields.text()?;
+            if of != account {
+                hand_over(&account, &mut signals, &mut fault, &mut each);
+                of.clone_into(&mut account);
             }
-            signals.push(row.1);
+            match decode(fields) {
+                Ok(signal) => signals.push(signal),
+                Err(error) => fault = Some(error),
+            }
         }
     }
-    if !signals.is_empty() {
-        each(&account, &signals);
-    }
+    hand_over(&account, &mut signals, &mut fault, &mut each);
     Ok(())
 }
 
@@ -106,25 +107,51 @@ fn tuple_length(buffer: &[u8]) -> Option<Option<usize>> {
     Some(Some(at))
 }
 
-fn decode(tuple: &[u8]) -> anyhow::Result<(&str, Signal)> {
-    let mut at = 2;
-    let mut field = || -> anyhow::Result<Option<&[u8]>> {
-        let length =
-            tuple.get(at..at + 4).and_then(|b| b.try_into().ok()).map(i32::from_be_bytes).context("cut tuple")?;
-        at += 4;
+fn hand_over(
+    account: &str,
+    signals: &mut Vec<Signal>,
+    fault: &mut Option<anyhow::Error>,
+    each: &mut impl FnMut(&str, Result<&[Signal], anyhow::Error>),
+) {
+    match fault.take() {
+        Some(fault) => each(account, Err(fault)),
+        None if signals.is_empty() => {}
+        None => each(account, Ok(signals)),
+    }
+    signals.clear();
+}
+
+/// The fields of one tuple of COPY's binary format, from left to right.
+struct Fields<'a> {
+    tuple: &'a [u8],
+    at: usize,
+}
+
+impl<'a> Fields<'a> {
+    /// `None` for NULL.
+    fn next(&mut self) -> anyhow::Result<Option<&'a [u8]>> {
+        let length = self.tuple.get(self.at..self.at + 4).and_then(|bytes| bytes.try_into().ok());
+        let length = length.map(i32::from_be_bytes).context("cut tuple")?;
+        self.at += 4;
         let Ok(length) = usize::try_from(length) else { return Ok(None) };
-        let value = tuple.get(at..at + length).context("cut field")?;
-        at += length;
+        let value = self.tuple.get(self.at..self.at + length).context("cut field")?;
+        self.at += length;
         Ok(Some(value))
-    };
-    let mut text = || -> anyhow::Result<&str> { Ok(from_utf8(field()?.context("NULL in a key")?)?) };
-    let account = text()?;
-    let source: Source = word("source", text()?)?;
-    let kind = text()?;
-    let days = field()?.and_then(|b| b.try_into().ok()).map(i32::from_be_bytes).context("observed_on")?;
-    let number = field()?.and_then(|b| b.try_into().ok()).map(f64::from_be_bytes);
-    let words = field()?.map(from_utf8).transpose()?;
-    let reference = field()?.map(from_utf8).transpose()?.unwrap_or_default();
+    }
+
+    fn text(&mut self) -> anyhow::Result<&'a str> {
+        Ok(from_utf8(self.next()?.context("NULL in a key")?)?)
+    }
+}
+
+/// What stands after the account's id.
+fn decode(mut fields: Fields<'_>) -> anyhow::Result<Signal> {
+    let source: Source = word("source", fields.text()?)?;
+    let kind = fields.text()?;
+    let days = fields.next()?.and_then(|b| b.try_into().ok()).map(i32::from_be_bytes).context("observed_on")?;
+    let number = fields.next()?.and_then(|b| b.try_into().ok()).map(f64::from_be_bytes);
+    let words = fields.next()?.map(from_utf8).transpose()?;
+    let reference = fields.next()?.map(from_utf8).transpose()?.unwrap_or_default();
     // Postgres counts days from 2000-01-01.
     let epoch = NaiveDate::from_ymd_opt(2000, 1, 1).context("epoch")?;
     let observed_on = epoch + chrono::TimeDelta::days(i64::from(days));
@@ -132,11 +159,15 @@ fn decode(tuple: &[u8]) -> anyhow::Result<(&str, Signal)> {
     let value = match (number, words) {
         (Some(number), _) if shape == Some(Shape::Bool) => SignalValue::Bool(number != 0.0),
         (Some(number), _) => SignalValue::Number(number),
-        (None, Some(words)) if shape == Some(Shape::Date) => SignalValue::Date(words.parse()?),
+        (None, Some(words)) if shape == Some(Shape::Date) => SignalValue::Date(
+            words
+                .parse()
+                .with_context(|| format!("the signal {kind} of {observed_on} is \"{words}\", which is no date"))?,
+        ),
         (None, Some(words)) => SignalValue::Text(words.to_owned()),
-        (None, None) => anyhow::bail!("a signal without a value"),
+        (None, None) => anyhow::bail!("the signal {kind} of {observed_on} has no value"),
     };
-    Ok((account, Signal { source, kind: kind.to_owned(), observed_on, value, reference: reference.to_owned() }))
+    Ok(Signal { source, kind: kind.to_owned(), observed_on, value, reference: reference.to_owned() })
 }
 
 /// The newest observation of each source up to `date`.

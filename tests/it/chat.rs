@@ -33,12 +33,17 @@ impl Service {
     }
 
     async fn slash(&self, team: &str, user: &str, command: &str, text: &str) -> String {
+        let said = self.slash_in("D1", team, user, command, text).await;
+        said["text"].as_str().unwrap().to_owned()
+    }
+
+    async fn slash_in(&self, channel: &str, team: &str, user: &str, command: &str, text: &str) -> Value {
         let fields = [
             ("command", command),
             ("text", text),
             ("team_id", team),
             ("user_id", user),
-            ("channel_id", "D1"),
+            ("channel_id", channel),
             ("trigger_id", "1.2.x"),
             ("response_url", &self.response_url()),
         ];
@@ -47,7 +52,7 @@ impl Service {
         assert_eq!(status, 200, "{text}");
         let said: Value = serde_json::from_str(&text).unwrap_or_default();
         assert_eq!(said["response_type"], "ephemeral", "{text}");
-        said["text"].as_str().unwrap().to_owned()
+        said
     }
 
     async fn interact(&self, payload: &Value) -> (u16, String) {
@@ -87,6 +92,15 @@ async fn a_command_is_answered_to_whom_it_concerns() {
     let stranger = service.slash("T9", "U7", "/account", "acme").await;
     assert_eq!(stranger, "This workspace is not linked to an organisation in Tandem yet.");
     assert!(service.slack.calls("users.info").is_empty(), "no call out for whom we know, nor for a foreign workspace");
+}
+
+#[tokio::test]
+async fn an_answer_can_be_shared_where_others_are() {
+    let (service, _) = linked().await;
+    for (channel, shareable) in [("C1", true), ("D1", false)] {
+        let said = service.slash_in(channel, "T1", "U7", "/account", "acme").await;
+        assert_eq!(said["blocks"].to_string().contains("Share here"), shareable, "{channel}");
+    }
 }
 
 #[tokio::test]

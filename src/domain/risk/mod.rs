@@ -509,6 +509,14 @@ impl Risk {
         Ok((self.moved(State::Open, at), RiskEvent::Reopened))
     }
 
+    /// The account has left: there is nothing to lose any more.
+    pub fn account_left(self, at: DateTime<Utc>) -> Result<Moved, Refused> {
+        if !self.is_open() {
+            return Err(Refused::Present(self.present()));
+        }
+        Ok((self.moved(State::Ended, at), RiskEvent::Ended))
+    }
+
     fn moved(mut self, state: State, at: DateTime<Utc>) -> Self {
         (self.state, self.since) = (state, at);
         self.version += 1;

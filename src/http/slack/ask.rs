@@ -103,7 +103,7 @@ impl Ask {
             return Ok(Answer::privately(answer::unknown_workspace("slack", &who.team_id)));
         };
         let person = query::person_of(app, org, &workspace, &who.user_id).await?;
-        let asker = Asker { org, workspace, person, channel: None };
+        let asker = Asker { org, workspace, person, channel: self.channel.clone() };
         let reply = self.run(app, &asker).await?;
         Ok(Answer { reply, failed: None, unknown: person.is_none().then_some(asker) })
     }

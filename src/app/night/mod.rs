@@ -1,0 +1,263 @@
+//! The night: one diagnosis of every account of an organisation, and what it
+//! moves. Two passes keep memory bounded: the first reduces each account's
+//! signals to its evidence, the second holds each evidence against the whole
+//! book, page by page, each page in a transaction of its own.
+//!
+//! One transaction holds the organisation's lock throughout and writes the run
+//! last: where it breaks, the run never happened, and running the date again
+//! replaces rows and doubles no move.
+
+mod clocks;
+mod evidence;
+mod moves;
+mod page;
+mod renewals;
+mod trial;
+
+use std::collections::BTreeMap;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+
+use chrono::{DateTime, Days, NaiveDate, Utc};
+use serde::Serialize;
+use serde_json::json;
+
+use super::snapshot::Snapshot;
+use super::{App, schedule};
+use crate::domain::account::AccountId;
+use crate::domain::calendar;
+use crate::domain::diagnosis::{Band, Book, Diagnosis, GuardEvent};
+use crate::domain::person::OrgId;
+use crate::domain::policy::Policy;
+use crate::domain::signal::Source;
+use crate::store::audit::{self, Actor, Entry};
+use crate::store::diagnosis::{Rejected, RunRow};
+use crate::store::{Tenant, account, diagnosis, directory, message, settings};
+
+pub use clocks::{ClockNotice, Clocks, RanOut, clocks};
+pub use trial::{Moved, Trial, trial};
+
+/// How long diagnoses are kept (diagnosis rows are narrow, a year and its neighbours are compared).
+const KEPT: Days = Days::new(400);
+/// Dates forgotten after one night: more than one where nights were missed.
+const FORGOTTEN_AT_ONCE: i64 = 40;
+/// Accounts whose messages are redrawn in one statement.
+const REDRAWN_AT_ONCE: usize = 5_000;
+/// Accounts read back at once for printing.
+const PRINTED_AT_ONCE: i64 = 1_000;
+
+/// What a diagnosis of a date may move.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Run {
+    /// The organisation's own today: risks, windows and renewals move, digests read it.
+    Live,
+    /// Another date: rows of history only.
+    History,
+}
+
+impl Run {
+    pub fn on(date: NaiveDate, today: NaiveDate) -> Self {
+        if date == today { Run::Live } else { Run::History }
+    }
+}
+
+/// What came of a diagnosis.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct RunReport {
+    pub date: NaiveDate,
+    pub run: Run,
+    pub policy_version: String,
+    /// Accounts that were diagnosed.
+    pub accounts: u32,
+    pub bands: BTreeMap<Band, u32>,
+    /// Accounts that could not be read, by id; the others went on without them.
+    pub rejected: Vec<Rejected>,
+    /// Feed guards that went up or came down: to be told to those who look after the feeds, once.
+    pub guard_events: Vec<GuardEvent>,
+    /// How often each event of the audit trail was recorded.
+    pub events: BTreeMap<&'static str, u32>,
+    /// Accounts that got worse tonight, by id: the pings of a live run. Empty for history, and on an
+    /// organisation's first night nothing is worse than before.
+    pub worse: Vec<Worse>,
+    /// Accounts for which nobody can be made accountable: their windows and renewals wait.
+    pub unrouted: u32,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Worse {
+    pub account: AccountId,
+    /// Rules of decisions (floors) that were not there on the night before.
+    pub decisions: Vec<String>,
+}
+
+/// One organisation on one date, as both passes see it.
+struct Night<'a> {
+    app: &'a App,
+    org: OrgId,
+    snapshot: Arc<Snapshot>,
+    policy: &'a Policy,
+    book: Book,
+    date: NaiveDate,
+    at: DateTime<Utc>,
+    run: Run,
+    /// The latest complete night before.
+    before: Option<NaiveDate>,
+}
+
+/// Diagnoses every account for a date and stores it. Waits for another diagnosis of the organisation to end.
+/// Running a date again replaces its rows, and moves nothing twice.
+pub async fn diagnose(app: &App, org: OrgId, date: NaiveDate, run: Run) -> anyhow::Result<RunReport> {
+    let mut lock = app.store.tenant(org).await?;
+    diagnosis::lock_night(&mut lock).await?;
+    let report = diagnose_locked(app, &mut lock, date, run).await?;
+    lock.commit().await?;
+    conclude(app, org, &report).await?;
+    Ok(report)
+}
+
+/// What the scheduler owes an organisation once per local date: the live diagnosis, unless somebody has made it
+/// already, and when the next is due. People's next mornings are computed anew beside it, as a repair.
+pub async fn night(app: &App, org: OrgId) -> anyhow::Result<Option<RunReport>> {
+    let mut lock = app.store.tenant(org).await?;
+    diagnosis::lock_night(&mut lock).await?;
+    // Read under the lock: a second replica that waited for it sees what the first has done.
+    let organisation = directory::own_organisation(&mut lock).await?;
+    let today = calendar::local_date(organisation.timezone, app.now());
+    let report = match organisation.diagnosed_on {
+        Some(date) if date >= today => None,
+        _ => Some(diagnose_locked(app, &mut lock, today, Run::Live).await?),
+    };
+    let now = app.now();
+    let (_, next) = calendar::next_night(organisation.timezone, now);
+    directory::set_next_night(&mut lock, next).await?;
+    schedule::set_next_digests(&mut lock, &organisation, now).await?;
+    lock.commit().await?;
+    if let Some(report) = &report {
+        conclude(app, org, report).await?;
+    }
+    Ok(report)
+}
+
+async fn diagnose_locked(app: &App, lock: &mut Tenant, date: NaiveDate, run: Run) -> anyhow::Result<RunReport> {
+    let snapshot = app.snapshot(lock).await?;
+    let policy = &snapshot.policy;
+    let gathered = evidence::gather(lock, policy, date).await?;
+    let (before, state) = diagnosis::night_before(lock, date).await?.unzip();
+    let book = Book::of(gathered.evidence.iter(), state.as_ref(), policy, date);
+    drop(state);
+    let night =
+        Night { app, org: lock.org(), snapshot: snapshot.clone(), policy, book, date, at: app.now(), run, before };
+    let mut done = night.pages(&gathered.evidence).await?;
+    if run == Run::Live {
+        night.accounts_that_left(&gathered.left, &mut done).await?;
+    }
+    done.rejected.extend(gathered.rejected);
+    done.rejected.sort();
+    let report = RunReport {
+        date,
+        run,
+        policy_version: policy.version(),
+        accounts: done.bands.values().sum(),
+        bands: done.bands,
+        rejected: done.rejected,
+        guard_events: night.book.guard_events.clone(),
+        events: done.events,
+        worse: done.worse,
+        unrouted: done.unrouted,
+    };
+    night.write_run(lock, &report, &gathered.sources, &done.redrawn).await?;
+    Ok(report)
+}
+
+impl Night<'_> {
+    /// The run itself, last, in the transaction that holds the lock.
+    async fn write_run(
+        &self,
+        lock: &mut Tenant,
+        report: &RunReport,
+        sources: &BTreeMap<Source, NaiveDate>,
+        redrawn: &[AccountId],
+    ) -> anyhow::Result<()> {
+        let live = self.run == Run::Live;
+        let row = RunRow {
+            date: self.date,
+            completed_at: self.at,
+            accounts: report.accounts,
+            live,
+            policy_version: report.policy_version.clone(),
+            night: &self.book.state,
+            sources,
+            rejected: &report.rejected,
+        };
+        diagnosis::save_run(lock, &row).await?;
+        if live {
+            directory::set_diagnosed(lock, self.date, self.at).await?;
+            settings::touch(lock).await?;
+            // Pages queued redraws with their moves. Whatever was redrawn before this commit still showed the
+            // night before, so what changed is drawn once more; a redraw still queued is not doubled.
+            for accounts in redrawn.chunks(REDRAWN_AT_ONCE) {
+                message::queue_redraws(lock, accounts, self.at).await?;
+            }
+        }
+        let data = json!({
+            "date": self.date,
+            "run": self.run,
+            "policy": report.policy_version,
+            "accounts": report.accounts,
+            "rejected": report.rejected.len(),
+            "guard": report.guard_events,
+        });
+        let subject = format!("organisation:{}", self.org);
+        audit::record(lock, Actor::System, self.at, &[Entry::new("diagnosis.run", subject, data)]).await
+    }
+}
+
+/// What comes after the commit: waking delivery, forgetting what is too old.
+async fn conclude(app: &App, org: OrgId, report: &RunReport) -> anyhow::Result<()> {
+    if report.run == Run::History {
+        // A date far back that was just asked for must still be there to be read.
+        return Ok(());
+    }
+    app.outbox_bell.notify_waiters();
+    let Some(oldest) = report.date.checked_sub_days(KEPT) else { return Ok(()) };
+    let mut tx = app.store.tenant(org).await?;
+    for date in diagnosis::runs_before(&mut tx, oldest, FORGOTTEN_AT_ONCE).await? {
+        diagnosis::forget(&mut tx, date).await?;
+    }
+    tx.commit().await
+}
+
+/// Hands over the stored diagnoses of a date, by account id.
+pub async fn each_diagnosis(
+    app: &App,
+    org: OrgId,
+    date: NaiveDate,
+    mut each: impl FnMut(&Diagnosis) -> anyhow::Result<()>,
+) -> anyhow::Result<()> {
+    let mut tx = app.store.tenant(org).await?;
+    let snapshot = app.snapshot(&mut tx).await?;
+    let mut after = String::new();
+    loop {
+        let page = account::page_one_by_one(&mut tx, &after, PRINTED_AT_ONCE).await?;
+        let Some((last, _)) = page.last() else { return Ok(()) };
+        after.clone_from(&last.0);
+        let accounts: Vec<_> = page.into_iter().filter_map(|(_, account)| account.ok()).collect();
+        for diagnosis in diagnosis::of_accounts(&mut tx, date, &accounts, &snapshot.policy).await?.values() {
+            each(diagnosis)?;
+        }
+    }
+}
+
+/// Runs the rules on one account; a panic in them is that account's fault and must not end the night.
+fn guarded<T>(rules: impl FnOnce() -> anyhow::Result<T>) -> anyhow::Result<T> {
+    catch_unwind(AssertUnwindSafe(rules)).unwrap_or_else(|panic| {
+        let said = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
+        let said = said.or_else(|| panic.downcast_ref::<String>().cloned()).unwrap_or_default();
+        Err(anyhow::anyhow!("the rules failed on it: {said}"))
+    })
+}
+
+fn rejected(account: &AccountId, error: &anyhow::Error) -> Rejected {
+    Rejected { account_id: account.clone(), reason: format!("{error:#}") }
+}
