@@ -22,16 +22,7 @@ statements! {
     /// Wakes a lane without locking its row when it is awake already: clicks would queue behind each other.
     WAKE_LANE = "UPDATE directory.lane SET wake_at = $4
                   WHERE org_id = $1 AND platform = $2 AND workspace_id = $3 AND wake_at > $4";
-    /// A copy that is still queued needs no redraw: it will be rendered when it is sent.
-    QUEUE_REDRAWS = "INSERT INTO tandem.outbox (org_id, outbox_id, platform, workspace_id, message_id, kind, due_at, queued_at)
-                     SELECT m.org_id, gen_random_uuid(), m.platform, m.workspace_id, m.message_id, 'redraw', $3, $3
-                       FROM tandem.message_account s
-                       JOIN tandem.message m USING (org_id, message_id)
-                       JOIN tandem.outbox p ON p.org_id = m.org_id AND p.message_id = m.message_id AND p.kind = 'post'
-                        AND p.state IN ('sending', 'sent')
-                      WHERE s.org_id = $1 AND s.account_id = ANY ($2) AND m.created_at > $4
-                     ON CONFLICT (org_id, message_id) WHERE kind = 'redraw' AND state = 'queued' DO NOTHING
-                     RETURNING platform, workspace_id";
+    QUEUE_REDRAWS = queue_redraws!("$3", "$2", "$4");
     DUE = "SELECT o.outbox_id, o.message_id, o.kind, o.state = 'sending' OR o.sending_part IS NOT NULL AS uncertain,
                   o.attempts, o.queued_at, m.person_id, m.channel_id, m.content, m.thread_of
              FROM tandem.outbox o JOIN tandem.message m USING (org_id, message_id)
@@ -74,11 +65,16 @@ statements! {
                   WHERE m.org_id = $1 AND m.platform = $2 AND m.workspace_id = $3 AND m.person_id = $4 AND c.part = 0
                   ORDER BY c.sent_at, m.message_id";
     RECEIVE = "INSERT INTO tandem.inbound_receipt (org_id, receipt, received_at) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING";
+    /// A click's first two questions in one round trip.
+    ENTER = "WITH received AS (
+               INSERT INTO tandem.inbound_receipt (org_id, receipt, received_at) VALUES ($1, $2, $3)
+               ON CONFLICT DO NOTHING RETURNING receipt)
+             SELECT stamp, EXISTS (SELECT FROM received) FROM tandem.organisation_setting WHERE org_id = $1";
     FORGET_RECEIPTS = "DELETE FROM tandem.inbound_receipt WHERE org_id = $1 AND received_at < $2";
 }
 
 /// How long after it was sent a message is still redrawn.
-const REDRAWN_FOR: TimeDelta = TimeDelta::days(30);
+pub(super) const REDRAWN_FOR: TimeDelta = TimeDelta::days(30);
 
 /// A message to be made and queued.
 #[derive(Debug, Clone, PartialEq)]
@@ -423,6 +419,14 @@ pub async fn receive(tx: &mut Tenant, receipt: &str, now: DateTime<Utc>) -> anyh
     let org = tx.org().0;
     let done = sqlx::query(RECEIVE).bind(org).bind(receipt).bind(now).execute(tx.connection()).await?;
     Ok(done.rows_affected() == 1)
+}
+
+/// As [`receive`], together with the organisation's stamp ([`super::settings::stamp`]).
+pub async fn receive_under_stamp(tx: &mut Tenant, receipt: &str, now: DateTime<Utc>) -> anyhow::Result<(bool, i64)> {
+    let org = tx.org().0;
+    let (stamp, fresh): (i64, bool) =
+        sqlx::query_as(ENTER).bind(org).bind(receipt).bind(now).fetch_one(tx.connection()).await?;
+    Ok((fresh, stamp))
 }
 
 pub async fn forget_receipts(tx: &mut Tenant, before: DateTime<Utc>) -> anyhow::Result<()> {

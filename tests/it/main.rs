@@ -2,6 +2,7 @@
 
 mod support;
 
+mod act;
 mod chat;
 mod delivery;
 mod demo;

@@ -35,8 +35,8 @@ use crate::domain::renewal::next_deadline;
 use crate::domain::renewal_work::RenewalWork;
 use crate::domain::risk::Risk;
 use crate::domain::routing::Access;
-use crate::store::audit::{self, Actor, Entry};
-use crate::store::{self, Tenant, message};
+use crate::store::audit::{Actor, Entry};
+use crate::store::{self, Tenant, change, message};
 
 /// A button was pressed. `receipt` names the press (the platform's dedup key): a repeated one has
 /// one effect and gets the present state. A verb that opens a dialog gets `Reply::Dialog`.
@@ -118,11 +118,13 @@ impl<'a> Click<'a> {
         let Some(me) = asker.person else { return Ok(Err(answer::unknown_person(None))) };
         let now = app.now();
         let mut tx = app.store.tenant(asker.org).await?;
-        let fresh = match receipt {
-            Some(receipt) => message::receive(&mut tx, receipt, now).await?,
-            None => true,
+        let (fresh, snapshot) = match receipt {
+            Some(receipt) => {
+                let (fresh, stamp) = message::receive_under_stamp(&mut tx, receipt, now).await?;
+                (fresh, app.snapshot_under(&mut tx, stamp).await?)
+            }
+            None => (true, app.snapshot(&mut tx).await?),
         };
-        let snapshot = app.snapshot(&mut tx).await?;
         let Some(person) = snapshot.person(me).filter(|person| person.active) else {
             return Ok(Err(answer::unknown_person(None)));
         };
@@ -142,8 +144,7 @@ impl<'a> Click<'a> {
                 Ok(Reply::Private(answer))
             }
             Effect::Changed { accounts, entries, reply } => {
-                audit::record(&mut self.tx, Actor::Person(self.me), self.now, &entries).await?;
-                message::queue_redraws(&mut self.tx, &accounts, self.now).await?;
+                change::record(&mut self.tx, Actor::Person(self.me), self.now, &entries, &accounts).await?;
                 self.tx.commit().await?;
                 self.app.outbox_bell.notify_waiters();
                 Ok(reply)
@@ -341,10 +342,10 @@ impl<'a> Click<'a> {
     async fn find(&mut self, subject: &Subject) -> anyhow::Result<Option<Found>> {
         let (id, held) = match subject {
             Subject::Account(id) => (id.clone(), Held::Account),
-            Subject::Risk(id) => match store::risk::lock(&mut self.tx, *id).await? {
-                Some(risk) => (risk.account.clone(), Held::Risk(risk)),
-                None => return Ok(None),
-            },
+            Subject::Risk(id) => {
+                let found = store::risk::lock_with_account(&mut self.tx, *id).await?;
+                return Ok(found.map(|(risk, account)| Found { account, held: Held::Risk(risk) }));
+            }
             Subject::Handoff(id) => match store::handoff::lock(&mut self.tx, *id).await? {
                 Some(handoff) => (handoff.account.clone(), Held::Handoff(handoff)),
                 None => return Ok(None),
