@@ -426,7 +426,7 @@ pub async fn lease_lanes(
     only: Option<OrgId>,
     most: i64,
 ) -> anyhow::Result<Vec<Lease>> {
-    let rows: Vec<(Uuid, String, String, i64, Option<DateTime<Utc>>)> = sqlx::query_as(LEASE_LANE)
+    let rows: Vec<LeaseRow> = sqlx::query_as(LEASE_LANE)
         .bind(holder)
         .bind(interval(hold)?)
         .bind(now)
@@ -437,9 +437,9 @@ pub async fn lease_lanes(
         .fetch_all(tx.connection())
         .await?;
     rows.into_iter()
-        .map(|(org, platform, id, fence, blocked_until)| {
-            let workspace = Workspace { platform: word("platform", &platform)?, id };
-            Ok(Lease { org: OrgId(org), workspace, fence, blocked_until })
+        .map(|row| {
+            let workspace = Workspace { platform: word("platform", &row.platform)?, id: row.workspace_id };
+            Ok(Lease { org: OrgId(row.org_id), workspace, fence: row.fence, blocked_until: row.blocked_until })
         })
         .collect()
 }
