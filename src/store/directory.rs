@@ -416,6 +416,15 @@ pub async fn unserved_lanes(tx: &mut Directory, served: &Served, now: DateTime<U
     rows.into_iter().map(|(platform, id)| Ok(Workspace { platform: word("platform", &platform)?, id })).collect()
 }
 
+#[derive(FromRow)]
+struct LeaseRow {
+    org_id: Uuid,
+    platform: String,
+    workspace_id: String,
+    fence: i64,
+    blocked_until: Option<DateTime<Utc>>,
+}
+
 /// Leases up to `most` served lanes that may have something to send by `now`, for `hold` of the database's clock.
 pub async fn lease_lanes(
     tx: &mut Directory,
