@@ -28,5 +28,9 @@ pub mod store;
 
 pub mod app;
 
+pub mod delivery;
+pub mod http;
+pub mod scheduler;
+
 pub mod cli;
 pub mod config;

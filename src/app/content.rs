@@ -1,25 +1,321 @@
-//! What a message is, as ids, and how it reads now.
+//! What a message is, as ids, and how it reads now. Text is never stored: a
+//! message is made from the present state at each sending, so an outbox row
+//! that waited says what is true when it leaves.
 
-use serde_json::Value;
+use std::collections::BTreeMap;
 
-use super::App;
-use crate::domain::message::Message;
-use crate::domain::person::{OrgId, PersonId};
-use crate::store::Tenant;
 use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
 use uuid::Uuid;
 
-/// The message of this content as it reads now, for this reader (`None`: a channel). Never cached:
-/// it is made from the present state at each sending. `None` where there is nothing left to say:
-/// the row is then settled without sending.
+use super::morning::{self, Totals};
+use super::read::{self, AccountRead};
+use super::snapshot::Snapshot;
+use super::views::Reader;
+use super::{App, query, team};
+use crate::domain::account::AccountId;
+use crate::domain::action::Subject;
+use crate::domain::handoff::{Clocks, State};
+use crate::domain::message::card::Card;
+use crate::domain::message::digest::{
+    Basis, DigestView, RestGroup, RestKind, RestLine, Section, SectionKind, SourceAge, WithheldLine,
+};
+use crate::domain::message::view::{HandoffState, Part, Why};
+use crate::domain::message::{Message, card, cause, digest, notice, phrase};
+use crate::domain::person::{OrgId, Person, PersonId, Role};
+use crate::domain::signal::Source;
+use crate::store::audit::{self, Actor, Entry};
+use crate::store::digest::{Digest, Item, Place};
+use crate::store::message::{Address, NewMessage};
+use crate::store::{Tenant, diagnosis, digest as mornings, handoff, message, renewal, risk};
+
+/// Which message it is. Ids only, never text or personal data.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Content {
+    Digest(Uuid),
+    /// An account's card, shared to a channel.
+    Account(AccountId),
+    /// The other side hears of a step, or a lead asks whoever is accountable to look (`nudged`).
+    Notice {
+        #[serde(flatten)]
+        about: About,
+        event: String,
+        version: i32,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        by: Option<PersonId>,
+    },
+    /// An admin hears that a message could not be delivered.
+    GivenUp {
+        person: Option<PersonId>,
+        problem: String,
+    },
+    /// A source fell silent for much of the book, or is back.
+    Feed {
+        source: Source,
+        silent: Option<u32>,
+    },
+}
+
+/// What a notice is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum About {
+    Handoff(Uuid),
+    Risk(Uuid),
+    Renewal(Uuid),
+}
+
+impl About {
+    fn subject(self) -> Subject {
+        match self {
+            About::Handoff(id) => Subject::Handoff(id),
+            About::Risk(id) => Subject::Risk(id),
+            About::Renewal(id) => Subject::Renewal(id),
+        }
+    }
+}
+
+/// The message of this content as it reads now, for this reader (`None`: a channel). `None` where
+/// there is nothing left to say: the row is then settled without sending.
 pub async fn render(
     app: &App,
     org: OrgId,
     content: &Value,
     reader: Option<PersonId>,
 ) -> anyhow::Result<Option<Message>> {
-    let _ = (app, org, content, reader);
-    anyhow::bail!("being built")
+    let content: Content = serde_json::from_value(content.clone())?;
+    let mut tx = app.store.tenant(org).await?;
+    let snapshot = app.snapshot(&mut tx).await?;
+    let reader = Reader::new(&snapshot, reader, app.now());
+    match content {
+        Content::Digest(id) => match mornings::read(&mut tx, id).await? {
+            Some(stored) => morning_message(&mut tx, reader, &stored).await,
+            None => Ok(None),
+        },
+        Content::Account(id) => match query::account_message(&mut tx, reader, &id, false).await? {
+            Some(message) => Ok(Some(message)),
+            None => Ok(None),
+        },
+        Content::Notice { about, event, by, .. } => notice_message(&mut tx, reader, about, &event, by).await,
+        Content::GivenUp { person, problem } => {
+            let whom = person.map_or_else(|| "a channel".to_owned(), |id| reader.name(id));
+            Ok(Some(notice::given_up(&whom, &problem)))
+        }
+        Content::Feed { source, silent } => Ok(Some(match silent {
+            Some(accounts) => notice::feed_silent(source, accounts as usize, reader.today(), reader.today()),
+            None => notice::feed_back(source),
+        })),
+    }
+}
+
+/// The card as it stands now, with what the notification line has to say of the step.
+async fn notice_message(
+    tx: &mut Tenant,
+    reader: Reader<'_>,
+    about: About,
+    event: &str,
+    by: Option<PersonId>,
+) -> anyhow::Result<Option<Message>> {
+    let subject = about.subject();
+    let Some(account) = account_of(tx, &subject).await? else { return Ok(None) };
+    let Some(read) = read::account(tx, reader.snapshot, &account, reader.now).await? else { return Ok(None) };
+    let why = if event == "offered" { Why::Offered } else { Why::Asked };
+    let Some(card) = card_of(reader, &read, &subject, why) else { return Ok(None) };
+    let mut message = card::message(&card, reader.angle(), reader.today());
+    if let Some(by) = by.filter(|_| event == "nudged") {
+        message = notice::nudged(&reader.name(by), &read.account.name, message);
+    }
+    Ok(Some(message))
+}
+
+/// Which account a subject is about.
+async fn account_of(tx: &mut Tenant, subject: &Subject) -> anyhow::Result<Option<AccountId>> {
+    Ok(match subject {
+        Subject::Account(id) => Some(id.clone()),
+        Subject::Risk(id) => risk::read(tx, &[*id]).await?.pop().map(|risk| risk.account),
+        Subject::Handoff(id) => handoff::read(tx, &[*id]).await?.pop().map(|handoff| handoff.account),
+        Subject::Renewal(id) => renewal::read(tx, &[*id]).await?.pop().map(|work| work.account),
+        Subject::Group(..) => None,
+    })
+}
+
+/// The card of a subject, from what was read of its account.
+pub fn card_of(reader: Reader<'_>, read: &AccountRead, subject: &Subject, why: Why) -> Option<Card> {
+    match subject {
+        Subject::Risk(id) => {
+            read.risk.as_ref().filter(|risk| risk.id == *id).map(|risk| Card::Risk(reader.risk(read, risk, why)))
+        }
+        Subject::Handoff(id) => read.handoff(*id).map(|handoff| reader.handoff(read, handoff, why)),
+        Subject::Renewal(id) => {
+            let work = read.renewal.as_ref().filter(|work| work.id == *id)?;
+            reader.renewal(read, work, why).map(Card::Renewal)
+        }
+        Subject::Account(_) | Subject::Group(..) => None,
+    }
+}
+
+/// A morning, stored or only composed, as it reads now.
+pub async fn morning_message(tx: &mut Tenant, reader: Reader<'_>, stored: &Digest) -> anyhow::Result<Option<Message>> {
+    let Some(person) = reader.snapshot.person(stored.person) else { return Ok(None) };
+    let reader = Reader { person: Some(stored.person), ..reader };
+    let totals: Totals = serde_json::from_value(stored.totals.clone())?;
+    let mut ids: Vec<AccountId> = stored.items.iter().map(|item| item.account.clone()).collect();
+    ids.extend(totals.next.iter().map(|(id, _)| id.clone()).chain(totals.news.iter().map(|(id, _)| id.clone())));
+    ids.sort();
+    ids.dedup();
+    let reads = read::accounts(tx, reader.snapshot, &ids, reader.now).await?;
+    let organisation = &reader.snapshot.organisation;
+    let view = DigestView {
+        digest: stored.id,
+        name: person.first_name().to_owned(),
+        date: stored.local_date,
+        angle: morning::wording_angle(person),
+        basis: organisation.diagnosed_at.map(|at| Basis {
+            diagnosed_on: stored.diagnosed_on,
+            hours_old: u32::try_from((reader.now - at).num_hours()).unwrap_or(0),
+            delayed: stored.late,
+        }),
+        totals: totals_view(&totals, &reads),
+        news: totals.news.as_ref().and_then(|(id, words)| Some(format!("{} {words}", reads.get(id)?.account.name))),
+        first_read: totals.first_read,
+        sections: sections(reader, &stored.items, &reads),
+        rest: rest(reader, &stored.items, &reads),
+        withheld: withheld(reader, &stored.items, &reads),
+        sources: sources(tx, stored).await?,
+        team: if person.is(Role::Lead) { team::view(tx, reader, person).await? } else { None },
+    };
+    Ok(Some(digest::message(&view)))
+}
+
+fn totals_view(totals: &Totals, reads: &BTreeMap<AccountId, AccountRead>) -> digest::Totals {
+    digest::Totals {
+        accounts: totals.accounts,
+        at_risk: totals.at_risk,
+        arr_at_risk: totals.arr_at_risk.clone(),
+        windows: totals.windows,
+        window_amount: totals.window_amount.clone(),
+        renewals: totals.renewals,
+        next: totals.next.as_ref().and_then(|(id, deadline)| Some((reads.get(id)?.account.name.clone(), *deadline))),
+    }
+}
+
+fn why(text: Option<&str>) -> Why {
+    let Some(text) = text else { return Why::Asked };
+    match text.split_once(':') {
+        Some(("step", days)) => days.parse().map_or(Why::New, Why::LadderStep),
+        Some(("unanswered", days)) => days.parse().map_or(Why::New, Why::Unacknowledged),
+        _ => match text {
+            "offered" => Why::Offered,
+            "decision" => Why::Decision,
+            "worse" => Why::Worse,
+            "next_step" => Why::NextStepDue,
+            _ => Why::New,
+        },
+    }
+}
+
+fn sections(reader: Reader<'_>, items: &[Item], reads: &BTreeMap<AccountId, AccountRead>) -> Vec<Section> {
+    let mut by_kind: BTreeMap<SectionKind, Vec<Card>> = BTreeMap::new();
+    for item in items.iter().filter(|item| item.place == Place::Card) {
+        let Some(read) = reads.get(&item.account) else { continue };
+        let Some(card) = card_of(reader, read, &item.subject, why(item.why.as_deref())) else { continue };
+        by_kind.entry(section_of(&card)).or_default().push(card);
+    }
+    by_kind.into_iter().map(|(kind, cards)| Section { kind, cards }).collect()
+}
+
+fn section_of(card: &Card) -> SectionKind {
+    match card {
+        Card::Risk(_) => SectionKind::AtRisk,
+        Card::HandedRisk(_) => SectionKind::Answer,
+        Card::Renewal(_) => SectionKind::Renewals,
+        Card::Window(view) => match (view.part, &view.state) {
+            (Part::Offered, _) => SectionKind::Answer,
+            (Part::Holder, HandoffState::Detected { .. } | HandoffState::Qualified { .. }) if !view.solo => {
+                SectionKind::Qualify
+            }
+            _ => SectionKind::Windows,
+        },
+    }
+}
+
+fn rest(reader: Reader<'_>, items: &[Item], reads: &BTreeMap<AccountId, AccountRead>) -> Vec<RestGroup> {
+    let mut groups: BTreeMap<u16, RestGroup> = BTreeMap::new();
+    for item in items {
+        let Place::Group(number) = item.place else { continue };
+        let Some(read) = reads.get(&item.account) else { continue };
+        let (kind, amount) = match &item.subject {
+            Subject::Handoff(id) => {
+                let amount = read.handoff(*id).and_then(|handoff| handoff.window()).and_then(|window| window.amount);
+                (RestKind::Windows, amount)
+            }
+            Subject::Renewal(_) => (RestKind::Renewals, read.account.arr),
+            _ => (RestKind::Risks, read.account.arr),
+        };
+        let group = groups.entry(number).or_insert_with(|| RestGroup {
+            number,
+            cause: cause::heading(item.heading.as_deref().unwrap_or_default()),
+            kind,
+            lines: Vec::new(),
+            returns_on: item.comes_back,
+            may_act: true,
+        });
+        group.may_act &= reader.may_act(read);
+        group.lines.push(RestLine { name: read.account.name.clone(), amount, deadline: reader.deadline(read) });
+    }
+    groups.into_values().collect()
+}
+
+/// One group of a morning, whole: what *Show more* answers.
+pub async fn group_message(
+    tx: &mut Tenant,
+    reader: Reader<'_>,
+    digest: Uuid,
+    number: u16,
+) -> anyhow::Result<Option<Message>> {
+    let Some(stored) = mornings::read(tx, digest).await? else { return Ok(None) };
+    if reader.person != Some(stored.person) {
+        return Ok(None);
+    }
+    let items: Vec<Item> = stored.items.into_iter().filter(|item| item.place == Place::Group(number)).collect();
+    let ids: Vec<AccountId> = items.iter().map(|item| item.account.clone()).collect();
+    let reads = read::accounts(tx, reader.snapshot, &ids, reader.now).await?;
+    Ok(rest(reader, &items, &reads).first().map(|group| digest::whole_group(group, reader.today())))
+}
+
+fn withheld(reader: Reader<'_>, items: &[Item], reads: &BTreeMap<AccountId, AccountRead>) -> Vec<WithheldLine> {
+    let lines = items.iter().filter(|item| item.place == Place::Withheld).filter_map(|item| {
+        let read = reads.get(&item.account)?;
+        let Subject::Handoff(id) = item.subject else { return None };
+        let Card::Window(view) = reader.handoff(read, read.handoff(id)?, Why::Asked) else { return None };
+        let amount = view.amount.map(|amount| format!(", {}", phrase::about(amount))).unwrap_or_default();
+        Some(WithheldLine {
+            account: read.account.name.clone(),
+            handoff: id,
+            what: format!("{}{amount}", view.kind.label()),
+            held: view.withheld?,
+            may_act: view.may_act,
+        })
+    });
+    lines.collect()
+}
+
+/// How old a source may be before its age is marked, in days (three weekly intervals, or the 45 days of diagnosis.md).
+const LATE_SOURCE_DAYS: i64 = 45;
+
+async fn sources(tx: &mut Tenant, stored: &Digest) -> anyhow::Result<Vec<SourceAge>> {
+    let newest = diagnosis::run_sources(tx, stored.diagnosed_on).await?;
+    // A source that never delivered anything is not connected: nothing to say about it.
+    Ok(Source::ALL
+        .into_iter()
+        .filter_map(|source| {
+            let last = *newest.get(&source)?;
+            let late = (stored.local_date - last).num_days() > LATE_SOURCE_DAYS;
+            Some(SourceAge { source, last: Some(last), late })
+        })
+        .collect())
 }
 
 /// A message has arrived in chat: clocks that start with delivery start, the audit trail says so.
@@ -32,12 +328,64 @@ pub async fn delivered(
     reader: Option<PersonId>,
     at: DateTime<Utc>,
 ) -> anyhow::Result<()> {
-    let _ = (app, tx, message_id, content, reader, at);
-    anyhow::bail!("being built")
+    let content: Content = serde_json::from_value(content.clone())?;
+    let snapshot = app.snapshot(tx).await?;
+    let shown: Vec<Uuid> = match &content {
+        Content::Digest(id) => {
+            let entry =
+                Entry::new("digest.sent", format!("digest:{id}"), json!({"person": reader, "message": message_id}));
+            audit::record(tx, Actor::System, at, &[entry]).await?;
+            let stored = mornings::read(tx, *id).await?;
+            let cards = stored.iter().flat_map(|stored| &stored.items).filter(|item| item.place == Place::Card);
+            let handoffs = cards.filter_map(|item| match item.subject {
+                Subject::Handoff(id) => Some(id),
+                _ => None,
+            });
+            handoffs.collect()
+        }
+        Content::Notice { about: About::Handoff(id), .. } => vec![*id],
+        _ => Vec::new(),
+    };
+    if let Some(person) = reader.and_then(|id| snapshot.person(id)) {
+        for id in shown {
+            start_clock(tx, &snapshot, person, id, at).await?;
+        }
+    }
+    Ok(())
 }
 
-/// A message was given up: the audit trail says so (`digest.given_up`), and an admin is told by a
-/// message of their own, unless it was one to an admin. In the transaction that settles its row.
+/// Starts a handoff's clock once the person who must act has it before them.
+async fn start_clock(
+    tx: &mut Tenant,
+    snapshot: &Snapshot,
+    person: &Person,
+    id: Uuid,
+    at: DateTime<Utc>,
+) -> anyhow::Result<()> {
+    let Some(found) = handoff::lock(tx, id).await? else { return Ok(()) };
+    let must_act = match found.state() {
+        State::Offered { to, .. } => match to.pool() {
+            Some(pool) => person.pool.as_deref() == Some(pool),
+            None => to.accountable() == person.id,
+        },
+        _ => found.accountable() == Some(person.id),
+    };
+    if !must_act || found.due().is_some() {
+        return Ok(());
+    }
+    let clocks = Clocks {
+        hold_business_days: snapshot.policy.work.hold_days,
+        accept_business_days: snapshot.policy.work.accept_days,
+    };
+    let started = found.clone().delivered(at, clocks, &snapshot.calendar(person));
+    if started != found {
+        handoff::save(tx, &started).await?;
+    }
+    Ok(())
+}
+
+/// A message was given up: the audit trail says so, and an admin hears of it, unless it was
+/// addressed to that admin. In the transaction that settles its row.
 pub async fn given_up(
     app: &App,
     tx: &mut Tenant,
@@ -47,6 +395,30 @@ pub async fn given_up(
     problem: &str,
     at: DateTime<Utc>,
 ) -> anyhow::Result<()> {
-    let _ = (app, tx, message_id, content, reader, problem, at);
-    anyhow::bail!("being built")
+    let content: Content = serde_json::from_value(content.clone())?;
+    let subject = match &content {
+        Content::Digest(id) => format!("digest:{id}"),
+        _ => format!("message:{message_id}"),
+    };
+    let entry = Entry::new("digest.given_up", subject, json!({"person": reader, "problem": problem}));
+    audit::record(tx, Actor::System, at, &[entry]).await?;
+    if matches!(content, Content::GivenUp { .. }) {
+        return Ok(());
+    }
+    let snapshot = app.snapshot(tx).await?;
+    let admin =
+        snapshot.people.iter().find(|person| person.active && person.is(Role::Admin) && Some(person.id) != reader);
+    let Some((admin, workspace)) = admin.and_then(|admin| Some((admin, snapshot.workspace_of(admin.id)?.clone())))
+    else {
+        return Ok(());
+    };
+    let told = NewMessage {
+        id: Uuid::now_v7(),
+        workspace,
+        to: Address::Person(admin.id),
+        content: serde_json::to_value(Content::GivenUp { person: reader, problem: problem.to_owned() })?,
+        accounts: Vec::new(),
+        thread_of: None,
+    };
+    message::queue_posts(tx, &[told], at).await
 }

@@ -75,6 +75,24 @@ pub async fn files(
     Ok(reports)
 }
 
+/// What the push API brings: JSON rows of one kind, already in memory.
+///
+/// # Errors
+/// The database's.
+pub async fn pushed(
+    store: &Store,
+    organisation: &Organisation,
+    kind: RowKind,
+    body: Vec<u8>,
+    actor: Actor,
+    now: DateTime<Utc>,
+) -> anyhow::Result<Report> {
+    let reader = Box::new(std::io::Cursor::new(body));
+    let input = Input { name: "body".to_owned(), kind, format: Format::Json, reader };
+    let reports = files(store, organisation, vec![input], actor, false, now).await?;
+    reports.into_iter().next().context("one body gives one report")
+}
+
 struct Work<'a> {
     store: &'a Store,
     organisation: &'a Organisation,
@@ -245,4 +263,41 @@ impl Held {
         let signals = (!self.signals.is_empty()).then_some(Rows::Signals(self.signals));
         people.or(signals).map(|rows| (rows, self.lines)).into_iter()
     }
+}
+
+/// Takes rows that are validated already, set by set, as [`files`] would from files: the demo's sample.
+pub async fn rows(
+    store: &Store,
+    organisation: &Organisation,
+    sets: Vec<Rows>,
+    actor: Actor,
+    now: DateTime<Utc>,
+) -> anyhow::Result<()> {
+    let mut work = Work { store, organisation, now, dry: None };
+    for rows in sets {
+        let kind = match &rows {
+            Rows::People(_) => RowKind::People,
+            Rows::Accounts(_) => RowKind::Accounts,
+            Rows::Contacts(_) => RowKind::Contacts,
+            Rows::Signals(_) => RowKind::Signals,
+            Rows::Outcomes(_) => RowKind::Outcomes,
+            Rows::Quotas(_) => RowKind::Quotas,
+            Rows::Holidays(_) => RowKind::Holidays,
+        };
+        let outcome = work.write(&rows).await?;
+        if let Some(refusal) = outcome.rejected.first() {
+            anyhow::bail!("a row of {} was refused: {}", kind.as_str(), refusal.reason);
+        }
+        let report = Report {
+            file: kind.as_str().to_owned(),
+            kind: kind.as_str(),
+            accepted: outcome.accepted,
+            unchanged: outcome.unchanged,
+            rejected: 0,
+            notes: Vec::new(),
+            rejections: Vec::new(),
+        };
+        work.conclude(&report, actor).await?;
+    }
+    Ok(())
 }

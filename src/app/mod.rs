@@ -3,14 +3,18 @@
 pub mod act;
 pub mod content;
 pub mod import;
+pub mod morning;
 pub mod night;
+mod notice;
 pub mod organisation;
+pub mod people;
 pub mod policy;
 pub mod query;
 pub mod read;
 pub mod sample;
 pub mod schedule;
 pub mod snapshot;
+pub mod team;
 pub mod views;
 
 use std::sync::Arc;
@@ -31,11 +35,24 @@ pub struct App {
     /// Rung after a commit that queued something to send, so that delivery in this process need not wait for its poll.
     pub outbox_bell: Arc<Notify>,
     snapshots: snapshot::Snapshots,
+    links: query::Links,
 }
 
 impl App {
     pub fn new(store: Store, clock: Arc<dyn Clock>) -> Self {
-        Self { store, clock, outbox_bell: Arc::new(Notify::new()), snapshots: snapshot::Snapshots::default() }
+        Self {
+            store,
+            clock,
+            outbox_bell: Arc::new(Notify::new()),
+            snapshots: snapshot::Snapshots::default(),
+            links: query::Links::default(),
+        }
+    }
+
+    /// The same on connections of its own, so that one kind of work cannot starve another. What is
+    /// kept in memory, the clock and the bell are shared.
+    pub fn beside(&self, connections: u32) -> Self {
+        Self { store: self.store.beside(connections), ..self.clone() }
     }
 
     pub fn now(&self) -> DateTime<Utc> {
@@ -50,4 +67,6 @@ pub struct Asker {
     pub workspace: Workspace,
     /// `None` where the chat user is not known as a colleague: gets an explanation and nothing else.
     pub person: Option<PersonId>,
+    /// The channel in which it was asked or pressed, where it is not a direct message.
+    pub channel: Option<String>,
 }

@@ -1,15 +1,53 @@
-//! What people ask.
+//! What people ask: `/account NAME`, lists, help.
 
-use super::{App, Asker};
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use chrono::{Days, NaiveDate};
+use uuid::Uuid;
+
+use super::snapshot::Snapshot;
+use super::views::Reader;
+use super::{App, Asker, content, morning, read};
+use crate::domain::account::AccountId;
+use crate::domain::action::{Action, Subject};
 use crate::domain::command::Command;
-use crate::domain::message::Reply;
-use crate::domain::person::{OrgId, PersonId};
-use crate::store::directory::Workspace;
+use crate::domain::handoff::{Handoff, Matter};
+use crate::domain::message::account::{self, AccountAnswer, OnboardingView, OpenRisk, RenewalLine};
+use crate::domain::message::list::{self, FeedbackLine, HandoffLine, SettingsView, SnoozedLine};
+use crate::domain::message::view::{Part, RiskView, Why};
+use crate::domain::message::{Block, Button, Buttons, Message, Reply, answer, digest, form, phrase};
+use crate::domain::person::{OrgId, Person, PersonId};
+use crate::domain::risk;
+use crate::domain::routing::Access;
+use crate::store::directory::{self, Workspace};
+use crate::store::{Tenant, account as accounts, diagnosis, note, signal};
+
+/// How long a process remembers whose a workspace is; a removed link is forgotten after it.
+const LINK_MEMORY: Duration = Duration::from_secs(5);
+
+/// Whose each workspace is, as lately looked up.
+#[derive(Debug, Clone, Default)]
+pub struct Links(Arc<Mutex<HashMap<Workspace, (Option<OrgId>, Instant)>>>);
 
 /// Which organisation a workspace belongs to; kept in memory for a few seconds.
 pub async fn organisation_of(app: &App, workspace: &Workspace) -> anyhow::Result<Option<OrgId>> {
-    let _ = (app, workspace);
-    anyhow::bail!("being built")
+    let known = app.links.0.lock().unwrap_or_else(PoisonError::into_inner).get(workspace).copied();
+    if let Some((org, at)) = known
+        && at.elapsed() < LINK_MEMORY
+    {
+        return Ok(org);
+    }
+    let mut tx = app.store.directory().await?;
+    let org = directory::org_of_workspace(&mut tx, workspace).await?;
+    let mut links = app.links.0.lock().unwrap_or_else(PoisonError::into_inner);
+    // Signed requests only reach this, so the map holds real workspaces; the bound is for whoever signs them.
+    if links.len() > 10_000 {
+        links.clear();
+    }
+    links.insert(workspace.clone(), (org, Instant::now()));
+    Ok(org)
 }
 
 /// Which colleague this chat user is, from what is stored; never a call out.
@@ -19,12 +57,359 @@ pub async fn person_of(
     workspace: &Workspace,
     user_id: &str,
 ) -> anyhow::Result<Option<PersonId>> {
-    let _ = (app, org, workspace, user_id);
-    anyhow::bail!("being built")
+    let mut tx = app.store.tenant(org).await?;
+    let snapshot = app.snapshot(&mut tx).await?;
+    Ok(snapshot.person_of(workspace, user_id))
 }
 
 /// Answers a typed command, privately.
 pub async fn command(app: &App, asker: &Asker, command: &Command) -> anyhow::Result<Reply> {
-    let _ = (app, asker, command);
-    anyhow::bail!("being built")
+    let mut tx = app.store.tenant(asker.org).await?;
+    let snapshot = app.snapshot(&mut tx).await?;
+    let Some(person) = asker.person.and_then(|id| snapshot.person(id)) else {
+        return Ok(Reply::Private(answer::unknown_person(None)));
+    };
+    if person.roles.is_empty() {
+        return Ok(Reply::Private(answer::no_role()));
+    }
+    let reader = Reader::new(&snapshot, Some(person.id), app.now());
+    let ask = Ask { tx: &mut tx, reader, person, share: asker.channel.is_some() };
+    let message = ask.answer(command).await?;
+    Ok(Reply::Private(message))
+}
+
+struct Ask<'a> {
+    tx: &'a mut Tenant,
+    reader: Reader<'a>,
+    person: &'a Person,
+    /// Asked in a channel, to which the answer may be shared.
+    share: bool,
+}
+
+impl Ask<'_> {
+    async fn answer(mut self, command: &Command) -> anyhow::Result<Message> {
+        match command {
+            Command::Account { name } => self.account(name).await,
+            Command::Raise { name } => self.raise(name).await,
+            Command::Risks => self.risks().await,
+            Command::Windows => self.windows().await,
+            Command::Renewals => self.renewals().await,
+            Command::Handoffs => self.handoffs().await,
+            Command::Snoozed => self.snoozed().await,
+            Command::Voice => self.voice().await,
+            Command::Kpi => Ok(answer::no_figures()),
+            Command::Settings => Ok(self.settings()),
+            Command::Help { topic } => Ok(answer::help(*topic)),
+            Command::Unknown { typed, nearest } => Ok(answer::unknown_command(typed, *nearest)),
+            Command::MissingName { usage } => Ok(answer::missing_name(usage)),
+        }
+    }
+
+    /// The accounts that may be meant, as far as this person may see them.
+    async fn found(&mut self, name: &str) -> anyhow::Result<Vec<(AccountId, String)>> {
+        let ids = accounts::find(self.tx, name, 6).await?;
+        let mut found = accounts::some(self.tx, &ids).await?;
+        found.retain(|account| self.reader.snapshot.access(self.person.id, account) > Access::Nothing);
+        found.sort_by_key(|account| ids.iter().position(|id| *id == account.id));
+        Ok(found.into_iter().map(|account| (account.id, account.name)).collect())
+    }
+
+    async fn account(&mut self, name: &str) -> anyhow::Result<Message> {
+        let found = self.found(name).await?;
+        match found.as_slice() {
+            [] => Ok(account::not_found(name)),
+            [(id, _)] => Ok(account_message(self.tx, self.reader, id, self.share)
+                .await?
+                .unwrap_or_else(|| account::not_found(name))),
+            several => Ok(account::several(name, several)),
+        }
+    }
+
+    async fn raise(&mut self, name: &str) -> anyhow::Result<Message> {
+        let found = self.found(name).await?;
+        let [(id, name)] = found.as_slice() else {
+            return Ok(if found.is_empty() { account::not_found(name) } else { account::several(name, &found) });
+        };
+        let mut buttons: Vec<Button> = form::RAISABLE
+            .iter()
+            .map(|verb| Button::new(Action::new(*verb, Subject::Account(id.clone())), name))
+            .collect();
+        let more = buttons.split_off(2);
+        let question = format!("What is it about {name}?");
+        Ok(Message {
+            summary: question.clone(),
+            blocks: vec![Block::Text(question.into()), Block::Buttons(Buttons { shown: buttons, more })],
+        })
+    }
+
+    async fn book(&mut self) -> anyhow::Result<Vec<read::AccountRead>> {
+        let book = morning::book(self.tx, self.reader.snapshot, self.person, self.reader.now).await?;
+        Ok(book.into_values().collect())
+    }
+
+    async fn risk_views(&mut self, wanted: impl Fn(&risk::Risk) -> bool) -> anyhow::Result<Vec<RiskView>> {
+        let book = self.book().await?;
+        let mut views: Vec<RiskView> = book
+            .iter()
+            .filter_map(|read| {
+                let risk = read.risk.as_ref().filter(|risk| wanted(risk))?;
+                Some(self.reader.risk(read, risk, Why::Asked))
+            })
+            .collect();
+        let loss = |view: &RiskView| {
+            let arr = view.account.arr.and_then(|arr| self.reader.snapshot.rates.major(arr)).unwrap_or(0.0);
+            arr * f64::from(100 - view.account.health.unwrap_or(50))
+        };
+        views.sort_by(|a, b| loss(b).total_cmp(&loss(a)).then_with(|| a.account.id.cmp(&b.account.id)));
+        Ok(views)
+    }
+
+    async fn risks(&mut self) -> anyhow::Result<Message> {
+        let views = self.risk_views(risk::Risk::is_open).await?;
+        Ok(list::risks(&views, self.reader.today()))
+    }
+
+    async fn windows(&mut self) -> anyhow::Result<Message> {
+        let book = self.book().await?;
+        let mut views = Vec::new();
+        for read in &book {
+            for handoff in read.handoffs.iter().filter(|handoff| handoff.is_open()) {
+                if let Matter::Window(window) = &handoff.matter {
+                    views.push(self.reader.window(read, handoff, window, Why::Asked));
+                }
+            }
+        }
+        views.sort_by(|a, b| (a.closes_on, &a.account.id).cmp(&(b.closes_on, &b.account.id)));
+        Ok(list::windows(&views, self.reader.today()))
+    }
+
+    async fn renewals(&mut self) -> anyhow::Result<Message> {
+        let book = self.book().await?;
+        let mut views: Vec<_> = book
+            .iter()
+            .filter_map(|read| {
+                let work = read.renewal.as_ref().filter(|work| work.is_open())?;
+                self.reader.renewal(read, work, Why::Asked)
+            })
+            .collect();
+        let deadline =
+            |view: &crate::domain::message::view::RenewalView| view.read.next_deadline.unwrap_or(NaiveDate::MAX);
+        views.sort_by(|a, b| (deadline(a), &a.account.id).cmp(&(deadline(b), &b.account.id)));
+        Ok(list::renewals(&views, self.reader.today()))
+    }
+
+    async fn handoffs(&mut self) -> anyhow::Result<Message> {
+        let book = self.book().await?;
+        let (mut mine, mut others) = (Vec::new(), Vec::new());
+        for read in &book {
+            for handoff in read.handoffs.iter().filter(|handoff| handoff.is_open()) {
+                let line = HandoffLine {
+                    account: read.account.name.clone(),
+                    what: what(handoff),
+                    state: self.reader.handoff_state(handoff),
+                };
+                match self.reader.part(read, handoff) {
+                    Part::Holder | Part::Offered => mine.push(line),
+                    Part::Offerer => others.push(line),
+                    Part::AccountManager | Part::Lead | Part::Onlooker => {}
+                }
+            }
+        }
+        Ok(list::handoffs(&mine, &others, self.reader.today()))
+    }
+
+    async fn snoozed(&mut self) -> anyhow::Result<Message> {
+        let book = self.book().await?;
+        let lines: Vec<SnoozedLine> = book
+            .iter()
+            .filter_map(|read| match read.risk.as_ref()?.state() {
+                risk::State::Snoozed { by, until, .. } => Some(SnoozedLine {
+                    account: read.account.name.clone(),
+                    what: "risk".to_owned(),
+                    by: self.reader.name(*by),
+                    until: *until,
+                }),
+                _ => None,
+            })
+            .collect();
+        Ok(list::snoozed(&lines, self.reader.today()))
+    }
+
+    async fn voice(&mut self) -> anyhow::Result<Message> {
+        let notes = note::feedback(self.tx, 50).await?;
+        let ids: Vec<AccountId> = notes.iter().map(|note| AccountId(note.account_id.clone())).collect();
+        let known = accounts::some(self.tx, &ids).await?;
+        let lines: Vec<FeedbackLine> = notes
+            .iter()
+            .filter_map(|note| {
+                let account = known.iter().find(|account| account.id.0 == note.account_id)?;
+                let seen = self.reader.snapshot.access(self.person.id, account) > Access::Nothing;
+                seen.then(|| FeedbackLine {
+                    account: account.name.clone(),
+                    by: self.reader.name(PersonId(note.author_id)),
+                    on: self.reader.date(note.at),
+                    text: note.body.clone(),
+                })
+            })
+            .collect();
+        Ok(list::voice(&lines, self.reader.today()))
+    }
+
+    fn settings(&self) -> Message {
+        let snapshot = self.reader.snapshot;
+        let view = SettingsView {
+            digest_time: self.person.digest_time,
+            timezone: self.person.timezone.name().to_owned(),
+            workdays: Some(self.person.workdays.to_string()),
+            budget: snapshot.policy.work.attention_budget as usize,
+            delegate: self.person.delegate.map(|id| snapshot.first_name(id)),
+            away_until: self.person.out_of_office_until,
+            roles: self.person.roles.iter().map(|role| role.as_str().replace('_', " ")).collect(),
+            model: snapshot.organisation.model.as_str().to_owned(),
+            pool: self.person.pool.clone(),
+        };
+        list::settings(&view, self.reader.today())
+    }
+}
+
+/// "more seats, about $12k", "risk to weigh commercially".
+fn what(handoff: &Handoff) -> String {
+    match &handoff.matter {
+        Matter::Window(window) => {
+            let about = window.amount.map(|amount| format!(", {}", phrase::about(amount))).unwrap_or_default();
+            format!("{}{about}", window.kind.label())
+        }
+        Matter::RiskToWeigh { .. } => "risk to weigh commercially".to_owned(),
+        Matter::Warning { .. } => "warning".to_owned(),
+    }
+}
+
+/// How far back an account's health is shown.
+const HISTORY: Days = Days::new(90);
+
+/// Both angles of one account; `None` where it does not exist or this reader may not see it.
+pub async fn account_message(
+    tx: &mut Tenant,
+    reader: Reader<'_>,
+    id: &AccountId,
+    share: bool,
+) -> anyhow::Result<Option<Message>> {
+    let Some(read) = read::account(tx, reader.snapshot, id, reader.now).await? else { return Ok(None) };
+    if let Some(person) = reader.person
+        && reader.snapshot.access(person, &read.account) == Access::Nothing
+        && !reader.may_act(&read)
+    {
+        return Ok(None);
+    }
+    let contacts = accounts::contacts_between(tx, id, id).await?;
+    let onboarding = onboarding(tx, id).await?;
+    let history = match &read.diagnosis {
+        Some(latest) => {
+            let first = latest.date.checked_sub_days(HISTORY).unwrap_or(latest.date);
+            diagnosis::history(tx, id, first, latest.date).await?
+        }
+        None => Vec::new(),
+    };
+    let hours = reader.snapshot.organisation.diagnosed_at.map(|at| (reader.now - at).num_hours());
+    let view = AccountAnswer {
+        account: reader.account(&read),
+        status: read.account.status,
+        plan: read.account.plan.clone(),
+        seats: read.account.seats,
+        stale: hours.is_some_and(|hours| hours > i64::from(digest::STALE_AFTER_HOURS)),
+        stale_sources: read.diagnosis.as_ref().map(|d| d.stale.clone()).unwrap_or_default(),
+        risk: read.risk.as_ref().map(|risk| OpenRisk {
+            id: risk.id,
+            state: reader.risk_state(risk),
+            since: risk.opened_on,
+        }),
+        windows: reader.window_lines(&read),
+        renewal: read
+            .renewal
+            .as_ref()
+            .map(|work| RenewalLine { state: reader.renewal_state(work), owner: Some(reader.name(work.owner())) }),
+        auto_renew: read.account.auto_renew,
+        goals: read.account.goals.clone(),
+        contacts,
+        onboarding,
+        last_note: read.last_note.as_ref().map(|note| crate::domain::message::view::NoteView {
+            by: reader.name(PersonId(note.author_id)),
+            on: reader.date(note.at),
+            text: note.body.clone(),
+        }),
+        history,
+        may_act: reader.may_act(&read),
+        may_share: share,
+        diagnosis: read.diagnosis,
+    };
+    Ok(Some(account::message(&view, reader.today())))
+}
+
+async fn onboarding(tx: &mut Tenant, id: &AccountId) -> anyhow::Result<Option<OnboardingView>> {
+    let latest = signal::latest_onboarding(tx, id).await?;
+    if latest.is_empty() {
+        return Ok(None);
+    }
+    // Counts of milestones are small whole numbers; `as` saturates what is not.
+    let number = |kind: &str| latest.get(kind).and_then(|value| value.number()).map(|number| number as u32);
+    let date = |kind: &str| latest.get(kind).and_then(|value| value.text()).and_then(|text| text.parse().ok());
+    Ok(Some(OnboardingView {
+        milestones_done: number("milestones_done"),
+        milestones_total: number("milestones_total"),
+        overdue: number("milestones_overdue").unwrap_or(0),
+        blocked_by_us: number("blocked_by_us").unwrap_or(0),
+        blocked_by_customer: number("blocked_by_customer").unwrap_or(0),
+        go_live_planned: date("go_live_planned"),
+        go_live_forecast: date("go_live_forecast"),
+    }))
+}
+
+/// What *Show more* on an account answers.
+pub async fn account_answer(
+    app: &App,
+    tx: &mut Tenant,
+    snapshot: &Snapshot,
+    reader: Option<PersonId>,
+    account: &AccountId,
+) -> anyhow::Result<Message> {
+    let reader = Reader::new(snapshot, reader, app.now());
+    Ok(account_message(tx, reader, account, false).await?.unwrap_or_else(answer::not_there))
+}
+
+/// What *Show more* on a group of a morning's rest answers.
+pub async fn group_answer(
+    app: &App,
+    tx: &mut Tenant,
+    snapshot: &Snapshot,
+    reader: Option<PersonId>,
+    digest: Uuid,
+    number: u16,
+) -> anyhow::Result<Message> {
+    let reader = Reader::new(snapshot, reader, app.now());
+    Ok(content::group_message(tx, reader, digest, number).await?.unwrap_or_else(answer::not_there))
+}
+
+/// The card of an account by name, for the command line: unambiguous, or a message that says what there is.
+pub async fn account_by_name(
+    app: &App,
+    org: OrgId,
+    reader: Option<PersonId>,
+    name: &str,
+) -> anyhow::Result<Option<Message>> {
+    let mut tx = app.store.tenant(org).await?;
+    let snapshot = app.snapshot(&mut tx).await?;
+    let reader = Reader::new(&snapshot, reader, app.now());
+    let ids = accounts::find(&mut tx, name, 6).await?;
+    let mut found = accounts::some(&mut tx, &ids).await?;
+    if let Some(person) = reader.person {
+        found.retain(|account| snapshot.access(person, account) > Access::Nothing);
+    }
+    match found.as_slice() {
+        [] => Ok(None),
+        [one] => account_message(&mut tx, reader, &one.id, false).await,
+        several => {
+            let names: Vec<_> = several.iter().map(|account| (account.id.clone(), account.name.clone())).collect();
+            Ok(Some(account::several(name, &names)))
+        }
+    }
 }

@@ -7,7 +7,7 @@ use crate::domain::person::PersonId;
 use crate::store::directory::{self, Organisation};
 use crate::store::{Tenant, person, settings};
 
-/// Recomputes every person's next morning after `now`. Whoever has left, or has no role, is owed none.
+/// Recomputes every person's next morning after `now`; one that is owed already stays owed. Whoever has left is owed none.
 pub async fn set_next_digests(tx: &mut Tenant, organisation: &Organisation, now: DateTime<Utc>) -> anyhow::Result<()> {
     let holidays = settings::holidays(tx).await?;
     let people = person::all(tx, organisation.timezone).await?;
@@ -19,5 +19,5 @@ pub async fn set_next_digests(tx: &mut Tenant, organisation: &Organisation, now:
         .collect();
     let ids: Vec<PersonId> = next.iter().map(|(person, _)| *person).collect();
     directory::keep_digests_of(tx, &ids).await?;
-    directory::set_next_digests(tx, &next).await
+    directory::reschedule_digests(tx, &next, now).await
 }

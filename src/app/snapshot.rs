@@ -2,7 +2,7 @@
 //! people, settings, policy, holidays, links. Every change of these moves the
 //! stamp, so one narrow read says whether the rest still holds.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use chrono::NaiveDate;
@@ -32,6 +32,7 @@ pub struct Snapshot {
     pub workspaces: Vec<Workspace>,
     stored: BTreeMap<PersonId, StoredPerson>,
     chat_users: HashMap<(Workspace, String), PersonId>,
+    known_in: HashSet<(Workspace, PersonId)>,
 }
 
 /// The snapshots of a process. Cheap to clone: all clones share.
@@ -96,6 +97,7 @@ impl Snapshot {
             policy,
             people,
             workspaces,
+            known_in: chat_users.iter().map(|((workspace, _), person)| (workspace.clone(), *person)).collect(),
             chat_users,
         })
     }
@@ -118,6 +120,12 @@ impl Snapshot {
     pub fn person_of(&self, workspace: &Workspace, user_id: &str) -> Option<PersonId> {
         let id = self.chat_users.get(&(workspace.clone(), user_id.to_owned()))?;
         self.person(*id).filter(|person| person.active).map(|person| person.id)
+    }
+
+    /// Where a person is reached: the first workspace in which they are known, else any.
+    pub fn workspace_of(&self, person: PersonId) -> Option<&Workspace> {
+        let known = |workspace: &&Workspace| self.known_in.contains(&((*workspace).clone(), person));
+        self.workspaces.iter().find(known).or(self.workspaces.first())
     }
 
     /// First name, as cards say it; "someone who left" for a person who is gone.

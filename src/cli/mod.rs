@@ -1,14 +1,22 @@
 //! The command line: one file per command.
 
+mod account;
 mod audit;
+mod demo;
 mod diagnose;
+mod digest;
+mod doctor;
 mod import;
 mod key;
 mod link;
+mod manifest;
 mod migrate;
 mod open;
 mod org;
 mod policy;
+mod send;
+mod serve;
+mod slack;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -30,6 +38,10 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    /// See it work: a sample organisation and a page on this machine; no account anywhere needed
+    Demo(demo::Args),
+    /// The service: webhooks, scheduler, delivery
+    Serve(serve::Args),
     /// Bring the database up to date
     Migrate(migrate::Args),
     /// Make and list organisations
@@ -43,11 +55,21 @@ enum Command {
     Link(link::Command),
     /// Read people, accounts, contacts, signals, outcomes, quotas and holidays from files
     Import(import::Args),
-    /// Run the diagnosis of a date, store and print it
+    /// Diagnose every account for a date and store it
     Diagnose(diagnose::Args),
-    /// Show, try out and use a diagnosis policy
+    /// Show, try or switch the diagnosis policy
     #[command(subcommand)]
     Policy(policy::Command),
+    /// Print a morning's messages; send nothing
+    Digest(digest::Args),
+    /// Queue a date's digests now, whatever the hour, and deliver them
+    Send(send::Args),
+    /// Print an account's card
+    Account(account::Args),
+    /// Check everything that a morning needs
+    Doctor(doctor::Args),
+    /// Write the app manifest ready to upload
+    Manifest(manifest::Args),
     /// Print or check the audit trail
     #[command(subcommand)]
     Audit(audit::Command),
@@ -92,6 +114,13 @@ pub fn main() -> ExitCode {
 
 async fn run(command: Command, config: Config) -> anyhow::Result<Done> {
     match command {
+        Command::Demo(args) => demo::run(args, &config).await,
+        Command::Serve(args) => serve::run(args, &config).await,
+        Command::Digest(args) => digest::run(args, &config).await,
+        Command::Send(args) => send::run(args, &config).await,
+        Command::Account(args) => account::run(args, &config).await,
+        Command::Doctor(args) => doctor::run(args, &config).await,
+        Command::Manifest(args) => manifest::run(args),
         Command::Migrate(args) => migrate::run(args, &config).await,
         Command::Org(command) => org::run(command, &config).await,
         Command::Key(command) => key::run(command, &config).await,

@@ -185,7 +185,8 @@ impl<'de> Visitor<'de> for &mut Object {
             };
             let column = &self.schema.columns[position];
             if std::mem::replace(&mut self.given[position], true) {
-                self.blame(Fault::new(column.name, "", format!("{} is given twice", column.name)));
+                // Two readers could take it for two different rows, so it is a fault of the row.
+                self.blame(Fault::row(format!("{} is given twice", column.name)));
                 map.next_value::<IgnoredAny>()?;
                 continue;
             }

@@ -147,7 +147,7 @@ fn bad_json_rows_do_not_end_the_file() {
     assert_eq!(lines(&batches), [1, 9]);
     assert_eq!((summary.rows, summary.accepted, summary.rejected), (10, 2, 8));
     insta::assert_snapshot!(complaints(RowKind::People, &text), @r#"
-    people.csv, line 2, email: email is given twice
+    people.csv, line 2: email is given twice
     people.csv, line 3, emial: "emial" is no column of people; the nearest known one is email
     people.csv, line 4, email: an object; expected text, a number, true, false or null
     people.csv, line 5: a list; expected an object with the columns as keys

@@ -1,6 +1,6 @@
 //! Customer accounts, the contacts at them, and finding one by name.
 
-use chrono::NaiveDate;
+use chrono::{DateTime, NaiveDate, Utc};
 use sqlx::FromRow;
 use uuid::Uuid;
 
@@ -40,6 +40,12 @@ statements! {
             ORDER BY account_id";
     WITHOUT_CSM = "SELECT account_id FROM tandem.account
                     WHERE org_id = $1 AND status = 'active' AND (csm_id IS NULL OR csm_id = ANY ($2)) ORDER BY account_id";
+    LOCK = "SELECT FROM tandem.account WHERE org_id = $1 AND account_id = $2 FOR NO KEY UPDATE";
+    SET_CSM = "UPDATE tandem.account SET csm_id = $3, updated_at = $4 WHERE org_id = $1 AND account_id = $2";
+    /// Whoever had left and speaks for us now is back.
+    SAVE_CHAMPION = "INSERT INTO tandem.contact (org_id, account_id, email, name, persona) VALUES ($1, $2, $3, $4, 'champion')
+                     ON CONFLICT (org_id, account_id, email)
+                     DO UPDATE SET name = excluded.name, persona = excluded.persona, departed_on = NULL";
     COUNT = "SELECT count(*) FROM tandem.account WHERE org_id = $1 AND status = 'active'";
 }
 
@@ -154,6 +160,27 @@ pub async fn some(tx: &mut Tenant, ids: &[AccountId]) -> anyhow::Result<Vec<Acco
     let ids: Vec<&str> = ids.iter().map(|id| id.0.as_str()).collect();
     let rows: Vec<AccountRow> = sqlx::query_as(SOME).bind(org).bind(&ids).fetch_all(tx.connection()).await?;
     rows.into_iter().map(Account::try_from).collect()
+}
+
+/// Locks the account until commit, so that what must be one of a kind on it is made once.
+pub async fn lock(tx: &mut Tenant, id: &AccountId) -> anyhow::Result<()> {
+    let org = tx.org().0;
+    sqlx::query(LOCK).bind(org).bind(&id.0).execute(tx.connection()).await?;
+    Ok(())
+}
+
+/// The account changes hands.
+pub async fn set_csm(tx: &mut Tenant, id: &AccountId, csm: PersonId, at: DateTime<Utc>) -> anyhow::Result<()> {
+    let org = tx.org().0;
+    sqlx::query(SET_CSM).bind(org).bind(&id.0).bind(csm.0).bind(at).execute(tx.connection()).await?;
+    Ok(())
+}
+
+/// Remembers who speaks for us at the customer. `email` is in lower case.
+pub async fn save_champion(tx: &mut Tenant, id: &AccountId, email: &str, name: &str) -> anyhow::Result<()> {
+    let org = tx.org().0;
+    sqlx::query(SAVE_CHAMPION).bind(org).bind(&id.0).bind(email).bind(name).execute(tx.connection()).await?;
+    Ok(())
 }
 
 /// Contacts of the accounts from `first` to `last`, both included, by account.

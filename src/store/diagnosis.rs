@@ -24,6 +24,8 @@ statements! {
     HEALTH_ON = "SELECT account_id, health FROM tandem.diagnosis WHERE org_id = $1 AND date = $2 AND account_id = ANY ($3)";
     WORSE_SINCE = "SELECT account_id, max(date) FROM tandem.diagnosis
                     WHERE org_id = $1 AND date BETWEEN $2 AND $3 AND change = 'worse' AND account_id = ANY ($4) GROUP BY account_id";
+    AT_RISK_ON = "SELECT account_id FROM tandem.diagnosis
+                   WHERE org_id = $1 AND date = $2 AND band = 'at_risk' AND account_id = ANY ($3) ORDER BY account_id";
     FIRST_RUN = "SELECT min(date) FROM tandem.diagnosis_run WHERE org_id = $1 AND live";
     RUN_SOURCES = "SELECT sources FROM tandem.diagnosis_run WHERE org_id = $1 AND date = $2";
     HISTORY = "SELECT d.date, d.health FROM tandem.diagnosis_run r
@@ -170,6 +172,15 @@ pub async fn worse_between(
     let rows: Vec<(String, NaiveDate)> =
         sqlx::query_as(WORSE_SINCE).bind(org).bind(first).bind(last).bind(&ids).fetch_all(tx.connection()).await?;
     Ok(rows.into_iter().map(|(id, date)| (AccountId(id), date)).collect())
+}
+
+/// Which of these accounts were at risk on that night.
+pub async fn at_risk_on(tx: &mut Tenant, date: NaiveDate, accounts: &[AccountId]) -> anyhow::Result<Vec<AccountId>> {
+    let org = tx.org().0;
+    let ids: Vec<&str> = accounts.iter().map(|id| id.0.as_str()).collect();
+    let rows: Vec<String> =
+        sqlx::query_scalar(AT_RISK_ON).bind(org).bind(date).bind(&ids).fetch_all(tx.connection()).await?;
+    Ok(rows.into_iter().map(AccountId).collect())
 }
 
 /// The organisation's first night: what it opened is a backlog. Dates that were filled in behind it are none.

@@ -38,17 +38,26 @@ statements! {
                    WHERE org_id = $1 AND (name = $2 OR key_id::text = $2) AND revoked_at IS NULL RETURNING key_id";
     ORG_OF_KEY = "SELECT org_id, key_id FROM directory.api_key WHERE key_hash = $1 AND revoked_at IS NULL";
     DUE = "SELECT org_id, kind, subject, due_at FROM directory.due WHERE due_at <= $1 ORDER BY due_at, org_id, kind, subject LIMIT $2";
-    NEXT_DUE = "SELECT min(due_at) FROM directory.due";
+    NEXT_DUE_OF = "SELECT min(due_at) FROM directory.due WHERE org_id = $1";
     SET_DUE = "INSERT INTO directory.due (org_id, kind, subject, due_at)
                SELECT $1, $2, d.subject, d.due_at FROM unnest($3::uuid[], $4::timestamptz[]) AS d (subject, due_at)
                ON CONFLICT (org_id, kind, subject) DO UPDATE SET due_at = excluded.due_at
                 WHERE directory.due.due_at IS DISTINCT FROM excluded.due_at";
+    /// What is owed already stays owed: only the future is rescheduled.
+    RESCHEDULE = "INSERT INTO directory.due (org_id, kind, subject, due_at)
+               SELECT $1, 'digest', d.subject, d.due_at FROM unnest($2::uuid[], $3::timestamptz[]) AS d (subject, due_at)
+               ON CONFLICT (org_id, kind, subject) DO UPDATE SET due_at = excluded.due_at
+                WHERE directory.due.due_at > $4 AND directory.due.due_at IS DISTINCT FROM excluded.due_at";
     DROP_DUE = "DELETE FROM directory.due WHERE org_id = $1 AND kind = $2 AND NOT (subject = ANY ($3))";
+    FORGET_DUE = "DELETE FROM directory.due WHERE org_id = $1 AND kind = 'digest' AND subject = $2";
     LEASE_LANE = "UPDATE directory.lane SET holder = $1, fence = fence + 1, leased_until = clock_timestamp() + $2
                    WHERE (org_id, platform, workspace_id) IN (
                      SELECT org_id, platform, workspace_id FROM directory.lane
                       WHERE wake_at <= $3 AND (leased_until IS NULL OR leased_until < clock_timestamp())
                         AND ($4::uuid IS NULL OR org_id = $4)
+                        AND ((platform = 'preview' AND $6) OR (platform = 'slack' AND workspace_id = $7))
+                        AND EXISTS (SELECT FROM directory.chat_link k WHERE k.platform = lane.platform
+                                       AND k.workspace_id = lane.workspace_id AND k.org_id = lane.org_id)
                       ORDER BY wake_at LIMIT $5 FOR UPDATE SKIP LOCKED)
                   RETURNING org_id, platform, workspace_id, fence, blocked_until";
     RENEW_LANE = "UPDATE directory.lane SET leased_until = clock_timestamp() + $6
@@ -60,6 +69,10 @@ statements! {
                      WHERE org_id = $1 AND platform = $2 AND workspace_id = $3 AND fence = $4";
     BLOCK_LANE = "UPDATE directory.lane SET blocked_until = greatest(coalesce(blocked_until, $5), $5)
                    WHERE org_id = $1 AND platform = $2 AND workspace_id = $3 AND fence = $4";
+    UNSERVED_LANES = "SELECT platform, workspace_id FROM directory.lane
+                       WHERE wake_at <= $1 AND (leased_until IS NULL OR leased_until < clock_timestamp())
+                         AND NOT ((platform = 'preview' AND $2) OR (platform = 'slack' AND workspace_id = $3))
+                       ORDER BY platform, workspace_id";
     HELD_LANES = "SELECT count(*) FROM directory.lane
                    WHERE org_id = $1 AND leased_until > clock_timestamp()";
 }
@@ -312,8 +325,9 @@ pub async fn due(tx: &mut Directory, now: DateTime<Utc>, most: i64) -> anyhow::R
         .collect()
 }
 
-pub async fn next_due(tx: &mut Directory) -> anyhow::Result<Option<DateTime<Utc>>> {
-    Ok(sqlx::query_scalar(NEXT_DUE).fetch_one(tx.connection()).await?)
+/// When something is owed to an organisation next.
+pub async fn next_due_of(tx: &mut Directory, org: OrgId) -> anyhow::Result<Option<DateTime<Utc>>> {
+    Ok(sqlx::query_scalar(NEXT_DUE_OF).bind(org.0).fetch_one(tx.connection()).await?)
 }
 
 /// Sets when the organisation's next night is owed, in the caller's transaction.
@@ -331,11 +345,30 @@ pub async fn set_next_digests(tx: &mut Tenant, next: &[(PersonId, DateTime<Utc>)
     Ok(())
 }
 
+/// Moves mornings that are still ahead of `now` to where people's hours put them; one that is owed already stays owed.
+pub async fn reschedule_digests(
+    tx: &mut Tenant,
+    next: &[(PersonId, DateTime<Utc>)],
+    now: DateTime<Utc>,
+) -> anyhow::Result<()> {
+    let org = tx.org().0;
+    let (people, times): (Vec<Uuid>, Vec<DateTime<Utc>>) = next.iter().map(|(person, at)| (person.0, *at)).unzip();
+    sqlx::query(RESCHEDULE).bind(org).bind(&people).bind(&times).bind(now).execute(tx.connection()).await?;
+    Ok(())
+}
+
 /// Forgets the digests owed to everyone but `people`.
 pub async fn keep_digests_of(tx: &mut Tenant, people: &[PersonId]) -> anyhow::Result<()> {
     let org = tx.org().0;
     let ids: Vec<Uuid> = people.iter().map(|person| person.0).collect();
     sqlx::query(DROP_DUE).bind(org).bind("digest").bind(&ids).execute(tx.connection()).await?;
+    Ok(())
+}
+
+/// Nothing is owed to this person any more.
+pub async fn forget_digest(tx: &mut Tenant, person: PersonId) -> anyhow::Result<()> {
+    let org = tx.org().0;
+    sqlx::query(FORGET_DUE).bind(org).bind(person.0).execute(tx.connection()).await?;
     Ok(())
 }
 
@@ -349,12 +382,47 @@ pub struct Lease {
     pub blocked_until: Option<DateTime<Utc>>,
 }
 
-/// Leases up to `most` lanes that may have something to send by `now`, for `hold` of the database's clock.
+/// For which lanes this process has a sender.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Served {
+    /// The Slack workspace whose token is configured.
+    pub slack: Option<String>,
+    pub preview: bool,
+}
+
+impl Served {
+    /// No workspace has an empty id, so an empty one stands for none.
+    fn slack(&self) -> &str {
+        self.slack.as_deref().unwrap_or_default()
+    }
+
+    pub fn serves(&self, workspace: &Workspace) -> bool {
+        match workspace.platform {
+            Platform::Slack => self.slack.as_ref() == Some(&workspace.id),
+            Platform::Preview => self.preview,
+            Platform::Teams => false,
+        }
+    }
+}
+
+/// Lanes that may have something to send, that nobody holds and for which this process has no sender.
+pub async fn unserved_lanes(tx: &mut Directory, served: &Served, now: DateTime<Utc>) -> anyhow::Result<Vec<Workspace>> {
+    let rows: Vec<(String, String)> = sqlx::query_as(UNSERVED_LANES)
+        .bind(now)
+        .bind(served.preview)
+        .bind(served.slack())
+        .fetch_all(tx.connection())
+        .await?;
+    rows.into_iter().map(|(platform, id)| Ok(Workspace { platform: word("platform", &platform)?, id })).collect()
+}
+
+/// Leases up to `most` served lanes that may have something to send by `now`, for `hold` of the database's clock.
 pub async fn lease_lanes(
     tx: &mut Directory,
     holder: Uuid,
     hold: TimeDelta,
     now: DateTime<Utc>,
+    served: &Served,
     only: Option<OrgId>,
     most: i64,
 ) -> anyhow::Result<Vec<Lease>> {
@@ -364,6 +432,8 @@ pub async fn lease_lanes(
         .bind(now)
         .bind(only.map(|org| org.0))
         .bind(most)
+        .bind(served.preview)
+        .bind(served.slack())
         .fetch_all(tx.connection())
         .await?;
     rows.into_iter()

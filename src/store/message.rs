@@ -32,7 +32,8 @@ statements! {
                       WHERE s.org_id = $1 AND s.account_id = ANY ($2) AND m.created_at > $4
                      ON CONFLICT (org_id, message_id) WHERE kind = 'redraw' AND state = 'queued' DO NOTHING
                      RETURNING platform, workspace_id";
-    DUE = "SELECT o.outbox_id, o.message_id, o.kind, o.state, o.attempts, o.queued_at, m.person_id, m.channel_id, m.content, m.thread_of
+    DUE = "SELECT o.outbox_id, o.message_id, o.kind, o.state = 'sending' OR o.sending_part IS NOT NULL AS uncertain,
+                  o.attempts, o.queued_at, m.person_id, m.channel_id, m.content, m.thread_of
              FROM tandem.outbox o JOIN tandem.message m USING (org_id, message_id)
             WHERE o.org_id = $1 AND o.platform = $2 AND o.workspace_id = $3 AND o.due_at <= $4
               AND (o.state = 'queued' OR (o.state = 'sending' AND o.fence < $5))
@@ -48,7 +49,8 @@ statements! {
                                       AND l.fence = $3 AND l.leased_until > clock_timestamp())";
     SETTLE = "UPDATE tandem.outbox SET state = $4, problem = $5, settled_at = $6
                WHERE org_id = $1 AND outbox_id = $2 AND fence = $3 AND state = 'sending'";
-    RETRY = "UPDATE tandem.outbox SET state = 'queued', due_at = $4, problem = $5, attempts = attempts - $6
+    /// A part that may stand in chat although no answer came is remembered, so that it is looked up first.
+    RETRY = "UPDATE tandem.outbox SET state = 'queued', due_at = $4, problem = $5, attempts = attempts - $6, sending_part = $7
               WHERE org_id = $1 AND outbox_id = $2 AND fence = $3 AND state = 'sending'";
     /// A redraw that must wait while a newer one is queued already has nothing left to say.
     DROP_STALE_REDRAW = "DELETE FROM tandem.outbox o
@@ -63,6 +65,9 @@ statements! {
     COUNT_BY_STATE = "SELECT o.state, count(*) FROM tandem.outbox o JOIN tandem.message m USING (org_id, message_id)
                        WHERE o.org_id = $1 AND o.kind = 'post' AND m.content->>'digest' = ANY ($2) GROUP BY o.state";
     OPEN_COUNT = "SELECT count(*) FROM tandem.outbox WHERE org_id = $1 AND state IN ('queued', 'sending')";
+    POST_IS_OPEN = "SELECT EXISTS (SELECT FROM tandem.outbox WHERE org_id = $1 AND message_id = $2 AND kind = 'post'
+                                      AND state IN ('queued', 'sending'))";
+    OPEN_POSTS = "SELECT count(*) FROM tandem.outbox WHERE org_id = $1 AND kind = 'post' AND state IN ('queued', 'sending')";
     GIVEN_UP_SINCE = "SELECT count(*) FROM tandem.outbox WHERE org_id = $1 AND state = 'given_up' AND settled_at >= $2";
     OF_PERSON = "SELECT m.message_id, m.content, m.thread_of, c.sent_at, c.channel_id, c.ts
                    FROM tandem.message m JOIN tandem.message_copy c USING (org_id, message_id)
@@ -180,7 +185,7 @@ pub struct Outgoing {
     pub outbox_id: Uuid,
     pub message_id: Uuid,
     pub sending: Sending,
-    /// It was being sent under an earlier lease: it may stand in chat already.
+    /// It was being sent under an earlier lease, or no answer came: it may stand in chat already.
     pub uncertain: bool,
     /// Attempts already made.
     pub attempts: i32,
@@ -195,7 +200,7 @@ struct OutgoingRow {
     outbox_id: Uuid,
     message_id: Uuid,
     kind: String,
-    state: String,
+    uncertain: bool,
     attempts: i32,
     queued_at: DateTime<Utc>,
     person_id: Option<Uuid>,
@@ -227,7 +232,7 @@ pub async fn due(tx: &mut Tenant, lease: &Lease, now: DateTime<Utc>, most: i64) 
                 outbox_id: row.outbox_id,
                 message_id: row.message_id,
                 sending: if row.kind == "post" { Sending::Post } else { Sending::Redraw },
-                uncertain: row.state == "sending",
+                uncertain: row.uncertain,
                 attempts: row.attempts,
                 queued_at: row.queued_at,
                 to,
@@ -289,6 +294,7 @@ pub async fn settle(
 }
 
 /// Puts a row back until `due_at`. `counts` is false for a Retry-After, which is no failed attempt.
+/// `unsure` names the part that may stand in chat although no answer came.
 pub async fn retry(
     tx: &mut Tenant,
     outbox_id: Uuid,
@@ -296,6 +302,7 @@ pub async fn retry(
     due_at: DateTime<Utc>,
     problem: &str,
     counts: bool,
+    unsure: Option<i32>,
 ) -> anyhow::Result<()> {
     let org = tx.org().0;
     let dropped =
@@ -310,9 +317,16 @@ pub async fn retry(
         .bind(due_at)
         .bind(problem)
         .bind(i32::from(!counts))
+        .bind(unsure)
         .execute(tx.connection())
         .await?;
     Ok(())
+}
+
+/// Whether a message's post still waits or is being sent.
+pub async fn post_is_open(tx: &mut Tenant, message_id: Uuid) -> anyhow::Result<bool> {
+    let org = tx.org().0;
+    Ok(sqlx::query_scalar(POST_IS_OPEN).bind(org).bind(message_id).fetch_one(tx.connection()).await?)
 }
 
 /// Where one part of a message stands in chat.
@@ -359,6 +373,12 @@ pub async fn digest_states(tx: &mut Tenant, digests: &[Uuid]) -> anyhow::Result<
 pub async fn open_count(tx: &mut Tenant) -> anyhow::Result<i64> {
     let org = tx.org().0;
     Ok(sqlx::query_scalar(OPEN_COUNT).bind(org).fetch_one(tx.connection()).await?)
+}
+
+/// How many messages wait to be posted, or are being posted.
+pub async fn open_posts(tx: &mut Tenant) -> anyhow::Result<i64> {
+    let org = tx.org().0;
+    Ok(sqlx::query_scalar(OPEN_POSTS).bind(org).fetch_one(tx.connection()).await?)
 }
 
 /// How many rows were given up since then.

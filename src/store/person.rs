@@ -24,6 +24,9 @@ statements! {
                                     unreachable_since = NULL";
     UNREACHABLE = "UPDATE tandem.chat_user SET unreachable_since = coalesce(unreachable_since, $5), dm_channel_id = NULL
                     WHERE org_id = $1 AND platform = $2 AND workspace_id = $3 AND person_id = $4";
+    REACH = "SELECT email, slack_user_id, active FROM tandem.person WHERE org_id = $1 AND person_id = $2";
+    RELEASE_CHAT_USER = "DELETE FROM tandem.chat_user
+                          WHERE org_id = $1 AND platform = $2 AND workspace_id = $3 AND user_id = $4 AND person_id <> $5";
     FIRST_DIGEST = "UPDATE tandem.person SET digests_since = $3
                      WHERE org_id = $1 AND person_id = $2 AND digests_since IS NULL";
 }
@@ -117,6 +120,40 @@ pub async fn chat_user(tx: &mut Tenant, workspace: &Workspace, person: PersonId)
         .bind(person.0)
         .fetch_optional(tx.connection())
         .await?)
+}
+
+/// How a person can be found in chat.
+#[derive(Debug, Clone, PartialEq, Eq, FromRow)]
+pub struct Reach {
+    pub email: String,
+    /// As imported; a chat_user row goes before it.
+    pub slack_user_id: Option<String>,
+    pub active: bool,
+}
+
+/// `None` where the person is gone.
+pub async fn reach(tx: &mut Tenant, person: PersonId) -> anyhow::Result<Option<Reach>> {
+    let org = tx.org().0;
+    Ok(sqlx::query_as(REACH).bind(org).bind(person.0).fetch_optional(tx.connection()).await?)
+}
+
+/// Takes a chat user from whoever else was thought to be it: the workspace says who it is now.
+pub async fn release_chat_user(
+    tx: &mut Tenant,
+    workspace: &Workspace,
+    person: PersonId,
+    user_id: &str,
+) -> anyhow::Result<()> {
+    let org = tx.org().0;
+    sqlx::query(RELEASE_CHAT_USER)
+        .bind(org)
+        .bind(workspace.platform.as_str())
+        .bind(&workspace.id)
+        .bind(user_id)
+        .bind(person.0)
+        .execute(tx.connection())
+        .await?;
+    Ok(())
 }
 
 /// Remembers who a person is in a workspace, and their direct message channel where it is known.

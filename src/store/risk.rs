@@ -19,6 +19,10 @@ statements! {
     LOCK = "SELECT risk_id, account_id, version, since, opened_on, raised_by, raised_why, calm_nights, last_night, latest,
                    confirmed, state, moved_by, next_step, next_step_due, snoozed_until, resolution, known
               FROM tandem.risk WHERE org_id = $1 AND risk_id = $2 FOR NO KEY UPDATE";
+    /// In the order of ids, so that two who lock several cannot wait for each other.
+    LOCK_MANY = "SELECT risk_id, account_id, version, since, opened_on, raised_by, raised_why, calm_nights, last_night, latest,
+                        confirmed, state, moved_by, next_step, next_step_due, snoozed_until, resolution, known
+                   FROM tandem.risk WHERE org_id = $1 AND risk_id = ANY ($2) ORDER BY risk_id FOR NO KEY UPDATE";
     READ = "SELECT risk_id, account_id, version, since, opened_on, raised_by, raised_why, calm_nights, last_night, latest,
                    confirmed, state, moved_by, next_step, next_step_due, snoozed_until, resolution, known
               FROM tandem.risk WHERE org_id = $1 AND risk_id = ANY ($2)";
@@ -113,6 +117,12 @@ pub async fn lock(tx: &mut Tenant, id: Uuid) -> anyhow::Result<Option<Risk>> {
     let org = tx.org().0;
     let row: Option<RiskRow> = sqlx::query_as(LOCK).bind(org).bind(id).fetch_optional(tx.connection()).await?;
     row.map(Risk::try_from).transpose()
+}
+
+/// The risks of these ids that exist, locked until commit, by id.
+pub async fn lock_many(tx: &mut Tenant, ids: &[Uuid]) -> anyhow::Result<Vec<Risk>> {
+    let org = tx.org().0;
+    risks(sqlx::query_as(LOCK_MANY).bind(org).bind(ids).fetch_all(tx.connection()).await?)
 }
 
 pub async fn read(tx: &mut Tenant, ids: &[Uuid]) -> anyhow::Result<Vec<Risk>> {

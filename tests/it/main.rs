@@ -2,6 +2,10 @@
 
 mod support;
 
+mod chat;
+mod delivery;
+mod demo;
 mod embedded;
 mod floors;
+mod http;
 mod night;

@@ -101,6 +101,11 @@ pub fn outsiders() -> Message {
     )
 }
 
+/// *Share here*, pressed where there is no channel.
+pub fn no_channel() -> Message {
+    Message::sentence("There is no channel here to share to. Ask for the account in a channel, then press Share here.")
+}
+
 /// A button that this version does not know.
 pub fn unknown_action() -> Message {
     Message {
@@ -116,6 +121,36 @@ pub fn unknown_action() -> Message {
 /// A form that was open for too long, or was sent twice.
 pub fn expired_form() -> Message {
     Message::sentence("This form is too old. Nothing was changed. Please press the button again.")
+}
+
+/// The answer takes longer than chat waits; it follows by itself.
+pub fn still_looking() -> Message {
+    Message::sentence("Still looking. The answer follows in a moment.")
+}
+
+/// A dialog was submitted and its saving takes longer than chat waits.
+pub fn still_saving() -> Message {
+    Message::sentence("This takes longer than usual. Please press the button once more; nothing is saved twice.")
+}
+
+/// A press worked on a message that only this person sees, and that cannot be redrawn.
+pub fn done_here() -> Message {
+    Message::sentence("Done. This copy stays as it was; the other copies show the new state.")
+}
+
+/// Installed for a whole Slack organisation instead of one of its workspaces.
+pub fn organisation_wide() -> Message {
+    Message::sentence(
+        "Tandem was installed for your whole Slack organisation, which it cannot serve yet. \
+         Ask your admin to install it in this workspace.",
+    )
+}
+
+/// Key figures are counted from events over months; this version does not count them yet.
+pub fn no_figures() -> Message {
+    Message::sentence(
+        "Key figures are not part of this version of Tandem yet. `/tandem risks` and `/tandem renewals` show what is open now.",
+    )
 }
 
 pub fn busy() -> Message {
@@ -172,6 +207,8 @@ pub fn cannot(account: &str, why: &Cannot, today: NaiveDate) -> Message {
 /// What a press did where no card shows it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Done {
+    /// The same press came again; it has had its effect.
+    Before,
     Noted,
     NotUseful,
     /// First name.
@@ -204,6 +241,7 @@ pub enum Done {
 
 pub fn done(account: &str, done: &Done, today: NaiveDate) -> Message {
     Message::sentence(match done {
+        Done::Before => format!("{account}: this was done before. Nothing was changed again."),
         Done::Noted => format!("{account}: note saved."),
         Done::NotUseful => format!("{account}: noted as not useful. That helps to judge this kind of card."),
         Done::Nudged(who) => format!("{account}: {who} was reminded."),
@@ -362,6 +400,10 @@ mod tests {
             outsiders(),
             unknown_action(),
             expired_form(),
+            still_looking(),
+            still_saving(),
+            done_here(),
+            organisation_wide(),
             busy(),
             failed("7f3a91"),
             unknown_command("riks", Some("risks")),
@@ -376,6 +418,10 @@ mod tests {
         Not here: people from outside your company can read this channel. Ask me in a direct message instead.
         This button is no longer in use. Nothing was changed. For the present state type /account NAME.
         This form is too old. Nothing was changed. Please press the button again.
+        Still looking. The answer follows in a moment.
+        This takes longer than usual. Please press the button once more; nothing is saved twice.
+        Done. This copy stays as it was; the other copies show the new state.
+        Tandem was installed for your whole Slack organisation, which it cannot serve yet. Ask your admin to install it in this workspace.
         Tandem is busy. Nothing was lost; please try again in a minute.
         That did not work, and nothing was changed. Please try again. If it stays so, tell your admin: 7f3a91.
         "riks" is no command. Did you mean /tandem risks?

@@ -15,6 +15,7 @@ pub mod notice;
 pub mod phrase;
 pub mod text;
 pub mod view;
+pub mod withdrawn;
 
 use chrono::NaiveDate;
 

@@ -94,6 +94,28 @@ pub fn escalation(account: &str, what: &str, step: &Escalation, today: NaiveDate
     })
 }
 
+/// A lead asks whoever is accountable to look: the card, under who asks.
+pub fn nudged(by: &str, account: &str, mut card: Message) -> Message {
+    card.summary = format!("{by} asks you to look at {account}");
+    card.blocks.insert(0, Block::Text(Text::plain(format!("{}.", card.summary))));
+    card
+}
+
+/// To an admin: somebody's message could not be delivered. `problem` is the platform's code.
+pub fn given_up(whom: &str, problem: &str) -> Message {
+    let reason = match problem {
+        "outsiders" => "people from outside your company would see it".to_owned(),
+        "user_not_found" | "users_not_found" => "nobody in the workspace has their e-mail address".to_owned(),
+        "user_disabled" => "their chat account is deactivated".to_owned(),
+        "is_archived" => "the channel is archived".to_owned(),
+        "channel_not_found" | "not_in_channel" => "Tandem cannot reach that conversation".to_owned(),
+        other => format!("the chat platform answered \"{other}\""),
+    };
+    Message::sentence(format!(
+        "A message to {whom} could not be delivered: {reason}. `tandem doctor` shows who cannot be reached."
+    ))
+}
+
 /// One source fell silent for many accounts at once: a fault of the feed, not of the customers.
 pub fn feed_silent(source: Source, accounts: usize, since: NaiveDate, today: NaiveDate) -> Message {
     Message::sentence(format!(

@@ -3,6 +3,7 @@
 //! person who reads; wording never puts a verb behind them that would not fit both.
 
 use chrono::NaiveDate;
+use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use crate::domain::account::{AccountId, Segment};
@@ -59,13 +60,13 @@ pub enum Why {
 }
 
 /// The next date that cannot be moved.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Deadline {
     pub on: NaiveDate,
     pub kind: DeadlineKind,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum DeadlineKind {
     OptOut,
     Renewal,

@@ -13,6 +13,7 @@ use std::time::Duration;
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::{Connection as _, Executor as _, PgConnection, PgPool, Row as _};
 use tandem::postgres::{self, Embedded, Mode, Search, Settings};
+use tandem::store::{Store, migrate};
 use tokio::sync::OnceCell;
 
 /// How the folders of test clusters begin, in the system's temporary folder.
@@ -64,6 +65,11 @@ impl TestDb {
         pool(&self.options).await
     }
 
+    /// The database as the program sees it, with connections of its own: one replica.
+    pub(crate) async fn store(&self) -> Store {
+        Store::connect(self.options.clone(), POOL).await.expect("connect to a test database")
+    }
+
     /// For another process, as its `DATABASE_URL`.
     pub(crate) fn url(&self) -> &str {
         &self.url
@@ -95,9 +101,9 @@ async fn cluster() -> &'static Embedded {
 }
 
 async fn migrate(template: &PgConnectOptions) {
-    let pool = pool(template).await;
-    sqlx::migrate!("./migrations").run(&pool).await.expect("migrate the template");
-    pool.close().await;
+    let store = Store::connect(template.clone(), 2).await.expect("connect to the template");
+    migrate::run(&store).await.expect("migrate the template");
+    store.close().await;
 }
 
 /// A superuser, or a role that bypasses RLS, would hide every fault of RLS.

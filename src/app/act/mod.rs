@@ -1,0 +1,418 @@
+//! What people do: presses and submitted dialogs, each in one transaction.
+//!
+//! A press is looked up under the presser's organisation and rights, its row is
+//! locked, the state machine moves by value, and the new state commits together
+//! with its audit event, the redraws of every copy and what the other side is
+//! told. A stale, repeated, forbidden or late press changes nothing and gets the
+//! present state, privately.
+
+mod dialog;
+mod group;
+mod handoff;
+mod present;
+mod raise;
+mod renewal;
+mod rights;
+mod risk;
+mod team;
+
+use std::sync::Arc;
+
+use chrono::{DateTime, NaiveDate, Utc};
+
+use super::snapshot::Snapshot;
+use super::{App, Asker, query};
+use crate::domain::account::{Account, AccountId};
+use crate::domain::action::{Action, Subject, Verb};
+use crate::domain::diagnosis::Diagnosis;
+use crate::domain::handoff::Handoff;
+use crate::domain::message::answer::{self, Done};
+use crate::domain::message::form::{self, Limits, Submission};
+use crate::domain::message::{Answers, Message, Reply};
+use crate::domain::money::Currency;
+use crate::domain::person::PersonId;
+use crate::domain::renewal::next_deadline;
+use crate::domain::renewal_work::RenewalWork;
+use crate::domain::risk::Risk;
+use crate::domain::routing::Access;
+use crate::store::audit::{self, Actor, Entry};
+use crate::store::{self, Tenant, message};
+
+/// A button was pressed. `receipt` names the press (the platform's dedup key): a repeated one has
+/// one effect and gets the present state. A verb that opens a dialog gets `Reply::Dialog`.
+pub async fn press(app: &App, asker: &Asker, action: &Action, receipt: Option<&str>) -> anyhow::Result<Reply> {
+    let mut click = match Click::begin(app, asker, receipt).await? {
+        Ok(click) => click,
+        Err(answer) => return Ok(Reply::Private(answer)),
+    };
+    let effect = click.press(action).await?;
+    click.conclude(effect).await
+}
+
+/// A dialog was submitted. `Reply::FieldErrors` stand at its fields; they use up no receipt.
+pub async fn submit(
+    app: &App,
+    asker: &Asker,
+    action: &Action,
+    answers: &Answers,
+    receipt: Option<&str>,
+) -> anyhow::Result<Reply> {
+    let mut click = match Click::begin(app, asker, receipt).await? {
+        Ok(click) => click,
+        Err(answer) => return Ok(Reply::Private(answer)),
+    };
+    let effect = click.submit(action, answers).await?;
+    click.conclude(effect).await
+}
+
+/// One press or submission in its transaction.
+struct Click<'a> {
+    app: &'a App,
+    asker: &'a Asker,
+    tx: Tenant,
+    snapshot: Arc<Snapshot>,
+    me: PersonId,
+    now: DateTime<Utc>,
+    /// The presser's local date.
+    today: NaiveDate,
+    /// False where this press came before: it has had its effect.
+    fresh: bool,
+}
+
+/// What a press is about, locked until commit, with the account that it belongs to.
+struct Found {
+    account: Account,
+    held: Held,
+}
+
+enum Held {
+    Account,
+    Risk(Risk),
+    Handoff(Handoff),
+    Renewal(RenewalWork),
+}
+
+/// What comes of a press.
+enum Effect {
+    /// Nothing but the receipt is kept.
+    Said(Message),
+    /// Something changed on these accounts.
+    Changed { accounts: Vec<AccountId>, entries: Vec<Entry>, reply: Reply },
+    /// Something is asked first, or only shown: nothing is kept, not even the receipt.
+    Asked(Reply),
+}
+
+impl Effect {
+    fn changed(account: &AccountId, entries: Vec<Entry>, reply: Reply) -> Self {
+        Self::Changed { accounts: vec![account.clone()], entries, reply }
+    }
+
+    fn field(id: &str, sentence: impl Into<String>) -> Self {
+        Self::Asked(Reply::FieldErrors(vec![(id.to_owned(), sentence.into())]))
+    }
+}
+
+impl<'a> Click<'a> {
+    /// Begins the transaction; the answer instead where nobody known, or nobody with a role, presses.
+    async fn begin(app: &'a App, asker: &'a Asker, receipt: Option<&str>) -> anyhow::Result<Result<Self, Message>> {
+        let Some(me) = asker.person else { return Ok(Err(answer::unknown_person(None))) };
+        let now = app.now();
+        let mut tx = app.store.tenant(asker.org).await?;
+        let fresh = match receipt {
+            Some(receipt) => message::receive(&mut tx, receipt, now).await?,
+            None => true,
+        };
+        let snapshot = app.snapshot(&mut tx).await?;
+        let Some(person) = snapshot.person(me).filter(|person| person.active) else {
+            return Ok(Err(answer::unknown_person(None)));
+        };
+        if person.roles.is_empty() {
+            return Ok(Err(answer::no_role()));
+        }
+        let today = snapshot.today(Some(me), now);
+        Ok(Ok(Self { app, asker, tx, snapshot, me, now, today, fresh }))
+    }
+
+    /// Writes what belongs to the change, commits, and wakes delivery.
+    async fn conclude(mut self, effect: Effect) -> anyhow::Result<Reply> {
+        match effect {
+            Effect::Asked(reply) => Ok(reply),
+            Effect::Said(answer) => {
+                self.tx.commit().await?;
+                Ok(Reply::Private(answer))
+            }
+            Effect::Changed { accounts, entries, reply } => {
+                audit::record(&mut self.tx, Actor::Person(self.me), self.now, &entries).await?;
+                message::queue_redraws(&mut self.tx, &accounts, self.now).await?;
+                self.tx.commit().await?;
+                self.app.outbox_bell.notify_waiters();
+                Ok(reply)
+            }
+        }
+    }
+
+    async fn press(&mut self, action: &Action) -> anyhow::Result<Effect> {
+        if let Subject::Group(digest, number) = action.subject {
+            return group::press(self, action.verb, digest, number).await;
+        }
+        let Some(found) = self.find(&action.subject).await? else {
+            return Ok(Effect::Said(answer::not_there()));
+        };
+        if let Some(answer) = self.forbidden(action.verb, &found) {
+            return Ok(Effect::Said(answer));
+        }
+        if !self.fresh && action.verb != Verb::ShowMore {
+            return Ok(Effect::Said(self.present(&found)));
+        }
+        let Found { account, held } = found;
+        match (action.verb, held) {
+            (Verb::Acknowledge, Held::Risk(risk)) => risk::acknowledge(self, &account, risk).await,
+            (Verb::Reopen, Held::Risk(risk)) => risk::reopen(self, &account, risk).await,
+            (Verb::NotUseful, held @ (Held::Risk(_) | Held::Handoff(_))) => {
+                risk::not_useful(self, &account, &held).await
+            }
+            (Verb::Offer, Held::Handoff(handoff)) => handoff::offer(self, &account, handoff).await,
+            (Verb::Claim, Held::Handoff(handoff)) => handoff::claim(self, &account, handoff).await,
+            (Verb::Withdraw, Held::Handoff(handoff)) => handoff::withdraw(self, &account, handoff).await,
+            (Verb::Nudge, held @ (Held::Risk(_) | Held::Handoff(_) | Held::Renewal(_))) => {
+                team::nudge(self, &Found { account, held }).await
+            }
+            (Verb::Prepare, Held::Renewal(work)) => renewal::prepare(self, &account, work).await,
+            (Verb::Negotiate, Held::Renewal(work)) => renewal::negotiate(self, &account, work).await,
+            (Verb::ShowMore, _) => {
+                let shown =
+                    query::account_answer(self.app, &mut self.tx, &self.snapshot, Some(self.me), &account.id).await?;
+                Ok(Effect::Asked(Reply::Private(shown)))
+            }
+            (Verb::Share, _) => raise::share(self, &account).await,
+            (
+                verb @ (Verb::SetNextStep | Verb::Snooze | Verb::Resolve | Verb::HandToAccountManager),
+                held @ Held::Risk(_),
+            )
+            | (
+                verb @ (Verb::Qualify
+                | Verb::Decline
+                | Verb::Pass
+                | Verb::HandBack
+                | Verb::Won
+                | Verb::Lost
+                | Verb::Override),
+                held @ Held::Handoff(_),
+            )
+            | (verb @ Verb::Reassign, held @ (Held::Risk(_) | Held::Handoff(_) | Held::Renewal(_)))
+            | (verb @ (Verb::Brief | Verb::Renewed | Verb::Contracted | Verb::RenewalLost), held @ Held::Renewal(_))
+            | (
+                verb @ (Verb::Note
+                | Verb::Raise
+                | Verb::RaiseOpportunity
+                | Verb::RaiseRisk
+                | Verb::RaisePulse
+                | Verb::RaiseFeedback
+                | Verb::RaiseChampion),
+                held,
+            ) => dialog::open(self, verb, action.subject.clone(), &Found { account, held }).await,
+            // A verb that does not belong to what it came with: no button of ours carries that.
+            (
+                Verb::Acknowledge
+                | Verb::SetNextStep
+                | Verb::Snooze
+                | Verb::Resolve
+                | Verb::Reopen
+                | Verb::NotUseful
+                | Verb::HandToAccountManager
+                | Verb::Qualify
+                | Verb::Offer
+                | Verb::Claim
+                | Verb::Decline
+                | Verb::Pass
+                | Verb::HandBack
+                | Verb::Won
+                | Verb::Lost
+                | Verb::Override
+                | Verb::Withdraw
+                | Verb::Reassign
+                | Verb::Nudge
+                | Verb::Prepare
+                | Verb::Brief
+                | Verb::Negotiate
+                | Verb::Renewed
+                | Verb::Contracted
+                | Verb::RenewalLost
+                | Verb::AcknowledgeGroup
+                | Verb::SnoozeGroup,
+                _,
+            ) => Ok(Effect::Said(answer::unknown_action())),
+        }
+    }
+
+    async fn submit(&mut self, action: &Action, answers: &Answers) -> anyhow::Result<Effect> {
+        if let Subject::Group(digest, number) = action.subject {
+            return group::submit(self, action.verb, digest, number, answers).await;
+        }
+        let Some(found) = self.find(&action.subject).await? else {
+            return Ok(Effect::Said(answer::not_there()));
+        };
+        if let Some(answer) = self.forbidden(action.verb, &found) {
+            return Ok(Effect::Said(answer));
+        }
+        if !self.fresh {
+            return Ok(Effect::Said(self.present(&found)));
+        }
+        if !action.verb.opens_dialog() {
+            return Ok(Effect::Said(answer::expired_form()));
+        }
+        let latest = match action.verb {
+            Verb::Snooze => self.deadline(&found.account).await?,
+            _ => None,
+        };
+        let limits = Limits { latest, arr: found.account.arr };
+        let said = match form::parse(action.verb, answers, self.today, self.currency(&found.account), limits) {
+            Ok(said) => said,
+            Err(errors) => return Ok(Effect::Asked(Reply::FieldErrors(errors))),
+        };
+        self.carry_out(&action.subject, found, said).await
+    }
+
+    async fn carry_out(&mut self, subject: &Subject, found: Found, said: Submission) -> anyhow::Result<Effect> {
+        let Found { account, held } = found;
+        match (said, held) {
+            (
+                said @ (Submission::SetNextStep { .. } | Submission::Snooze { .. } | Submission::Resolve { .. }),
+                Held::Risk(risk),
+            ) => risk::submitted(self, &account, risk, said).await,
+            (Submission::HandToAccountManager { note }, Held::Risk(risk)) => {
+                handoff::to_weigh(self, &account, &risk, note).await
+            }
+            (
+                said @ (Submission::Qualify { .. }
+                | Submission::Decline { .. }
+                | Submission::Pass { .. }
+                | Submission::HandBack { .. }
+                | Submission::Won { .. }
+                | Submission::Lost { .. }
+                | Submission::Override { .. }),
+                Held::Handoff(handoff),
+            ) => handoff::submitted(self, &account, handoff, said).await,
+            (Submission::Reassign { to }, held @ (Held::Risk(_) | Held::Handoff(_) | Held::Renewal(_))) => {
+                team::reassign(self, Found { account, held }, to).await
+            }
+            (
+                said @ (Submission::Brief { .. }
+                | Submission::Renewed { .. }
+                | Submission::Contracted { .. }
+                | Submission::RenewalLost { .. }),
+                Held::Renewal(work),
+            ) => renewal::submitted(self, &account, work, said).await,
+            (Submission::Raise { next }, held) => {
+                dialog::open(self, next, subject.clone(), &Found { account, held }).await
+            }
+            (Submission::Note { text }, _) => raise::note(self, &account, &text).await,
+            (Submission::RaiseOpportunity { what, amount, timing }, _) => {
+                raise::opportunity(self, &account, &what, amount, timing.as_deref()).await
+            }
+            (Submission::RaiseRisk { what }, _) => raise::risk(self, &account, what).await,
+            (Submission::RaisePulse { pulse, reason }, _) => raise::pulse(self, &account, pulse, &reason).await,
+            (Submission::RaiseFeedback { text }, _) => raise::feedback(self, &account, &text).await,
+            (Submission::RaiseChampion { name, email }, _) => raise::champion(self, &account, &name, &email).await,
+            (
+                Submission::SetNextStep { .. }
+                | Submission::Snooze { .. }
+                | Submission::Resolve { .. }
+                | Submission::HandToAccountManager { .. }
+                | Submission::Qualify { .. }
+                | Submission::Decline { .. }
+                | Submission::Pass { .. }
+                | Submission::HandBack { .. }
+                | Submission::Won { .. }
+                | Submission::Lost { .. }
+                | Submission::Override { .. }
+                | Submission::Reassign { .. }
+                | Submission::Brief { .. }
+                | Submission::Renewed { .. }
+                | Submission::Contracted { .. }
+                | Submission::RenewalLost { .. }
+                | Submission::SnoozeGroup { .. },
+                _,
+            ) => Ok(Effect::Said(answer::unknown_action())),
+        }
+    }
+
+    /// The row that a press is about, locked, with its account; `None` where this organisation has none such.
+    async fn find(&mut self, subject: &Subject) -> anyhow::Result<Option<Found>> {
+        let (id, held) = match subject {
+            Subject::Account(id) => (id.clone(), Held::Account),
+            Subject::Risk(id) => match store::risk::lock(&mut self.tx, *id).await? {
+                Some(risk) => (risk.account.clone(), Held::Risk(risk)),
+                None => return Ok(None),
+            },
+            Subject::Handoff(id) => match store::handoff::lock(&mut self.tx, *id).await? {
+                Some(handoff) => (handoff.account.clone(), Held::Handoff(handoff)),
+                None => return Ok(None),
+            },
+            Subject::Renewal(id) => match store::renewal::lock(&mut self.tx, *id).await? {
+                Some(work) => (work.account.clone(), Held::Renewal(work)),
+                None => return Ok(None),
+            },
+            Subject::Group(..) => return Ok(None),
+        };
+        let account = store::account::some(&mut self.tx, &[id]).await?.pop();
+        Ok(account.map(|account| Found { account, held }))
+    }
+
+    /// What to answer where the presser may not do this; the same for what may not be seen as for what is not there.
+    fn forbidden(&self, verb: Verb, found: &Found) -> Option<Message> {
+        let access = rights::access(&self.snapshot, self.me, &found.account, &found.held, self.today);
+        let needed = match (verb, &found.held) {
+            (Verb::ShowMore | Verb::Share, _) => Access::See,
+            (_, Held::Account | Held::Handoff(_)) => Access::ActOnWindows,
+            (_, Held::Risk(_) | Held::Renewal(_)) if raise::is_about_account(verb) => Access::ActOnWindows,
+            (_, Held::Risk(_) | Held::Renewal(_)) => Access::Act,
+        };
+        match access {
+            Access::Nothing => Some(answer::not_there()),
+            access if access < needed => Some(answer::look_only(&self.actors(&found.account))),
+            _ => None,
+        }
+    }
+
+    /// First names of those whose account it is.
+    fn actors(&self, account: &Account) -> Vec<String> {
+        let mut ids: Vec<PersonId> = account.csm.into_iter().chain(account.account_manager).collect();
+        ids.dedup();
+        ids.into_iter().map(|id| self.snapshot.first_name(id)).collect()
+    }
+
+    /// How it stands now, as a private answer.
+    fn present(&self, found: &Found) -> Message {
+        match &found.held {
+            Held::Account => answer::done(&found.account.name, &Done::Before, self.today),
+            Held::Risk(risk) => self.present_risk(&found.account, risk),
+            Held::Handoff(handoff) => self.present_handoff(&found.account, handoff),
+            Held::Renewal(work) => self.present_renewal(&found.account, work),
+        }
+    }
+
+    fn currency(&self, account: &Account) -> Currency {
+        account.arr.map_or(self.snapshot.organisation.currency, |arr| arr.currency)
+    }
+
+    /// Of the latest complete night.
+    async fn diagnosis(&mut self, account: &Account) -> anyhow::Result<Option<Diagnosis>> {
+        let Some(date) = self.snapshot.organisation.diagnosed_on else { return Ok(None) };
+        let accounts = std::slice::from_ref(account);
+        let mut read = store::diagnosis::of_accounts(&mut self.tx, date, accounts, &self.snapshot.policy).await?;
+        Ok(read.remove(&account.id))
+    }
+
+    /// The next future deadline: a snooze may not pass it.
+    async fn deadline(&mut self, account: &Account) -> anyhow::Result<Option<NaiveDate>> {
+        let diagnosis = self.diagnosis(account).await?;
+        Ok(future_deadline(account, diagnosis.as_ref(), self.today))
+    }
+}
+
+/// The diagnosis knows whether auto-renewal was switched off; where its deadline has passed since, the columns say.
+fn future_deadline(account: &Account, diagnosis: Option<&Diagnosis>, today: NaiveDate) -> Option<NaiveDate> {
+    let known = diagnosis.and_then(|diagnosis| diagnosis.renewal.next_deadline).filter(|deadline| *deadline >= today);
+    known.or_else(|| next_deadline(account, account.auto_renew, today))
+}

@@ -1,0 +1,98 @@
+//! Purpose: the work towards a renewal.
+
+use serde_json::{Value, json};
+
+use super::{Click, Effect};
+use crate::app::notice;
+use crate::domain::account::Account;
+use crate::domain::action::Subject;
+use crate::domain::message::Reply;
+use crate::domain::message::answer::{self, Cannot};
+use crate::domain::message::form::{self, Submission};
+use crate::domain::person::PersonId;
+use crate::domain::renewal_work::{Moved, Outcome, Refused, RenewalEvent, RenewalWork, State};
+use crate::store;
+use crate::store::audit::Entry;
+
+pub(super) async fn prepare(click: &mut Click<'_>, account: &Account, work: RenewalWork) -> anyhow::Result<Effect> {
+    let moved = work.clone().prepare(click.now);
+    settle(click, account, &work, moved).await
+}
+
+pub(super) async fn negotiate(click: &mut Click<'_>, account: &Account, work: RenewalWork) -> anyhow::Result<Effect> {
+    let moved = work.clone().negotiate(click.now);
+    settle(click, account, &work, moved).await
+}
+
+/// The machine's move for what a dialog said. Pure: also tried before the dialog opens.
+pub(super) fn step(click: &Click<'_>, work: RenewalWork, said: Submission) -> Result<Moved, Refused> {
+    let (me, now) = (click.me, click.now);
+    match said {
+        Submission::Brief { goals_reached, usage, open_issues } => {
+            work.add_brief(me, &form::brief_text(&goals_reached, &usage, &open_issues), now)
+        }
+        Submission::Renewed { amount } => work.end(me, Outcome::Renewed { arr_after: amount }, now),
+        Submission::Contracted { amount } => work.end(me, Outcome::Contracted { arr_after: Some(amount) }, now),
+        Submission::RenewalLost { reason } => work.end(me, Outcome::Lost { reason }, now),
+        // Dialogs about other things never come here with a renewal.
+        _ => Err(Refused::Present(work.present())),
+    }
+}
+
+pub(super) async fn submitted(
+    click: &mut Click<'_>,
+    account: &Account,
+    work: RenewalWork,
+    said: Submission,
+) -> anyhow::Result<Effect> {
+    let moved = step(click, work.clone(), said);
+    settle(click, account, &work, moved).await
+}
+
+async fn settle(
+    click: &mut Click<'_>,
+    account: &Account,
+    before: &RenewalWork,
+    moved: Result<Moved, Refused>,
+) -> anyhow::Result<Effect> {
+    let (work, event) = match moved {
+        Ok(moved) => moved,
+        Err(refused) => return Ok(refusal(click, account, before, &refused)),
+    };
+    store::renewal::save(&mut click.tx, &work).await?;
+    let told = other_half(click, account, &work);
+    // A value brief is audited as a note; whom it is written for hears that it is there.
+    let word = if event == RenewalEvent::Briefed { "briefed" } else { work.state_name() };
+    let about = json!({"renewal": work.id, "event": word, "version": work.version()});
+    notice::notify(&mut click.tx, &click.snapshot, told, &about, &account.id, click.now).await?;
+    let entry = Entry::new(event.as_str(), Subject::Renewal(work.id), data(&work));
+    Ok(Effect::changed(&account.id, vec![entry], Reply::Silent))
+}
+
+/// The owner and the account's CSM and account manager, without the one who did it.
+fn other_half(click: &Click<'_>, account: &Account, work: &RenewalWork) -> Vec<PersonId> {
+    let pair = account.csm.into_iter().chain(account.account_manager).chain([work.owner()]);
+    pair.filter(|person| *person != click.me).collect()
+}
+
+fn data(work: &RenewalWork) -> Value {
+    let mut data = json!({"account": work.account, "version": work.version(), "state": work.state_name()});
+    if let State::Ended { outcome: Outcome::Renewed { arr_after } | Outcome::Contracted { arr_after }, .. } =
+        work.state()
+    {
+        data["arr_after"] = json!(arr_after);
+    }
+    data
+}
+
+pub(super) fn refusal(click: &Click<'_>, account: &Account, work: &RenewalWork, refused: &Refused) -> Effect {
+    match refused {
+        Refused::Present(_) => Effect::Said(click.present_renewal(account, work)),
+        Refused::SameOwner => {
+            let why = Cannot::HasIt(click.name(work.owner()));
+            Effect::Said(answer::cannot(&account.name, &why, click.today))
+        }
+        Refused::ReasonMissing => Effect::field(form::REASON, "Please fill this in."),
+        Refused::BriefEmpty => Effect::field(form::GOALS, "Please fill this in."),
+    }
+}

@@ -1,0 +1,137 @@
+//! Purpose: what people do about an account at risk.
+
+use serde_json::{Value, json};
+
+use super::{Click, Effect, Held};
+use crate::domain::account::Account;
+use crate::domain::action::Subject;
+use crate::domain::handoff::Matter;
+use crate::domain::message::answer::{self, Cannot, Done};
+use crate::domain::message::form::{self, Submission};
+use crate::domain::message::view;
+use crate::domain::message::{Reply, phrase};
+use crate::domain::risk::{Limits, Moved, Refused, Resolution, Risk, State};
+use crate::store;
+use crate::store::audit::Entry;
+use crate::store::note::{self, NoteKind};
+
+/// One tap: the next step is due some working days from now.
+pub(super) async fn acknowledge(click: &mut Click<'_>, account: &Account, risk: Risk) -> anyhow::Result<Effect> {
+    let moved = risk.clone().acknowledge(click.me, acknowledged_until(click), click.now);
+    settle(click, account, &risk, moved).await
+}
+
+/// When the next step of something acknowledged now is due, in the presser's working days.
+pub(super) fn acknowledged_until(click: &Click<'_>) -> chrono::NaiveDate {
+    let days = click.snapshot.policy.work.acknowledge_step_days;
+    match click.snapshot.person(click.me) {
+        Some(me) => click.snapshot.calendar(me).add_working_days(click.today, days),
+        None => click.today,
+    }
+}
+
+pub(super) async fn reopen(click: &mut Click<'_>, account: &Account, risk: Risk) -> anyhow::Result<Effect> {
+    let moved = risk.clone().reopen(click.now, Limits::default());
+    settle(click, account, &risk, moved).await
+}
+
+pub(super) async fn submitted(
+    click: &mut Click<'_>,
+    account: &Account,
+    risk: Risk,
+    said: Submission,
+) -> anyhow::Result<Effect> {
+    let before = risk.clone();
+    let (me, today, now) = (click.me, click.today, click.now);
+    let mut resolution = None;
+    let moved = match said {
+        Submission::SetNextStep { step, due } => risk.set_next_step(me, &step, due, today, now),
+        Submission::Snooze { until } => risk.snooze(me, until, click.deadline(account).await?, today, now),
+        Submission::Resolve { how, note } => {
+            resolution = note;
+            let how = match how {
+                view::Resolution::Fixed => Resolution::Fixed,
+                view::Resolution::AcceptedLoss => Resolution::AcceptedLoss,
+                view::Resolution::NotARisk => Resolution::NotARisk,
+            };
+            risk.resolve(me, how, now)
+        }
+        // `carry_out` hands over these three only.
+        _ => return Ok(Effect::Said(answer::unknown_action())),
+    };
+    if let (Ok(_), Some(text)) = (&moved, resolution) {
+        note::add(&mut click.tx, &account.id, me, NoteKind::Resolution, &text, now).await?;
+    }
+    settle(click, account, &before, moved).await
+}
+
+/// Saves the move, or says why there is none.
+async fn settle(
+    click: &mut Click<'_>,
+    account: &Account,
+    before: &Risk,
+    moved: Result<Moved, Refused>,
+) -> anyhow::Result<Effect> {
+    let (risk, event) = match moved {
+        Ok(moved) => moved,
+        Err(refused) => return Ok(refusal(click, account, before, &refused)),
+    };
+    store::risk::save(&mut click.tx, &risk).await?;
+    let entry = Entry::new(event.as_str(), Subject::Risk(risk.id), data(&risk));
+    Ok(Effect::changed(&account.id, vec![entry], Reply::Silent))
+}
+
+/// Ids, states and days: what the audit trail keeps of a risk.
+pub(super) fn data(risk: &Risk) -> Value {
+    let mut data = json!({"account": risk.account, "version": risk.version(), "state": risk.state_name()});
+    match risk.state() {
+        State::Acknowledged { due, .. } => data["due"] = json!(due),
+        State::Snoozed { until, .. } => data["until"] = json!(until),
+        State::Resolved { reason, .. } => data["resolution"] = json!(reason.as_str()),
+        State::Open | State::Ended => {}
+    }
+    data
+}
+
+/// A refused move: the present state, or a sentence at the field that is wrong.
+pub(super) fn refusal(click: &Click<'_>, account: &Account, risk: &Risk, refused: &Refused) -> Effect {
+    let at = |field: &str| Effect::field(field, phrase::sentence(&phrase::capital(&refused.to_string())));
+    match refused {
+        Refused::Present(_) => Effect::Said(click.present_risk(account, risk)),
+        Refused::PastDeadline { .. } => at(form::UNTIL),
+        // A step is due today at the earliest, a snooze ends tomorrow.
+        Refused::TooEarly { earliest } if *earliest == click.today => at(form::DUE),
+        Refused::TooEarly { .. } => at(form::UNTIL),
+        Refused::StepMissing => at(form::STEP),
+        Refused::DeadlineToday => Effect::Said(answer::too_close_to_snooze(&account.name, click.today, click.today)),
+        Refused::TooOld { ended } => Effect::Said(answer::cannot(&account.name, &Cannot::TooOld(*ended), click.today)),
+    }
+}
+
+/// Counts against the precision of the rule behind the card. A second time changes nothing.
+pub(super) async fn not_useful(click: &mut Click<'_>, account: &Account, held: &Held) -> anyhow::Result<Effect> {
+    let (subject, rule) = match held {
+        Held::Handoff(handoff) => match &handoff.matter {
+            Matter::Window(window) => (Subject::Handoff(handoff.id), Some(format!("window_{}", window.kind.as_str()))),
+            Matter::RiskToWeigh { .. } | Matter::Warning { .. } => (Subject::Handoff(handoff.id), None),
+        },
+        Held::Risk(risk) => (Subject::Risk(risk.id), None),
+        Held::Account | Held::Renewal(_) => return Ok(Effect::Said(answer::unknown_action())),
+    };
+    let rule = match rule {
+        Some(rule) => rule,
+        None => first_cause(click, account).await?,
+    };
+    let said = answer::done(&account.name, &Done::NotUseful, click.today);
+    if !note::judge_not_useful(&mut click.tx, &account.id, &rule, click.me, click.now).await? {
+        return Ok(Effect::Said(said));
+    }
+    let entry = Entry::new("feedback.given", subject, json!({"account": account.id, "rule": rule, "useful": false}));
+    Ok(Effect::changed(&account.id, vec![entry], Reply::Private(said)))
+}
+
+/// The rule that leads the card; "raised" where only a person saw it.
+async fn first_cause(click: &mut Click<'_>, account: &Account) -> anyhow::Result<String> {
+    let causes = click.diagnosis(account).await?.map(|diagnosis| diagnosis.causes).unwrap_or_default();
+    Ok(causes.into_iter().next().map_or_else(|| "raised".to_owned(), |cause| cause.rule))
+}

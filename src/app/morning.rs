@@ -1,0 +1,459 @@
+//! A person's morning: which cards, in what order, within the attention budget;
+//! decided once a person and local date, rendered at each sending.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use chrono::{DateTime, Days, NaiveDate, Utc};
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+use uuid::Uuid;
+
+use super::read::{self, AccountRead};
+use super::snapshot::Snapshot;
+use super::{App, content::Content};
+use crate::domain::account::{AccountId, AccountStatus};
+use crate::domain::action::Subject;
+use crate::domain::calendar;
+use crate::domain::digest::{self, Attention, Budget, Card, CardRef, Due, Morning, Plan, Sum};
+use crate::domain::handoff::{Handoff, Matter, State};
+use crate::domain::message::cause;
+use crate::domain::message::view::{Angle, Deadline, DeadlineKind};
+use crate::domain::money::Money;
+use crate::domain::person::{OrgId, Person, PersonId, Role};
+use crate::domain::risk;
+use crate::domain::routing::Seat;
+use crate::store::audit::{self, Actor, Entry};
+use crate::store::digest::{Digest, Item, Place};
+use crate::store::directory;
+use crate::store::message::{self, Address, NewMessage};
+use crate::store::{Tenant, account, diagnosis, digest as mornings, person};
+
+/// How far back a worsening still makes a card due: longer than any holiday between two mornings is not news.
+const WORSE_WITHIN: Days = Days::new(14);
+
+/// Counts and sums of one morning, as they are stored beside its cards.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+pub struct Totals {
+    pub accounts: usize,
+    pub at_risk: usize,
+    pub arr_at_risk: Vec<Money>,
+    pub windows: usize,
+    pub window_amount: Vec<Money>,
+    pub renewals: usize,
+    /// The account with the nearest deadline.
+    pub next: Option<(AccountId, Deadline)>,
+    /// The weightiest decision signal: account and rule.
+    pub news: Option<(AccountId, String)>,
+    /// On the first morning after an organisation's first diagnosis: how many accounts it read.
+    pub first_read: Option<usize>,
+}
+
+/// Whether a person gets mornings: those who hold a book, and those who lead people.
+pub fn gets_mornings(person: &Person) -> bool {
+    person.active && [Role::Csm, Role::AccountManager, Role::Lead].into_iter().any(|role| person.is(role))
+}
+
+fn angle(person: &Person) -> digest::Angle {
+    match (person.is(Role::Csm), person.is(Role::AccountManager)) {
+        (true, false) => digest::Angle::Csm,
+        (false, true) => digest::Angle::AccountManager,
+        _ => digest::Angle::Both,
+    }
+}
+
+/// Everyone for whom this person answers today: themself and whoever is away and named them delegate.
+fn stands_for(snapshot: &Snapshot, person: &Person, today: NaiveDate) -> Vec<PersonId> {
+    let away = snapshot.people.iter().filter(|other| other.delegate == Some(person.id));
+    std::iter::once(person.id).chain(away.filter(|other| !other.active || other.away_on(today)).map(|p| p.id)).collect()
+}
+
+/// The accounts of a person's book today.
+pub async fn book(
+    tx: &mut Tenant,
+    snapshot: &Snapshot,
+    person: &Person,
+    now: DateTime<Utc>,
+) -> anyhow::Result<BTreeMap<AccountId, AccountRead>> {
+    let today = calendar::local_date(person.timezone, now);
+    let people = stands_for(snapshot, person, today);
+    let pools: Vec<String> = person.pool.iter().cloned().collect();
+    let mut ids: BTreeSet<AccountId> = account::book(tx, &people, &pools).await?.into_iter().collect();
+    // Accounts whose CSM is missing, gone or away fall to somebody; the routing says to whom.
+    let absent: Vec<PersonId> =
+        snapshot.people.iter().filter(|p| !p.active || p.away_on(today)).map(|p| p.id).collect();
+    let orphans = account::without_csm(tx, &absent).await?;
+    for account in account::some(tx, &orphans).await? {
+        if snapshot
+            .route(&account, today)
+            .is_ok_and(|routed| routed.risks == person.id || routed.renewal_owner == person.id)
+        {
+            ids.insert(account.id);
+        }
+    }
+    let ids: Vec<AccountId> = ids.into_iter().collect();
+    let mut reads = read::accounts(tx, snapshot, &ids, now).await?;
+    reads.retain(|_, read| read.account.status == AccountStatus::Active);
+    Ok(reads)
+}
+
+/// Everything open that could stand in this person's morning.
+pub async fn cards(
+    tx: &mut Tenant,
+    snapshot: &Snapshot,
+    person: &Person,
+    book: &BTreeMap<AccountId, AccountRead>,
+    now: DateTime<Utc>,
+) -> anyhow::Result<Vec<Card>> {
+    let today = calendar::local_date(person.timezone, now);
+    let shown = mornings::last_shown(tx, person.id, today).await?;
+    let first_run = diagnosis::first_run(tx).await?;
+    let ids: Vec<AccountId> = book.keys().cloned().collect();
+    let since = today.checked_sub_days(WORSE_WITHIN).unwrap_or(today);
+    let worse = diagnosis::worse_between(tx, since, today, &ids).await?;
+    let mut cards = Vec::new();
+    for read in book.values() {
+        let make = Maker { snapshot, person, read, today, first_run, worse: worse.get(&read.account.id).copied() };
+        let with_attention = |mut card: Card, subject: Subject| {
+            card.attention.last_shown = shown.get(&subject).copied();
+            card
+        };
+        if let Some((card, subject)) = make.risk() {
+            cards.push(with_attention(card, subject));
+        }
+        for handoff in read.handoffs.iter().filter(|handoff| handoff.is_open()) {
+            cards.push(with_attention(make.handoff(handoff), Subject::Handoff(handoff.id)));
+        }
+        if let Some((card, subject)) = make.renewal() {
+            cards.push(with_attention(card, subject));
+        }
+    }
+    Ok(cards)
+}
+
+/// Makes the cards of one account for one person.
+struct Maker<'a> {
+    snapshot: &'a Snapshot,
+    person: &'a Person,
+    read: &'a AccountRead,
+    today: NaiveDate,
+    first_run: Option<NaiveDate>,
+    worse: Option<NaiveDate>,
+}
+
+impl Maker<'_> {
+    fn card(&self, about: CardRef, stake: Option<Money>, cause: String, mine: bool) -> Card {
+        Card {
+            about,
+            account: self.read.account.id.clone(),
+            name: self.read.account.name.clone(),
+            stake,
+            risk: self.read.diagnosis.as_ref().and_then(|diagnosis| diagnosis.risk),
+            decision: None,
+            next_deadline: self.read.next_deadline(),
+            cause,
+            mine,
+            offered: false,
+            withheld: false,
+            backlog: false,
+            attention: Attention::default(),
+        }
+    }
+
+    fn routed_to_me(&self, who: impl Fn(&crate::domain::routing::Routed) -> PersonId) -> bool {
+        self.snapshot.route(&self.read.account, self.today).is_ok_and(|routed| who(&routed) == self.person.id)
+    }
+
+    fn risk(&self) -> Option<(Card, Subject)> {
+        let risk = self.read.risk.as_ref()?;
+        let (acknowledged, next_step) = match risk.state() {
+            risk::State::Open => (false, None),
+            risk::State::Acknowledged { due, .. } => (true, Some(*due)),
+            risk::State::Snoozed { .. } | risk::State::Resolved { .. } | risk::State::Ended => return None,
+        };
+        let causes = self.read.diagnosis.as_ref().map_or(&[][..], |diagnosis| diagnosis.causes.as_slice());
+        let first = causes.first().map(|cause| cause.rule.clone());
+        let raised = if risk.raised.is_some() { "raised" } else { "unknown" };
+        let mut card = self.card(
+            CardRef::Risk(risk.id),
+            self.read.account.arr,
+            first.unwrap_or_else(|| raised.to_owned()),
+            self.routed_to_me(|routed| routed.risks),
+        );
+        card.decision =
+            causes.iter().find_map(|cause| cause.floor.then(|| cause::decision(&cause.rule))?).map(str::to_owned);
+        card.backlog = self.first_run == Some(risk.opened_on);
+        card.attention = Attention { acknowledged, next_step, worse: self.worse, ..Attention::default() };
+        Some((card, Subject::Risk(risk.id)))
+    }
+
+    fn handoff(&self, handoff: &Handoff) -> Card {
+        let me = self.person.id;
+        let offered = match handoff.state() {
+            State::Offered { to: Seat::Person(to), .. } => *to == me,
+            State::Offered { to: Seat::Pool { name, .. }, .. } => self.person.pool.as_ref() == Some(name),
+            _ => false,
+        };
+        let (stake, cause) = match &handoff.matter {
+            Matter::Window(window) => (window.amount, window.kind.as_str().to_owned()),
+            Matter::RiskToWeigh { .. } | Matter::Warning { .. } => (self.read.account.arr, "handed".to_owned()),
+        };
+        let is_offer = matches!(handoff.state(), State::Offered { .. });
+        let mut card =
+            self.card(CardRef::Handoff(handoff.id), stake, cause, !is_offer && handoff.accountable() == Some(me));
+        card.offered = offered;
+        card.withheld = handoff.is_withheld();
+        card.backlog = handoff
+            .window()
+            .is_some_and(|window| window.raised_by.is_none() && self.first_run == Some(window.opens_on));
+        let due = handoff.due().map(|due| calendar::local_date(self.person.timezone, due));
+        card.attention = Attention {
+            acknowledged: matches!(handoff.state(), State::Accepted { .. }),
+            next_step: due,
+            ..Attention::default()
+        };
+        card
+    }
+
+    fn renewal(&self) -> Option<(Card, Subject)> {
+        let work = self.read.renewal.as_ref().filter(|work| work.is_open())?;
+        let (stage, reached) = work.step()?;
+        let owner = work.owner() == self.person.id;
+        let briefs = work.wants_brief() && self.read.account.csm == Some(self.person.id);
+        let mut card = self.card(
+            CardRef::Renewal(work.id),
+            self.read.account.arr,
+            format!("renewal_{}", stage.as_str()),
+            owner || briefs,
+        );
+        card.backlog = self.first_run == Some(reached);
+        card.attention = Attention {
+            acknowledged: !matches!(work.state(), crate::domain::renewal_work::State::Upcoming),
+            step_reached: Some(reached),
+            ..Attention::default()
+        };
+        Some((card, Subject::Renewal(work.id)))
+    }
+}
+
+/// A morning as it would be decided now; nothing is written. `None` for people who get no mornings,
+/// and before the organisation's first diagnosis.
+pub async fn compose(
+    tx: &mut Tenant,
+    snapshot: &Snapshot,
+    person: &Person,
+    date: NaiveDate,
+    late: bool,
+    now: DateTime<Utc>,
+) -> anyhow::Result<Option<Digest>> {
+    let Some(diagnosed_on) = snapshot.organisation.diagnosed_on.filter(|_| gets_mornings(person)) else {
+        return Ok(None);
+    };
+    let book = book(tx, snapshot, person, now).await?;
+    let cards = cards(tx, snapshot, person, &book, now).await?;
+    let morning = Morning {
+        today: date,
+        angle: angle(person),
+        budget: Budget(snapshot.policy.work.attention_budget as usize),
+        rates: &snapshot.rates,
+        calendar: snapshot.calendar(person),
+    };
+    let plan = digest::plan(&cards, &morning);
+    let first = diagnosis::first_run(tx).await? == Some(diagnosed_on)
+        && snapshot
+            .stored_person(person.id)
+            .is_none_or(|stored| stored.digests_since.is_none_or(|since| since >= date));
+    let totals = totals(&plan, &cards, &book, first);
+    Ok(Some(Digest {
+        id: Uuid::now_v7(),
+        person: person.id,
+        local_date: date,
+        diagnosed_on,
+        late,
+        totals: serde_json::to_value(totals)?,
+        items: items(&plan, &cards, &morning),
+    }))
+}
+
+fn amounts(sum: &Sum) -> Vec<Money> {
+    let own = (sum.own.minor != 0).then_some(sum.own);
+    own.into_iter().chain(sum.unrated.iter().map(|(currency, minor)| Money::new(*minor, *currency))).collect()
+}
+
+fn totals(plan: &Plan, cards: &[Card], book: &BTreeMap<AccountId, AccountRead>, first: bool) -> Totals {
+    let counted = &plan.totals;
+    let next = book
+        .values()
+        .filter_map(|read| {
+            let renewal = &read.diagnosis.as_ref()?.renewal;
+            let on = renewal.next_deadline?;
+            let kind = if renewal.opt_out_date == Some(on) { DeadlineKind::OptOut } else { DeadlineKind::Renewal };
+            Some((on, read.account.id.clone(), kind))
+        })
+        .min_by(|a, b| (a.0, &a.1).cmp(&(b.0, &b.1)))
+        .map(|(on, id, kind)| (id, Deadline { on, kind }));
+    let news = counted.decisions.first().and_then(|(name, decision)| {
+        let card = cards.iter().find(|card| card.name == *name && card.decision.as_ref() == Some(decision))?;
+        Some((card.account.clone(), decision.clone()))
+    });
+    Totals {
+        accounts: book.len(),
+        at_risk: counted.at_risk,
+        arr_at_risk: amounts(&counted.arr),
+        windows: counted.handoffs,
+        window_amount: amounts(&counted.amount),
+        renewals: counted.renewals,
+        next,
+        news,
+        first_read: first.then_some(book.len()),
+    }
+}
+
+fn items(plan: &Plan, cards: &[Card], morning: &Morning<'_>) -> Vec<Item> {
+    let by_ref: BTreeMap<CardRef, &Card> = cards.iter().map(|card| (card.about, card)).collect();
+    let subject = |about: CardRef| match about {
+        CardRef::Risk(id) => Subject::Risk(id),
+        CardRef::Handoff(id) => Subject::Handoff(id),
+        CardRef::Renewal(id) => Subject::Renewal(id),
+    };
+    let shown = plan.cards.iter().filter_map(|(about, due)| {
+        let card = by_ref.get(about)?;
+        Some(Item {
+            place: Place::Card,
+            subject: subject(*about),
+            account: card.account.clone(),
+            heading: None,
+            why: Some(why(card, *due, morning)),
+            comes_back: None,
+        })
+    });
+    let withheld = plan.withheld.iter().filter_map(|about| {
+        let card = by_ref.get(about)?;
+        Some(Item {
+            place: Place::Withheld,
+            subject: subject(*about),
+            account: card.account.clone(),
+            heading: None,
+            why: None,
+            comes_back: None,
+        })
+    });
+    // A group holds one kind of thing: its buttons act on all of it at once.
+    let rest = plan.rest.iter().zip(1_u16..).flat_map(|(group, number)| {
+        group.items.iter().map(move |item| Item {
+            place: Place::Group(number),
+            subject: subject(item.about),
+            account: item.account.clone(),
+            heading: Some(group.cause.clone()),
+            why: None,
+            comes_back: Some(item.comes_back),
+        })
+    });
+    shown.chain(withheld).chain(rest).collect()
+}
+
+/// Why a card stands there, as `content` reads it back.
+fn why(card: &Card, due: Due, morning: &Morning<'_>) -> String {
+    match due {
+        _ if card.offered => "offered".to_owned(),
+        Due::New | Due::Worse if card.decision.is_some() => "decision".to_owned(),
+        Due::New => "new".to_owned(),
+        Due::Worse => "worse".to_owned(),
+        Due::NextStep => "next_step".to_owned(),
+        Due::Step => format!("step:{}", card.cause.trim_start_matches("renewal_")),
+        Due::Unanswered => {
+            let days = card
+                .attention
+                .last_shown
+                .map_or(0, |shown| morning.calendar.working_days_between(shown, morning.today));
+            format!("unanswered:{days}")
+        }
+    }
+}
+
+/// What came of queueing one person's morning.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Queued {
+    Now(Uuid),
+    /// They have that morning already.
+    Already,
+    /// They get none: no role for it, not their working day, nothing diagnosed, or no chat linked.
+    Not,
+}
+
+/// Queues a person's morning of a local date, once whoever asks. `late` marks one that comes after its hour.
+pub async fn queue(app: &App, org: OrgId, person: PersonId, date: NaiveDate, late: bool) -> anyhow::Result<Queued> {
+    let now = app.now();
+    let mut tx = app.store.tenant(org).await?;
+    let snapshot = app.snapshot(&mut tx).await?;
+    let Some(person) = snapshot.person(person).filter(|person| gets_mornings(person)) else { return Ok(Queued::Not) };
+    if !snapshot.calendar(person).is_working_day(date) || person.away_on(date) {
+        return Ok(Queued::Not);
+    }
+    let Some(workspace) = snapshot.workspace_of(person.id).cloned() else { return Ok(Queued::Not) };
+    let Some(digest) = compose(&mut tx, &snapshot, person, date, late, now).await? else { return Ok(Queued::Not) };
+    if !mornings::insert(&mut tx, &digest, now).await? {
+        return Ok(Queued::Already);
+    }
+    let accounts: BTreeSet<AccountId> = digest.items.iter().map(|item| item.account.clone()).collect();
+    let new = NewMessage {
+        id: Uuid::now_v7(),
+        workspace,
+        to: Address::Person(person.id),
+        content: serde_json::to_value(Content::Digest(digest.id))?,
+        accounts: accounts.into_iter().collect(),
+        thread_of: None,
+    };
+    message::queue_posts(&mut tx, &[new], now).await?;
+    person::remember_first_digest(&mut tx, person.id, date).await?;
+    let entry = Entry::new(
+        "digest.queued",
+        format!("digest:{}", digest.id),
+        json!({"person": person.id, "date": date, "late": late}),
+    );
+    audit::record(&mut tx, Actor::System, now, &[entry]).await?;
+    tx.commit().await?;
+    app.outbox_bell.notify_waiters();
+    Ok(Queued::Now(digest.id))
+}
+
+/// The scheduler's step: queues the morning that is owed, then says when the next one is.
+pub async fn owed(app: &App, org: OrgId, person: PersonId, due_at: DateTime<Utc>) -> anyhow::Result<Queued> {
+    let now = app.now();
+    let mut tx = app.store.tenant(org).await?;
+    let snapshot = app.snapshot(&mut tx).await?;
+    drop(tx);
+    let Some(who) = snapshot.person(person) else {
+        forget(app, org, person).await?;
+        return Ok(Queued::Not);
+    };
+    // Owed for the date of its hour; hours later the day may have passed, and with it the morning.
+    let date = calendar::local_date(who.timezone, due_at);
+    let queued = if date == calendar::local_date(who.timezone, now) {
+        queue(app, org, person, date, now - due_at > LATE_AFTER).await?
+    } else {
+        Queued::Not
+    };
+    let next = snapshot.calendar(who).next_digest_at(who.digest_time, now);
+    let mut tx = app.store.tenant(org).await?;
+    directory::set_next_digests(&mut tx, &[(person, next)]).await?;
+    tx.commit().await?;
+    Ok(queued)
+}
+
+/// A morning is marked late from here on (reliability.md, 9: at most 5 minutes after its hour).
+const LATE_AFTER: chrono::TimeDelta = chrono::TimeDelta::minutes(5);
+
+async fn forget(app: &App, org: OrgId, person: PersonId) -> anyhow::Result<()> {
+    let mut tx = app.store.tenant(org).await?;
+    directory::forget_digest(&mut tx, person).await?;
+    tx.commit().await
+}
+
+/// From which side a person's messages are worded.
+pub fn wording_angle(person: &Person) -> Angle {
+    match angle(person) {
+        digest::Angle::Csm => Angle::Csm,
+        digest::Angle::AccountManager => Angle::AccountManager,
+        digest::Angle::Both => Angle::Both,
+    }
+}

@@ -1,0 +1,200 @@
+//! What a lead reads of the people they lead.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use chrono::{Datelike, NaiveDate};
+
+use super::read::{self, AccountRead};
+use super::views::Reader;
+use crate::domain::account::{AccountId, AccountStatus};
+use crate::domain::action::Subject;
+use crate::domain::diagnosis::{Band, Stage};
+use crate::domain::digest::Sum;
+use crate::domain::handoff::{Handoff, Matter, State};
+use crate::domain::message::lead::{PersonLine, Previous, QuarterView, Stuck, StuckKind, TeamView};
+use crate::domain::message::phrase;
+use crate::domain::money::Money;
+use crate::domain::person::{Person, PersonId};
+use crate::domain::risk;
+use crate::store::{Tenant, account, diagnosis, renewal};
+
+/// The team of a lead; `None` for one who leads nobody.
+pub async fn view(tx: &mut Tenant, reader: Reader<'_>, lead: &Person) -> anyhow::Result<Option<TeamView>> {
+    let people = &reader.snapshot.people;
+    let team: Vec<&Person> =
+        people.iter().filter(|person| person.active && people.leads_above(person.id).contains(&lead.id)).collect();
+    if team.is_empty() {
+        return Ok(None);
+    }
+    let members: Vec<PersonId> = team.iter().map(|person| person.id).collect();
+    let pools: BTreeSet<String> = team.iter().filter_map(|person| person.pool.clone()).collect();
+    let ids = account::book(tx, &members, &pools.into_iter().collect::<Vec<_>>()).await?;
+    let mut reads = read::accounts(tx, reader.snapshot, &ids, reader.now).await?;
+    reads.retain(|_, read| read.account.status == AccountStatus::Active);
+    let at_risk = |read: &&AccountRead| read.diagnosis.as_ref().is_some_and(|d| d.band == Band::AtRisk);
+    Ok(Some(TeamView {
+        at_risk: reads.values().filter(at_risk).count(),
+        arr_at_risk: sum(reader, reads.values().filter(at_risk)),
+        previous: previous(tx, reader, &reads).await?,
+        renewals: quarter(tx, reader, &reads).await?,
+        stuck: stuck(reader, &reads),
+        people: team.iter().map(|person| line(reader, person, &reads)).collect(),
+        weekly: None,
+    }))
+}
+
+fn sum<'a>(reader: Reader<'_>, reads: impl Iterator<Item = &'a AccountRead>) -> Vec<Money> {
+    let sum = Sum::of(reads.filter_map(|read| read.account.arr), &reader.snapshot.rates);
+    let own = (sum.own.minor != 0).then_some(sum.own);
+    own.into_iter().chain(sum.unrated.iter().map(|(currency, minor)| Money::new(*minor, *currency))).collect()
+}
+
+/// What was at risk on the night before the latest.
+async fn previous(
+    tx: &mut Tenant,
+    reader: Reader<'_>,
+    reads: &BTreeMap<AccountId, AccountRead>,
+) -> anyhow::Result<Option<Previous>> {
+    let Some(latest) = reader.snapshot.organisation.diagnosed_on else { return Ok(None) };
+    let Some(on) = diagnosis::run_before(tx, latest).await? else { return Ok(None) };
+    let ids: Vec<AccountId> = reads.keys().cloned().collect();
+    let were: BTreeSet<AccountId> = diagnosis::at_risk_on(tx, on, &ids).await?.into_iter().collect();
+    let arr_at_risk = sum(reader, reads.values().filter(|read| were.contains(&read.account.id)));
+    Ok(Some(Previous { on, arr_at_risk }))
+}
+
+async fn quarter(
+    tx: &mut Tenant,
+    reader: Reader<'_>,
+    reads: &BTreeMap<AccountId, AccountRead>,
+) -> anyhow::Result<QuarterView> {
+    let today = reader.today();
+    let (first, last) = quarter_of(today);
+    let inside = |day: Option<NaiveDate>| day.is_some_and(|day| (first..=last).contains(&day));
+    let settled = renewal::settled_between(tx, first, last).await?;
+    let settled: Vec<_> = settled.iter().filter(|work| reads.contains_key(&work.account)).collect();
+    let due: Vec<&AccountRead> = reads.values().filter(|read| inside(read.account.renewal_date)).collect();
+    let is_settled = |read: &AccountRead| settled.iter().any(|work| work.account == read.account.id);
+    Ok(QuarterView {
+        quarter: format!("Q{} {}", today.month0() / 3 + 1, today.year()),
+        due: due.len(),
+        arr: sum(reader, due.iter().copied()),
+        settled: settled.len(),
+        lost: settled.iter().filter(|work| work.state_name() == "lost").count(),
+        at_risk: due
+            .iter()
+            .filter(|read| !is_settled(read) && read.diagnosis.as_ref().is_some_and(|d| d.band == Band::AtRisk))
+            .count(),
+        found_late: due
+            .iter()
+            .filter(|read| {
+                let passed = read.diagnosis.as_ref().is_some_and(|d| d.renewal.stage == Stage::OptOutPassed);
+                passed && read.renewal.as_ref().is_none_or(|work| !work.is_open())
+            })
+            .count(),
+    })
+}
+
+fn quarter_of(day: NaiveDate) -> (NaiveDate, NaiveDate) {
+    let month = day.month0() / 3 * 3 + 1;
+    let first = NaiveDate::from_ymd_opt(day.year(), month, 1).unwrap_or(day);
+    let next = first.checked_add_months(chrono::Months::new(3)).unwrap_or(day);
+    (first, next.pred_opt().unwrap_or(day))
+}
+
+/// What nobody has picked up, or what is late, the most urgent first.
+fn stuck(reader: Reader<'_>, reads: &BTreeMap<AccountId, AccountRead>) -> Vec<Stuck> {
+    let mut stuck = Vec::new();
+    for read in reads.values() {
+        for handoff in read.handoffs.iter().filter(|handoff| handoff.is_open()) {
+            stuck.extend(stuck_handoff(reader, read, handoff));
+        }
+        if let Some(risk) = &read.risk
+            && let risk::State::Acknowledged { by, due, .. } = risk.state()
+            && *due < reader.today()
+        {
+            stuck.push(Stuck {
+                kind: StuckKind::Late,
+                account: read.account.name.clone(),
+                what: "risk, next step".to_owned(),
+                amount: read.account.arr,
+                who: Some(reader.name(*by)),
+                since: *due,
+                subject: Subject::Risk(risk.id),
+            });
+        }
+    }
+    stuck.sort_by_key(|stuck| (stuck.kind, stuck.since, stuck.account.clone()));
+    stuck
+}
+
+fn stuck_handoff(reader: Reader<'_>, read: &AccountRead, handoff: &Handoff) -> Option<Stuck> {
+    let late = handoff.due().is_some_and(|due| due <= reader.now);
+    let kind = match handoff.state() {
+        _ if late => StuckKind::Late,
+        State::Returned { .. } => StuckKind::Escalated,
+        State::Offered { .. } => StuckKind::Unclaimed,
+        _ => return None,
+    };
+    let (what, amount) = match &handoff.matter {
+        Matter::Window(window) => {
+            let about = window.amount.map(|amount| format!(", {}", phrase::about(amount))).unwrap_or_default();
+            (format!("{}{about}", window.kind.label()), window.amount)
+        }
+        Matter::RiskToWeigh { .. } => ("risk to weigh commercially".to_owned(), read.account.arr),
+        Matter::Warning { .. } => ("warning".to_owned(), read.account.arr),
+    };
+    Some(Stuck {
+        kind,
+        account: read.account.name.clone(),
+        what,
+        amount,
+        who: handoff.accountable().map(|id| reader.name(id)),
+        since: reader.date(handoff.since()),
+        subject: Subject::Handoff(handoff.id),
+    })
+}
+
+fn line(reader: Reader<'_>, person: &Person, reads: &BTreeMap<AccountId, AccountRead>) -> PersonLine {
+    let theirs: Vec<&AccountRead> = reads
+        .values()
+        .filter(|read| read.account.csm == Some(person.id) || read.account.account_manager == Some(person.id))
+        .collect();
+    let at_risk: Vec<&AccountRead> = theirs
+        .iter()
+        .copied()
+        .filter(|read| read.diagnosis.as_ref().is_some_and(|diagnosis| diagnosis.band == Band::AtRisk))
+        .collect();
+    let open_risks = theirs
+        .iter()
+        .filter(|read| read.account.csm == Some(person.id))
+        .filter(|read| read.risk.as_ref().is_some_and(|risk| matches!(risk.state(), risk::State::Open)));
+    let answers: Vec<&Handoff> = reads
+        .values()
+        .flat_map(|read| &read.handoffs)
+        .filter(|handoff| {
+            handoff.accountable() == Some(person.id) && !matches!(handoff.state(), State::Accepted { .. })
+        })
+        .collect();
+    PersonLine {
+        name: person.first_name().to_owned(),
+        accounts: theirs.len(),
+        at_risk: at_risk.len(),
+        arr_at_risk: sum(reader, at_risk.into_iter()),
+        waiting: open_risks.count() + answers.len(),
+        late: answers.iter().filter(|handoff| handoff.due().is_some_and(|due| due <= reader.now)).count(),
+        away_until: person.out_of_office_until.filter(|until| *until >= reader.today()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn quarters_are_calendar_quarters() {
+        let day = |y, m, d| NaiveDate::from_ymd_opt(y, m, d).unwrap();
+        assert_eq!(quarter_of(day(2026, 11, 22)), (day(2026, 10, 1), day(2026, 12, 31)));
+        assert_eq!(quarter_of(day(2028, 2, 29)), (day(2028, 1, 1), day(2028, 3, 31)));
+    }
+}

@@ -1,0 +1,89 @@
+//! `tandem send`: a date's digests now, whatever the hour.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use chrono::NaiveDate;
+use uuid::Uuid;
+
+use super::open::open;
+use super::{Done, Format, slack};
+use crate::app::App;
+use crate::app::morning::{self, Queued};
+use crate::clock::{Clock, SystemClock};
+use crate::config::Config;
+use crate::delivery::{Delivery, Senders, SlackSender};
+use crate::domain::calendar;
+use crate::domain::person::PersonId;
+use crate::store::message;
+
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {
+    #[arg(long)]
+    org: String,
+    /// The local date; default each person's today
+    #[arg(long)]
+    date: Option<NaiveDate>,
+    #[arg(long, value_enum, default_value_t)]
+    format: Format,
+}
+
+/// How long lanes that others hold are waited for.
+const PATIENCE: Duration = Duration::from_secs(120);
+
+pub(super) async fn run(args: Args, config: &Config) -> anyhow::Result<Done> {
+    slack::check_supported(config)?;
+    let opened = open(config, 24).await?;
+    let organisation = opened.organisation(&args.org).await?;
+    let slack = slack::connect(config, &opened).await?;
+    anyhow::ensure!(slack.is_some(), "there is nowhere to send to: set SLACK_BOT_TOKEN");
+    let app = App::new(opened.store.clone(), Arc::new(SystemClock));
+
+    let mut tx = app.store.tenant(organisation.id).await?;
+    let snapshot = app.snapshot(&mut tx).await?;
+    drop(tx);
+    anyhow::ensure!(
+        snapshot.organisation.diagnosed_on.is_some(),
+        "{} has no diagnosis yet; run `tandem diagnose --org {}`",
+        args.org,
+        args.org
+    );
+    let (mut queued, mut already): (Vec<Uuid>, u64) = (Vec::new(), 0);
+    let people: Vec<(PersonId, NaiveDate)> = snapshot
+        .people
+        .iter()
+        .map(|person| {
+            (person.id, args.date.unwrap_or_else(|| calendar::local_date(person.timezone, SystemClock.now())))
+        })
+        .collect();
+    for (person, date) in people {
+        match morning::queue(&app, organisation.id, person, date, false).await? {
+            Queued::Now(digest) => queued.push(digest),
+            Queued::Already => already += 1,
+            Queued::Not => {}
+        }
+    }
+    let sender = slack.map(|slack| SlackSender { client: slack.client, token: slack.token, team: slack.team });
+    let delivery = Delivery::new(app.clone(), Senders { slack: sender, preview: false });
+    let drained = delivery.drain(Some(organisation.id), PATIENCE).await?;
+    let mut tx = app.store.tenant(organisation.id).await?;
+    let waiting = message::open_posts(&mut tx).await?;
+    drop(tx);
+    opened.close().await?;
+    let queued = queued.len();
+    match args.format {
+        Format::Json => println!(
+            "{}",
+            serde_json::json!({
+                "queued": queued, "sent": drained.sent, "already_sent": already, "given_up": drained.given_up, "waiting": waiting,
+            })
+        ),
+        Format::Text => {
+            println!("{queued} queued, {} sent, {already} already sent, {} given up", drained.sent, drained.given_up);
+            if waiting > 0 {
+                println!("{waiting} wait for a later try; `tandem serve` sends them, or another `tandem send`.");
+            }
+        }
+    }
+    Ok(if drained.given_up > 0 { Done::WithFaults } else { Done::Well })
+}

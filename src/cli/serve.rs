@@ -1,0 +1,136 @@
+//! `tandem serve`: webhooks, scheduler and delivery in one process.
+
+use std::sync::Arc;
+
+use anyhow::Context;
+use tokio::net::TcpListener;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::watch;
+
+use super::open::{Opened, open, open_as_it_is};
+use super::{Done, slack};
+use crate::app::{App, organisation};
+use crate::clock::{Clock, SystemClock};
+use crate::config::Config;
+use crate::delivery::{Delivery, Senders, SlackSender};
+use crate::http::{Bot, Drain, Http, Metrics, SlackDoor, router, serve};
+use crate::scheduler;
+use crate::store::{directory, migrate};
+
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {
+    /// Fail instead of bringing the database up to date
+    #[arg(long)]
+    no_migrate: bool,
+}
+
+/// Connections: webhooks have their share, and neither imports nor mornings can take it.
+const WEBHOOK_CONNECTIONS: u32 = 16;
+const API_CONNECTIONS: u32 = 6;
+const WORK_CONNECTIONS: u32 = 16;
+
+pub(super) async fn run(args: Args, config: &Config) -> anyhow::Result<Done> {
+    slack::check_supported(config)?;
+    check_slack(config)?;
+    let listener = listen(config).await?;
+    let stop = stop_signal()?;
+    let opened = if args.no_migrate {
+        let opened = open_as_it_is(config, WEBHOOK_CONNECTIONS).await?;
+        migrate::check(&opened.store).await?;
+        opened
+    } else {
+        open(config, WEBHOOK_CONNECTIONS).await?
+    };
+    finish_organisations(&opened).await?;
+    let slack = slack::connect(config, &opened).await?;
+
+    let clock = Arc::new(SystemClock);
+    let app = App::new(opened.store.clone(), clock);
+    let api = app.beside(API_CONNECTIONS);
+    let work = app.beside(WORK_CONNECTIONS);
+    let drain = Drain::new();
+    let door = match (&slack, &config.slack.signing_secret) {
+        (Some(slack), Some(secret)) => {
+            let bot = Bot { token: slack.token.clone(), team: slack.team.clone() };
+            Some(SlackDoor::new(vec![secret.clone()], slack.api.clone(), slack.client.clone(), Some(bot)))
+        }
+        _ => None,
+    };
+    let sender = slack.map(|slack| SlackSender { client: slack.client, token: slack.token, team: slack.team });
+    if sender.is_none() {
+        tracing::warn!(
+            "no chat platform is configured: nothing will be delivered; set SLACK_BOT_TOKEN and SLACK_SIGNING_SECRET"
+        );
+    }
+    let delivery = Delivery::new(work.clone(), Senders { slack: sender, preview: false });
+    let routes = router(Http::new(app.clone(), api, door, Metrics::install()?, drain.clone()));
+
+    let (stopping, stopped) = watch::channel(false);
+    let until = |mut stopped: watch::Receiver<bool>| async move {
+        let _ = stopped.wait_for(|stopping| *stopping).await;
+    };
+    let scheduling = tokio::spawn(scheduler::run(work.clone(), stopped.clone()));
+    let delivering = tokio::spawn({
+        let (delivery, stopped) = (delivery, until(stopped.clone()));
+        async move { delivery.run(stopped).await }
+    });
+    println!("Tandem listens on http://{}", listener.local_addr()?);
+    let serving = serve(listener, routes, drain, async move {
+        stop.await;
+        tracing::info!("stopping");
+        stopping.send_replace(true);
+    });
+    let served = serving.await;
+    scheduling.await.context("the scheduler panicked")?;
+    delivering.await.context("delivery panicked")?;
+    opened.close().await?;
+    served?;
+    Ok(Done::Well)
+}
+
+/// Half a configuration would look well until the first click.
+fn check_slack(config: &Config) -> anyhow::Result<()> {
+    match (&config.slack.bot_token, &config.slack.signing_secret) {
+        (Some(_), None) => anyhow::bail!(
+            "SLACK_BOT_TOKEN is set but SLACK_SIGNING_SECRET is not: clicks and commands could not be checked; \
+             it stands under Basic Information of your Slack app"
+        ),
+        (None, Some(_)) => anyhow::bail!(
+            "SLACK_SIGNING_SECRET is set but SLACK_BOT_TOKEN is not: nothing could be sent; \
+             it stands under OAuth & Permissions of your Slack app and begins with xoxb-"
+        ),
+        _ => Ok(()),
+    }
+}
+
+async fn listen(config: &Config) -> anyhow::Result<TcpListener> {
+    TcpListener::bind(config.bind).await.map_err(|error| match error.kind() {
+        std::io::ErrorKind::AddrInUse => {
+            anyhow::anyhow!("{} is in use by another program; choose another address with TANDEM_BIND", config.bind)
+        }
+        _ => anyhow::anyhow!("can't listen on {}: {error}", config.bind),
+    })
+}
+
+/// Completes at SIGTERM or SIGINT.
+pub(super) fn stop_signal() -> anyhow::Result<impl Future<Output = ()>> {
+    let mut terminate = signal(SignalKind::terminate()).context("SIGTERM can't be listened for")?;
+    let mut interrupt = signal(SignalKind::interrupt()).context("SIGINT can't be listened for")?;
+    Ok(async move {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+    })
+}
+
+/// An organisation whose making was interrupted gets the rest of it.
+async fn finish_organisations(opened: &Opened) -> anyhow::Result<()> {
+    let mut tx = opened.store.directory().await?;
+    let organisations = directory::organisations(&mut tx).await?;
+    drop(tx);
+    for organisation in organisations {
+        organisation::finish(&opened.store, &organisation, SystemClock.now()).await?;
+    }
+    Ok(())
+}

@@ -1,0 +1,416 @@
+//! One leased lane: takes what is due, sends several rows at once, keeps the
+//! lease, and hands it back.
+//!
+//! Rows for one place (a person, a channel) go one after the other, oldest
+//! first. One that must be tried again later lets the next ones pass: a message
+//! that fails for two hours must not hold up the rest of a person's day.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use chrono::{DateTime, TimeDelta, Utc};
+use tokio::sync::watch;
+use tokio::task::{JoinError, JoinSet};
+use tokio::time::{Instant, sleep_until};
+use tracing::{debug, warn};
+
+use super::pace::Pace;
+use super::row::{self, Fate};
+use super::{ATTEMPT, Drained, LEASE, POLL, Shared};
+use crate::app::policy;
+use crate::domain::policy::{Pacing, Policy};
+use crate::store::directory::{self, Lease};
+use crate::store::message::{self, Address, Outgoing, Sending};
+use crate::store::settings;
+
+/// How many rows of one lane are under way at once: a call takes 100 ms and more.
+const IN_FLIGHT: usize = 16;
+/// How many due rows are read at once; ids only.
+const PAGE: i64 = 500;
+/// Three renewals may fail before calls stop.
+const RENEW: Duration = Duration::from_secs(5);
+/// How long an idle lane is kept: whoever clicks on what has just arrived is answered without a new lease, and the
+/// buckets are full again when it is handed back.
+const IDLE: Duration = Duration::from_secs(1);
+/// How long before a place may be posted to its next row is begun: what comes before the post takes a call or two.
+const HEAD_START: Duration = Duration::from_millis(250);
+/// How often the outbox is looked at where a bell may have rung.
+const LOOK: Duration = Duration::from_millis(20);
+/// How often an idle lane looks for rows of other replicas.
+const IDLE_LOOK: Duration = Duration::from_millis(250);
+/// A wait that is sat out rather than slept over while draining.
+const SHORT: Duration = Duration::from_secs(2);
+/// A lane with an empty outbox is looked at again after so long all the same: a transaction that was open for longer
+/// than [`IDLE`] may have found the lane awake, and so not have woken it, before it went to sleep.
+const SLEEP_AT_MOST: TimeDelta = TimeDelta::minutes(5);
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Mode {
+    /// Stays for a moment when the outbox is empty.
+    Serve,
+    /// Ends as soon as nothing is due.
+    Drain,
+}
+
+/// What lanes did, counted over all of them.
+#[derive(Debug, Default)]
+pub(super) struct Tally {
+    sent: AtomicU64,
+    given_up: AtomicU64,
+    broken: AtomicU64,
+}
+
+impl Tally {
+    pub(super) fn drained(&self) -> Drained {
+        Drained { sent: self.sent.load(Ordering::Relaxed), given_up: self.given_up.load(Ordering::Relaxed) }
+    }
+
+    /// Lanes that ended because the database did not do what was asked.
+    pub(super) fn broken(&self) -> u64 {
+        self.broken.load(Ordering::Relaxed)
+    }
+}
+
+/// A lane that was leased and is not worked on yet.
+pub(super) struct Lane {
+    shared: Arc<Shared>,
+    lease: Lease,
+    asked: Instant,
+}
+
+/// A lane that is worked on, as its rows see it.
+pub(super) struct Held {
+    pub(super) shared: Arc<Shared>,
+    pub(super) lease: Lease,
+    pub(super) pace: Pace,
+    /// When the lease ends, or earlier.
+    until: Mutex<Instant>,
+    closing: watch::Receiver<bool>,
+}
+
+/// Nothing may be called now: the platform said Retry-After, too little is left of the lease, or the process is ending.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Stopped;
+
+impl Lane {
+    pub(super) fn new(shared: Arc<Shared>, lease: Lease, asked: Instant) -> Self {
+        Self { shared, lease, asked }
+    }
+
+    /// Works until the lane is idle, lost, or the process ends.
+    pub(super) async fn work(self, mode: Mode, closing: watch::Receiver<bool>, tally: Arc<Tally>) {
+        let (org, fence) = (self.lease.org, self.lease.fence);
+        if let Err(problem) = self.try_to_work(mode, closing, &tally).await {
+            tally.broken.fetch_add(1, Ordering::Relaxed);
+            warn!(%org, fence, error = format!("{problem:#}"), "a delivery lane ended early; it will be leased again");
+        }
+    }
+
+    async fn try_to_work(self, mode: Mode, closing: watch::Receiver<bool>, tally: &Tally) -> anyhow::Result<()> {
+        let pacing = self.pacing().await;
+        let now = Instant::now();
+        let pace = Pace::new(&pacing, now);
+        let app = &self.shared.app;
+        // A clock that stands still in tests would never reach the time: what is left of it passes in real seconds.
+        if let Some(left) = self.lease.blocked_until.and_then(|until| (until - app.now()).to_std().ok()) {
+            pace.block(now + left);
+        }
+        let until = Mutex::new(self.asked + LEASE);
+        let held = Arc::new(Held { shared: self.shared, lease: self.lease, pace, until, closing });
+        let ended = Worker::new(held.clone(), tally).work(mode).await;
+        let released = held.release().await;
+        ended.and(released)
+    }
+
+    /// As the organisation's policy says; the usual one where it can't be read, since messages must not wait for that.
+    async fn pacing(&self) -> Pacing {
+        let read = async {
+            let mut tx = self.shared.app.store.tenant(self.lease.org).await?;
+            let settings = settings::read(&mut tx).await?;
+            tx.commit().await?;
+            anyhow::Ok(policy::of(&settings)?.pacing)
+        };
+        read.await.unwrap_or_else(|problem| {
+            let org = self.lease.org;
+            warn!(%org, error = format!("{problem:#}"), "the policy's pacing can't be read; the usual one is kept");
+            Policy::default().pacing
+        })
+    }
+}
+
+impl Held {
+    /// Whether a call may be begun now: the deadline checked just before writing.
+    pub(super) fn clear(&self) -> Result<(), Stopped> {
+        let stopped = *self.closing.borrow() || !self.has_room() || self.pace.blocked(Instant::now()).is_some();
+        if stopped { Err(Stopped) } else { Ok(()) }
+    }
+
+    /// Waits for the workspace's next token.
+    pub(super) async fn turn(&self) -> Result<(), Stopped> {
+        self.clear()?;
+        self.wait_until(self.pace.take(Instant::now())).await;
+        self.clear()
+    }
+
+    /// Waits until this place may be posted to, then for the workspace's next token.
+    pub(super) async fn turn_at(&self, place: &str) -> Result<(), Stopped> {
+        if let Some(at) = self.pace.ready_at(place) {
+            self.wait_until(at).await;
+        }
+        self.turn().await
+    }
+
+    async fn wait_until(&self, at: Instant) {
+        let mut closing = self.closing.clone();
+        tokio::select! {
+            () = sleep_until(at) => {}
+            // Fails only when whoever closes is gone, which is the same.
+            _ = closing.wait_for(|closing| *closing) => {}
+        }
+    }
+
+    /// Nothing is called before this has passed, by whoever holds the lane.
+    pub(super) async fn block(&self, wait: Duration) -> anyhow::Result<()> {
+        self.pace.block(Instant::now() + wait);
+        let until = self.shared.app.now() + TimeDelta::from_std(wait)?;
+        let mut tx = self.shared.app.store.directory().await?;
+        directory::block_lane(&mut tx, &self.lease, until).await?;
+        tx.commit().await
+    }
+
+    fn until(&self) -> std::sync::MutexGuard<'_, Instant> {
+        // A panic while holding this lock cannot leave an instant half-written.
+        self.until.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn has_room(&self) -> bool {
+        Instant::now() + ATTEMPT <= *self.until()
+    }
+
+    async fn renew(&self) -> anyhow::Result<bool> {
+        let asked = Instant::now();
+        let mut tx = self.shared.app.store.directory().await?;
+        let ours = directory::renew_lane(&mut tx, &self.lease, self.shared.holder, TimeDelta::from_std(LEASE)?).await?;
+        tx.commit().await?;
+        *self.until() = if ours { asked + LEASE } else { asked };
+        Ok(ours)
+    }
+
+    async fn due(&self) -> anyhow::Result<Vec<Outgoing>> {
+        let mut tx = self.shared.app.store.tenant(self.lease.org).await?;
+        let rows = message::due(&mut tx, &self.lease, self.shared.app.now(), PAGE).await?;
+        tx.commit().await?;
+        Ok(rows)
+    }
+
+    async fn sleep_until_due(&self) -> anyhow::Result<()> {
+        let mut tx = self.shared.app.store.tenant(self.lease.org).await?;
+        let next = message::next_due(&mut tx, &self.lease.workspace).await?;
+        tx.commit().await?;
+        let latest = self.shared.app.now() + SLEEP_AT_MOST;
+        self.sleep(next.map_or(latest, |next| next.min(latest))).await
+    }
+
+    async fn sleep(&self, until: DateTime<Utc>) -> anyhow::Result<()> {
+        let mut tx = self.shared.app.store.directory().await?;
+        directory::sleep_lane(&mut tx, &self.lease, Some(until)).await?;
+        tx.commit().await
+    }
+
+    /// Hands the lane back, and with it what the next holder must still wait.
+    async fn release(&self) -> anyhow::Result<()> {
+        let rest = self.pace.rest(Instant::now());
+        let mut tx = self.shared.app.store.directory().await?;
+        if !rest.is_zero() {
+            let until = self.shared.app.now() + TimeDelta::from_std(rest)?;
+            directory::block_lane(&mut tx, &self.lease, until).await?;
+        }
+        directory::release_lane(&mut tx, &self.lease).await?;
+        tx.commit().await
+    }
+}
+
+/// Where a row goes, as the key of pacing and order.
+pub(super) fn place(to: &Address) -> String {
+    match to {
+        Address::Person(person) => format!("person {person}"),
+        Address::Channel(channel) => channel.clone(),
+    }
+}
+
+struct Worker<'a> {
+    held: Arc<Held>,
+    tally: &'a Tally,
+    /// Due and not under way, oldest first.
+    waiting: Vec<Outgoing>,
+    flying: JoinSet<(String, anyhow::Result<Fate>)>,
+    /// Places with a row under way, and which.
+    busy: BTreeMap<String, uuid::Uuid>,
+    look_at: Instant,
+    renew_at: Instant,
+    idle_since: Option<Instant>,
+    /// The first thing that went wrong with the database; rows under way are still finished.
+    broken: Option<anyhow::Error>,
+}
+
+impl<'a> Worker<'a> {
+    fn new(held: Arc<Held>, tally: &'a Tally) -> Self {
+        let now = Instant::now();
+        Self {
+            held,
+            tally,
+            waiting: Vec::new(),
+            flying: JoinSet::new(),
+            busy: BTreeMap::new(),
+            look_at: now,
+            renew_at: now + RENEW,
+            idle_since: None,
+            broken: None,
+        }
+    }
+
+    async fn work(mut self, mode: Mode) -> anyhow::Result<()> {
+        let mut ring = self.held.shared.ring.subscribe();
+        let mut closing = self.held.closing.clone();
+        loop {
+            let closed = *closing.borrow();
+            let open = !closed && self.broken.is_none() && self.held.has_room();
+            let mut wake = Instant::now() + POLL;
+            if open {
+                match self.take_up(mode).await {
+                    Ok(Some(at)) => wake = at,
+                    Ok(None) => return Ok(()),
+                    Err(problem) => {
+                        self.broken = Some(problem);
+                        continue;
+                    }
+                }
+            } else if self.flying.is_empty() {
+                return self.broken.map_or(Ok(()), Err);
+            }
+            tokio::select! {
+                Some(landed) = self.flying.join_next(), if !self.flying.is_empty() => self.landed(landed),
+                () = sleep_until(self.renew_at) => self.renew().await,
+                Ok(()) = ring.changed() => self.look_at = self.look_at.min(Instant::now() + LOOK),
+                _ = closing.changed(), if !closed => {}
+                () = sleep_until(wake) => {}
+            }
+        }
+    }
+
+    /// Looks at the outbox where it is time to, and begins what can be begun. When to come again; `None` to leave.
+    async fn take_up(&mut self, mode: Mode) -> anyhow::Result<Option<Instant>> {
+        let full = self.flying.len() >= IN_FLIGHT;
+        if !full && Instant::now() >= self.look_at {
+            self.waiting = self.held.due().await?;
+            self.waiting.retain(|row| !self.busy.values().any(|id| *id == row.outbox_id));
+            self.look_at = Instant::now() + if self.idle_since.is_some() { IDLE_LOOK } else { POLL };
+        }
+        let now = Instant::now();
+        let blocked = self.held.pace.blocked(now);
+        let ready = if blocked.is_some() { blocked } else { self.begin() };
+        if self.flying.is_empty() && self.waiting.is_empty() {
+            return self.rest(mode).await;
+        }
+        self.idle_since = None;
+        if let Some(until) = blocked
+            && mode == Mode::Drain
+            && self.flying.is_empty()
+            && until - now > SHORT
+        {
+            self.held.sleep(self.held.shared.app.now() + TimeDelta::from_std(until - now)?).await?;
+            return Ok(None);
+        }
+        let full = self.flying.len() >= IN_FLIGHT;
+        let look_at = if full { now + POLL } else { self.look_at };
+        Ok(Some(ready.map_or(look_at, |ready| ready.min(look_at))))
+    }
+
+    /// Nothing is due and nothing under way. The lane is first put to sleep, then the outbox is looked at once
+    /// more: a row that was queued in between found the lane awake and did not wake it.
+    async fn rest(&mut self, mode: Mode) -> anyhow::Result<Option<Instant>> {
+        let now = Instant::now();
+        match self.idle_since {
+            None => {
+                self.held.sleep_until_due().await?;
+                self.idle_since = Some(now);
+                self.look_at = now;
+                Ok(Some(now))
+            }
+            Some(since) if mode == Mode::Drain || now >= since + IDLE => Ok(None),
+            Some(since) => Ok(Some(self.look_at.min(since + IDLE))),
+        }
+    }
+
+    /// Begins the rows whose place is free, oldest first. Says when the next place becomes free.
+    fn begin(&mut self) -> Option<Instant> {
+        let now = Instant::now();
+        let mut passed = BTreeSet::new();
+        let mut ready: Option<Instant> = None;
+        let mut index = 0;
+        while index < self.waiting.len() && self.flying.len() < IN_FLIGHT {
+            let place = place(&self.waiting[index].to);
+            let gap = self
+                .held
+                .pace
+                .ready_at(&place)
+                .map(|at| at.checked_sub(HEAD_START).unwrap_or(at))
+                .filter(|at| *at > now);
+            let in_order = !self.busy.contains_key(&place) && passed.insert(place.clone());
+            match gap {
+                Some(at) if in_order && self.waiting[index].sending == Sending::Post => {
+                    ready = Some(ready.map_or(at, |earliest| earliest.min(at)));
+                    index += 1;
+                }
+                _ if in_order => {
+                    let row = self.waiting.remove(index);
+                    self.busy.insert(place.clone(), row.outbox_id);
+                    let held = self.held.clone();
+                    self.flying.spawn(async move { (place, row::send(&held, &row).await) });
+                }
+                _ => index += 1,
+            }
+        }
+        ready
+    }
+
+    fn landed(&mut self, landed: Result<(String, anyhow::Result<Fate>), JoinError>) {
+        if self.waiting.is_empty() {
+            self.look_at = Instant::now();
+        }
+        let fate = match landed {
+            Ok((place, fate)) => {
+                self.busy.remove(&place);
+                fate
+            }
+            // Its row stays marked as being sent: the next holder looks it up.
+            Err(_) => Err(anyhow::anyhow!("sending a row panicked")),
+        };
+        match fate {
+            Ok(Fate::Sent) => _ = self.tally.sent.fetch_add(1, Ordering::Relaxed),
+            Ok(Fate::GivenUp) => _ = self.tally.given_up.fetch_add(1, Ordering::Relaxed),
+            Ok(Fate::Done) => {}
+            // It goes before the later rows of its place, which are known already.
+            Ok(Fate::Back) => self.look_at = Instant::now(),
+            // Most likely the lane is another's by now: ask at once.
+            Ok(Fate::Refused) => self.renew_at = Instant::now(),
+            Err(problem) if self.broken.is_none() => self.broken = Some(problem),
+            Err(problem) => debug!(error = format!("{problem:#}"), "another row of a broken lane"),
+        }
+    }
+
+    async fn renew(&mut self) {
+        self.renew_at = Instant::now() + RENEW;
+        let (org, fence) = (self.held.lease.org, self.held.lease.fence);
+        match self.held.renew().await {
+            Ok(true) => {}
+            Ok(false) => warn!(%org, fence, "a delivery lane was taken over; nothing more is sent under this lease"),
+            Err(problem) => {
+                self.renew_at = Instant::now() + POLL;
+                warn!(%org, fence, error = format!("{problem:#}"), "a lease could not be renewed");
+            }
+        }
+    }
+}

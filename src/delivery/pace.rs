@@ -1,0 +1,155 @@
+//! How fast a lane may call: a token bucket for the workspace, a gap for each
+//! place, and the platform's own Retry-After.
+//!
+//! On tokio's time, since limits are about real seconds, whatever the
+//! organisation's clock says.
+
+use std::collections::BTreeMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use crate::domain::policy::Pacing;
+
+/// One lane's limits and what of them is used up.
+#[derive(Debug)]
+pub(super) struct Pace {
+    /// Between two calls at the steady rate.
+    interval: Duration,
+    /// How far ahead of the steady rate a burst may be: the bucket holds one second's worth.
+    burst: Duration,
+    /// Between two posts in the same place: a fiftieth more than asked for, since the second may travel faster.
+    gap: Duration,
+    used: Mutex<Used>,
+}
+
+#[derive(Debug)]
+struct Used {
+    /// When the bucket is full again; before that, each interval gives back one token.
+    full_at: Instant,
+    /// When each place may be posted to again; places whose time has passed are forgotten.
+    places: BTreeMap<String, Instant>,
+    blocked_until: Option<Instant>,
+}
+
+impl Pace {
+    /// Starts with a full bucket: whoever held the lane before left it so, or said until when to wait.
+    pub(super) fn new(pacing: &Pacing, now: Instant) -> Self {
+        let interval = Duration::from_secs(60) / pacing.per_workspace_per_minute.max(1);
+        // A policy has more than zero here; the bounds keep the division in what a Duration holds.
+        let gap = Duration::from_secs_f64(1.02 / pacing.per_channel_per_second.clamp(0.001, 1_000_000.0));
+        Self {
+            interval,
+            burst: Duration::from_secs(1).saturating_sub(interval),
+            gap,
+            used: Mutex::new(Used { full_at: now, places: BTreeMap::new(), blocked_until: None }),
+        }
+    }
+
+    fn used(&self) -> MutexGuard<'_, Used> {
+        // A panic while holding this lock cannot leave an instant half-written.
+        self.used.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Takes a token and says from when it may be used. First come, first served.
+    pub(super) fn take(&self, now: Instant) -> Instant {
+        let mut used = self.used();
+        let at = used.full_at.checked_sub(self.burst).map_or(now, |earliest| earliest.max(now));
+        used.full_at = used.full_at.max(at) + self.interval;
+        at
+    }
+
+    /// From when this place may be posted to.
+    pub(super) fn ready_at(&self, place: &str) -> Option<Instant> {
+        self.used().places.get(place).copied()
+    }
+
+    /// A post to this place was sent off at `at`.
+    pub(super) fn posted(&self, place: &str, at: Instant) {
+        let mut used = self.used();
+        used.places.retain(|_, ready| *ready > at);
+        used.places.insert(place.to_owned(), at + self.gap);
+    }
+
+    /// The platform said Retry-After; the later of several counts.
+    pub(super) fn block(&self, until: Instant) {
+        let mut used = self.used();
+        used.blocked_until = Some(used.blocked_until.map_or(until, |before| before.max(until)));
+    }
+
+    /// Until when nothing may be called; `None` where calls are free.
+    pub(super) fn blocked(&self, now: Instant) -> Option<Instant> {
+        self.used().blocked_until.filter(|until| *until > now)
+    }
+
+    /// How long the next holder of the lane must wait so that two holders together keep the limits of one.
+    pub(super) fn rest(&self, now: Instant) -> Duration {
+        let used = self.used();
+        let places = used.places.values().copied().max();
+        let clear = places.into_iter().chain([used.full_at]).chain(used.blocked_until).max().unwrap_or(now);
+        clear.saturating_duration_since(now)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn pacing(per_minute: u32, per_second: f64) -> Pacing {
+        Pacing { per_channel_per_second: per_second, per_workspace_per_minute: per_minute }
+    }
+
+    #[test]
+    fn four_hundred_calls_at_twenty_a_second_take_nineteen_seconds() {
+        let start = Instant::now();
+        let pace = Pace::new(&pacing(1200, 1.0), start);
+        let last = (0..400).map(|_| pace.take(start)).last().unwrap();
+        assert_eq!(last - start, Duration::from_secs(19));
+        assert_eq!(pace.rest(start), Duration::from_secs(20), "and a second more until the bucket is full");
+    }
+
+    #[test]
+    fn a_place_waits_its_gap_and_a_block_holds_everything() {
+        let start = Instant::now();
+        let pace = Pace::new(&pacing(240, 2.0), start);
+        assert_eq!(pace.ready_at("C1"), None);
+        pace.posted("C1", start);
+        assert_eq!(pace.ready_at("C1"), Some(start + Duration::from_millis(510)));
+        assert_eq!(pace.ready_at("C2"), None);
+        assert_eq!(pace.rest(start), Duration::from_millis(510));
+        pace.block(start + Duration::from_secs(7));
+        pace.block(start + Duration::from_secs(3));
+        assert_eq!(pace.blocked(start + Duration::from_secs(6)), Some(start + Duration::from_secs(7)));
+        assert_eq!(pace.blocked(start + Duration::from_secs(7)), None);
+        assert_eq!(pace.rest(start), Duration::from_secs(7));
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(64))]
+
+        /// However callers come, no span of time has more calls than the bucket and the rate allow.
+        #[test]
+        fn the_limit_holds_in_every_span(per_minute in 1_u32..3000, waits in prop::collection::vec(0_u64..2000, 1..60)) {
+            let mut now = Instant::now();
+            let pace = Pace::new(&pacing(per_minute, 1.0), now);
+            let mut calls = Vec::new();
+            for wait in waits {
+                now += Duration::from_millis(wait);
+                let at = pace.take(now);
+                prop_assert!(at >= now);
+                calls.push(at);
+            }
+            prop_assert!(calls.is_sorted());
+            let rate = f64::from(per_minute) / 60.0;
+            for (first, from) in calls.iter().enumerate() {
+                for (last, to) in calls.iter().enumerate().skip(first) {
+                    let allowed = rate.max(1.0) + rate * (*to - *from).as_secs_f64();
+                    prop_assert!((last - first + 1) as f64 <= allowed + 1e-6);
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,367 @@
+//! One row of the outbox: claimed, sent, and written down.
+
+use std::time::Duration;
+
+use chrono::{DateTime, TimeDelta, Utc};
+use metrics::{counter, histogram};
+use tokio::time::sleep;
+use tracing::{error, warn};
+use uuid::Uuid;
+
+use super::lane::{Held, Stopped};
+use super::slack;
+use crate::domain::message::Message;
+use crate::domain::person::PersonId;
+use crate::slack::client::Error;
+use crate::store::directory::Platform;
+use crate::store::message::{self, Address, Ending, MessageCopy, Outgoing, Sending};
+use crate::store::person;
+
+/// After the first attempt, the second …: reliability.md, "Delivery retries". After the fifth it is given up.
+const DELAYS: [TimeDelta; 4] =
+    [TimeDelta::seconds(5), TimeDelta::minutes(5), TimeDelta::minutes(30), TimeDelta::hours(2)];
+/// How long a workspace is left alone that does not accept the token.
+const UNAUTHORIZED: Duration = Duration::from_secs(300);
+/// How long a reply waits for the message that it replies to.
+const THREAD: TimeDelta = TimeDelta::seconds(5);
+/// Between tries to write down what happened in chat.
+const PAUSES: [Duration; 2] = [Duration::from_millis(100), Duration::from_secs(1)];
+
+/// What became of a row, as its lane needs to know.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Fate {
+    /// A post arrived.
+    Sent,
+    /// A post was given up.
+    GivenUp,
+    /// A redraw was done or given up, or there was nothing to say.
+    Done,
+    /// It is tried again.
+    Back,
+    /// The row, or the whole lane, is another's.
+    Refused,
+}
+
+/// What sending came to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Arrival {
+    Arrived,
+    /// There was nothing left to say.
+    Nothing,
+}
+
+/// Why a row did not get through.
+pub(super) enum Failure {
+    Slack(Error),
+    Stopped,
+    Refused,
+    /// The person can't be written to, by a code.
+    Unreachable(&'static str),
+    /// The channel is shared with people outside the company.
+    Outsiders,
+    /// What it replies to is not sent yet.
+    NotYet,
+    Render(anyhow::Error),
+    Store(anyhow::Error),
+}
+
+impl From<Error> for Failure {
+    fn from(error: Error) -> Self {
+        Self::Slack(error)
+    }
+}
+
+impl From<Stopped> for Failure {
+    fn from(_: Stopped) -> Self {
+        Self::Stopped
+    }
+}
+
+impl From<anyhow::Error> for Failure {
+    fn from(error: anyhow::Error) -> Self {
+        Self::Store(error)
+    }
+}
+
+/// A row under way.
+pub(super) struct Claim<'a> {
+    pub(super) held: &'a Held,
+    pub(super) row: &'a Outgoing,
+    claimed: bool,
+    /// The part that may stand in chat although no answer came.
+    pub(super) unsure: Option<i32>,
+}
+
+/// What is written down at the end of an attempt.
+#[derive(Debug, Clone, Copy)]
+enum Verdict<'a> {
+    Sent(Arrival),
+    GivenUp { code: &'a str, unreachable: bool },
+    Back { at: DateTime<Utc>, code: &'a str, counts: bool },
+}
+
+/// Makes one attempt. An error means that the database could not be written to: then the lane must be given up.
+pub(super) async fn send(held: &Held, row: &Outgoing) -> anyhow::Result<Fate> {
+    let mut claim = Claim { held, row, claimed: false, unsure: None };
+    let senders = &held.shared.senders;
+    let result = match (held.lease.workspace.platform, &senders.slack) {
+        (Platform::Slack, Some(sender)) => slack::send(&mut claim, sender).await,
+        (Platform::Preview, _) => claim.show().await,
+        // Only lanes with a sender are leased.
+        (Platform::Slack | Platform::Teams, _) => Err(Failure::Store(anyhow::anyhow!("a lane without a sender"))),
+    };
+    claim.conclude(result).await
+}
+
+impl Claim<'_> {
+    /// Claims the row just before the first call that writes: what is marked may stand in chat, what is not does not.
+    /// From here on changes queue a redraw, so the message is rendered after it.
+    pub(super) async fn mark(&mut self) -> Result<(), Failure> {
+        if self.claimed {
+            return Ok(());
+        }
+        let mut tx = self.held.shared.app.store.tenant(self.held.lease.org).await?;
+        let ours = message::mark_sending(&mut tx, self.row.outbox_id, &self.held.lease).await?;
+        tx.commit().await?;
+        self.claimed = ours;
+        if ours { Ok(()) } else { Err(Failure::Refused) }
+    }
+
+    pub(super) fn reader(&self) -> Option<PersonId> {
+        match self.row.to {
+            Address::Person(person) => Some(person),
+            Address::Channel(_) => None,
+        }
+    }
+
+    pub(super) async fn render(&self) -> Result<Option<Message>, Failure> {
+        let shared = &self.held.shared;
+        let render = shared.contents.render;
+        render(&shared.app, self.held.lease.org, &self.row.content, self.reader()).await.map_err(Failure::Render)
+    }
+
+    /// Writes down where a part stands, as soon as it does, in a transaction of its own: also when the lease was
+    /// lost meanwhile, since it is true all the same.
+    pub(super) async fn save(&self, part: i32, channel: &str, ts: &str) -> anyhow::Result<()> {
+        let app = &self.held.shared.app;
+        let copy = MessageCopy { part, channel_id: channel.to_owned(), ts: ts.to_owned(), sent_at: app.now() };
+        steadily(|| async {
+            let mut tx = app.store.tenant(self.held.lease.org).await?;
+            message::save_copy(&mut tx, self.row.message_id, &copy).await?;
+            tx.commit().await
+        })
+        .await
+    }
+
+    /// The preview reads messages from the database; all that "sending" adds is where it stands.
+    async fn show(&mut self) -> Result<Arrival, Failure> {
+        self.mark().await?;
+        if self.row.sending == Sending::Redraw || self.render().await?.is_none() {
+            return Ok(Arrival::Nothing);
+        }
+        let place = match &self.row.to {
+            Address::Person(person) => format!("preview:{person}"),
+            Address::Channel(channel) => format!("preview:#{channel}"),
+        };
+        // Sortable and never twice the same, also while the organisation's clock stands still.
+        let ts = format!("{:039}", Uuid::now_v7().as_u128());
+        self.save(0, &place, &ts).await?;
+        Ok(Arrival::Arrived)
+    }
+
+    async fn conclude(&mut self, result: Result<Arrival, Failure>) -> anyhow::Result<Fate> {
+        let now = self.held.shared.app.now();
+        // Its old place in the line: the lane waits, and order within a channel is kept.
+        let in_line = self.row.queued_at;
+        match result {
+            Ok(arrival) => self.close(Verdict::Sent(arrival)).await,
+            Err(Failure::Store(problem)) => Err(problem),
+            Err(Failure::Refused) => Ok(Fate::Refused),
+            Err(Failure::Stopped) => self.back(in_line, "interrupted", false).await,
+            Err(Failure::NotYet) => self.back(now + THREAD, "thread", false).await,
+            Err(Failure::Unreachable(code)) => self.unreachable(code).await,
+            Err(Failure::Outsiders) => self.give_up("outsiders", "outsiders", false).await,
+            Err(Failure::Render(problem)) => {
+                error!(message = %self.row.message_id, error = format!("{problem:#}"), "a message can't be rendered");
+                self.again("render", "render", TimeDelta::zero()).await
+            }
+            Err(Failure::Slack(error)) => self.refused_by_slack(error, in_line).await,
+        }
+    }
+
+    async fn refused_by_slack(&mut self, error: Error, in_line: DateTime<Utc>) -> anyhow::Result<Fate> {
+        let workspace = &self.held.lease.workspace;
+        match error {
+            Error::RateLimited { retry_after } => {
+                failed("rate_limited");
+                self.held.block(retry_after).await?;
+                self.back(in_line, "ratelimited", false).await
+            }
+            Error::Transient { reason, .. } => self.again("transient", &reason, TimeDelta::zero()).await,
+            Error::Unauthorized(code) => {
+                if self.held.shared.first_time(workspace, "unauthorized") {
+                    error!(workspace = workspace.id, code, "Slack does not accept the token; its messages wait");
+                }
+                self.held.block(UNAUTHORIZED).await?;
+                self.again("unauthorized", &code, TimeDelta::from_std(UNAUTHORIZED)?).await
+            }
+            Error::ChannelUnreachable(code) => self.unreachable(&code).await,
+            Error::Gone(code) | Error::Rejected(code) => {
+                error!(message = %self.row.message_id, code, "Slack refused a message for what it is");
+                self.give_up("rejected", &code, false).await
+            }
+        }
+    }
+
+    async fn unreachable(&mut self, code: &str) -> anyhow::Result<Fate> {
+        self.give_up("unreachable", code, true).await
+    }
+
+    /// By the schedule, or given up after its end.
+    async fn again(&mut self, class: &'static str, code: &str, at_least: TimeDelta) -> anyhow::Result<Fate> {
+        match delay(self.row.attempts + 1, rand::random()) {
+            Some(delay) => {
+                failed(class);
+                let at = self.held.shared.app.now() + delay.max(at_least);
+                self.back(at, code, true).await
+            }
+            None => self.give_up(class, code, false).await,
+        }
+    }
+
+    async fn give_up(&mut self, class: &'static str, code: &str, unreachable: bool) -> anyhow::Result<Fate> {
+        failed(class);
+        let (message, kind) = (self.row.message_id, kind(self.row.sending));
+        warn!(org = %self.held.lease.org, %message, kind, code, "a delivery was given up");
+        counter!("tandem_delivery_given_up_total", "kind" => kind, "reason" => class).increment(1);
+        self.close(Verdict::GivenUp { code, unreachable }).await
+    }
+
+    async fn back(&mut self, at: DateTime<Utc>, code: &str, counts: bool) -> anyhow::Result<Fate> {
+        let ours = steadily(|| self.write(Verdict::Back { at, code, counts }, true)).await?;
+        Ok(if ours { Fate::Back } else { Fate::Refused })
+    }
+
+    /// Ends the row. Where what follows from that can't be written, the row is tried again by the schedule, and in
+    /// the end closed without: it must not hold up its lane for ever.
+    async fn close(&mut self, verdict: Verdict<'_>) -> anyhow::Result<Fate> {
+        let ours = match steadily(|| self.write(verdict, true)).await {
+            Ok(ours) => ours,
+            Err(problem) => {
+                let message = self.row.message_id;
+                error!(%message, error = format!("{problem:#}"), "what follows from a delivery can't be written");
+                if let Some(delay) = delay(self.row.attempts + 1, rand::random()) {
+                    return self.back(self.held.shared.app.now() + delay, "consequences", true).await;
+                }
+                self.write(verdict, false).await?
+            }
+        };
+        let is_post = self.row.sending == Sending::Post;
+        Ok(match verdict {
+            _ if !ours => {
+                // At most the one message that was being written when the lease ran out.
+                counter!("tandem_delivery_late_total").increment(1);
+                Fate::Refused
+            }
+            Verdict::Sent(Arrival::Arrived) => {
+                self.count_sent();
+                if is_post { Fate::Sent } else { Fate::Done }
+            }
+            Verdict::GivenUp { .. } if is_post => Fate::GivenUp,
+            _ => Fate::Done,
+        })
+    }
+
+    fn count_sent(&self) {
+        let (platform, kind) = (self.held.lease.workspace.platform, kind(self.row.sending));
+        if platform == Platform::Slack {
+            self.held.shared.is_over(&self.held.lease.workspace, "unauthorized");
+        }
+        counter!("tandem_delivery_sent_total", "platform" => platform.as_str(), "kind" => kind).increment(1);
+        if let Ok(lag) = (self.held.shared.app.now() - self.row.queued_at).to_std() {
+            histogram!("tandem_delivery_lag_seconds", "kind" => kind).record(lag.as_secs_f64());
+        }
+    }
+
+    /// One transaction: the row's end and, unless told otherwise, what follows from it. False where the row is
+    /// another's; then nothing was written.
+    async fn write(&self, verdict: Verdict<'_>, consequences: bool) -> anyhow::Result<bool> {
+        let (shared, lease, row) = (&self.held.shared, &self.held.lease, self.row);
+        let (app, now, reader) = (&shared.app, shared.app.now(), self.reader());
+        // A redraw has no consequences of its own: its post had them.
+        let consequences = consequences && row.sending == Sending::Post;
+        let mut tx = app.store.tenant(lease.org).await?;
+        if !self.claimed && !message::mark_sending(&mut tx, row.outbox_id, lease).await? {
+            return Ok(false);
+        }
+        let ours = match verdict {
+            Verdict::Sent(arrival) => {
+                if consequences && arrival == Arrival::Arrived {
+                    (shared.contents.delivered)(app, &mut tx, row.message_id, &row.content, reader, now).await?;
+                }
+                message::settle(&mut tx, row.outbox_id, lease, Ending::Sent, now).await?
+            }
+            Verdict::GivenUp { code, unreachable } => {
+                if unreachable && let Some(person) = reader {
+                    person::mark_unreachable(&mut tx, &lease.workspace, person, now).await?;
+                }
+                if consequences {
+                    (shared.contents.given_up)(app, &mut tx, row.message_id, &row.content, reader, code, now).await?;
+                }
+                message::settle(&mut tx, row.outbox_id, lease, Ending::GivenUp(code), now).await?
+            }
+            Verdict::Back { at, code, counts } => {
+                message::retry(&mut tx, row.outbox_id, lease, at, code, counts, self.unsure).await?;
+                true
+            }
+        };
+        if ours {
+            tx.commit().await?;
+        }
+        Ok(ours)
+    }
+}
+
+/// How long to wait after the `made`th attempt failed, with a tenth of jitter by a `dice` from 0 to 1, so that a
+/// whole morning that failed does not come back in one second. `None` after the last.
+fn delay(made: i32, dice: f64) -> Option<TimeDelta> {
+    let delay = DELAYS.get(usize::try_from(made).ok()?.checked_sub(1)?)?;
+    let jittered = delay.as_seconds_f64() * (0.9 + 0.2 * dice);
+    Some(TimeDelta::milliseconds((jittered * 1000.0) as i64))
+}
+
+fn kind(sending: Sending) -> &'static str {
+    match sending {
+        Sending::Post => "post",
+        Sending::Redraw => "redraw",
+    }
+}
+
+fn failed(reason: &'static str) {
+    counter!("tandem_delivery_failed_total", "reason" => reason).increment(1);
+}
+
+/// Tries three times: what happened in chat is worth more than one hiccup of the database.
+async fn steadily<T, F: Future<Output = anyhow::Result<T>>>(mut attempt: impl FnMut() -> F) -> anyhow::Result<T> {
+    for pause in PAUSES {
+        if let Ok(done) = attempt().await {
+            return Ok(done);
+        }
+        sleep(pause).await;
+    }
+    attempt().await
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn five_attempts_by_the_schedule_with_a_tenth_of_jitter() {
+        let seconds = |made, dice| delay(made, dice).map(|delay| delay.num_seconds());
+        let plain: Vec<_> = (1..=6).map(|made| seconds(made, 0.5)).collect();
+        assert_eq!(plain, [Some(5), Some(300), Some(1800), Some(7200), None, None]);
+        assert_eq!((seconds(2, 0.0), seconds(2, 1.0)), (Some(270), Some(330)));
+        assert_eq!(seconds(0, 0.5), None);
+    }
+}

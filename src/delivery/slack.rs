@@ -1,0 +1,269 @@
+//! One row to Slack: whom it goes to, whether anyone from outside would read it,
+//! what stands there already, and then the calls that write.
+//!
+//! Limits: posts, replies included, count for their channel and for the
+//! workspace; `chat.update` counts for the workspace alone, since Slack's limit of
+//! one a second and channel is on posting (platforms.md). Calls that only read,
+//! and the opening of conversations, have Slack's own limits, answered with 429.
+
+use tokio::time::Instant;
+use tracing::warn;
+use uuid::Uuid;
+
+use super::SlackSender;
+use super::lane::place;
+use super::row::{Arrival, Claim, Failure};
+use crate::domain::message::withdrawn;
+use crate::domain::person::PersonId;
+use crate::slack::client::{Error, Posted, Search, outsiders};
+use crate::slack::render::{self, Rendered};
+use crate::store::message::{self, Address, MessageCopy, Sending};
+use crate::store::person::{self, ChatUser, Reach};
+
+/// How far Slack's clock and ours may be apart, in seconds.
+const CLOCKS_APART: i64 = 300;
+
+/// What the database knows about a row before it is sent.
+struct Known {
+    copies: Vec<MessageCopy>,
+    /// The message that this one replies to.
+    parent: Option<MessageCopy>,
+    /// The parent is still to be sent.
+    parent_waits: bool,
+    user: Option<ChatUser>,
+    reach: Option<Reach>,
+}
+
+/// Where the parts of a message go.
+struct Thread<'a> {
+    channel: &'a str,
+    /// The thread that all parts stand in, where the message replies to another.
+    of: Option<String>,
+    /// Where the first part stands, once it does: the thread of the others.
+    first: Option<String>,
+}
+
+impl Thread<'_> {
+    fn for_part(&self, part: i32) -> Option<&str> {
+        self.of.as_deref().or(if part == 0 { None } else { self.first.as_deref() })
+    }
+}
+
+/// A row that is being sent.
+struct Slack<'c, 'a> {
+    claim: &'c mut Claim<'a>,
+    sender: &'c SlackSender,
+    /// A token of the workspace that was taken and is not used yet.
+    has_turn: bool,
+}
+
+pub(super) async fn send(claim: &mut Claim<'_>, sender: &SlackSender) -> Result<Arrival, Failure> {
+    let known = known(claim).await?;
+    if claim.row.uncertain {
+        let first_missing = (0..).find(|part| !known.copies.iter().any(|copy| copy.part == *part));
+        claim.unsure = first_missing;
+    }
+    let row = claim.row;
+    let mut slack = Slack { claim, sender, has_turn: false };
+    match row.sending {
+        Sending::Post if known.parent_waits && known.parent.is_none() => Err(Failure::NotYet),
+        Sending::Redraw if known.copies.is_empty() => Ok(Arrival::Nothing),
+        sending => {
+            if let Address::Channel(channel) = &row.to {
+                slack.keep_from_outsiders(channel, &known.copies).await?;
+            }
+            match sending {
+                Sending::Post => slack.post(&known).await,
+                Sending::Redraw => slack.redraw(&known).await,
+            }
+        }
+    }
+}
+
+async fn known(claim: &Claim<'_>) -> anyhow::Result<Known> {
+    let (lease, row) = (&claim.held.lease, claim.row);
+    let mut tx = claim.held.shared.app.store.tenant(lease.org).await?;
+    let copies = message::copies(&mut tx, row.message_id).await?;
+    let (mut parent, mut parent_waits) = (None, false);
+    if let Some(thread_of) = row.thread_of {
+        parent = message::copies(&mut tx, thread_of).await?.into_iter().find(|copy| copy.part == 0);
+        parent_waits = parent.is_none() && message::post_is_open(&mut tx, thread_of).await?;
+    }
+    let (mut user, mut reach) = (None, None);
+    if let Some(person) = claim.reader() {
+        user = person::chat_user(&mut tx, &lease.workspace, person).await?;
+        reach = person::reach(&mut tx, person).await?;
+    }
+    tx.commit().await?;
+    Ok(Known { copies, parent, parent_waits, user, reach })
+}
+
+impl Slack<'_, '_> {
+    async fn post(&mut self, known: &Known) -> Result<Arrival, Failure> {
+        let row = self.claim.row;
+        let channel = match (&row.to, known.copies.first()) {
+            (_, Some(copy)) => copy.channel_id.clone(),
+            (Address::Channel(channel), None) => channel.clone(),
+            (Address::Person(person), None) => self.direct_messages(*person, known).await?,
+        };
+        self.claim.held.turn_at(&place(&row.to)).await?;
+        self.has_turn = true;
+        self.claim.mark().await?;
+        let Some(message) = self.claim.render().await? else { return Ok(Arrival::Nothing) };
+        self.post_missing(&channel, &render::message(&message), known).await?;
+        Ok(Arrival::Arrived)
+    }
+
+    async fn redraw(&mut self, known: &Known) -> Result<Arrival, Failure> {
+        self.turn().await?;
+        self.claim.mark().await?;
+        let Some(message) = self.claim.render().await? else { return Ok(Arrival::Nothing) };
+        let parts = render::message(&message);
+        let surplus = render::message(&withdrawn::surplus());
+        for copy in &known.copies {
+            let part = usize::try_from(copy.part).ok().and_then(|part| parts.get(part));
+            self.update(copy, part.unwrap_or(&surplus[0])).await?;
+        }
+        self.post_missing(&known.copies[0].channel_id, &parts, known).await?;
+        Ok(Arrival::Arrived)
+    }
+
+    /// Posts, in order, the parts that have no copy yet.
+    async fn post_missing(&mut self, channel: &str, parts: &[Rendered], known: &Known) -> Result<(), Failure> {
+        let copy_of = |part: i32| known.copies.iter().find(|copy| copy.part == part);
+        let parent = known.parent.as_ref().filter(|parent| parent.channel_id == channel);
+        let mut thread = Thread {
+            channel,
+            of: parent.map(|parent| parent.ts.clone()),
+            first: copy_of(0).map(|copy| copy.ts.clone()),
+        };
+        for (part, rendered) in (0..).zip(parts) {
+            if copy_of(part).is_some() {
+                continue;
+            }
+            let mut posted = self.post_part(&thread, part, rendered).await;
+            if part == 0 && thread.of.is_some() && matches!(posted, Err(Failure::Slack(Error::Gone(_)))) {
+                // What it replies to was deleted: it is said all the same.
+                thread.of = None;
+                posted = self.post_part(&thread, part, rendered).await;
+            }
+            let posted = match posted {
+                // The parent was deleted meanwhile: nobody misses the rest.
+                Err(Failure::Slack(Error::Gone(_))) if part > 0 => return Ok(()),
+                posted => posted?,
+            };
+            self.claim.save(part, &posted.channel, &posted.ts).await?;
+            if part == 0 {
+                thread.first = Some(posted.ts);
+            }
+        }
+        Ok(())
+    }
+
+    async fn post_part(&mut self, thread: &Thread<'_>, part: i32, rendered: &Rendered) -> Result<Posted, Failure> {
+        let (client, token) = (&self.sender.client, &self.sender.token);
+        let delivery_id = delivery_id(self.claim.row.message_id, part);
+        let place = place(&self.claim.row.to);
+        if !std::mem::take(&mut self.has_turn) {
+            self.claim.held.turn_at(&place).await?;
+        }
+        if self.claim.unsure == Some(part) {
+            self.claim.held.clear()?;
+            let search = Search {
+                channel: thread.channel,
+                thread_ts: thread.for_part(part),
+                delivery_id,
+                oldest: self.claim.row.queued_at.timestamp() - CLOCKS_APART,
+                latest: self.claim.held.shared.app.now().timestamp() + CLOCKS_APART,
+            };
+            let found = client.find_delivery(token, &search).await?;
+            self.claim.unsure = None;
+            if let Some(found) = found {
+                return Ok(found);
+            }
+        }
+        self.claim.held.clear()?;
+        self.claim.held.pace.posted(&place, Instant::now());
+        let posted = client.post_message(token, thread.channel, rendered, thread.for_part(part), delivery_id).await;
+        if let Err(Error::Transient { maybe_sent: true, .. }) = posted {
+            self.claim.unsure = Some(part);
+        }
+        Ok(posted?)
+    }
+
+    /// Redraws one part. One that is gone, or can't be changed any more, is let be.
+    async fn update(&mut self, copy: &MessageCopy, rendered: &Rendered) -> Result<(), Failure> {
+        if !std::mem::take(&mut self.has_turn) {
+            self.claim.held.turn().await?;
+        }
+        let at = Posted { channel: copy.channel_id.clone(), ts: copy.ts.clone() };
+        match self.sender.client.update_message(&self.sender.token, &at, rendered).await {
+            Ok(()) | Err(Error::Gone(_)) => Ok(()),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    async fn turn(&mut self) -> Result<(), Failure> {
+        self.claim.held.turn().await?;
+        self.has_turn = true;
+        Ok(())
+    }
+
+    /// A channel's privacy changes any day, so it is asked for just before each message. Where outsiders read
+    /// along, what stands there is taken back.
+    async fn keep_from_outsiders(&mut self, channel: &str, copies: &[MessageCopy]) -> Result<(), Failure> {
+        self.claim.held.clear()?;
+        let info = self.sender.client.channel(&self.sender.token, channel).await?;
+        if !outsiders(&info, &[]) {
+            return Ok(());
+        }
+        if !copies.is_empty() {
+            self.turn().await?;
+            self.claim.mark().await?;
+            let sentence = render::message(&withdrawn::from_outsiders());
+            for copy in copies {
+                match self.update(copy, &sentence[0]).await {
+                    Err(Failure::Slack(Error::ChannelUnreachable(code) | Error::Rejected(code))) => {
+                        warn!(message = %self.claim.row.message_id, code, "a message could not be withdrawn");
+                    }
+                    done => done?,
+                }
+            }
+        }
+        Err(Failure::Outsiders)
+    }
+
+    /// The direct message channel with a colleague: the one that is kept, else a new one. Whether they are a
+    /// colleague at all is asked when it is opened; what Slack refuses later is forgotten, and so asked again.
+    async fn direct_messages(&mut self, person: PersonId, known: &Known) -> Result<String, Failure> {
+        let Some(reach) = known.reach.as_ref().filter(|reach| reach.active) else {
+            return Err(Failure::Unreachable("has_left"));
+        };
+        if let Some(channel) = known.user.as_ref().and_then(|user| user.dm_channel_id.clone()) {
+            return Ok(channel);
+        }
+        let (client, token, held) = (&self.sender.client, &self.sender.token, self.claim.held);
+        held.clear()?;
+        let user_id = known.user.as_ref().map(|user| &user.user_id).or(reach.slack_user_id.as_ref());
+        let user = match user_id {
+            Some(id) => Some(client.user(token, id).await?),
+            None => client.user_by_email(token, &reach.email).await?,
+        };
+        let user = user.ok_or(Failure::Unreachable("users_not_found"))?;
+        if !user.is_colleague() {
+            return Err(Failure::Unreachable("not_a_colleague"));
+        }
+        held.clear()?;
+        let channel = client.open_conversation(token, &user.id).await?;
+        let mut tx = held.shared.app.store.tenant(held.lease.org).await?;
+        person::release_chat_user(&mut tx, &held.lease.workspace, person, &user.id).await?;
+        person::save_chat_user(&mut tx, &held.lease.workspace, person, &user.id, Some(&channel)).await?;
+        tx.commit().await?;
+        Ok(channel)
+    }
+}
+
+/// The same for each attempt at a part, and for whichever row of the outbox makes it.
+fn delivery_id(message: Uuid, part: i32) -> Uuid {
+    Uuid::new_v5(&message, &part.to_be_bytes())
+}

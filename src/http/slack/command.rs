@@ -1,0 +1,79 @@
+//! Slash commands: answered in the response, where the asker alone reads it.
+
+use std::collections::VecDeque;
+
+use axum::response::Response;
+use serde_json::Value;
+
+use super::ask::{Answer, Ask, What};
+use super::{Desk, json, nothing};
+use crate::domain::command;
+use crate::domain::message::{Message, Reply, answer};
+use crate::slack::inbound::SlashCommand;
+use crate::slack::render;
+
+pub(super) async fn answer(desk: Desk, typed: SlashCommand) -> Response {
+    if typed.is_enterprise_install {
+        return first_of(said(answer::organisation_wide()));
+    }
+    let what = What::Command(command::parse(&typed.command, &typed.text));
+    let ask = Ask::new(&typed.who, typed.channel_id.as_deref(), what);
+    match desk.begin(&ask).in_time(desk.since).await {
+        Ok(found) => {
+            let mut parts = VecDeque::from(render::reply(&found.reply));
+            let first = parts.pop_front();
+            desk.afterwards_rest(typed, ask, found, parts);
+            first.map_or_else(nothing, json)
+        }
+        Err(pending) => {
+            let first = first_of(said(answer::still_looking()));
+            let waiting = Desk { http: desk.http.clone(), slack: desk.slack.clone(), since: desk.since };
+            desk.afterwards(async move {
+                let found = pending.at_last().await;
+                let parts = render::reply(&found.reply).into();
+                waiting.rest(&typed, &ask, &found, parts).await;
+            });
+            first
+        }
+    }
+}
+
+fn said(message: Message) -> Vec<Value> {
+    render::reply(&Reply::Private(message))
+}
+
+fn first_of(parts: Vec<Value>) -> Response {
+    parts.into_iter().next().map_or_else(nothing, json)
+}
+
+impl Desk {
+    fn afterwards_rest(self, typed: SlashCommand, ask: Ask, found: Answer, parts: VecDeque<Value>) {
+        let is_done = parts.is_empty() && found.unknown.is_none() && !matches!(found.reply, Reply::Dialog(_));
+        if is_done {
+            return;
+        }
+        let drain = self.http.drain.clone();
+        drop(drain.spawn(async move { self.rest(&typed, &ask, &found, parts).await }));
+    }
+
+    /// What did not fit into the response: further parts, a dialog, the answer to somebody who is known now.
+    async fn rest(&self, typed: &SlashCommand, ask: &Ask, found: &Answer, parts: VecDeque<Value>) {
+        let place = typed.response_url.as_ref();
+        for part in parts {
+            let Some(place) = place else { return };
+            if let Err(error) = self.slack.client.respond(place, &part).await {
+                tracing::warn!(%error, "a part of an answer did not arrive");
+                return;
+            }
+        }
+        if let Reply::Dialog(dialog) = &found.reply {
+            let view = render::dialog(dialog, None);
+            if !self.open(&typed.who, typed.trigger_id.as_deref(), &view).await {
+                self.say(place, &Reply::Private(answer::expired_form())).await;
+            }
+        }
+        if let Some(reply) = self.introduce(ask, found).await {
+            self.say(place, &reply).await;
+        }
+    }
+}

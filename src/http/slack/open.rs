@@ -1,0 +1,58 @@
+//! Dialogs. A `trigger_id` lives 3 seconds and opens one view, so an empty view
+//! is opened at once and filled when the use case knows what to ask.
+
+use serde_json::Value;
+
+use super::Desk;
+use super::ask::Ask;
+use crate::domain::message::{Message, Reply, answer};
+use crate::slack::inbound::{Press, Who};
+use crate::slack::render;
+
+impl Desk {
+    /// Opens a view; false where that can't be done any more.
+    pub(super) async fn open(&self, who: &Who, trigger: Option<&str>, view: &Value) -> bool {
+        let (Some(token), Some(trigger)) = (self.slack.token(&who.team_id), trigger) else { return false };
+        let opened = self.slack.client.open_view(token, trigger, view).await;
+        if let Err(error) = &opened {
+            tracing::warn!(%error, "a view could not be opened");
+        }
+        opened.is_ok()
+    }
+
+    /// Opens the empty view and finds out what to ask at the same time; then fills the one with the other.
+    pub(super) async fn ask_for_more(&self, press: &Press, title: &str, ask: &Ask) {
+        let (Some(token), Some(trigger)) = (self.slack.token(&press.who.team_id), &press.trigger_id) else { return };
+        let skeleton = render::skeleton(title);
+        let opening = self.slack.client.open_view(token, trigger, &skeleton);
+        let (found, opened) = tokio::join!(self.begin(ask).at_last(), opening);
+        let view_id = match opened {
+            Ok(view_id) => view_id,
+            Err(error) => {
+                tracing::warn!(%error, "a dialog could not be opened");
+                let reply = match found.reply {
+                    Reply::Dialog(_) => Reply::Private(answer::expired_form()),
+                    other => other,
+                };
+                return self.say(press.response_url.as_ref(), &reply).await;
+            }
+        };
+        // Somebody who is only known now gets what they pressed for.
+        let reply = self.introduce(ask, &found).await.unwrap_or(found.reply);
+        let view = match &reply {
+            Reply::Dialog(dialog) => render::dialog(dialog, press.message.as_ref()),
+            Reply::Private(message) => render::notice(title, message),
+            Reply::Silent => render::notice(title, &answer::done_here()),
+            Reply::FieldErrors(errors) => render::notice(title, &Message::sentence(sentences(errors))),
+        };
+        if let Err(error) = self.slack.client.update_view(token, &view_id, &view).await {
+            tracing::warn!(%error, "a dialog could not be filled");
+            self.say(press.response_url.as_ref(), &Reply::Private(answer::expired_form())).await;
+        }
+    }
+}
+
+/// Errors of fields as running text, where no field can carry them.
+pub(super) fn sentences(errors: &[(String, String)]) -> String {
+    errors.iter().map(|(_, sentence)| sentence.as_str()).collect::<Vec<_>>().join("\n")
+}
