@@ -26,7 +26,7 @@ statements! {
                     WHERE org_id = $1 AND date BETWEEN $2 AND $3 AND change = 'worse' AND account_id = ANY ($4) GROUP BY account_id";
     AT_RISK_ON = "SELECT account_id FROM tandem.diagnosis
                    WHERE org_id = $1 AND date = $2 AND band = 'at_risk' AND account_id = ANY ($3) ORDER BY account_id";
-    FIRST_RUN = "SELECT min(date) FROM tandem.diagnosis_run WHERE org_id = $1";
+    FIRST_RUN = "SELECT min(date) FROM tandem.diagnosis_run WHERE org_id = $1 AND live";
     RUN_SOURCES = "SELECT sources FROM tandem.diagnosis_run WHERE org_id = $1 AND date = $2";
     HISTORY = "SELECT d.date, d.health FROM tandem.diagnosis_run r
                  JOIN tandem.diagnosis d ON d.org_id = r.org_id AND d.date = r.date AND d.account_id = $2
@@ -183,7 +183,7 @@ pub async fn at_risk_on(tx: &mut Tenant, date: NaiveDate, accounts: &[AccountId]
     Ok(rows.into_iter().map(AccountId).collect())
 }
 
-/// The organisation's first diagnosis: what it opened is a backlog.
+/// The organisation's first night: what it opened is a backlog. Dates that were filled in behind it are none.
 pub async fn first_run(tx: &mut Tenant) -> anyhow::Result<Option<NaiveDate>> {
     let org = tx.org().0;
     Ok(sqlx::query_scalar(FIRST_RUN).bind(org).fetch_one(tx.connection()).await?)
