@@ -34,8 +34,11 @@ statements! {
     /// One diagnosis of an organisation at a time, whatever the replicas.
     LOCK_NIGHT = "SELECT pg_advisory_xact_lock(hashtextextended('tandem night ' || $1::text, 0))";
     NIGHT_BEFORE = "SELECT date, night FROM tandem.diagnosis_run WHERE org_id = $1 AND date < $2 ORDER BY date DESC LIMIT 1";
-    /// Only what the next night compares with: whole bodies would be megabytes a page.
-    EARLIER = "SELECT d.account_id, d.health, d.band, d.detail_id, t.body->'families' AS families, t.body->'windows' AS windows,
+    /// Only what the next night compares with: whole bodies would be megabytes a page. A window opens on a night
+    /// of its own day: what a backdated run found has no dates to keep.
+    EARLIER = "SELECT d.account_id, d.health, d.band, d.detail_id, t.body->'families' AS families,
+                      CASE WHEN (SELECT live FROM tandem.diagnosis_run r WHERE r.org_id = $1 AND r.date = $2)
+                           THEN t.body->'windows' ELSE '[]' END AS windows,
                       jsonb_path_query_array(t.body, '$.causes[*] ? (@.floor == true).rule') AS floors
                  FROM tandem.diagnosis d JOIN tandem.diagnosis_detail t USING (org_id, account_id, detail_id)
                 WHERE d.org_id = $1 AND d.date = $2 AND d.account_id BETWEEN $3 AND $4";
