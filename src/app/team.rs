@@ -31,11 +31,11 @@ pub async fn view(tx: &mut Tenant, reader: Reader<'_>, lead: &Person) -> anyhow:
         previous: previous(tx, reader, &reads).await?,
         renewals: quarter(tx, reader, &reads).await?,
         stuck: stuck(reader, &reads),
-        // Who has neither accounts nor matters (an admin, say) would be an empty line each day.
+        // Who holds nothing has no load to show.
         people: team
             .iter()
             .map(|person| line(reader, person, &reads))
-            .filter(|line| line.accounts + line.waiting + line.late > 0)
+            .filter(|line| line.accounts > 0 || line.waiting > 0)
             .collect(),
         weekly: None,
     }))

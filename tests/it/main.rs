@@ -9,3 +9,4 @@ mod demo;
 mod embedded;
 mod floors;
 mod http;
+mod night;
