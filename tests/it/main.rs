@@ -4,8 +4,12 @@ mod support;
 
 mod act;
 mod chat;
+mod cli;
 mod delivery;
 mod demo;
 mod embedded;
 mod floors;
 mod http;
+mod kill;
+mod night;
+mod rls;
