@@ -10,7 +10,7 @@ use tandem::app::App;
 use tandem::app::import::{self, Input};
 use tandem::app::night::{self, Run};
 use tandem::app::organisation::{self, NewOrganisation};
-use tandem::clock::{Clock as _, SystemClock};
+use tandem::clock::SystemClock;
 use tandem::domain::calendar;
 use tandem::domain::routing::Model;
 use tandem::domain::row::RowKind;

@@ -11,5 +11,6 @@ mod embedded;
 mod floors;
 mod http;
 mod kill;
+mod morning;
 mod night;
 mod rls;

@@ -229,6 +229,11 @@ impl TestBot {
         assert_eq!(drained.given_up, 0, "a message was given up");
     }
 
+    /// Where a message must not arrive.
+    pub(crate) async fn deliver_or_give_up(&self) -> u64 {
+        self.delivery.drain(None, Duration::ZERO).await.unwrap().given_up
+    }
+
     /// The direct messages with a colleague: dana@… is Udana, and has Ddana.
     pub(crate) fn place(who: &str) -> String {
         format!("D{who}")
@@ -257,9 +262,9 @@ impl TestBot {
         self.slack.standing().into_iter().filter(|message| message.thread_ts.is_none()).filter(is_new).collect()
     }
 
-    /// The first post to somebody that was not looked at yet.
+    /// The first post to somebody, or in a channel (C1), that was not looked at yet.
     pub(crate) fn next_post(&self, who: &str) -> Post {
-        let place = Self::place(who);
+        let place = if who.starts_with('C') { who.to_owned() } else { Self::place(who) };
         let next = self.unseen().into_iter().find(|message| message.channel == place);
         let next = next.unwrap_or_else(|| panic!("nothing new was said to {who}; unseen: {:?}", self.unseen_lines()));
         self.seen.lock().unwrap().posts.insert((next.channel.clone(), next.ts.clone()));
@@ -287,7 +292,12 @@ impl TestBot {
     /// Sends a signed request; its status and body.
     pub(crate) async fn signed(&self, path: &str, body: &str) -> (u16, String) {
         let at = self.clock.now().timestamp();
-        let headers = headers(&at.to_string(), &sign(at, body.as_bytes()));
+        self.with_headers(path, body, &at.to_string(), &sign(at, body.as_bytes())).await
+    }
+
+    /// Sends a request with whatever signature.
+    pub(crate) async fn with_headers(&self, path: &str, body: &str, at: &str, signature: &str) -> (u16, String) {
+        let headers = headers(at, signature);
         let request = self.http.post(format!("http://{}{path}", self.address)).headers(headers).body(body.to_owned());
         let (status, text) = answer(request).await;
         (status.as_u16(), text)
@@ -355,6 +365,11 @@ impl TestBot {
         self.seen.lock().unwrap().answers += 1;
         assert_eq!(call.arguments["response_type"], "ephemeral", "{:?}", call.arguments);
         call.arguments["text"].as_str().expect("a text").to_owned()
+    }
+
+    /// Looks at every private answer there is by now.
+    pub(crate) fn read_privates(&self) {
+        self.seen.lock().unwrap().answers = self.slack.calls("response").len();
     }
 
     async fn wait_for(&self, method: &str, at: usize) -> Call {
@@ -433,6 +448,14 @@ impl TestBot {
         let mut tx = self.db.pool.begin_with(AssertSqlSafe(begin)).await.unwrap();
         let row = sqlx::query(AssertSqlSafe(sql.to_owned())).fetch_one(&mut *tx).await;
         row.unwrap_or_else(|error| panic!("{sql}: {error}")).get(0)
+    }
+
+    /// A refused click leaves its receipt and nothing else.
+    pub(crate) async fn forget_receipts_beside(&self) {
+        let begin = format!("BEGIN; SET LOCAL ROLE tandem_app; SET LOCAL tandem.org_id = '{}'", self.other.id);
+        let mut tx = self.db.pool.begin_with(AssertSqlSafe(begin)).await.unwrap();
+        sqlx::query("DELETE FROM tandem.inbound_receipt").execute(&mut *tx).await.unwrap();
+        tx.commit().await.unwrap();
     }
 
     /// The end of a test: nothing is left over, and nothing went astray.
