@@ -52,7 +52,7 @@ async fn a_window_is_qualified_raced_for_handed_back_and_won() {
     let claimed = if winner == "pat" { "Pat" } else { "Pia" };
     for copy in [&danas, &pats, &pias] {
         let now = bot.now(copy).text();
-        assert!(now.contains(claimed), "{now}");
+        assert!(now.contains(&format!("Claimed by {claimed}")) || now.contains("Claimed by you"), "{now}");
     }
     // The detector hears who has it.
     let heard = bot.next_post("dana");
@@ -74,7 +74,7 @@ async fn a_window_is_qualified_raced_for_handed_back_and_won() {
     let wrong = bot.submit("pat", &[("amount", "a lot")]).await;
     assert_eq!(wrong["response_action"], "errors", "{wrong}");
     bot.click("pat", &again, "Won", "Bolt").await;
-    bot.submit("pat", &[("amount", "12500")]).await;
+    bot.submit("pat", &[("amount", "13000")]).await;
     bot.skip();
     assert_eq!(
         bot.done().await,
@@ -88,12 +88,10 @@ async fn a_window_is_qualified_raced_for_handed_back_and_won() {
             "handoff.won"
         ]
     );
-    assert_eq!(bot.number(&bot.org, "SELECT won_minor FROM tandem.handoff WHERE state = 'won'").await, 1_250_000);
-    assert!(
-        bot.now(&again).text().contains("12.5k") || bot.now(&again).text().contains("12,500"),
-        "{}",
-        bot.now(&again).text()
-    );
+    assert_eq!(bot.number(&bot.org, "SELECT won_minor FROM tandem.handoff WHERE state = 'won'").await, 1_300_000);
+    let closed = bot.now(&again);
+    assert!(closed.text().contains("Won by you on Mon 23 Nov: €13k."), "{}", closed.text());
+    assert!(!closed.labels().contains(&"Won".to_owned()), "{:?}", closed.labels());
     bot.finish().await;
 }
 
@@ -168,8 +166,8 @@ async fn nothing_is_left_where_outsiders_read_along() {
 async fn a_delegate_stands_in() {
     let bot = sunday().await;
     let away = PEOPLE.replace(
-        "email,name,roles,timezone,digest_time,manager_email,pool",
-        "email,name,roles,timezone,digest_time,manager_email,pool,delegate_email,out_of_office_until",
+        "email,name,roles,timezone,digest_time,manager_email,pool,slack_user_id",
+        "email,name,roles,timezone,digest_time,manager_email,pool,slack_user_id,delegate_email,out_of_office_until",
     );
     let away = away.lines().map(|line| match line {
         line if line.starts_with("dana@") => format!("{line},noa@x.eu,2026-11-27\n"),
