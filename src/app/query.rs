@@ -22,7 +22,7 @@ use crate::domain::person::{OrgId, Person, PersonId, Role};
 use crate::domain::risk;
 use crate::domain::routing::Access;
 use crate::store::directory::{self, Workspace};
-use crate::store::{Tenant, account as accounts, diagnosis, note, signal};
+use crate::store::{Tenant, account as accounts, diagnosis, note, person, signal};
 
 /// How long a process remembers whose a workspace is; a removed link is forgotten after it.
 const LINK_MEMORY: Duration = Duration::from_secs(5);
@@ -63,7 +63,13 @@ pub async fn person_of(
 ) -> anyhow::Result<Option<PersonId>> {
     let mut tx = app.store.tenant(org).await?;
     let snapshot = app.snapshot(&mut tx).await?;
-    Ok(snapshot.person_of(workspace, user_id))
+    if let Some(known) = snapshot.person_of(workspace, user_id) {
+        return Ok(Some(known));
+    }
+    // Whom delivery found by e-mail stands in the table and not in memory yet: on a first morning, telling every
+    // process of each person would make them read the organisation anew once a person.
+    let found = person::of_chat_user(&mut tx, workspace, user_id).await?;
+    Ok(found.and_then(|id| snapshot.person(id)).filter(|person| person.active).map(|person| person.id))
 }
 
 /// Answers a typed command, privately.
