@@ -6,8 +6,8 @@ use serde_json::json;
 use uuid::Uuid;
 
 use super::super::content::{About, Content};
-use super::super::{App, notice as telling};
 use super::super::snapshot::Snapshot;
+use super::super::{App, notice as telling};
 use crate::domain::account::{Account, AccountId};
 use crate::domain::action::Subject;
 use crate::domain::calendar;
