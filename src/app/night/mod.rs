@@ -208,11 +208,14 @@ impl Night<'_> {
             sources,
             rejected: &report.rejected,
         };
+        let told = diagnosis::ran_live(lock, self.date).await?;
         diagnosis::save_run(lock, &row).await?;
         if live {
             directory::set_diagnosed(lock, self.date, self.at).await?;
             settings::touch(lock).await?;
-            self.tell_of_feeds(lock).await?;
+            if !told {
+                self.tell_of_feeds(lock).await?;
+            }
             // Pages queued redraws with their moves. Whatever was redrawn before this commit still showed the
             // night before, so what changed is drawn once more; a redraw still queued is not doubled.
             for accounts in redrawn.chunks(REDRAWN_AT_ONCE) {
