@@ -19,7 +19,7 @@ pub(super) async fn notify(
     snapshot: &Snapshot,
     to: impl IntoIterator<Item = PersonId>,
     content: &Content,
-    account: &AccountId,
+    account: Option<&AccountId>,
     now: DateTime<Utc>,
 ) -> anyhow::Result<()> {
     let to: BTreeSet<PersonId> = to.into_iter().collect();
@@ -33,7 +33,7 @@ pub(super) async fn notify(
                 workspace: snapshot.workspace_of(id)?.clone(),
                 to: Address::Person(id),
                 content: content.clone(),
-                accounts: vec![account.clone()],
+                accounts: account.into_iter().cloned().collect(),
                 thread_of: None,
             })
         })

@@ -29,15 +29,19 @@ const LINK_MEMORY: Duration = Duration::from_secs(5);
 
 /// Whose each workspace is, as lately looked up.
 #[derive(Debug, Clone, Default)]
-pub struct Links(Arc<Mutex<HashMap<Workspace, (Option<OrgId>, Instant)>>>);
+pub struct Links(Arc<Mutex<HashMap<Workspace, LookedUp>>>);
+
+#[derive(Debug, Clone, Copy)]
+struct LookedUp {
+    org: Option<OrgId>,
+    at: Instant,
+}
 
 /// Which organisation a workspace belongs to; kept in memory for a few seconds.
 pub async fn organisation_of(app: &App, workspace: &Workspace) -> anyhow::Result<Option<OrgId>> {
     let known = app.links.0.lock().unwrap_or_else(PoisonError::into_inner).get(workspace).copied();
-    if let Some((org, at)) = known
-        && at.elapsed() < LINK_MEMORY
-    {
-        return Ok(org);
+    if let Some(known) = known.filter(|known| known.at.elapsed() < LINK_MEMORY) {
+        return Ok(known.org);
     }
     let mut tx = app.store.directory().await?;
     let org = directory::org_of_workspace(&mut tx, workspace).await?;
@@ -46,7 +50,7 @@ pub async fn organisation_of(app: &App, workspace: &Workspace) -> anyhow::Result
     if links.len() > 10_000 {
         links.clear();
     }
-    links.insert(workspace.clone(), (org, Instant::now()));
+    links.insert(workspace.clone(), LookedUp { org, at: Instant::now() });
     Ok(org)
 }
 

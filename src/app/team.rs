@@ -38,7 +38,12 @@ pub async fn view(tx: &mut Tenant, reader: Reader<'_>, lead: &Person) -> anyhow:
         previous: previous(tx, reader, &reads).await?,
         renewals: quarter(tx, reader, &reads).await?,
         stuck: stuck(reader, &reads),
-        people: team.iter().map(|person| line(reader, person, &reads)).collect(),
+        // Who holds nothing has no load to show.
+        people: team
+            .iter()
+            .map(|person| line(reader, person, &reads))
+            .filter(|line| line.accounts > 0 || line.waiting > 0)
+            .collect(),
         weekly: None,
     }))
 }

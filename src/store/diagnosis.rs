@@ -26,7 +26,7 @@ statements! {
                     WHERE org_id = $1 AND date BETWEEN $2 AND $3 AND change = 'worse' AND account_id = ANY ($4) GROUP BY account_id";
     AT_RISK_ON = "SELECT account_id FROM tandem.diagnosis
                    WHERE org_id = $1 AND date = $2 AND band = 'at_risk' AND account_id = ANY ($3) ORDER BY account_id";
-    FIRST_RUN = "SELECT min(date) FROM tandem.diagnosis_run WHERE org_id = $1";
+    FIRST_RUN = "SELECT min(date) FROM tandem.diagnosis_run WHERE org_id = $1 AND live";
     RUN_SOURCES = "SELECT sources FROM tandem.diagnosis_run WHERE org_id = $1 AND date = $2";
     HISTORY = "SELECT d.date, d.health FROM tandem.diagnosis_run r
                  JOIN tandem.diagnosis d ON d.org_id = r.org_id AND d.date = r.date AND d.account_id = $2
@@ -34,8 +34,11 @@ statements! {
     /// One diagnosis of an organisation at a time, whatever the replicas.
     LOCK_NIGHT = "SELECT pg_advisory_xact_lock(hashtextextended('tandem night ' || $1::text, 0))";
     NIGHT_BEFORE = "SELECT date, night FROM tandem.diagnosis_run WHERE org_id = $1 AND date < $2 ORDER BY date DESC LIMIT 1";
-    /// Only what the next night compares with: whole bodies would be megabytes a page.
-    EARLIER = "SELECT d.account_id, d.health, d.band, d.detail_id, t.body->'families' AS families, t.body->'windows' AS windows,
+    /// Only what the next night compares with: whole bodies would be megabytes a page. A window opens on a night
+    /// of its own day: what a backdated run found has no dates to keep.
+    EARLIER = "SELECT d.account_id, d.health, d.band, d.detail_id, t.body->'families' AS families,
+                      CASE WHEN (SELECT live FROM tandem.diagnosis_run r WHERE r.org_id = $1 AND r.date = $2)
+                           THEN t.body->'windows' ELSE '[]' END AS windows,
                       jsonb_path_query_array(t.body, '$.causes[*] ? (@.floor == true).rule') AS floors
                  FROM tandem.diagnosis d JOIN tandem.diagnosis_detail t USING (org_id, account_id, detail_id)
                 WHERE d.org_id = $1 AND d.date = $2 AND d.account_id BETWEEN $3 AND $4";
@@ -183,7 +186,7 @@ pub async fn at_risk_on(tx: &mut Tenant, date: NaiveDate, accounts: &[AccountId]
     Ok(rows.into_iter().map(AccountId).collect())
 }
 
-/// The organisation's first diagnosis: what it opened is a backlog.
+/// The organisation's first night: what it opened is a backlog. Dates that were filled in behind it are none.
 pub async fn first_run(tx: &mut Tenant) -> anyhow::Result<Option<NaiveDate>> {
     let org = tx.org().0;
     Ok(sqlx::query_scalar(FIRST_RUN).bind(org).fetch_one(tx.connection()).await?)

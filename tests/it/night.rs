@@ -5,11 +5,9 @@ mod sample;
 
 use std::collections::BTreeMap;
 use std::io::Cursor;
-use std::str::FromStr as _;
 use std::sync::Arc;
 
 use chrono::{DateTime, Days, NaiveDate, TimeDelta, Utc};
-use sqlx::postgres::PgConnectOptions;
 use sqlx::{AssertSqlSafe, Executor as _, Row as _};
 use tandem::app::import::{self, Input};
 use tandem::app::night::{self, RanOut, Run, RunReport};
@@ -28,7 +26,7 @@ use tandem::domain::row::RowKind;
 use tandem::ingest::Format;
 use tandem::store::audit::Actor;
 use tandem::store::directory::{self, Organisation, Owed};
-use tandem::store::{self, Store, Tenant};
+use tandem::store::{self, Tenant};
 
 use crate::support::cluster::{self, TestDb};
 
@@ -54,7 +52,7 @@ fn day(text: &str) -> NaiveDate {
 
 async fn world() -> World {
     let db = cluster::database().await;
-    let store = Store::connect(PgConnectOptions::from_str(db.url()).unwrap(), 5).await.unwrap();
+    let store = db.store().await;
     let clock = MockClock::new(at(NIGHT));
     let new = |slug: &str| NewOrganisation {
         slug: slug.to_owned(),
@@ -107,9 +105,9 @@ impl World {
         self.import(&self.org, RowKind::Signals, &csv).await;
     }
 
-    /// Weekly seats in use of an account, in the six weeks before the first night and one after.
+    /// Weekly seats in use of an account, in the six weeks before the first night.
     async fn full_seats(&self, account: &str) {
-        let days: Vec<String> = (0..8).map(|week| (day("2026-12-01") - Days::new(week * 7)).to_string()).collect();
+        let days: Vec<String> = (0..7).map(|week| (day("2026-11-22") - Days::new(week * 7)).to_string()).collect();
         let rows: Vec<_> = days.iter().map(|on| (account, "usage", "active_users", on.as_str(), "95")).collect();
         self.signals(&rows).await;
     }
@@ -362,8 +360,8 @@ async fn renewal_steps_are_reached_and_an_outcome_ends_them() {
     world.clock.set(at("2027-01-22T01:00:00Z"));
     assert_eq!(world.live().await.events.get("renewal.step"), Some(&1), "120 days");
     let outcomes = "account_id,kind,decided_on,arr_after,currency\na,renewed,2027-02-01,120000,EUR\n";
-    world.import(&world.org, RowKind::Outcomes, outcomes).await;
     world.clock.set(at("2027-02-02T01:00:00Z"));
+    world.import(&world.org, RowKind::Outcomes, outcomes).await;
     assert_eq!(world.live().await.events.get("renewal.renewed"), Some(&1));
     world.clock.set(at("2027-03-22T01:00:00Z"));
     assert!(world.live().await.events.is_empty(), "an end state stops the steps");
@@ -465,10 +463,7 @@ async fn two_replicas_owe_one_night() {
     let world = world().await;
     world.pair().await;
     world.full_seats("a").await;
-    let replica = App::new(
-        Store::connect(PgConnectOptions::from_str(world.db.url()).unwrap(), 5).await.unwrap(),
-        Arc::new(world.clock.clone()),
-    );
+    let replica = App::new(world.db.store().await, Arc::new(world.clock.clone()));
     let (org, app) = (world.org.id, world.app.clone());
     let one = tokio::spawn(async move { night::night(&app, org).await });
     let two = tokio::spawn(async move { night::night(&replica, org).await });
@@ -503,7 +498,7 @@ async fn a_policy_is_tried_before_it_is_used() {
     world.pair().await;
     world
         .signals(&[
-            ("a", "support", "csat", "2026-11-10", "60"),
+            ("a", "support", "csat", "2026-11-10", "90"),
             ("a", "billing", "payment_failures", "2026-11-10", "1"),
             ("a", "crm", "competitor_named", "2026-11-10", "true"),
         ])

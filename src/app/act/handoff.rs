@@ -254,7 +254,7 @@ pub(super) async fn save(
         version: handoff.version(),
         by: None,
     };
-    notice::notify(&mut click.tx, &click.snapshot, told, &about, &account.id, click.now).await?;
+    notice::notify(&mut click.tx, &click.snapshot, told, &about, Some(&account.id), click.now).await?;
     Ok(Effect::changed(&account.id, entries, reply))
 }
 

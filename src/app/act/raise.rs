@@ -135,7 +135,7 @@ pub(super) async fn risk(click: &mut Click<'_>, account: &Account, what: String)
     let told = told_of_risk(click, account).filter(|person| *person != click.me);
     let about =
         Content::Notice { about: About::Risk(risk.id), event: "raised".to_owned(), version: risk.version(), by: None };
-    notice::notify(&mut click.tx, &click.snapshot, told, &about, &account.id, click.now).await?;
+    notice::notify(&mut click.tx, &click.snapshot, told, &about, Some(&account.id), click.now).await?;
     Ok(done(click, account, entries, &Done::RiskRaised))
 }
 

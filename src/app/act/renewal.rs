@@ -66,7 +66,7 @@ async fn settle(
     let word = if event == RenewalEvent::Briefed { "briefed" } else { work.state_name() };
     let about =
         Content::Notice { about: About::Renewal(work.id), event: word.to_owned(), version: work.version(), by: None };
-    notice::notify(&mut click.tx, &click.snapshot, told, &about, &account.id, click.now).await?;
+    notice::notify(&mut click.tx, &click.snapshot, told, &about, Some(&account.id), click.now).await?;
     let entry = Entry::new(event.as_str(), Subject::Renewal(work.id), data(&work));
     Ok(Effect::changed(&account.id, vec![entry], Reply::Silent))
 }

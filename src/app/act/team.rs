@@ -74,7 +74,7 @@ pub(super) async fn nudge(click: &mut Click<'_>, found: &Found) -> anyhow::Resul
     };
     let about = Content::Notice { about, event: "nudged".to_owned(), version, by: Some(click.me) };
     let told = to.into_iter().filter(|person| *person != click.me);
-    notice::notify(&mut click.tx, &click.snapshot, told, &about, &account.id, click.now).await?;
+    notice::notify(&mut click.tx, &click.snapshot, told, &about, Some(&account.id), click.now).await?;
     let data = json!({"account": account.id, "to": holder, "nudged": true});
     let reply = Reply::Private(answer::done(&account.name, &Done::Nudged(who), click.today));
     // Nothing to redraw: a nudge changes no card.
@@ -189,5 +189,5 @@ async fn tell(
 ) -> anyhow::Result<()> {
     let about = Content::Notice { about, event: "reassigned".to_owned(), version, by: None };
     let told = both.into_iter().filter(|person| *person != click.me);
-    notice::notify(&mut click.tx, &click.snapshot, told, &about, &account.id, click.now).await
+    notice::notify(&mut click.tx, &click.snapshot, told, &about, Some(&account.id), click.now).await
 }
