@@ -9,7 +9,7 @@ use uuid::Uuid;
 
 use super::snapshot::Snapshot;
 use super::views::Reader;
-use super::{App, Asker, content, morning, read};
+use super::{App, Asker, content, morning, read, team};
 use crate::domain::account::AccountId;
 use crate::domain::action::{Action, Subject};
 use crate::domain::command::Command;
@@ -18,7 +18,7 @@ use crate::domain::message::account::{self, AccountAnswer, OnboardingView, OpenR
 use crate::domain::message::list::{self, FeedbackLine, HandoffLine, SettingsView, SnoozedLine};
 use crate::domain::message::view::{Part, RiskView, Why};
 use crate::domain::message::{Block, Button, Buttons, Message, Reply, answer, digest, form, phrase};
-use crate::domain::person::{OrgId, Person, PersonId};
+use crate::domain::person::{OrgId, Person, PersonId, Role};
 use crate::domain::risk;
 use crate::domain::routing::Access;
 use crate::store::directory::{self, Workspace};
@@ -153,7 +153,11 @@ impl Ask<'_> {
     }
 
     async fn book(&mut self) -> anyhow::Result<Vec<read::AccountRead>> {
-        let book = morning::book(self.tx, self.reader.snapshot, self.person, self.reader.now).await?;
+        let mut book = morning::book(self.tx, self.reader.snapshot, self.person, self.reader.now).await?;
+        if book.is_empty() {
+            // A lead has no book of their own: what they ask about is their team's.
+            book = team::book_of(self.tx, self.reader, self.person).await?;
+        }
         Ok(book.into_values().collect())
     }
 
@@ -274,7 +278,12 @@ impl Ask<'_> {
             budget: snapshot.policy.work.attention_budget as usize,
             delegate: self.person.delegate.map(|id| snapshot.first_name(id)),
             away_until: self.person.out_of_office_until,
-            roles: self.person.roles.iter().map(|role| role.as_str().replace('_', " ")).collect(),
+            roles: self
+                .person
+                .roles
+                .iter()
+                .map(|role| if *role == Role::Csm { "CSM".to_owned() } else { role.as_str().replace('_', " ") })
+                .collect(),
             model: snapshot.organisation.model.as_str().to_owned(),
             pool: self.person.pool.clone(),
         };

@@ -174,7 +174,9 @@ async fn a_hundred_repeats_and_races_of_a_click_have_one_effect() {
     let mut told = 0;
     for _ in 0..99 {
         let said = bot.private().await;
-        assert!(said.starts_with("Acme: already acknowledged by "), "{said}");
+        // On a machine under load the five connections of a test can all be taken for two seconds.
+        let busy = said.starts_with("Tandem is busy. Nothing was lost");
+        assert!(busy || said.starts_with("Acme: already acknowledged by "), "{said}");
         told += 1;
     }
     assert_eq!((told, bot.done().await), (99, vec!["risk.acknowledged".to_owned()]));

@@ -238,9 +238,9 @@ async fn another_date_writes_history_only() {
     assert_eq!(live.events.get("risk.opened"), Some(&1));
     let again = world.diagnoses("2026-11-23").await;
     assert_eq!(again["b"].change, Change::Same, "against the date before, whatever it moved");
-    // A window keeps the day on which a diagnosis first found it.
+    // A window opens on a night of its own day, not on the date of a run that moved nothing.
     assert_eq!(world.diagnoses("2026-11-02").await["a"].windows.len(), 1);
-    assert_eq!(again["a"].windows[0].opens_on, date);
+    assert_eq!(again["a"].windows[0].opens_on, live.date);
     // History after the night moves nothing either.
     let counts = world.counts(&world.org).await;
     night::diagnose(&world.app, world.org.id, date, Run::History).await.unwrap();

@@ -263,7 +263,7 @@ impl<'a> Click<'a> {
             return Ok(Effect::Said(answer::expired_form()));
         }
         let latest = match action.verb {
-            Verb::Snooze => self.deadline(&found.account).await?,
+            Verb::Snooze | Verb::SetNextStep => self.deadline(&found.account).await?,
             _ => None,
         };
         let limits = Limits { latest, arr: found.account.arr };
