@@ -42,6 +42,9 @@ async fn as_app(pool: &PgPool, org: Option<OrgId>) -> Transaction<'static, Postg
     pool.begin_with(AssertSqlSafe(format!("BEGIN; SET LOCAL ROLE tandem_app{set}"))).await.unwrap()
 }
 
+/// Table, policy, its roles, USING, WITH CHECK.
+type PolicyRow = (String, String, String, Option<String>, Option<String>);
+
 /// Tables of organisations' rows, in any schema.
 const TENANT_TABLES: &str = "SELECT c.oid::regclass::text FROM pg_class c
        JOIN pg_namespace n ON n.oid = c.relnamespace
@@ -75,7 +78,7 @@ async fn every_table_is_isolated() {
         ),
     )
     .await;
-    let policies: Vec<(String, String, String, Option<String>, Option<String>)> = sqlx::query_as(
+    let policies: Vec<PolicyRow> = sqlx::query_as(
         "SELECT p.polrelid::regclass::text, p.polname::text,
                 (SELECT string_agg(rolname::text, ',') FROM pg_roles WHERE oid = ANY (p.polroles)),
                 pg_get_expr(p.polqual, p.polrelid), pg_get_expr(p.polwithcheck, p.polrelid) FROM pg_policy p ORDER BY 1, 2",
