@@ -50,9 +50,19 @@ impl Snapshots {
 }
 
 impl App {
+    /// The organisation as this process last saw it: it holds if a stamp read afterwards is its own.
+    pub(super) fn remembered(&self, org: OrgId) -> Option<Arc<Snapshot>> {
+        self.snapshots.get(org)
+    }
+
     /// The organisation of this transaction, from memory where its stamp still holds.
     pub async fn snapshot(&self, tx: &mut Tenant) -> anyhow::Result<Arc<Snapshot>> {
         let stamp = settings::stamp(tx).await?;
+        self.snapshot_of(tx, stamp).await
+    }
+
+    /// The same where the stamp has just been read with something else.
+    pub(super) async fn snapshot_of(&self, tx: &mut Tenant, stamp: i64) -> anyhow::Result<Arc<Snapshot>> {
         if let Some(known) = self.snapshots.get(tx.org()).filter(|known| known.settings.stamp == stamp) {
             return Ok(known);
         }

@@ -45,7 +45,8 @@ const ZONE: Tz = chrono_tz::America::New_York;
 /// Weeks of earlier diagnoses, so that health has a history to show.
 const HISTORY_WEEKS: u64 = 13;
 /// Nobody waits for a chat platform here.
-const POLICY: &str = "[pacing]\nper_channel_per_second = 1000.0\nper_workspace_per_minute = 60000\n\n[rates]\nEUR = 1.08\nGBP = 1.27\n";
+const POLICY: &str =
+    "[pacing]\nper_channel_per_second = 1000.0\nper_workspace_per_minute = 60000\n\n[rates]\nEUR = 1.08\nGBP = 1.27\n";
 
 pub(super) async fn run(args: Args, config: &Config) -> anyhow::Result<Done> {
     let begun = Instant::now();

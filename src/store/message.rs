@@ -7,8 +7,8 @@ use serde_json::Value;
 use sqlx::FromRow;
 use uuid::Uuid;
 
+use super::Tenant;
 use super::directory::{Lease, Workspace};
-use super::{Tenant, word};
 use crate::domain::account::AccountId;
 use crate::domain::person::PersonId;
 
@@ -23,7 +23,7 @@ statements! {
     WAKE_LANE = "UPDATE directory.lane SET wake_at = $4
                   WHERE org_id = $1 AND platform = $2 AND workspace_id = $3 AND wake_at > $4";
     /// A copy that is still queued needs no redraw: it will be rendered when it is sent.
-    QUEUE_REDRAWS = "INSERT INTO tandem.outbox (org_id, outbox_id, platform, workspace_id, message_id, kind, due_at, queued_at)
+    QUEUE_REDRAWS = "WITH queued AS (INSERT INTO tandem.outbox (org_id, outbox_id, platform, workspace_id, message_id, kind, due_at, queued_at)
                      SELECT m.org_id, gen_random_uuid(), m.platform, m.workspace_id, m.message_id, 'redraw', $3, $3
                        FROM tandem.message_account s
                        JOIN tandem.message m USING (org_id, message_id)
@@ -31,7 +31,11 @@ statements! {
                         AND p.state IN ('sending', 'sent')
                       WHERE s.org_id = $1 AND s.account_id = ANY ($2) AND m.created_at > $4
                      ON CONFLICT (org_id, message_id) WHERE kind = 'redraw' AND state = 'queued' DO NOTHING
-                     RETURNING platform, workspace_id";
+                     RETURNING org_id, platform, workspace_id)
+                     UPDATE directory.lane l SET wake_at = $3
+                       FROM (SELECT DISTINCT org_id, platform, workspace_id FROM queued) q
+                      WHERE l.org_id = q.org_id AND l.platform = q.platform AND l.workspace_id = q.workspace_id
+                        AND l.org_id = $1 AND l.wake_at > $3";
     DUE = "SELECT o.outbox_id, o.message_id, o.kind, o.state = 'sending' OR o.sending_part IS NOT NULL AS uncertain,
                   o.attempts, o.queued_at, m.person_id, m.channel_id, m.content, m.thread_of
              FROM tandem.outbox o JOIN tandem.message m USING (org_id, message_id)
@@ -74,6 +78,12 @@ statements! {
                   WHERE m.org_id = $1 AND m.platform = $2 AND m.workspace_id = $3 AND m.person_id = $4 AND c.part = 0
                   ORDER BY c.sent_at, m.message_id";
     RECEIVE = "INSERT INTO tandem.inbound_receipt (org_id, receipt, received_at) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING";
+    /// The same with the settings' stamp, which a click asks for next; a click without a name is always the first.
+    RECEIVE_CLICK = "WITH came AS (
+                       INSERT INTO tandem.inbound_receipt (org_id, receipt, received_at)
+                       SELECT $1, $2::text, $3 WHERE $2::text IS NOT NULL ON CONFLICT DO NOTHING RETURNING 1)
+                     SELECT $2::text IS NULL OR EXISTS (SELECT FROM came) AS first, s.stamp
+                       FROM tandem.organisation_setting s WHERE s.org_id = $1";
     FORGET_RECEIPTS = "DELETE FROM tandem.inbound_receipt WHERE org_id = $1 AND received_at < $2";
 }
 
@@ -157,19 +167,14 @@ async fn wake(tx: &mut Tenant, workspace: &Workspace, now: DateTime<Utc>) -> any
 pub async fn queue_redraws(tx: &mut Tenant, accounts: &[AccountId], now: DateTime<Utc>) -> anyhow::Result<()> {
     let org = tx.org().0;
     let ids: Vec<&str> = accounts.iter().map(|id| id.0.as_str()).collect();
-    let mut lanes: Vec<(String, String)> = sqlx::query_as(QUEUE_REDRAWS)
+    sqlx::query(QUEUE_REDRAWS)
         .bind(org)
         .bind(&ids)
         .bind(now)
         .bind(now - REDRAWN_FOR)
-        .fetch_all(tx.connection())
+        .execute(tx.connection())
         .await
         .context("queue redraws")?;
-    lanes.sort_unstable();
-    lanes.dedup();
-    for (platform, id) in lanes {
-        wake(tx, &Workspace { platform: word("platform", &platform)?, id }, now).await?;
-    }
     Ok(())
 }
 
@@ -423,6 +428,20 @@ pub async fn receive(tx: &mut Tenant, receipt: &str, now: DateTime<Utc>) -> anyh
     let org = tx.org().0;
     let done = sqlx::query(RECEIVE).bind(org).bind(receipt).bind(now).execute(tx.connection()).await?;
     Ok(done.rows_affected() == 1)
+}
+
+/// That a click came, and under which stamp of the settings.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, FromRow)]
+pub struct Arrival {
+    /// False where it had come before: then it has had its effect.
+    pub first: bool,
+    pub stamp: i64,
+}
+
+/// As [`receive`], for a click that may have no name to be known again by.
+pub async fn receive_click(tx: &mut Tenant, receipt: Option<&str>, now: DateTime<Utc>) -> anyhow::Result<Arrival> {
+    let org = tx.org().0;
+    Ok(sqlx::query_as(RECEIVE_CLICK).bind(org).bind(receipt).bind(now).fetch_one(tx.connection()).await?)
 }
 
 pub async fn forget_receipts(tx: &mut Tenant, before: DateTime<Utc>) -> anyhow::Result<()> {

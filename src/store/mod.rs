@@ -23,6 +23,7 @@ macro_rules! statements {
 }
 
 pub mod account;
+pub mod answer;
 pub mod audit;
 pub mod diagnosis;
 pub mod digest;
@@ -196,6 +197,7 @@ pub(crate) fn word<T: std::str::FromStr>(column: &str, text: &str) -> anyhow::Re
 pub fn statements() -> Vec<(&'static str, &'static str, &'static str)> {
     let tenant = [
         account::STATEMENTS,
+        answer::STATEMENTS,
         audit::STATEMENTS,
         diagnosis::STATEMENTS,
         digest::STATEMENTS,

@@ -115,20 +115,17 @@ impl Effect {
 impl<'a> Click<'a> {
     /// Begins the transaction; the answer instead where nobody known, or nobody with a role, presses.
     async fn begin(app: &'a App, asker: &'a Asker, receipt: Option<&str>) -> anyhow::Result<Result<Self, Message>> {
-        let Some(me) = asker.person else { return Ok(Err(answer::unknown_person(None))) };
         let now = app.now();
         let mut tx = app.store.tenant(asker.org).await?;
-        let fresh = match receipt {
-            Some(receipt) => message::receive(&mut tx, receipt, now).await?,
-            None => true,
-        };
-        let snapshot = app.snapshot(&mut tx).await?;
-        let Some(person) = snapshot.person(me).filter(|person| person.active) else {
+        let arrival = message::receive_click(&mut tx, receipt, now).await?;
+        let (fresh, snapshot) = (arrival.first, app.snapshot_of(&mut tx, arrival.stamp).await?);
+        let Some(person) = asker.person(&snapshot).filter(|person| person.active) else {
             return Ok(Err(answer::unknown_person(None)));
         };
         if person.roles.is_empty() {
             return Ok(Err(answer::no_role()));
         }
+        let me = person.id;
         let today = snapshot.today(Some(me), now);
         Ok(Ok(Self { app, asker, tx, snapshot, me, now, today, fresh }))
     }
