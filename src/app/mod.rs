@@ -4,6 +4,7 @@ pub mod act;
 pub mod content;
 pub mod import;
 pub mod morning;
+mod names;
 pub mod night;
 mod notice;
 pub mod organisation;
@@ -23,8 +24,8 @@ use chrono::{DateTime, Utc};
 use tokio::sync::Notify;
 
 use crate::clock::Clock;
-use crate::domain::person::{OrgId, PersonId};
-use crate::store::Store;
+use crate::domain::person::{OrgId, Person, PersonId};
+use crate::store::{Store, Tenant, person};
 use crate::store::directory::Workspace;
 
 /// What every use case needs. Cheap to clone.
@@ -36,6 +37,7 @@ pub struct App {
     pub outbox_bell: Arc<Notify>,
     snapshots: snapshot::Snapshots,
     links: query::Links,
+    names: names::Names,
 }
 
 impl App {
@@ -46,6 +48,7 @@ impl App {
             outbox_bell: Arc::new(Notify::new()),
             snapshots: snapshot::Snapshots::default(),
             links: query::Links::default(),
+            names: names::Names::default(),
         }
     }
 
@@ -65,8 +68,43 @@ impl App {
 pub struct Asker {
     pub org: OrgId,
     pub workspace: Workspace,
-    /// `None` where the chat user is not known as a colleague: gets an explanation and nothing else.
-    pub person: Option<PersonId>,
+    pub who: Who,
     /// The channel in which it was asked or pressed, where it is not a direct message.
     pub channel: Option<String>,
+}
+
+/// Whom a request comes from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Who {
+    Person(PersonId),
+    /// As the platform names them. Who is no colleague gets an explanation and nothing else.
+    ChatUser(String),
+}
+
+impl Asker {
+    /// The colleague who asks, from what is stored; never a call out. `None` where the chat user is not known, or has left.
+    ///
+    /// Whom delivery found by e-mail stands in the table and not in memory yet: on a first morning, telling every
+    /// process of each person would make them read the organisation anew once a person.
+    async fn known<'a>(
+        &self,
+        tx: &mut Tenant,
+        snapshot: &'a snapshot::Snapshot,
+    ) -> anyhow::Result<Option<&'a Person>> {
+        if let Some(person) = self.person(snapshot) {
+            return Ok(Some(person));
+        }
+        let Who::ChatUser(user) = &self.who else { return Ok(None) };
+        let found = person::of_chat_user(tx, &self.workspace, user).await?;
+        Ok(found.and_then(|id| snapshot.person(id)).filter(|person| person.active))
+    }
+
+    /// The same from memory alone.
+    fn person<'a>(&self, snapshot: &'a snapshot::Snapshot) -> Option<&'a Person> {
+        let id = match &self.who {
+            Who::Person(id) => *id,
+            Who::ChatUser(user) => snapshot.person_of(&self.workspace, user)?,
+        };
+        snapshot.person(id).filter(|person| person.active)
+    }
 }

@@ -1,12 +1,13 @@
 //! What people ask: `/account NAME`, lists, help.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use chrono::{Days, NaiveDate};
+use chrono::NaiveDate;
 use uuid::Uuid;
 
+use super::read::AccountRead;
 use super::snapshot::Snapshot;
 use super::views::Reader;
 use super::{App, Asker, content, morning, read, team};
@@ -21,8 +22,10 @@ use crate::domain::message::{Block, Button, Buttons, Message, Reply, answer, dig
 use crate::domain::person::{OrgId, Person, PersonId, Role};
 use crate::domain::risk;
 use crate::domain::routing::Access;
+use crate::domain::signal::SignalValue;
+use crate::store::answer::Answer;
 use crate::store::directory::{self, Workspace};
-use crate::store::{Tenant, account as accounts, diagnosis, note, person, signal};
+use crate::store::{Tenant, account as accounts, note};
 
 /// How long a process remembers whose a workspace is; a removed link is forgotten after it.
 const LINK_MEMORY: Duration = Duration::from_secs(5);
@@ -54,38 +57,58 @@ pub async fn organisation_of(app: &App, workspace: &Workspace) -> anyhow::Result
     Ok(org)
 }
 
-/// Which colleague this chat user is, from what is stored; never a call out.
-pub async fn person_of(
-    app: &App,
-    org: OrgId,
-    workspace: &Workspace,
-    user_id: &str,
-) -> anyhow::Result<Option<PersonId>> {
-    let mut tx = app.store.tenant(org).await?;
-    let snapshot = app.snapshot(&mut tx).await?;
-    if let Some(known) = snapshot.person_of(workspace, user_id) {
-        return Ok(Some(known));
+/// Whether an asker is known as a colleague. Asks the database only where memory does not know them.
+pub async fn is_known(app: &App, asker: &Asker) -> anyhow::Result<bool> {
+    if app.remembered(asker.org).is_some_and(|snapshot| asker.person(&snapshot).is_some()) {
+        return Ok(true);
     }
-    // Whom delivery found by e-mail stands in the table and not in memory yet: on a first morning, telling every
-    // process of each person would make them read the organisation anew once a person.
-    let found = person::of_chat_user(&mut tx, workspace, user_id).await?;
-    Ok(found.and_then(|id| snapshot.person(id)).filter(|person| person.active).map(|person| person.id))
+    let mut tx = app.store.tenant(asker.org).await?;
+    let snapshot = app.snapshot(&mut tx).await?;
+    Ok(asker.known(&mut tx, &snapshot).await?.is_some())
 }
 
 /// Answers a typed command, privately.
 pub async fn command(app: &App, asker: &Asker, command: &Command) -> anyhow::Result<Reply> {
     let mut tx = app.store.tenant(asker.org).await?;
-    let snapshot = app.snapshot(&mut tx).await?;
-    let Some(person) = asker.person.and_then(|id| snapshot.person(id)) else {
-        return Ok(Reply::Private(answer::unknown_person(None)));
-    };
-    if person.roles.is_empty() {
-        return Ok(Reply::Private(answer::no_role()));
+    if let Command::Account { name } = command
+        && let Some(message) = account_from_memory(app, &mut tx, asker, name).await?
+    {
+        return Ok(Reply::Private(message));
     }
+    let snapshot = app.snapshot(&mut tx).await?;
+    let known = asker.known(&mut tx, &snapshot).await?;
+    let person = match speaker(known) {
+        Ok(person) => person,
+        Err(answer) => return Ok(Reply::Private(answer)),
+    };
     let reader = Reader::new(&snapshot, Some(person.id), app.now());
     let ask = Ask { tx: &mut tx, reader, person, share: asker.channel.is_some() };
     let message = ask.answer(command).await?;
     Ok(Reply::Private(message))
+}
+
+/// The colleague who asks; the answer instead where nobody known, or nobody with a role, does.
+fn speaker(known: Option<&Person>) -> Result<&Person, Message> {
+    match known {
+        None => Err(answer::unknown_person(None)),
+        Some(person) if person.roles.is_empty() => Err(answer::no_role()),
+        Some(person) => Ok(person),
+    }
+}
+
+/// `/account` in one statement: memory says who asks and which account is meant, the statement reads the account
+/// and whether memory still holds. `None` where memory does not say, or no longer holds: then it is asked step by step.
+async fn account_from_memory(app: &App, tx: &mut Tenant, asker: &Asker, name: &str) -> anyhow::Result<Option<Message>> {
+    let Some(snapshot) = app.remembered(asker.org) else { return Ok(None) };
+    let Ok(person) = speaker(asker.person(&snapshot)) else { return Ok(None) };
+    let Some(id) = app.account_named(asker.org, snapshot.settings.stamp, name) else { return Ok(None) };
+    let reader = Reader::new(&snapshot, Some(person.id), app.now());
+    let read = read::answer(tx, &snapshot, &id, reader.now).await?;
+    let Some(read) = read.filter(|read| read.stamp == snapshot.settings.stamp) else { return Ok(None) };
+    if snapshot.access(person.id, &read.account) == Access::Nothing {
+        return Ok(Some(account::not_found(name)));
+    }
+    Ok(Some(shown(reader, read, asker.channel.is_some()).unwrap_or_else(|| account::not_found(name))))
 }
 
 struct Ask<'a> {
@@ -152,7 +175,7 @@ impl Ask<'_> {
         })
     }
 
-    async fn book(&mut self) -> anyhow::Result<Vec<read::AccountRead>> {
+    async fn book(&mut self) -> anyhow::Result<Vec<AccountRead>> {
         let mut book = morning::book(self.tx, self.reader.snapshot, self.person, self.reader.now).await?;
         if book.is_empty() {
             // A lead has no book of their own: what they ask about is their team's.
@@ -303,9 +326,6 @@ fn what(handoff: &Handoff) -> String {
     }
 }
 
-/// How far back an account's health is shown.
-const HISTORY: Days = Days::new(90);
-
 /// Both angles of one account; `None` where it does not exist or this reader may not see it.
 pub async fn account_message(
     tx: &mut Tenant,
@@ -313,22 +333,28 @@ pub async fn account_message(
     id: &AccountId,
     share: bool,
 ) -> anyhow::Result<Option<Message>> {
-    let Some(read) = read::account(tx, reader.snapshot, id, reader.now).await? else { return Ok(None) };
+    let read = read::answer(tx, reader.snapshot, id, reader.now).await?;
+    Ok(read.and_then(|read| shown(reader, read, share)))
+}
+
+/// An account as read, for this reader; `None` where they may not see it.
+fn shown(reader: Reader<'_>, read: Answer, share: bool) -> Option<Message> {
+    let Answer { contacts, onboarding, history, .. } = read;
+    let read = AccountRead {
+        account: read.account,
+        diagnosis: read.diagnosis,
+        previous_health: read.previous_health,
+        risk: read.risk,
+        handoffs: read.handoffs,
+        renewal: read.renewal,
+        last_note: read.last_note,
+    };
     if let Some(person) = reader.person
         && reader.snapshot.access(person, &read.account) == Access::Nothing
         && !reader.may_act(&read)
     {
-        return Ok(None);
+        return None;
     }
-    let contacts = accounts::contacts_between(tx, id, id).await?;
-    let onboarding = onboarding(tx, id).await?;
-    let history = match &read.diagnosis {
-        Some(latest) => {
-            let first = latest.date.checked_sub_days(HISTORY).unwrap_or(latest.date);
-            diagnosis::history(tx, id, first, latest.date).await?
-        }
-        None => Vec::new(),
-    };
     let hours = reader.snapshot.organisation.diagnosed_at.map(|at| (reader.now - at).num_hours());
     let view = AccountAnswer {
         account: reader.account(&read),
@@ -350,29 +376,29 @@ pub async fn account_message(
         auto_renew: read.account.auto_renew,
         goals: read.account.goals.clone(),
         contacts,
-        onboarding,
+        onboarding: onboarding_view(&onboarding),
         last_note: read.last_note.as_ref().map(|note| crate::domain::message::view::NoteView {
             by: reader.name(PersonId(note.author_id)),
             on: reader.date(note.at),
             text: note.body.clone(),
         }),
-        history,
+        // Without a latest diagnosis there is nothing that it would lead up to.
+        history: if read.diagnosis.is_some() { history } else { Vec::new() },
         may_act: reader.may_act(&read),
         may_share: share,
         diagnosis: read.diagnosis,
     };
-    Ok(Some(account::message(&view, reader.today())))
+    Some(account::message(&view, reader.today()))
 }
 
-async fn onboarding(tx: &mut Tenant, id: &AccountId) -> anyhow::Result<Option<OnboardingView>> {
-    let latest = signal::latest_onboarding(tx, id).await?;
+fn onboarding_view(latest: &BTreeMap<String, SignalValue>) -> Option<OnboardingView> {
     if latest.is_empty() {
-        return Ok(None);
+        return None;
     }
     // Counts of milestones are small whole numbers; `as` saturates what is not.
     let number = |kind: &str| latest.get(kind).and_then(|value| value.number()).map(|number| number as u32);
     let date = |kind: &str| latest.get(kind).and_then(|value| value.text()).and_then(|text| text.parse().ok());
-    Ok(Some(OnboardingView {
+    Some(OnboardingView {
         milestones_done: number("milestones_done"),
         milestones_total: number("milestones_total"),
         overdue: number("milestones_overdue").unwrap_or(0),
@@ -380,7 +406,7 @@ async fn onboarding(tx: &mut Tenant, id: &AccountId) -> anyhow::Result<Option<On
         blocked_by_customer: number("blocked_by_customer").unwrap_or(0),
         go_live_planned: date("go_live_planned"),
         go_live_forecast: date("go_live_forecast"),
-    }))
+    })
 }
 
 /// What *Show more* on an account answers.

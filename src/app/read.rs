@@ -10,6 +10,7 @@ use crate::domain::diagnosis::Diagnosis;
 use crate::domain::handoff::Handoff;
 use crate::domain::renewal_work::RenewalWork;
 use crate::domain::risk::Risk;
+use crate::store::answer::{self, Answer};
 use crate::store::note::Note;
 use crate::store::{Tenant, account, diagnosis, handoff, note, renewal, risk};
 
@@ -93,4 +94,14 @@ pub async fn account(
     now: DateTime<Utc>,
 ) -> anyhow::Result<Option<AccountRead>> {
     Ok(accounts(tx, snapshot, std::slice::from_ref(id), now).await?.remove(id))
+}
+
+/// Reads one account with all that the answer to `/account` says of it.
+pub async fn answer(
+    tx: &mut Tenant,
+    snapshot: &Snapshot,
+    id: &AccountId,
+    now: DateTime<Utc>,
+) -> anyhow::Result<Option<Answer>> {
+    answer::read(tx, id, snapshot.organisation.diagnosed_on, now - ENDED_FOR, &snapshot.policy).await
 }

@@ -50,6 +50,11 @@ impl Snapshots {
 }
 
 impl App {
+    /// The organisation as this process last saw it: it holds if a stamp read afterwards is its own.
+    pub(super) fn remembered(&self, org: OrgId) -> Option<Arc<Snapshot>> {
+        self.snapshots.get(org)
+    }
+
     /// The organisation of this transaction, from memory where its stamp still holds.
     pub async fn snapshot(&self, tx: &mut Tenant) -> anyhow::Result<Arc<Snapshot>> {
         let stamp = settings::stamp(tx).await?;

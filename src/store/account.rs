@@ -1,6 +1,8 @@
 //! Customer accounts, the contacts at them, and finding one by name.
 
 use chrono::{DateTime, NaiveDate, Utc};
+use futures_util::TryStreamExt;
+use serde::Deserialize;
 use sqlx::FromRow;
 use uuid::Uuid;
 
@@ -105,8 +107,8 @@ impl TryFrom<AccountRow> for Account {
     }
 }
 
-#[derive(FromRow)]
-struct ContactRow {
+#[derive(FromRow, Deserialize)]
+pub(super) struct ContactRow {
     account_id: String,
     email: String,
     name: Option<String>,
@@ -191,11 +193,14 @@ pub async fn contacts_between(tx: &mut Tenant, first: &AccountId, last: &Account
     rows.into_iter().map(Contact::try_from).collect()
 }
 
-/// Every account's id and name key: what an index in memory is made of.
-pub async fn names(tx: &mut Tenant) -> anyhow::Result<Vec<(AccountId, String)>> {
+/// Hands over every account's id and name key, in the order of ids: what an index in memory is made of.
+pub async fn each_name(tx: &mut Tenant, mut each: impl FnMut(String, String)) -> anyhow::Result<()> {
     let org = tx.org().0;
-    let rows: Vec<(String, String)> = sqlx::query_as(NAMES).bind(org).fetch_all(tx.connection()).await?;
-    Ok(rows.into_iter().map(|(id, key)| (AccountId(id), key)).collect())
+    let mut rows = sqlx::query_as::<_, (String, String)>(NAMES).bind(org).fetch(tx.connection());
+    while let Some((id, key)) = rows.try_next().await? {
+        each(id, key);
+    }
+    Ok(())
 }
 
 /// Accounts that a person may mean by `typed`: those of exactly that name or id, else those

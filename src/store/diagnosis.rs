@@ -12,6 +12,7 @@ use uuid::Uuid;
 use super::{Tenant, word};
 use crate::domain::account::{Account, AccountId};
 use crate::domain::diagnosis::{self, Band, Cause, Diagnosis, FoundWindow, NightState, Previous};
+use crate::domain::person::OrgId;
 use crate::domain::policy::Policy;
 use crate::domain::renewal;
 use crate::domain::signal::Source;
@@ -34,9 +35,6 @@ statements! {
     FIRST_RUN = "SELECT min(date) FROM tandem.diagnosis_run WHERE org_id = $1 AND live";
     RAN_LIVE = "SELECT count(*) FROM tandem.diagnosis_run WHERE org_id = $1 AND date = $2 AND live";
     RUN_SOURCES = "SELECT sources FROM tandem.diagnosis_run WHERE org_id = $1 AND date = $2";
-    HISTORY = "SELECT d.date, d.health FROM tandem.diagnosis_run r
-                 JOIN tandem.diagnosis d ON d.org_id = r.org_id AND d.date = r.date AND d.account_id = $2
-                WHERE r.org_id = $1 AND r.date BETWEEN $3 AND $4 ORDER BY d.date";
     /// One diagnosis of an organisation at a time, whatever the replicas.
     LOCK_NIGHT = "SELECT pg_advisory_xact_lock(hashtextextended('tandem night ' || $1::text, 0))";
     NIGHT_BEFORE = "SELECT date, night FROM tandem.diagnosis_run WHERE org_id = $1 AND date < $2 ORDER BY date DESC LIMIT 1";
@@ -101,8 +99,8 @@ pub struct Detail {
     pub auto_renew: Option<bool>,
 }
 
-#[derive(FromRow)]
-struct DiagnosisRow {
+#[derive(FromRow, Deserialize)]
+pub(super) struct DiagnosisRow {
     account_id: String,
     date: NaiveDate,
     health: Option<i16>,
@@ -127,29 +125,31 @@ pub async fn of_accounts(
     accounts
         .iter()
         .filter_map(|account| rows.remove(&account.id.0).map(|row| (account, row)))
-        .map(|(account, row)| {
-            let detail = row.body.0;
-            let percent = |value: Option<i16>| value.map(u8::try_from).transpose().context("health");
-            let whole = Diagnosis {
-                id: diagnosis::id(org, account, row.date),
-                account_id: account.id.clone(),
-                name: account.name.clone(),
-                date: row.date,
-                health: percent(row.health)?,
-                band: word("band", &row.band)?,
-                risk: percent(row.risk)?,
-                coverage: detail.coverage,
-                families: detail.families,
-                not_checked: detail.not_checked,
-                stale: detail.stale,
-                causes: detail.causes,
-                windows: detail.windows,
-                renewal: renewal::read(account, detail.auto_renew, policy, row.date),
-                change: word("change", &row.change)?,
-            };
-            Ok((account.id.clone(), whole))
-        })
+        .map(|(account, row)| Ok((account.id.clone(), whole(org, account, row, policy)?)))
         .collect()
+}
+
+/// A stored diagnosis with what it takes from the account and the policy.
+pub(super) fn whole(org: OrgId, account: &Account, row: DiagnosisRow, policy: &Policy) -> anyhow::Result<Diagnosis> {
+    let detail = row.body.0;
+    let percent = |value: Option<i16>| value.map(u8::try_from).transpose().context("health");
+    Ok(Diagnosis {
+        id: diagnosis::id(org, account, row.date),
+        account_id: account.id.clone(),
+        name: account.name.clone(),
+        date: row.date,
+        health: percent(row.health)?,
+        band: word("band", &row.band)?,
+        risk: percent(row.risk)?,
+        coverage: detail.coverage,
+        families: detail.families,
+        not_checked: detail.not_checked,
+        stale: detail.stale,
+        causes: detail.causes,
+        windows: detail.windows,
+        renewal: renewal::read(account, detail.auto_renew, policy, row.date),
+        change: word("change", &row.change)?,
+    })
 }
 
 /// The date of the latest complete night before this one.
@@ -214,19 +214,6 @@ pub async fn run_sources(tx: &mut Tenant, date: NaiveDate) -> anyhow::Result<BTr
     let row: Option<Json<BTreeMap<Source, NaiveDate>>> =
         sqlx::query_scalar(RUN_SOURCES).bind(org).bind(date).fetch_optional(tx.connection()).await?;
     Ok(row.map(|row| row.0).unwrap_or_default())
-}
-
-/// Health of one account from `first` to `last`, night by night.
-pub async fn history(
-    tx: &mut Tenant,
-    account: &AccountId,
-    first: NaiveDate,
-    last: NaiveDate,
-) -> anyhow::Result<Vec<(NaiveDate, u8)>> {
-    let org = tx.org().0;
-    let rows: Vec<(NaiveDate, Option<i16>)> =
-        sqlx::query_as(HISTORY).bind(org).bind(&account.0).bind(first).bind(last).fetch_all(tx.connection()).await?;
-    rows.into_iter().filter_map(|(date, health)| health.map(|health| Ok((date, u8::try_from(health)?)))).collect()
 }
 
 /// A detail's id is a hash of its body, so that equal bodies are one row.

@@ -2,6 +2,7 @@
 
 use anyhow::Context;
 use chrono::{DateTime, NaiveDate, Utc};
+use serde::Deserialize;
 use serde_json::{Value, json};
 use sqlx::FromRow;
 use uuid::Uuid;
@@ -48,8 +49,8 @@ statements! {
              WHERE t.version <= excluded.version";
 }
 
-#[derive(FromRow)]
-struct HandoffRow {
+#[derive(FromRow, Deserialize)]
+pub(super) struct HandoffRow {
     handoff_id: Uuid,
     account_id: String,
     version: i32,

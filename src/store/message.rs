@@ -7,8 +7,8 @@ use serde_json::Value;
 use sqlx::FromRow;
 use uuid::Uuid;
 
+use super::Tenant;
 use super::directory::{Lease, Workspace};
-use super::{Tenant, word};
 use crate::domain::account::AccountId;
 use crate::domain::person::PersonId;
 
@@ -65,11 +65,12 @@ statements! {
                   WHERE m.org_id = $1 AND m.platform = $2 AND m.workspace_id = $3 AND m.person_id = $4 AND c.part = 0
                   ORDER BY c.sent_at, m.message_id";
     RECEIVE = "INSERT INTO tandem.inbound_receipt (org_id, receipt, received_at) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING";
-    /// A click's first two questions in one round trip.
-    ENTER = "WITH received AS (
-               INSERT INTO tandem.inbound_receipt (org_id, receipt, received_at) VALUES ($1, $2, $3)
-               ON CONFLICT DO NOTHING RETURNING receipt)
-             SELECT stamp, EXISTS (SELECT FROM received) FROM tandem.organisation_setting WHERE org_id = $1";
+    /// The same with the settings' stamp, which a click asks for next; a click without a name is always the first.
+    RECEIVE_CLICK = "WITH came AS (
+                       INSERT INTO tandem.inbound_receipt (org_id, receipt, received_at)
+                       SELECT $1, $2::text, $3 WHERE $2::text IS NOT NULL ON CONFLICT DO NOTHING RETURNING 1)
+                     SELECT $2::text IS NULL OR EXISTS (SELECT FROM came) AS first, s.stamp
+                       FROM tandem.organisation_setting s WHERE s.org_id = $1";
     FORGET_RECEIPTS = "DELETE FROM tandem.inbound_receipt WHERE org_id = $1 AND received_at < $2";
 }
 
@@ -153,19 +154,14 @@ async fn wake(tx: &mut Tenant, workspace: &Workspace, now: DateTime<Utc>) -> any
 pub async fn queue_redraws(tx: &mut Tenant, accounts: &[AccountId], now: DateTime<Utc>) -> anyhow::Result<()> {
     let org = tx.org().0;
     let ids: Vec<&str> = accounts.iter().map(|id| id.0.as_str()).collect();
-    let mut lanes: Vec<(String, String)> = sqlx::query_as(QUEUE_REDRAWS)
+    sqlx::query(QUEUE_REDRAWS)
         .bind(org)
         .bind(&ids)
         .bind(now)
         .bind(now - REDRAWN_FOR)
-        .fetch_all(tx.connection())
+        .execute(tx.connection())
         .await
         .context("queue redraws")?;
-    lanes.sort_unstable();
-    lanes.dedup();
-    for (platform, id) in lanes {
-        wake(tx, &Workspace { platform: word("platform", &platform)?, id }, now).await?;
-    }
     Ok(())
 }
 
@@ -421,12 +417,18 @@ pub async fn receive(tx: &mut Tenant, receipt: &str, now: DateTime<Utc>) -> anyh
     Ok(done.rows_affected() == 1)
 }
 
-/// As [`receive`], together with the organisation's stamp ([`super::settings::stamp`]).
-pub async fn receive_under_stamp(tx: &mut Tenant, receipt: &str, now: DateTime<Utc>) -> anyhow::Result<(bool, i64)> {
+/// That a click came, and under which stamp of the settings.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, FromRow)]
+pub struct Arrival {
+    /// False where it had come before: then it has had its effect.
+    pub first: bool,
+    pub stamp: i64,
+}
+
+/// As [`receive`], for a click that may have no name to be known again by.
+pub async fn receive_click(tx: &mut Tenant, receipt: Option<&str>, now: DateTime<Utc>) -> anyhow::Result<Arrival> {
     let org = tx.org().0;
-    let (stamp, fresh): (i64, bool) =
-        sqlx::query_as(ENTER).bind(org).bind(receipt).bind(now).fetch_one(tx.connection()).await?;
-    Ok((fresh, stamp))
+    Ok(sqlx::query_as(RECEIVE_CLICK).bind(org).bind(receipt).bind(now).fetch_one(tx.connection()).await?)
 }
 
 pub async fn forget_receipts(tx: &mut Tenant, before: DateTime<Utc>) -> anyhow::Result<()> {

@@ -59,6 +59,7 @@ macro_rules! queue_redraws {
 }
 
 pub mod account;
+pub mod answer;
 pub mod audit;
 pub mod change;
 pub mod diagnosis;
@@ -233,6 +234,7 @@ pub(crate) fn word<T: std::str::FromStr>(column: &str, text: &str) -> anyhow::Re
 pub fn statements() -> Vec<(&'static str, &'static str, &'static str)> {
     let tenant = [
         account::STATEMENTS,
+        answer::STATEMENTS,
         audit::STATEMENTS,
         change::STATEMENTS,
         diagnosis::STATEMENTS,

@@ -1,6 +1,7 @@
 //! What people wrote about accounts, and what they found not useful.
 
 use chrono::{DateTime, Utc};
+use serde::Deserialize;
 use sqlx::FromRow;
 use uuid::Uuid;
 
@@ -37,7 +38,7 @@ impl NoteKind {
     }
 }
 
-#[derive(Debug, Clone, FromRow)]
+#[derive(Debug, Clone, FromRow, Deserialize)]
 pub struct Note {
     pub account_id: String,
     pub author_id: Uuid,

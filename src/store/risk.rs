@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use anyhow::Context;
 use chrono::{DateTime, NaiveDate, Utc};
+use serde::Deserialize;
 use serde_json::{Value, json};
 use sqlx::FromRow;
 use sqlx::types::Json;
@@ -68,8 +69,8 @@ statements! {
                  WHERE t.version <= excluded.version";
 }
 
-#[derive(FromRow)]
-struct RiskRow {
+#[derive(FromRow, Deserialize)]
+pub(super) struct RiskRow {
     risk_id: Uuid,
     account_id: String,
     version: i32,

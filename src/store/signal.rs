@@ -15,8 +15,6 @@ use crate::domain::signal::{Shape, Signal, SignalValue, Source, known_kind};
 statements! {
     NEWEST_BY_SOURCE = "SELECT source, max(observed_on) FROM tandem.signal
                          WHERE org_id = $1 AND observed_on <= $2 GROUP BY source ORDER BY source";
-    LATEST_ONBOARDING = "SELECT DISTINCT ON (kind) kind, number, words FROM tandem.signal
-                          WHERE org_id = $1 AND account_id = $2 AND source = 'onboarding' ORDER BY kind, observed_on DESC, reference";
     RECORD = "INSERT INTO tandem.signal (org_id, account_id, source, kind, observed_on, reference, number, words)
               VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
               ON CONFLICT (org_id, account_id, kind, observed_on, reference, source)
@@ -176,22 +174,6 @@ pub async fn newest_by_source(tx: &mut Tenant, date: NaiveDate) -> anyhow::Resul
     let rows: Vec<(String, NaiveDate)> =
         sqlx::query_as(NEWEST_BY_SOURCE).bind(org).bind(date).fetch_all(tx.connection()).await?;
     rows.into_iter().map(|(source, on)| Ok((word("source", &source)?, on))).collect()
-}
-
-/// The latest value of each kind of onboarding signal of an account.
-pub async fn latest_onboarding(
-    tx: &mut Tenant,
-    account: &AccountId,
-) -> anyhow::Result<std::collections::BTreeMap<String, SignalValue>> {
-    let org = tx.org().0;
-    let rows: Vec<(String, Option<f64>, Option<String>)> =
-        sqlx::query_as(LATEST_ONBOARDING).bind(org).bind(&account.0).fetch_all(tx.connection()).await?;
-    Ok(rows
-        .into_iter()
-        .filter_map(|(kind, number, words)| {
-            Some((kind, number.map(SignalValue::Number).or(words.map(SignalValue::Text))?))
-        })
-        .collect())
 }
 
 /// Writes one signal that Tandem itself observed: a pulse that a person raised, a column that changed.

@@ -115,22 +115,17 @@ impl Effect {
 impl<'a> Click<'a> {
     /// Begins the transaction; the answer instead where nobody known, or nobody with a role, presses.
     async fn begin(app: &'a App, asker: &'a Asker, receipt: Option<&str>) -> anyhow::Result<Result<Self, Message>> {
-        let Some(me) = asker.person else { return Ok(Err(answer::unknown_person(None))) };
         let now = app.now();
         let mut tx = app.store.tenant(asker.org).await?;
-        let (fresh, snapshot) = match receipt {
-            Some(receipt) => {
-                let (fresh, stamp) = message::receive_under_stamp(&mut tx, receipt, now).await?;
-                (fresh, app.snapshot_under(&mut tx, stamp).await?)
-            }
-            None => (true, app.snapshot(&mut tx).await?),
-        };
-        let Some(person) = snapshot.person(me).filter(|person| person.active) else {
+        let arrival = message::receive_click(&mut tx, receipt, now).await?;
+        let (fresh, snapshot) = (arrival.first, app.snapshot_under(&mut tx, arrival.stamp).await?);
+        let Some(person) = asker.known(&mut tx, &snapshot).await? else {
             return Ok(Err(answer::unknown_person(None)));
         };
         if person.roles.is_empty() {
             return Ok(Err(answer::no_role()));
         }
+        let me = person.id;
         let today = snapshot.today(Some(me), now);
         Ok(Ok(Self { app, asker, tx, snapshot, me, now, today, fresh }))
     }

@@ -25,7 +25,7 @@ use subtle::ConstantTimeEq;
 use url::form_urlencoded;
 
 use super::{dressed, sentence, single};
-use crate::app::{App, Asker, act, query};
+use crate::app::{App, Asker, Who, act, query};
 use crate::domain::action::Action;
 use crate::domain::command;
 use crate::domain::message::{Answers, Reply, answer};
@@ -63,7 +63,7 @@ impl Demo {
     }
 
     fn asker(&self, person: PersonId) -> Asker {
-        Asker { org: self.org, workspace: self.workspace.clone(), person: Some(person), channel: None }
+        Asker { org: self.org, workspace: self.workspace.clone(), who: Who::Person(person), channel: None }
     }
 
     fn with<T>(&self, person: PersonId, change: impl FnOnce(&mut Aside) -> T) -> T {

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use tokio::task::JoinHandle;
 
 use super::{ANSWER_WITHIN, Desk};
-use crate::app::{App, Asker, act, people, query};
+use crate::app::{self, App, Asker, act, people, query};
 use crate::domain::action::Action;
 use crate::domain::command::Command;
 use crate::domain::message::{Answers, Message, Reply, answer};
@@ -102,10 +102,11 @@ impl Ask {
         let Some(org) = query::organisation_of(app, &workspace).await? else {
             return Ok(Answer::privately(answer::unknown_workspace("slack", &who.team_id)));
         };
-        let person = query::person_of(app, org, &workspace, &who.user_id).await?;
-        let asker = Asker { org, workspace, person, channel: self.channel.clone() };
+        let user = app::Who::ChatUser(who.user_id.clone());
+        let asker = Asker { org, workspace, who: user, channel: self.channel.clone() };
         let reply = self.run(app, &asker).await?;
-        Ok(Answer { reply, failed: None, unknown: person.is_none().then_some(asker) })
+        let unknown = (!query::is_known(app, &asker).await?).then_some(asker);
+        Ok(Answer { reply, failed: None, unknown })
     }
 }
 
@@ -160,7 +161,7 @@ impl Desk {
         let again = async {
             let found = people::link(app, unknown.org, &unknown.workspace, &who.user_id, email).await?;
             let Some(person) = found else { return Ok(None) };
-            ask.run(app, &Asker { person: Some(person), ..unknown.clone() }).await.map(Some)
+            ask.run(app, &Asker { who: app::Who::Person(person), ..unknown.clone() }).await.map(Some)
         };
         match again.await {
             Ok(reply) => reply,

@@ -8,7 +8,7 @@ use serde_json::Value;
 use sqlx::{AssertSqlSafe, Executor as _, Row as _};
 use tandem::app::import::{self, Input};
 use tandem::app::organisation::{self, NewOrganisation};
-use tandem::app::{App, Asker};
+use tandem::app::{App, Asker, Who};
 use tandem::clock::MockClock;
 use tandem::domain::diagnosis::{Band, WindowKind};
 use tandem::domain::handoff::{Handoff, Qualification, Window};
@@ -111,7 +111,7 @@ impl World {
         Asker {
             org: self.organisation.id,
             workspace: self.workspace.clone(),
-            person: Some(self.id(who)),
+            who: Who::Person(self.id(who)),
             channel: None,
         }
     }
