@@ -8,6 +8,7 @@ use std::collections::BTreeSet;
 
 use chrono::{Days, NaiveDate, TimeDelta};
 use serde_json::json;
+use tandem::app::Who;
 use tandem::app::act;
 use tandem::domain::action::{Action, Subject, Verb};
 use tandem::domain::handoff::Handoff;
@@ -166,7 +167,7 @@ async fn who_may_only_look_is_told_who_may_act() {
     let reply = act::press(&world.app, &world.asker("vic"), &action, None).await.unwrap();
     assert_eq!(private(reply), "This is not there any more, or not open to you.");
     let mut nobody = world.asker("vic");
-    nobody.person = None;
+    nobody.who = Who::ChatUser("U0NOBODY".to_owned());
     let reply = act::press(&world.app, &nobody, &action, None).await.unwrap();
     assert!(private(reply).starts_with("Tandem does not know you yet."));
     assert!(world.events().await.is_empty());
