@@ -25,8 +25,8 @@ use tokio::sync::Notify;
 
 use crate::clock::Clock;
 use crate::domain::person::{OrgId, Person, PersonId};
-use crate::store::{Store, Tenant, person};
 use crate::store::directory::Workspace;
+use crate::store::{Store, Tenant, person};
 
 /// What every use case needs. Cheap to clone.
 #[derive(Clone)]
@@ -86,11 +86,7 @@ impl Asker {
     ///
     /// Whom delivery found by e-mail stands in the table and not in memory yet: on a first morning, telling every
     /// process of each person would make them read the organisation anew once a person.
-    async fn known<'a>(
-        &self,
-        tx: &mut Tenant,
-        snapshot: &'a snapshot::Snapshot,
-    ) -> anyhow::Result<Option<&'a Person>> {
+    async fn known<'a>(&self, tx: &mut Tenant, snapshot: &'a snapshot::Snapshot) -> anyhow::Result<Option<&'a Person>> {
         if let Some(person) = self.person(snapshot) {
             return Ok(Some(person));
         }
