@@ -138,7 +138,7 @@ impl Config {
             pg_bin: get("TANDEM_PG_BIN").map(PathBuf::from),
             bind,
             base_url,
-            log: Log { filter: get("TANDEM_LOG").unwrap_or_else(|| "info,sqlx=warn".to_owned()), json },
+            log: Log { filter: get("TANDEM_LOG").unwrap_or_else(|| "info,sqlx=error".to_owned()), json },
             slack: Slack {
                 api_url: get("TANDEM_API_URL_SLACK"),
                 signing_secret: secret("SLACK_SIGNING_SECRET"),

@@ -5,7 +5,7 @@ use std::fs::File;
 use std::io::{BufWriter, Write as _};
 use std::path::Path;
 
-use chrono::{Days, NaiveDate, Utc};
+use chrono::{DateTime, Days, NaiveDate, Utc};
 
 const ACCOUNTS: usize = 100_000;
 const PEOPLE: usize = 300;
@@ -75,7 +75,7 @@ fn name(number: usize) -> String {
 /// Writes people, accounts, contacts and signals, and the names in an order without a pattern.
 pub(crate) fn write(folder: &Path) -> anyhow::Result<()> {
     std::fs::create_dir_all(folder)?;
-    let today = Utc::now().date_naive();
+    let today = DateTime::<Utc>::from(std::time::SystemTime::now()).date_naive();
     let file = |name: &str| anyhow::Ok(BufWriter::new(File::create(folder.join(name))?));
     let mut people = file("people.csv")?;
     writeln!(people, "email,name,roles,timezone,manager_email,slack_user_id")?;
@@ -95,7 +95,6 @@ pub(crate) fn write(folder: &Path) -> anyhow::Result<()> {
     writeln!(contacts, "account_id,email,name,title,persona,last_interaction")?;
     writeln!(signals, "account_id,source,kind,observed_on,value,reference")?;
     for number in 0..ACCOUNTS {
-        // Every account is the first person's to click on: half of them by being its CSM.
         let csm = 1 + 2 * (number % (PEOPLE / 2));
         let renewal = today + Days::new(30 + (number as u64 * 7) % 330);
         writeln!(

@@ -3,7 +3,7 @@
 use anyhow::Context;
 use base64::Engine;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use chrono_tz::Tz;
 use serde_json::json;
 use sha2::{Digest, Sha256};
@@ -137,12 +137,12 @@ async fn note(store: &Store, org: OrgId, now: DateTime<Utc>, entry: Entry) -> an
     tx.commit().await
 }
 
-/// Chains an organisation's committed audit events until none is left. Returns how many.
-pub async fn seal(store: &Store, org: OrgId, thorough: bool) -> anyhow::Result<usize> {
+/// Chains an organisation's committed audit events until none is left, as [`audit::seal`] does. Returns how many.
+pub async fn seal(store: &Store, org: OrgId, lag: Option<TimeDelta>) -> anyhow::Result<usize> {
     let mut sealed = 0;
     loop {
         let mut tx = store.tenant(org).await?;
-        let count = audit::seal(&mut tx, thorough).await.context("seal the audit trail")?;
+        let count = audit::seal(&mut tx, lag).await.context("seal the audit trail")?;
         tx.commit().await?;
         sealed += count;
         if count == 0 {

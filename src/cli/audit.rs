@@ -32,7 +32,7 @@ pub(super) async fn run(command: Command, config: &Config) -> anyhow::Result<Don
     match command {
         Command::Verify { org, format } => {
             let organisation = opened.organisation(&org).await?;
-            seal(&opened.store, organisation.id, true).await?;
+            seal(&opened.store, organisation.id, None).await?;
             let mut tx = opened.store.tenant(organisation.id).await?;
             let verdict = audit::verify(&mut tx).await?;
             drop(tx);

@@ -2,7 +2,7 @@
 //! chains committed events afterwards, per organisation.
 
 use anyhow::Context;
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use serde::Serialize;
 use serde_json::Value;
 use sha2::{Digest, Sha256};
@@ -132,22 +132,17 @@ fn link(previous: &[u8], event: &Event) -> Vec<u8> {
     hasher.finalize().to_vec()
 }
 
-/// How far a commit may lag behind the newest sealed event and still be found by the every-second pass.
-const LAG: chrono::TimeDelta = chrono::TimeDelta::minutes(10);
 const PAGE: i64 = 5_000;
 
-/// Chains what has been committed since the last pass; `thorough` looks at the whole trail
-/// (at start and now and then), not only behind the newest sealed event. Returns how many were sealed.
-pub async fn seal(tx: &mut Tenant, thorough: bool) -> anyhow::Result<usize> {
+/// Chains what has been committed since the last pass: what was recorded after the newest sealed event, or at most
+/// `lag` before it, since commits overtake each other; `None` looks at the whole trail. Returns how many were sealed.
+pub async fn seal(tx: &mut Tenant, lag: Option<TimeDelta>) -> anyhow::Result<usize> {
     let org = tx.org().0;
     sqlx::query(LOCK_CHAIN).bind(org).execute(tx.connection()).await?;
     let head: Option<(i64, Vec<u8>, Option<DateTime<Utc>>)> =
         sqlx::query_as(HEAD).bind(org).fetch_optional(tx.connection()).await?;
     let (mut seq, mut hash, newest) = head.unwrap_or((0, vec![0; 32], None));
-    let since = match newest {
-        Some(at) if !thorough => at - LAG,
-        _ => DateTime::<Utc>::UNIX_EPOCH,
-    };
+    let since = newest.zip(lag).map_or(DateTime::<Utc>::UNIX_EPOCH, |(at, lag)| at - lag);
     let events: Vec<Event> =
         sqlx::query_as(UNSEALED).bind(org).bind(since).bind(PAGE).fetch_all(tx.connection()).await?;
     let (mut seqs, mut ids, mut hashes) = (Vec::new(), Vec::new(), Vec::new());
