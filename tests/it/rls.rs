@@ -327,7 +327,7 @@ async fn the_audit_trail_takes_no_change() {
         currency: "EUR".parse().unwrap(),
     };
     let org = tandem::app::organisation::create(&store, new, crate::support::service::now()).await.unwrap().id;
-    assert!(tandem::app::organisation::seal(&store, org, true).await.unwrap() > 0);
+    assert!(tandem::app::organisation::seal(&store, org, None).await.unwrap() > 0);
     for table in ["tandem.audit_event", "tandem.audit_seal"] {
         for sql in ["UPDATE {} SET org_id = org_id", "DELETE FROM {}", "TRUNCATE {} CASCADE"] {
             let sql = sql.replace("{}", table);
@@ -376,7 +376,7 @@ impl TestBot {
         bot.at("2026-11-23T07:00:00Z").await;
         for org in [&bot.org, &bot.other] {
             tandem::app::organisation::create_key(&bot.app.store, org.id, "crm", bot.app.now()).await.unwrap();
-            tandem::app::organisation::seal(&bot.app.store, org.id, true).await.unwrap();
+            tandem::app::organisation::seal(&bot.app.store, org.id, None).await.unwrap();
             // What only clicks and the other workspace's token would bring.
             let mut tx = as_app(bot.pool(), Some(org.id)).await;
             for sql in [

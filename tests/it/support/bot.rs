@@ -470,7 +470,7 @@ impl TestBot {
         assert_eq!(self.number(&self.org, left).await, 0, "rows of the outbox are left");
         self.beside_is_untouched().await;
         for org in [&self.org, &self.other] {
-            organisation::seal(&self.app.store, org.id, true).await.unwrap();
+            organisation::seal(&self.app.store, org.id, None).await.unwrap();
             let mut tx = self.app.store.tenant(org.id).await.unwrap();
             let verdict = audit::verify(&mut tx).await.unwrap();
             assert_eq!((&verdict.broken, verdict.unsealed), (&None, 0), "{}", org.slug);
