@@ -22,7 +22,16 @@ statements! {
     /// Wakes a lane without locking its row when it is awake already: clicks would queue behind each other.
     WAKE_LANE = "UPDATE directory.lane SET wake_at = $4
                   WHERE org_id = $1 AND platform = $2 AND workspace_id = $3 AND wake_at > $4";
-    QUEUE_REDRAWS = queue_redraws!("$3", "$2", "$4");
+    /// With the lanes that sleep, locked in their order, so that two changes cannot wait for each other.
+    QUEUE_REDRAWS = concat!(
+        "WITH queued AS (", queue_redraws!("$3", "$2", "$4"), "),
+              asleep AS (SELECT platform, workspace_id FROM directory.lane
+                          WHERE org_id = $1 AND wake_at > $3
+                            AND (platform, workspace_id) IN (SELECT platform, workspace_id FROM queued)
+                          ORDER BY platform, workspace_id FOR NO KEY UPDATE)
+         UPDATE directory.lane l SET wake_at = $3 FROM asleep
+          WHERE l.org_id = $1 AND l.platform = asleep.platform AND l.workspace_id = asleep.workspace_id"
+    );
     DUE = "SELECT o.outbox_id, o.message_id, o.kind, o.state = 'sending' OR o.sending_part IS NOT NULL AS uncertain,
                   o.attempts, o.queued_at, m.person_id, m.channel_id, m.content, m.thread_of
              FROM tandem.outbox o JOIN tandem.message m USING (org_id, message_id)
