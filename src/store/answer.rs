@@ -83,6 +83,9 @@ pub struct Answer {
     pub history: Vec<(NaiveDate, u8)>,
 }
 
+/// Health night by night.
+type Nights = Vec<(NaiveDate, Option<i16>)>;
+
 #[derive(FromRow)]
 struct AnswerRow {
     stamp: i64,
@@ -96,7 +99,7 @@ struct AnswerRow {
     last_note: Option<Json<Note>>,
     contacts: Option<Json<Vec<ContactRow>>>,
     onboarding: Option<Json<Vec<OnboardingRow>>>,
-    history: Option<Json<Vec<(NaiveDate, Option<i16>)>>>,
+    history: Option<Json<Nights>>,
 }
 
 #[derive(Deserialize)]
