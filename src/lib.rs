@@ -12,6 +12,25 @@
 //! | 1 | `store`, `ingest`, `slack`, `preview`, `postgres` | `domain`, `clock`; never each other |
 //! | 0 | `domain`, `clock` | nothing of ours |
 //!
+//! What stands in which room, in reading order:
+//!
+//! | module | what it does |
+//! |---|---|
+//! | [`domain`] | the rules. `health`, `diagnosis`, `window`, `renewal`: signals to one read of an account; `risk`, `handoff`, `renewal_work`: the state machines; `routing`: who gets what; `digest`, `calendar`: what is due, when, in which order; `command`, `message`: what people type and what we say |
+//! | [`clock`] | the one injected trait: the time |
+//! | [`ingest`] | files and pushed rows to validated domain values |
+//! | [`store`] | Postgres: the only module with SQL, one file a noun |
+//! | [`slack`] | Slack's requests in, messages out, its client |
+//! | [`preview`] | messages as HTML, for the demo |
+//! | [`postgres`] | the embedded server: find or fetch its programs, run, attach, stop |
+//! | [`app`] | use cases, for no particular platform: `night` diagnoses, `morning` chooses cards, `act` is what people press, `query` what they ask |
+//! | [`delivery`] | leases lanes, draws what the outbox names, sends, redraws |
+//! | [`http`] | webhooks, the push API, health, the demo's page |
+//! | [`scheduler`] | what is owed by now |
+//! | [`cli`], [`config`] | one file a command; settings |
+//!
+//! There is no room for Microsoft Teams yet; it would stand beside `slack`.
+//!
 //! Invariants that the types alone do not show: the domain never asks for the
 //! time and never fails on I/O; every state change commits together with its
 //! audit event and its outbox rows; `org_id` stands first in every key; one

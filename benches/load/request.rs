@@ -14,6 +14,7 @@ pub(crate) struct Signer {
 }
 
 impl Signer {
+    #[expect(clippy::disallowed_methods, reason = "a program of its own, which is told by the script that runs it")]
     pub(crate) fn from_environment(url: &str) -> anyhow::Result<Self> {
         let of = |name: &str| std::env::var(name).with_context(|| format!("{name} is not set"));
         Ok(Self {

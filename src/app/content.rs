@@ -211,6 +211,7 @@ fn why(text: Option<&str>) -> Why {
             "decision" => Why::Decision,
             "worse" => Why::Worse,
             "next_step" => Why::NextStepDue,
+            "woken" => Why::Woken,
             _ => Why::New,
         },
     }

@@ -25,8 +25,8 @@ use tokio::sync::Notify;
 
 use crate::clock::Clock;
 use crate::domain::person::{OrgId, Person, PersonId};
-use crate::store::Store;
 use crate::store::directory::Workspace;
+use crate::store::{Store, Tenant, person};
 
 /// What every use case needs. Cheap to clone.
 #[derive(Clone)]
@@ -82,12 +82,25 @@ pub enum Who {
 }
 
 impl Asker {
-    /// The colleague who asks; `None` where the chat user is not known, or has left.
+    /// The colleague who asks, from what is stored; never a call out. `None` where the chat user is not known, or has left.
+    ///
+    /// Whom delivery found by e-mail stands in the table and not in memory yet: on a first morning, telling every
+    /// process of each person would make them read the organisation anew once a person.
+    async fn known<'a>(&self, tx: &mut Tenant, snapshot: &'a snapshot::Snapshot) -> anyhow::Result<Option<&'a Person>> {
+        if let Some(person) = self.person(snapshot) {
+            return Ok(Some(person));
+        }
+        let Who::ChatUser(user) = &self.who else { return Ok(None) };
+        let found = person::of_chat_user(tx, &self.workspace, user).await?;
+        Ok(found.and_then(|id| snapshot.person(id)).filter(|person| person.active))
+    }
+
+    /// The same from memory alone.
     fn person<'a>(&self, snapshot: &'a snapshot::Snapshot) -> Option<&'a Person> {
         let id = match &self.who {
             Who::Person(id) => *id,
             Who::ChatUser(user) => snapshot.person_of(&self.workspace, user)?,
         };
-        snapshot.person(id)
+        snapshot.person(id).filter(|person| person.active)
     }
 }

@@ -182,7 +182,9 @@ impl Maker<'_> {
         card.decision =
             causes.iter().find_map(|cause| cause.floor.then(|| cause::decision(&cause.rule))?).map(str::to_owned);
         card.backlog = self.first_run == Some(risk.opened_on);
-        card.attention = Attention { acknowledged, next_step, worse: self.worse, ..Attention::default() };
+        let open_since = matches!(risk.state(), risk::State::Open)
+            .then(|| calendar::local_date(self.snapshot.organisation.timezone, risk.since()));
+        card.attention = Attention { acknowledged, next_step, worse: self.worse, open_since, ..Attention::default() };
         Some((card, Subject::Risk(risk.id)))
     }
 
@@ -359,6 +361,7 @@ fn why(card: &Card, due: Due, morning: &Morning<'_>) -> String {
         Due::New => "new".to_owned(),
         Due::Worse => "worse".to_owned(),
         Due::NextStep => "next_step".to_owned(),
+        Due::Back => "woken".to_owned(),
         Due::Step => format!("step:{}", card.cause.trim_start_matches("renewal_")),
         Due::Unanswered => {
             let days = card

@@ -10,7 +10,7 @@ use uuid::Uuid;
 use super::read::AccountRead;
 use super::snapshot::Snapshot;
 use super::views::Reader;
-use super::{App, Asker, content, morning, read};
+use super::{App, Asker, content, morning, read, team};
 use crate::domain::account::AccountId;
 use crate::domain::action::{Action, Subject};
 use crate::domain::command::Command;
@@ -19,7 +19,7 @@ use crate::domain::message::account::{self, AccountAnswer, OnboardingView, OpenR
 use crate::domain::message::list::{self, FeedbackLine, HandoffLine, SettingsView, SnoozedLine};
 use crate::domain::message::view::{Part, RiskView, Why};
 use crate::domain::message::{Block, Button, Buttons, Message, Reply, answer, digest, form, phrase};
-use crate::domain::person::{OrgId, Person, PersonId};
+use crate::domain::person::{OrgId, Person, PersonId, Role};
 use crate::domain::risk;
 use crate::domain::routing::Access;
 use crate::domain::signal::SignalValue;
@@ -32,15 +32,19 @@ const LINK_MEMORY: Duration = Duration::from_secs(5);
 
 /// Whose each workspace is, as lately looked up.
 #[derive(Debug, Clone, Default)]
-pub struct Links(Arc<Mutex<HashMap<Workspace, (Option<OrgId>, Instant)>>>);
+pub struct Links(Arc<Mutex<HashMap<Workspace, LookedUp>>>);
+
+#[derive(Debug, Clone, Copy)]
+struct LookedUp {
+    org: Option<OrgId>,
+    at: Instant,
+}
 
 /// Which organisation a workspace belongs to; kept in memory for a few seconds.
 pub async fn organisation_of(app: &App, workspace: &Workspace) -> anyhow::Result<Option<OrgId>> {
     let known = app.links.0.lock().unwrap_or_else(PoisonError::into_inner).get(workspace).copied();
-    if let Some((org, at)) = known
-        && at.elapsed() < LINK_MEMORY
-    {
-        return Ok(org);
+    if let Some(known) = known.filter(|known| known.at.elapsed() < LINK_MEMORY) {
+        return Ok(known.org);
     }
     let mut tx = app.store.directory().await?;
     let org = directory::org_of_workspace(&mut tx, workspace).await?;
@@ -49,13 +53,18 @@ pub async fn organisation_of(app: &App, workspace: &Workspace) -> anyhow::Result
     if links.len() > 10_000 {
         links.clear();
     }
-    links.insert(workspace.clone(), (org, Instant::now()));
+    links.insert(workspace.clone(), LookedUp { org, at: Instant::now() });
     Ok(org)
 }
 
-/// Whether an asker is known as a colleague, as this process saw it when it last answered. No I/O.
-pub fn is_known(app: &App, asker: &Asker) -> bool {
-    app.remembered(asker.org).is_some_and(|snapshot| asker.person(&snapshot).is_some())
+/// Whether an asker is known as a colleague. Asks the database only where memory does not know them.
+pub async fn is_known(app: &App, asker: &Asker) -> anyhow::Result<bool> {
+    if app.remembered(asker.org).is_some_and(|snapshot| asker.person(&snapshot).is_some()) {
+        return Ok(true);
+    }
+    let mut tx = app.store.tenant(asker.org).await?;
+    let snapshot = app.snapshot(&mut tx).await?;
+    Ok(asker.known(&mut tx, &snapshot).await?.is_some())
 }
 
 /// Answers a typed command, privately.
@@ -67,7 +76,8 @@ pub async fn command(app: &App, asker: &Asker, command: &Command) -> anyhow::Res
         return Ok(Reply::Private(message));
     }
     let snapshot = app.snapshot(&mut tx).await?;
-    let person = match speaker(asker, &snapshot) {
+    let known = asker.known(&mut tx, &snapshot).await?;
+    let person = match speaker(known) {
         Ok(person) => person,
         Err(answer) => return Ok(Reply::Private(answer)),
     };
@@ -78,8 +88,8 @@ pub async fn command(app: &App, asker: &Asker, command: &Command) -> anyhow::Res
 }
 
 /// The colleague who asks; the answer instead where nobody known, or nobody with a role, does.
-fn speaker<'a>(asker: &Asker, snapshot: &'a Snapshot) -> Result<&'a Person, Message> {
-    match asker.person(snapshot) {
+fn speaker(known: Option<&Person>) -> Result<&Person, Message> {
+    match known {
         None => Err(answer::unknown_person(None)),
         Some(person) if person.roles.is_empty() => Err(answer::no_role()),
         Some(person) => Ok(person),
@@ -90,7 +100,7 @@ fn speaker<'a>(asker: &Asker, snapshot: &'a Snapshot) -> Result<&'a Person, Mess
 /// and whether memory still holds. `None` where memory does not say, or no longer holds: then it is asked step by step.
 async fn account_from_memory(app: &App, tx: &mut Tenant, asker: &Asker, name: &str) -> anyhow::Result<Option<Message>> {
     let Some(snapshot) = app.remembered(asker.org) else { return Ok(None) };
-    let Ok(person) = speaker(asker, &snapshot) else { return Ok(None) };
+    let Ok(person) = speaker(asker.person(&snapshot)) else { return Ok(None) };
     let Some(id) = app.account_named(asker.org, snapshot.settings.stamp, name) else { return Ok(None) };
     let reader = Reader::new(&snapshot, Some(person.id), app.now());
     let read = read::answer(tx, &snapshot, &id, reader.now).await?;
@@ -166,7 +176,11 @@ impl Ask<'_> {
     }
 
     async fn book(&mut self) -> anyhow::Result<Vec<AccountRead>> {
-        let book = morning::book(self.tx, self.reader.snapshot, self.person, self.reader.now).await?;
+        let mut book = morning::book(self.tx, self.reader.snapshot, self.person, self.reader.now).await?;
+        if book.is_empty() {
+            // A lead has no book of their own: what they ask about is their team's.
+            book = team::book_of(self.tx, self.reader, self.person).await?;
+        }
         Ok(book.into_values().collect())
     }
 
@@ -287,7 +301,12 @@ impl Ask<'_> {
             budget: snapshot.policy.work.attention_budget as usize,
             delegate: self.person.delegate.map(|id| snapshot.first_name(id)),
             away_until: self.person.out_of_office_until,
-            roles: self.person.roles.iter().map(|role| role.as_str().replace('_', " ")).collect(),
+            roles: self
+                .person
+                .roles
+                .iter()
+                .map(|role| if *role == Role::Csm { "CSM".to_owned() } else { role.as_str().replace('_', " ") })
+                .collect(),
             model: snapshot.organisation.model.as_str().to_owned(),
             pool: self.person.pool.clone(),
         };

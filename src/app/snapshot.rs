@@ -58,11 +58,11 @@ impl App {
     /// The organisation of this transaction, from memory where its stamp still holds.
     pub async fn snapshot(&self, tx: &mut Tenant) -> anyhow::Result<Arc<Snapshot>> {
         let stamp = settings::stamp(tx).await?;
-        self.snapshot_of(tx, stamp).await
+        self.snapshot_under(tx, stamp).await
     }
 
-    /// The same where the stamp has just been read with something else.
-    pub(super) async fn snapshot_of(&self, tx: &mut Tenant, stamp: i64) -> anyhow::Result<Arc<Snapshot>> {
+    /// The same, where the transaction has read the stamp already.
+    pub async fn snapshot_under(&self, tx: &mut Tenant, stamp: i64) -> anyhow::Result<Arc<Snapshot>> {
         if let Some(known) = self.snapshots.get(tx.org()).filter(|known| known.settings.stamp == stamp) {
             return Ok(known);
         }

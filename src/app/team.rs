@@ -10,9 +10,8 @@ use crate::domain::account::{AccountId, AccountStatus};
 use crate::domain::action::Subject;
 use crate::domain::diagnosis::{Band, Stage};
 use crate::domain::digest::Sum;
-use crate::domain::handoff::{Handoff, Matter, State};
+use crate::domain::handoff::{Handoff, Matter, Return, State};
 use crate::domain::message::lead::{PersonLine, Previous, QuarterView, Stuck, StuckKind, TeamView};
-use crate::domain::message::phrase;
 use crate::domain::money::Money;
 use crate::domain::person::{Person, PersonId};
 use crate::domain::risk;
@@ -20,17 +19,11 @@ use crate::store::{Tenant, account, diagnosis, renewal};
 
 /// The team of a lead; `None` for one who leads nobody.
 pub async fn view(tx: &mut Tenant, reader: Reader<'_>, lead: &Person) -> anyhow::Result<Option<TeamView>> {
-    let people = &reader.snapshot.people;
-    let team: Vec<&Person> =
-        people.iter().filter(|person| person.active && people.leads_above(person.id).contains(&lead.id)).collect();
+    let team = members(reader, lead);
     if team.is_empty() {
         return Ok(None);
     }
-    let members: Vec<PersonId> = team.iter().map(|person| person.id).collect();
-    let pools: BTreeSet<String> = team.iter().filter_map(|person| person.pool.clone()).collect();
-    let ids = account::book(tx, &members, &pools.into_iter().collect::<Vec<_>>()).await?;
-    let mut reads = read::accounts(tx, reader.snapshot, &ids, reader.now).await?;
-    reads.retain(|_, read| read.account.status == AccountStatus::Active);
+    let reads = book(tx, reader, &team).await?;
     let at_risk = |read: &&AccountRead| read.diagnosis.as_ref().is_some_and(|d| d.band == Band::AtRisk);
     Ok(Some(TeamView {
         at_risk: reads.values().filter(at_risk).count(),
@@ -38,9 +31,43 @@ pub async fn view(tx: &mut Tenant, reader: Reader<'_>, lead: &Person) -> anyhow:
         previous: previous(tx, reader, &reads).await?,
         renewals: quarter(tx, reader, &reads).await?,
         stuck: stuck(reader, &reads),
-        people: team.iter().map(|person| line(reader, person, &reads)).collect(),
+        // Who holds nothing has no load to show.
+        people: team
+            .iter()
+            .map(|person| line(reader, person, &reads))
+            .filter(|line| line.accounts > 0 || line.waiting > 0)
+            .collect(),
         weekly: None,
     }))
+}
+
+/// Everyone whom this person leads, at any distance.
+fn members<'s>(reader: Reader<'s>, lead: &Person) -> Vec<&'s Person> {
+    let people = &reader.snapshot.people;
+    people.iter().filter(|person| person.active && people.leads_above(person.id).contains(&lead.id)).collect()
+}
+
+/// The active accounts of a lead's team; none for one who leads nobody.
+pub async fn book_of(
+    tx: &mut Tenant,
+    reader: Reader<'_>,
+    lead: &Person,
+) -> anyhow::Result<BTreeMap<AccountId, AccountRead>> {
+    let team = members(reader, lead);
+    if team.is_empty() { Ok(BTreeMap::new()) } else { book(tx, reader, &team).await }
+}
+
+async fn book(
+    tx: &mut Tenant,
+    reader: Reader<'_>,
+    team: &[&Person],
+) -> anyhow::Result<BTreeMap<AccountId, AccountRead>> {
+    let members: Vec<PersonId> = team.iter().map(|person| person.id).collect();
+    let pools: BTreeSet<String> = team.iter().filter_map(|person| person.pool.clone()).collect();
+    let ids = account::book(tx, &members, &pools.into_iter().collect::<Vec<_>>()).await?;
+    let mut reads = read::accounts(tx, reader.snapshot, &ids, reader.now).await?;
+    reads.retain(|_, read| read.account.status == AccountStatus::Active);
+    Ok(reads)
 }
 
 fn sum<'a>(reader: Reader<'_>, reads: impl Iterator<Item = &'a AccountRead>) -> Vec<Money> {
@@ -132,15 +159,13 @@ fn stuck_handoff(reader: Reader<'_>, read: &AccountRead, handoff: &Handoff) -> O
     let late = handoff.due().is_some_and(|due| due <= reader.now);
     let kind = match handoff.state() {
         _ if late => StuckKind::Late,
-        State::Returned { .. } => StuckKind::Escalated,
+        // Declined or handed back is an answer; only what nobody answered goes to the lead.
+        State::Returned { how: Return::Expired { .. }, .. } => StuckKind::Escalated,
         State::Offered { .. } => StuckKind::Unclaimed,
         _ => return None,
     };
     let (what, amount) = match &handoff.matter {
-        Matter::Window(window) => {
-            let about = window.amount.map(|amount| format!(", {}", phrase::about(amount))).unwrap_or_default();
-            (format!("{}{about}", window.kind.label()), window.amount)
-        }
+        Matter::Window(window) => (window.kind.label().to_owned(), window.amount),
         Matter::RiskToWeigh { .. } => ("risk to weigh commercially".to_owned(), read.account.arr),
         Matter::Warning { .. } => ("warning".to_owned(), read.account.arr),
     };

@@ -182,7 +182,8 @@ impl<'a> Reader<'a> {
         Some(HandedLine { from: self.name(from), to, on: self.date(handoff.since()), accepted })
     }
 
-    fn seat(&self, seat: &Seat) -> String {
+    /// First name, or the pool's name.
+    pub fn seat(&self, seat: &Seat) -> String {
         match seat {
             Seat::Person(id) => self.name(*id),
             Seat::Pool { name, .. } => format!("the {name} pool"),

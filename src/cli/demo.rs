@@ -44,6 +44,8 @@ const SEED: u64 = 7;
 const ZONE: Tz = chrono_tz::America::New_York;
 /// Weeks of earlier diagnoses, so that health has a history to show.
 const HISTORY_WEEKS: u64 = 13;
+/// The page's own delivery may hold the lane: how long it is waited for, so that a message bears its own time.
+const PATIENCE: Duration = Duration::from_secs(10);
 /// Nobody waits for a chat platform here.
 const POLICY: &str =
     "[pacing]\nper_channel_per_second = 1000.0\nper_workspace_per_minute = 60000\n\n[rates]\nEUR = 1.08\nGBP = 1.27\n";
@@ -207,7 +209,7 @@ impl World {
             let moment = due.max(self.clock.now());
             self.clock.set(moment);
             scheduler::tick(&self.app).await?;
-            self.delivery.drain(Some(self.org), Duration::ZERO).await?;
+            self.delivery.drain(Some(self.org), PATIENCE).await?;
             if last == Some(due) {
                 anyhow::bail!("what is owed at {due} stays owed; the log says why");
             }
@@ -215,7 +217,7 @@ impl World {
         }
         self.clock.set(self.clock.now() + TimeDelta::minutes(5));
         scheduler::tick(&self.app).await?;
-        self.delivery.drain(Some(self.org), Duration::ZERO).await?;
+        self.delivery.drain(Some(self.org), PATIENCE).await?;
         Ok(())
     }
 

@@ -209,7 +209,12 @@ async fn sources(
         let days = (now.date_naive() - newest).num_days();
         // Three weekly intervals: from here on a source has missed more than a holiday.
         let mark = if days > 21 { Mark::Warning } else { Mark::Well };
-        findings.say(mark, format_args!("{}: {source} last delivered {days} days ago", organisation.slug));
+        let when = match days {
+            ..=0 => "today".to_owned(),
+            1 => "yesterday".to_owned(),
+            days => format!("{days} days ago"),
+        };
+        findings.say(mark, format_args!("{}: {source} last delivered {when}", organisation.slug));
     }
     Ok(())
 }

@@ -93,6 +93,7 @@ enum Done {
 
 /// Parses the command line and runs it.
 pub fn main() -> ExitCode {
+    std::panic::set_hook(Box::new(panicked));
     let cli = Cli::parse();
     let outcome = Config::load(cli.config.as_deref()).and_then(|config| {
         start_logging(&config)?;
@@ -110,6 +111,17 @@ pub fn main() -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+/// Says where a panic was, never what it said: that may hold somebody's data. A reader that closed
+/// its end of the pipe (`| head`) is no panic worth a word.
+fn panicked(info: &std::panic::PanicHookInfo<'_>) {
+    let said = info.payload_as_str().unwrap_or_default();
+    if said.starts_with("failed printing to stdout") {
+        std::process::exit(1);
+    }
+    let place = info.location().map(ToString::to_string).unwrap_or_default();
+    tracing::error!(place, "panicked");
 }
 
 async fn run(command: Command, config: Config) -> anyhow::Result<Done> {

@@ -66,7 +66,13 @@ pub const COMMANDS: [Usage; 11] = [
         "Report what the data does not show: an opportunity, a risk, your own read of the mood, feedback, a new champion.",
     ),
     usage("voice", Kind::Voice, &[], "/tandem voice", "Product feedback that customers gave."),
-    usage("kpi", Kind::Kpi, &["kpis", "figures"], "/tandem kpi", "Your key figures for this quarter."),
+    usage(
+        "kpi",
+        Kind::Kpi,
+        &["kpis", "figures"],
+        "/tandem kpi",
+        "Your key figures for this quarter; not part of this version yet.",
+    ),
     usage("snoozed", Kind::Snoozed, &["snooze"], "/tandem snoozed", "What you put to sleep, and when it wakes."),
     usage(
         "settings",

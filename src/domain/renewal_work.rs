@@ -62,6 +62,9 @@ pub struct RenewalWork {
     pub account: AccountId,
     /// The renewal date of the term that this work is about.
     pub renewal_date: NaiveDate,
+    /// Whom the account's route named when it was last looked at: the owner changes when that does, so that
+    /// somebody whom a lead chose stays. `None` where nobody has looked yet.
+    pub routed_to: Option<PersonId>,
     owner: PersonId,
     /// The deadline of the steps so far: the opt-out date, later the renewal date.
     deadline: NaiveDate,
@@ -126,7 +129,20 @@ impl RenewalWork {
         at: DateTime<Utc>,
     ) -> Self {
         let state = State::Upcoming;
-        Self { id, account, renewal_date, owner, deadline, step: None, brief: None, state, since: at, version: 1 }
+        let routed_to = Some(owner);
+        Self {
+            id,
+            account,
+            renewal_date,
+            routed_to,
+            owner,
+            deadline,
+            step: None,
+            brief: None,
+            state,
+            since: at,
+            version: 1,
+        }
     }
 
     pub fn owner(&self) -> PersonId {
@@ -317,6 +333,8 @@ pub struct RenewalRecord {
     pub since: DateTime<Utc>,
     pub renewal_date: NaiveDate,
     pub deadline: NaiveDate,
+    #[serde(default)]
+    pub routed_to: Option<PersonId>,
     pub owner: PersonId,
     /// Days before the deadline: `180`, `120`, `90`, `60` or `30`.
     pub step: Option<String>,
@@ -348,6 +366,7 @@ impl From<&RenewalWork> for RenewalRecord {
             since: work.since,
             renewal_date: work.renewal_date,
             deadline: work.deadline,
+            routed_to: work.routed_to,
             owner: work.owner,
             step: work.step.map(|(stage, _)| stage.as_str().to_owned()),
             step_on: work.step.map(|(_, on)| on),
@@ -400,6 +419,7 @@ impl TryFrom<RenewalRecord> for RenewalWork {
             id: record.id,
             account: record.account.clone(),
             renewal_date: record.renewal_date,
+            routed_to: record.routed_to,
             owner: record.owner,
             deadline: record.deadline,
             step,

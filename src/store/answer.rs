@@ -83,8 +83,8 @@ pub struct Answer {
     pub history: Vec<(NaiveDate, u8)>,
 }
 
-/// Health night by night.
-type Nights = Vec<(NaiveDate, Option<i16>)>;
+/// A night and the account's health on it, `None` where it was unknown.
+type NightHealth = (NaiveDate, Option<i16>);
 
 #[derive(FromRow)]
 struct AnswerRow {
@@ -99,7 +99,7 @@ struct AnswerRow {
     last_note: Option<Json<Note>>,
     contacts: Option<Json<Vec<ContactRow>>>,
     onboarding: Option<Json<Vec<OnboardingRow>>>,
-    history: Option<Json<Nights>>,
+    history: Option<Json<Vec<NightHealth>>>,
 }
 
 #[derive(Deserialize)]

@@ -13,9 +13,7 @@ use super::Tenant;
 use crate::domain::person::PersonId;
 
 statements! {
-    RECORD = "INSERT INTO tandem.audit_event (org_id, event_id, at, actor, event, subject, data)
-              SELECT $1, e.id, $2, $3, e.event, e.subject, e.data
-                FROM unnest($4::uuid[], $5::text[], $6::text[], $7::jsonb[]) AS e (id, event, subject, data)";
+    RECORD = record_events!();
     SEALED_PAGE = "SELECT s.seq, s.hash, e.event_id, e.at, e.actor, e.event, e.subject, e.data
                      FROM tandem.audit_seal s JOIN tandem.audit_event e USING (org_id, event_id)
                     WHERE s.org_id = $1 AND s.seq > $2 ORDER BY s.seq LIMIT $3";

@@ -18,28 +18,40 @@ use crate::domain::renewal;
 use crate::domain::signal::Source;
 
 statements! {
+    /// OFFSET 0 keeps the order of look-ups, here and below: by the keys, account by account. Of an organisation that has
+    /// just come the planner has no statistics; it takes its tables for tiny and joins all with all.
     OF_ACCOUNTS = "SELECT d.account_id, d.date, d.health, d.risk, d.band, d.change, t.body
-                     FROM tandem.diagnosis d JOIN tandem.diagnosis_detail t USING (org_id, account_id, detail_id)
-                    WHERE d.org_id = $1 AND d.date = $2 AND d.account_id = ANY ($3)";
+                     FROM unnest($3::text[]) AS wanted (account_id)
+                    CROSS JOIN LATERAL (SELECT * FROM tandem.diagnosis
+                                         WHERE org_id = $1 AND date = $2 AND account_id = wanted.account_id OFFSET 0) AS d
+                    CROSS JOIN LATERAL (SELECT body FROM tandem.diagnosis_detail
+                                         WHERE org_id = $1 AND account_id = d.account_id AND detail_id = d.detail_id OFFSET 0) AS t";
     RUN_BEFORE = "SELECT max(date) FROM tandem.diagnosis_run WHERE org_id = $1 AND date < $2";
     HEALTH_ON = "SELECT account_id, health FROM tandem.diagnosis WHERE org_id = $1 AND date = $2 AND account_id = ANY ($3)";
     WORSE_SINCE = "SELECT account_id, max(date) FROM tandem.diagnosis
                     WHERE org_id = $1 AND date BETWEEN $2 AND $3 AND change = 'worse' AND account_id = ANY ($4) GROUP BY account_id";
     AT_RISK_ON = "SELECT account_id FROM tandem.diagnosis
                    WHERE org_id = $1 AND date = $2 AND band = 'at_risk' AND account_id = ANY ($3) ORDER BY account_id";
-    FIRST_RUN = "SELECT min(date) FROM tandem.diagnosis_run WHERE org_id = $1";
+    FIRST_RUN = "SELECT min(date) FROM tandem.diagnosis_run WHERE org_id = $1 AND live";
+    RAN_LIVE = "SELECT count(*) FROM tandem.diagnosis_run WHERE org_id = $1 AND date = $2 AND live";
     RUN_SOURCES = "SELECT sources FROM tandem.diagnosis_run WHERE org_id = $1 AND date = $2";
     /// One diagnosis of an organisation at a time, whatever the replicas.
     LOCK_NIGHT = "SELECT pg_advisory_xact_lock(hashtextextended('tandem night ' || $1::text, 0))";
     NIGHT_BEFORE = "SELECT date, night FROM tandem.diagnosis_run WHERE org_id = $1 AND date < $2 ORDER BY date DESC LIMIT 1";
-    /// Only what the next night compares with: whole bodies would be megabytes a page.
-    EARLIER = "SELECT d.account_id, d.health, d.band, d.detail_id, t.body->'families' AS families, t.body->'windows' AS windows,
+    /// Only what the next night compares with: whole bodies would be megabytes a page. A window opens on a night
+    /// of its own day: what a backdated run found has no dates to keep.
+    EARLIER = "SELECT d.account_id, d.health, d.band, d.detail_id, t.body->'families' AS families,
+                      CASE WHEN (SELECT live FROM tandem.diagnosis_run r WHERE r.org_id = $1 AND r.date = $2)
+                           THEN t.body->'windows' ELSE '[]' END AS windows,
                       jsonb_path_query_array(t.body, '$.causes[*] ? (@.floor == true).rule') AS floors
-                 FROM tandem.diagnosis d JOIN tandem.diagnosis_detail t USING (org_id, account_id, detail_id)
+                 FROM tandem.diagnosis d
+                CROSS JOIN LATERAL (SELECT body FROM tandem.diagnosis_detail
+                                     WHERE org_id = $1 AND account_id = d.account_id AND detail_id = d.detail_id OFFSET 0) AS t
                 WHERE d.org_id = $1 AND d.date = $2 AND d.account_id BETWEEN $3 AND $4";
     REPLACED = "SELECT d.account_id, d.detail_id
                   FROM unnest($3::text[], $4::uuid[]) AS n (account_id, detail_id)
-                  JOIN tandem.diagnosis d ON d.org_id = $1 AND d.date = $2 AND d.account_id = n.account_id
+                 CROSS JOIN LATERAL (SELECT account_id, detail_id FROM tandem.diagnosis
+                                      WHERE org_id = $1 AND date = $2 AND account_id = n.account_id OFFSET 0) AS d
                  WHERE d.detail_id <> n.detail_id";
     SAVE_DETAILS = "INSERT INTO tandem.diagnosis_detail (org_id, account_id, detail_id, body)
                     SELECT $1, n.account_id, n.detail_id, n.body::jsonb
@@ -183,10 +195,17 @@ pub async fn at_risk_on(tx: &mut Tenant, date: NaiveDate, accounts: &[AccountId]
     Ok(rows.into_iter().map(AccountId).collect())
 }
 
-/// The organisation's first diagnosis: what it opened is a backlog.
+/// The organisation's first night: what it opened is a backlog. Dates that were filled in behind it are none.
 pub async fn first_run(tx: &mut Tenant) -> anyhow::Result<Option<NaiveDate>> {
     let org = tx.org().0;
     Ok(sqlx::query_scalar(FIRST_RUN).bind(org).fetch_one(tx.connection()).await?)
+}
+
+/// Whether the night of this date was complete already: what is told once has been told.
+pub async fn ran_live(tx: &mut Tenant, date: NaiveDate) -> anyhow::Result<bool> {
+    let org = tx.org().0;
+    let count: i64 = sqlx::query_scalar(RAN_LIVE).bind(org).bind(date).fetch_one(tx.connection()).await?;
+    Ok(count > 0)
 }
 
 /// The newest observation of each source on the night of `date`.

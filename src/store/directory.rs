@@ -416,6 +416,15 @@ pub async fn unserved_lanes(tx: &mut Directory, served: &Served, now: DateTime<U
     rows.into_iter().map(|(platform, id)| Ok(Workspace { platform: word("platform", &platform)?, id })).collect()
 }
 
+#[derive(FromRow)]
+struct LeaseRow {
+    org_id: Uuid,
+    platform: String,
+    workspace_id: String,
+    fence: i64,
+    blocked_until: Option<DateTime<Utc>>,
+}
+
 /// Leases up to `most` served lanes that may have something to send by `now`, for `hold` of the database's clock.
 pub async fn lease_lanes(
     tx: &mut Directory,
@@ -426,7 +435,7 @@ pub async fn lease_lanes(
     only: Option<OrgId>,
     most: i64,
 ) -> anyhow::Result<Vec<Lease>> {
-    let rows: Vec<(Uuid, String, String, i64, Option<DateTime<Utc>>)> = sqlx::query_as(LEASE_LANE)
+    let rows: Vec<LeaseRow> = sqlx::query_as(LEASE_LANE)
         .bind(holder)
         .bind(interval(hold)?)
         .bind(now)
@@ -437,9 +446,9 @@ pub async fn lease_lanes(
         .fetch_all(tx.connection())
         .await?;
     rows.into_iter()
-        .map(|(org, platform, id, fence, blocked_until)| {
-            let workspace = Workspace { platform: word("platform", &platform)?, id };
-            Ok(Lease { org: OrgId(org), workspace, fence, blocked_until })
+        .map(|row| {
+            let workspace = Workspace { platform: word("platform", &row.platform)?, id: row.workspace_id };
+            Ok(Lease { org: OrgId(row.org_id), workspace, fence: row.fence, blocked_until: row.blocked_until })
         })
         .collect()
 }

@@ -48,8 +48,8 @@ statements! {
               SELECT $1, a.account_id, 'crm', 'auto_renew', told.on_day, 'account column', told.value::int
                 FROM jsonb_array_elements($2) AS r
                 JOIN tandem.account a ON a.org_id = $1 AND a.account_id = r->>'account_id'
-               CROSS JOIN LATERAL (VALUES (least(a.updated_at::date, $3 - 1), a.auto_renew),
-                                          ($3, (r->>'auto_renew')::boolean)) AS told (on_day, value)
+               CROSS JOIN LATERAL (VALUES (least(a.updated_at::date, $3::date - 1), a.auto_renew),
+                                          ($3::date, (r->>'auto_renew')::boolean)) AS told (on_day, value)
                WHERE a.auto_renew IS NOT NULL AND r->>'auto_renew' IS NOT NULL
                  AND a.auto_renew <> (r->>'auto_renew')::boolean
               ON CONFLICT (org_id, account_id, kind, observed_on, reference, source) DO UPDATE SET number = excluded.number";

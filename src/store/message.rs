@@ -22,20 +22,7 @@ statements! {
     /// Wakes a lane without locking its row when it is awake already: clicks would queue behind each other.
     WAKE_LANE = "UPDATE directory.lane SET wake_at = $4
                   WHERE org_id = $1 AND platform = $2 AND workspace_id = $3 AND wake_at > $4";
-    /// A copy that is still queued needs no redraw: it will be rendered when it is sent.
-    QUEUE_REDRAWS = "WITH queued AS (INSERT INTO tandem.outbox (org_id, outbox_id, platform, workspace_id, message_id, kind, due_at, queued_at)
-                     SELECT m.org_id, gen_random_uuid(), m.platform, m.workspace_id, m.message_id, 'redraw', $3, $3
-                       FROM tandem.message_account s
-                       JOIN tandem.message m USING (org_id, message_id)
-                       JOIN tandem.outbox p ON p.org_id = m.org_id AND p.message_id = m.message_id AND p.kind = 'post'
-                        AND p.state IN ('sending', 'sent')
-                      WHERE s.org_id = $1 AND s.account_id = ANY ($2) AND m.created_at > $4
-                     ON CONFLICT (org_id, message_id) WHERE kind = 'redraw' AND state = 'queued' DO NOTHING
-                     RETURNING org_id, platform, workspace_id)
-                     UPDATE directory.lane l SET wake_at = $3
-                       FROM (SELECT DISTINCT org_id, platform, workspace_id FROM queued) q
-                      WHERE l.org_id = q.org_id AND l.platform = q.platform AND l.workspace_id = q.workspace_id
-                        AND l.org_id = $1 AND l.wake_at > $3";
+    QUEUE_REDRAWS = queue_redraws!("$3", "$2", "$4");
     DUE = "SELECT o.outbox_id, o.message_id, o.kind, o.state = 'sending' OR o.sending_part IS NOT NULL AS uncertain,
                   o.attempts, o.queued_at, m.person_id, m.channel_id, m.content, m.thread_of
              FROM tandem.outbox o JOIN tandem.message m USING (org_id, message_id)
@@ -88,7 +75,7 @@ statements! {
 }
 
 /// How long after it was sent a message is still redrawn.
-const REDRAWN_FOR: TimeDelta = TimeDelta::days(30);
+pub(super) const REDRAWN_FOR: TimeDelta = TimeDelta::days(30);
 
 /// A message to be made and queued.
 #[derive(Debug, Clone, PartialEq)]

@@ -22,9 +22,46 @@ macro_rules! statements {
     };
 }
 
+/// Appends audit events: organisation `$1`, moment `$2`, actor `$3`, and one array each of ids, events,
+/// subjects and data, `$4` to `$7`.
+macro_rules! record_events {
+    () => {
+        "INSERT INTO tandem.audit_event (org_id, event_id, at, actor, event, subject, data)
+         SELECT $1, e.id, $2, $3, e.event, e.subject, e.data
+           FROM unnest($4::uuid[], $5::text[], $6::text[], $7::jsonb[]) AS e (id, event, subject, data)"
+    };
+}
+
+/// Queues one redraw for each message of organisation `$1` that shows one of the accounts and was made
+/// after `since`. A copy that is still queued needs no redraw: it will be rendered when it is sent.
+macro_rules! queue_redraws {
+    ($now:literal, $accounts:literal, $since:literal) => {
+        concat!(
+            "INSERT INTO tandem.outbox (org_id, outbox_id, platform, workspace_id, message_id, kind, due_at, queued_at)
+             SELECT m.org_id, gen_random_uuid(), m.platform, m.workspace_id, m.message_id, 'redraw', ",
+            $now,
+            ", ",
+            $now,
+            "
+               FROM tandem.message_account s
+               JOIN tandem.message m USING (org_id, message_id)
+               JOIN tandem.outbox p ON p.org_id = m.org_id AND p.message_id = m.message_id AND p.kind = 'post'
+                AND p.state IN ('sending', 'sent')
+              WHERE s.org_id = $1 AND s.account_id = ANY (",
+            $accounts,
+            ") AND m.created_at > ",
+            $since,
+            "
+             ON CONFLICT (org_id, message_id) WHERE kind = 'redraw' AND state = 'queued' DO NOTHING
+             RETURNING platform, workspace_id"
+        )
+    };
+}
+
 pub mod account;
 pub mod answer;
 pub mod audit;
+pub mod change;
 pub mod diagnosis;
 pub mod digest;
 pub mod directory;
@@ -205,6 +242,7 @@ pub fn statements() -> Vec<(&'static str, &'static str, &'static str)> {
         account::STATEMENTS,
         answer::STATEMENTS,
         audit::STATEMENTS,
+        change::STATEMENTS,
         diagnosis::STATEMENTS,
         digest::STATEMENTS,
         handoff::STATEMENTS,

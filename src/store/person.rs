@@ -14,6 +14,8 @@ statements! {
                   out_of_office_until, pool, active, slack_user_id, teams_user_id, digests_since
              FROM tandem.person WHERE org_id = $1 ORDER BY email";
     CHAT_USERS = "SELECT platform, workspace_id, user_id, person_id FROM tandem.chat_user WHERE org_id = $1";
+    OF_CHAT_USER = "SELECT person_id FROM tandem.chat_user
+                     WHERE org_id = $1 AND platform = $2 AND workspace_id = $3 AND user_id = $4";
     CHAT_USER = "SELECT user_id, dm_channel_id, unreachable_since FROM tandem.chat_user
                   WHERE org_id = $1 AND platform = $2 AND workspace_id = $3 AND person_id = $4";
     SAVE_CHAT_USER = "INSERT INTO tandem.chat_user (org_id, platform, workspace_id, person_id, user_id, dm_channel_id)
@@ -101,6 +103,19 @@ pub async fn chat_users(tx: &mut Tenant) -> anyhow::Result<Vec<(Workspace, Strin
             Ok((Workspace { platform: word("platform", &platform)?, id }, user, PersonId(person)))
         })
         .collect()
+}
+
+/// Who a chat user is.
+pub async fn of_chat_user(tx: &mut Tenant, workspace: &Workspace, user_id: &str) -> anyhow::Result<Option<PersonId>> {
+    let org = tx.org().0;
+    let found: Option<Uuid> = sqlx::query_scalar(OF_CHAT_USER)
+        .bind(org)
+        .bind(workspace.platform.as_str())
+        .bind(&workspace.id)
+        .bind(user_id)
+        .fetch_optional(tx.connection())
+        .await?;
+    Ok(found.map(PersonId))
 }
 
 /// A person as a user of one workspace.

@@ -11,7 +11,8 @@ use sqlx::types::Json;
 use uuid::Uuid;
 
 use super::Tenant;
-use crate::domain::account::AccountId;
+use super::account::AccountRow;
+use crate::domain::account::{Account, AccountId};
 use crate::domain::person::PersonId;
 use crate::domain::risk::{Reading, Risk, RiskRecord};
 
@@ -20,6 +21,15 @@ statements! {
     LOCK = "SELECT risk_id, account_id, version, since, opened_on, raised_by, raised_why, calm_nights, last_night, latest,
                    confirmed, state, moved_by, next_step, next_step_due, snoozed_until, resolution, known
               FROM tandem.risk WHERE org_id = $1 AND risk_id = $2 FOR NO KEY UPDATE";
+    /// With its account, unlocked: what a press looks at, in one round trip.
+    LOCK_WITH_ACCOUNT = "SELECT r.risk_id, account_id, r.version, r.since, r.opened_on, r.raised_by, r.raised_why, r.calm_nights,
+                                r.last_night, r.latest, r.confirmed, r.state, r.moved_by, r.next_step, r.next_step_due,
+                                r.snoozed_until, r.resolution, r.known,
+                                a.name, a.segment, a.arr_minor, a.currency, a.seats, a.plan, a.domains, a.url, a.goals,
+                                a.start_date, a.go_live_date, a.renewal_date, a.term_months, a.notice_period_days,
+                                a.auto_renew, a.csm_id, a.account_manager_id, a.pool, a.status, a.cost_to_serve_minor
+                           FROM tandem.risk r JOIN tandem.account a USING (org_id, account_id)
+                          WHERE org_id = $1 AND r.risk_id = $2 FOR NO KEY UPDATE OF r";
     /// In the order of ids, so that two who lock several cannot wait for each other.
     LOCK_MANY = "SELECT risk_id, account_id, version, since, opened_on, raised_by, raised_why, calm_nights, last_night, latest,
                         confirmed, state, moved_by, next_step, next_step_due, snoozed_until, resolution, known
@@ -118,6 +128,17 @@ pub async fn lock(tx: &mut Tenant, id: Uuid) -> anyhow::Result<Option<Risk>> {
     let org = tx.org().0;
     let row: Option<RiskRow> = sqlx::query_as(LOCK).bind(org).bind(id).fetch_optional(tx.connection()).await?;
     row.map(Risk::try_from).transpose()
+}
+
+/// The risk, locked until commit, with its account as it stands.
+pub async fn lock_with_account(tx: &mut Tenant, id: Uuid) -> anyhow::Result<Option<(Risk, Account)>> {
+    let org = tx.org().0;
+    let row = sqlx::query(LOCK_WITH_ACCOUNT).bind(org).bind(id).fetch_optional(tx.connection()).await?;
+    row.map(|row| {
+        let risk = Risk::try_from(RiskRow::from_row(&row)?)?;
+        Ok((risk, Account::try_from(AccountRow::from_row(&row)?)?))
+    })
+    .transpose()
 }
 
 /// The risks of these ids that exist, locked until commit, by id.

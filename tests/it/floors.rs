@@ -411,3 +411,16 @@ fn the_domain_stays_pure_and_names_say_something() {
     assert_eq!(check("app::utils", ""), ["it.rs:1: no module is called utils: say what it holds"]);
     assert_eq!(check("app", "mod helpers { }"), ["it.rs:1: no module is called helpers: say what it holds"]);
 }
+
+/// A file that `main.rs` does not name is compiled by nobody: its tests would never run, and nothing would say so.
+#[test]
+fn no_test_file_is_left_out() {
+    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it");
+    let main = std::fs::read_to_string(folder.join("main.rs")).unwrap();
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let name = entry.unwrap().file_name().into_string().unwrap();
+        if let Some(stem) = name.strip_suffix(".rs").filter(|stem| *stem != "main") {
+            assert!(main.lines().any(|line| line == format!("mod {stem};")), "{name} is not named in main.rs");
+        }
+    }
+}

@@ -2,9 +2,15 @@
 
 mod support;
 
+mod act;
 mod chat;
+mod cli;
 mod delivery;
 mod demo;
 mod embedded;
 mod floors;
 mod http;
+mod kill;
+mod morning;
+mod night;
+mod rls;

@@ -109,7 +109,7 @@ async fn view(click: &mut Click<'_>, verb: Verb, subject: Subject, found: &Found
             view.amount = account.arr;
             view.brief = work.brief().map(|brief| BriefView {
                 by: click.name(brief.by),
-                on: crate::domain::calendar::local_date(snapshot.organisation.timezone, brief.at),
+                on: click.reader().date(brief.at),
                 text: brief.text.clone(),
             });
         }

@@ -4,6 +4,7 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 use super::{Click, Effect, rights};
+use crate::app::content::{About, Content};
 use crate::app::notice;
 use crate::domain::account::Account;
 use crate::domain::action::Subject;
@@ -247,8 +248,13 @@ pub(super) async fn save(
     store::handoff::save(&mut click.tx, handoff).await?;
     let told = other_side(click, account, before, handoff, event);
     let word = event.as_str().rsplit('.').next().unwrap_or_default();
-    let about = json!({"handoff": handoff.id, "event": word, "version": handoff.version()});
-    notice::notify(&mut click.tx, &click.snapshot, told, &about, &account.id, click.now).await?;
+    let about = Content::Notice {
+        about: About::Handoff(handoff.id),
+        event: word.to_owned(),
+        version: handoff.version(),
+        by: None,
+    };
+    notice::notify(&mut click.tx, &click.snapshot, told, &about, Some(&account.id), click.now).await?;
     Ok(Effect::changed(&account.id, entries, reply))
 }
 
@@ -363,10 +369,9 @@ pub(super) async fn withheld(
     let cause = causes.into_iter().find(|cause| cause.rule == rule).map(|cause| cause.headline);
     let latest = store::risk::latest(&mut click.tx, std::slice::from_ref(&account.id)).await?;
     let handled_by = latest.iter().filter(|risk| risk.is_open()).find_map(|risk| risk.present().who);
-    let zone = click.snapshot.person(click.me).map_or(click.snapshot.organisation.timezone, |me| me.timezone);
     Ok(Withheld {
         cause: cause.unwrap_or_else(|| rule.replace('_', " ")),
         handled_by: handled_by.map(|by| click.name(by)),
-        since: crate::domain::calendar::local_date(zone, since),
+        since: click.reader().date(since),
     })
 }

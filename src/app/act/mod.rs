@@ -35,8 +35,8 @@ use crate::domain::renewal::next_deadline;
 use crate::domain::renewal_work::RenewalWork;
 use crate::domain::risk::Risk;
 use crate::domain::routing::Access;
-use crate::store::audit::{self, Actor, Entry};
-use crate::store::{self, Tenant, message};
+use crate::store::audit::{Actor, Entry};
+use crate::store::{self, Tenant, change, message};
 
 /// A button was pressed. `receipt` names the press (the platform's dedup key): a repeated one has
 /// one effect and gets the present state. A verb that opens a dialog gets `Reply::Dialog`.
@@ -118,8 +118,8 @@ impl<'a> Click<'a> {
         let now = app.now();
         let mut tx = app.store.tenant(asker.org).await?;
         let arrival = message::receive_click(&mut tx, receipt, now).await?;
-        let (fresh, snapshot) = (arrival.first, app.snapshot_of(&mut tx, arrival.stamp).await?);
-        let Some(person) = asker.person(&snapshot).filter(|person| person.active) else {
+        let (fresh, snapshot) = (arrival.first, app.snapshot_under(&mut tx, arrival.stamp).await?);
+        let Some(person) = asker.known(&mut tx, &snapshot).await? else {
             return Ok(Err(answer::unknown_person(None)));
         };
         if person.roles.is_empty() {
@@ -139,8 +139,7 @@ impl<'a> Click<'a> {
                 Ok(Reply::Private(answer))
             }
             Effect::Changed { accounts, entries, reply } => {
-                audit::record(&mut self.tx, Actor::Person(self.me), self.now, &entries).await?;
-                message::queue_redraws(&mut self.tx, &accounts, self.now).await?;
+                change::record(&mut self.tx, Actor::Person(self.me), self.now, &entries, &accounts).await?;
                 self.tx.commit().await?;
                 self.app.outbox_bell.notify_waiters();
                 Ok(reply)
@@ -259,7 +258,7 @@ impl<'a> Click<'a> {
             return Ok(Effect::Said(answer::expired_form()));
         }
         let latest = match action.verb {
-            Verb::Snooze => self.deadline(&found.account).await?,
+            Verb::Snooze | Verb::SetNextStep => self.deadline(&found.account).await?,
             _ => None,
         };
         let limits = Limits { latest, arr: found.account.arr };
@@ -338,10 +337,10 @@ impl<'a> Click<'a> {
     async fn find(&mut self, subject: &Subject) -> anyhow::Result<Option<Found>> {
         let (id, held) = match subject {
             Subject::Account(id) => (id.clone(), Held::Account),
-            Subject::Risk(id) => match store::risk::lock(&mut self.tx, *id).await? {
-                Some(risk) => (risk.account.clone(), Held::Risk(risk)),
-                None => return Ok(None),
-            },
+            Subject::Risk(id) => {
+                let found = store::risk::lock_with_account(&mut self.tx, *id).await?;
+                return Ok(found.map(|(risk, account)| Found { account, held: Held::Risk(risk) }));
+            }
             Subject::Handoff(id) => match store::handoff::lock(&mut self.tx, *id).await? {
                 Some(handoff) => (handoff.account.clone(), Held::Handoff(handoff)),
                 None => return Ok(None),

@@ -7,6 +7,7 @@ use serde_json::json;
 use uuid::Uuid;
 
 use super::{Click, Effect, future_deadline, handoff, rights};
+use crate::app::content::{About, Content};
 use crate::app::notice;
 use crate::domain::account::{Account, AccountStatus};
 use crate::domain::action::{Subject, Verb};
@@ -132,8 +133,9 @@ pub(super) async fn risk(click: &mut Click<'_>, account: &Account, what: String)
     data["raised"] = json!(true);
     entries.push(Entry::new(event.as_str(), Subject::Risk(risk.id), data));
     let told = told_of_risk(click, account).filter(|person| *person != click.me);
-    let about = json!({"risk": risk.id, "event": "raised", "version": risk.version()});
-    notice::notify(&mut click.tx, &click.snapshot, told, &about, &account.id, click.now).await?;
+    let about =
+        Content::Notice { about: About::Risk(risk.id), event: "raised".to_owned(), version: risk.version(), by: None };
+    notice::notify(&mut click.tx, &click.snapshot, told, &about, Some(&account.id), click.now).await?;
     Ok(done(click, account, entries, &Done::RiskRaised))
 }
 
@@ -231,7 +233,7 @@ pub(super) async fn share(click: &mut Click<'_>, account: &Account) -> anyhow::R
         id: Uuid::now_v7(),
         workspace: click.asker.workspace.clone(),
         to: Address::Channel(channel.clone()),
-        content: json!({"account": account.id}),
+        content: serde_json::to_value(Content::Account(account.id.clone()))?,
         accounts: vec![account.id.clone()],
         thread_of: None,
     };

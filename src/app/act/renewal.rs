@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use super::{Click, Effect};
+use crate::app::content::{About, Content};
 use crate::app::notice;
 use crate::domain::account::Account;
 use crate::domain::action::Subject;
@@ -63,8 +64,9 @@ async fn settle(
     let told = other_half(click, account, &work);
     // A value brief is audited as a note; whom it is written for hears that it is there.
     let word = if event == RenewalEvent::Briefed { "briefed" } else { work.state_name() };
-    let about = json!({"renewal": work.id, "event": word, "version": work.version()});
-    notice::notify(&mut click.tx, &click.snapshot, told, &about, &account.id, click.now).await?;
+    let about =
+        Content::Notice { about: About::Renewal(work.id), event: word.to_owned(), version: work.version(), by: None };
+    notice::notify(&mut click.tx, &click.snapshot, told, &about, Some(&account.id), click.now).await?;
     let entry = Entry::new(event.as_str(), Subject::Renewal(work.id), data(&work));
     Ok(Effect::changed(&account.id, vec![entry], Reply::Silent))
 }

@@ -3,6 +3,7 @@
 use serde_json::json;
 
 use super::{Click, Effect, Found, Held, handoff, renewal, rights};
+use crate::app::content::{About, Content};
 use crate::app::notice;
 use crate::domain::account::Account;
 use crate::domain::action::Subject;
@@ -51,10 +52,10 @@ pub(super) async fn nudge(click: &mut Click<'_>, found: &Found) -> anyhow::Resul
         Err(answer) => return Ok(Effect::Said(answer)),
     };
     let account = &found.account;
-    let (key, id, version, subject) = match &found.held {
-        Held::Risk(risk) => ("risk", risk.id, risk.version(), Subject::Risk(risk.id)),
-        Held::Handoff(handoff) => ("handoff", handoff.id, handoff.version(), Subject::Handoff(handoff.id)),
-        Held::Renewal(work) => ("renewal", work.id, work.version(), Subject::Renewal(work.id)),
+    let (about, version, subject) = match &found.held {
+        Held::Risk(risk) => (About::Risk(risk.id), risk.version(), Subject::Risk(risk.id)),
+        Held::Handoff(handoff) => (About::Handoff(handoff.id), handoff.version(), Subject::Handoff(handoff.id)),
+        Held::Renewal(work) => (About::Renewal(work.id), work.version(), Subject::Renewal(work.id)),
         Held::Account => return Ok(Effect::Said(answer::unknown_action())),
     };
     // A pool's offer waits for its members, not for the lead who answers for it.
@@ -71,10 +72,9 @@ pub(super) async fn nudge(click: &mut Click<'_>, found: &Found) -> anyhow::Resul
         [one] => click.name(*one),
         _ => click.name(holder),
     };
-    let mut about = json!({"event": "nudged", "version": version, "by": click.me});
-    about[key] = json!(id);
+    let about = Content::Notice { about, event: "nudged".to_owned(), version, by: Some(click.me) };
     let told = to.into_iter().filter(|person| *person != click.me);
-    notice::notify(&mut click.tx, &click.snapshot, told, &about, &account.id, click.now).await?;
+    notice::notify(&mut click.tx, &click.snapshot, told, &about, Some(&account.id), click.now).await?;
     let data = json!({"account": account.id, "to": holder, "nudged": true});
     let reply = Reply::Private(answer::done(&account.name, &Done::Nudged(who), click.today));
     // Nothing to redraw: a nudge changes no card.
@@ -137,8 +137,7 @@ pub(super) async fn reassign(click: &mut Click<'_>, found: Found, to: PersonId) 
         Held::Renewal(work) => match work.clone().owned_by(to) {
             Ok(owned) => {
                 store::renewal::save(&mut click.tx, &owned).await?;
-                let about = json!({"renewal": owned.id, "event": "reassigned", "version": owned.version()});
-                tell(click, &account, [holder, to], about).await?;
+                tell(click, &account, [holder, to], About::Renewal(owned.id), owned.version()).await?;
                 let data = json!({"account": account.id, "from": holder, "to": to, "version": owned.version()});
                 let entry = Entry::new("book.transferred", Subject::Renewal(owned.id), data);
                 Ok(Effect::changed(&account.id, vec![entry], reply))
@@ -147,8 +146,7 @@ pub(super) async fn reassign(click: &mut Click<'_>, found: Found, to: PersonId) 
         },
         Held::Risk(risk) => {
             let entries = give_to_csm(click, &account, to).await?;
-            let about = json!({"risk": risk.id, "event": "reassigned", "version": risk.version()});
-            tell(click, &account, [holder, to], about).await?;
+            tell(click, &account, [holder, to], About::Risk(risk.id), risk.version()).await?;
             Ok(Effect::changed(&account.id, entries, reply))
         }
         Held::Account => Ok(Effect::Said(answer::unknown_action())),
@@ -181,12 +179,15 @@ fn holds_as_csm(handoff: &Handoff, csm: PersonId) -> bool {
     handoff.accountable() == Some(csm) && !matches!(handoff.state(), State::Accepted { .. })
 }
 
+/// Both are told: who had it, and who has it now.
 async fn tell(
     click: &mut Click<'_>,
     account: &Account,
     both: [PersonId; 2],
-    about: serde_json::Value,
+    about: About,
+    version: i32,
 ) -> anyhow::Result<()> {
+    let about = Content::Notice { about, event: "reassigned".to_owned(), version, by: None };
     let told = both.into_iter().filter(|person| *person != click.me);
-    notice::notify(&mut click.tx, &click.snapshot, told, &about, &account.id, click.now).await
+    notice::notify(&mut click.tx, &click.snapshot, told, &about, Some(&account.id), click.now).await
 }

@@ -5,8 +5,9 @@ use chrono::NaiveDate;
 use serde_json::json;
 use uuid::Uuid;
 
-use super::super::App;
+use super::super::content::{About, Content};
 use super::super::snapshot::Snapshot;
+use super::super::{App, notice as telling};
 use crate::domain::account::{Account, AccountId};
 use crate::domain::action::Subject;
 use crate::domain::calendar;
@@ -19,17 +20,17 @@ use crate::store::{Tenant, account, handoff, message};
 /// What the clocks did.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Clocks {
-    /// One for each handoff that moved: whom to tell of it.
+    /// One for each handoff that moved: whom it told.
     pub notices: Vec<ClockNotice>,
 }
 
-/// A handoff whose time is over, and who should hear of it.
+/// A handoff whose time is over, and who heard of it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ClockNotice {
     pub handoff: Uuid,
     pub account: AccountId,
     pub what: RanOut,
-    /// Both sides and the late person's lead, each once; who has it now comes first.
+    /// A pool's members, both sides and the late person's lead, each once.
     pub tell: Vec<PersonId>,
 }
 
@@ -75,6 +76,9 @@ async fn settle(app: &App, org: OrgId, id: Uuid) -> anyhow::Result<Option<ClockN
     let today = calendar::local_date(snapshot.organisation.timezone, now);
     let (moved, event, notice) = run_out(handoff, &account, &snapshot, today, now)?;
     save(&mut tx, &moved, event, now).await?;
+    let word = event.as_str().rsplit('.').next().unwrap_or_default().to_owned();
+    let content = Content::Notice { about: About::Handoff(id), event: word, version: moved.version(), by: None };
+    telling::notify(&mut tx, &snapshot, notice.tell.iter().copied(), &content, Some(&notice.account), now).await?;
     tx.commit().await?;
     Ok(Some(notice))
 }
@@ -120,7 +124,12 @@ fn run_out(
         let back_to = from.unwrap_or(lead);
         (moved, event, RanOut::Expired { late, back_to, lead })
     };
-    let mut tell: Vec<PersonId> = Vec::new();
+    // A pool's offer is for its members, not only for the lead who answers for it.
+    let members = match moved.state() {
+        State::Offered { to: Seat::Pool { name, .. }, .. } => snapshot.people.pool(name),
+        _ => &[],
+    };
+    let mut tell: Vec<PersonId> = members.to_vec();
     for person in moved.accountable().into_iter().chain([late]).chain(from).chain(lead_to_tell(&what)) {
         if !tell.contains(&person) {
             tell.push(person);

@@ -22,12 +22,13 @@ use chrono::{DateTime, Days, NaiveDate, Utc};
 use serde::Serialize;
 use serde_json::json;
 
+use super::content::Content;
 use super::snapshot::Snapshot;
-use super::{App, schedule};
+use super::{App, notice, schedule};
 use crate::domain::account::AccountId;
 use crate::domain::calendar;
-use crate::domain::diagnosis::{Band, Book, Diagnosis, GuardEvent};
-use crate::domain::person::OrgId;
+use crate::domain::diagnosis::{Band, Book, Diagnosis, GuardChange, GuardEvent};
+use crate::domain::person::{OrgId, Role};
 use crate::domain::policy::Policy;
 use crate::domain::signal::Source;
 use crate::store::audit::{self, Actor, Entry};
@@ -171,6 +172,23 @@ async fn diagnose_locked(app: &App, lock: &mut Tenant, date: NaiveDate, run: Run
 }
 
 impl Night<'_> {
+    /// A source that fell silent for much of the book, or that is back, is told to the admins, once.
+    async fn tell_of_feeds(&self, lock: &mut Tenant) -> anyhow::Result<()> {
+        let people = &self.snapshot.people;
+        let admins: Vec<_> = people.iter().filter(|p| p.active && p.is(Role::Admin)).map(|p| p.id).collect();
+        for event in &self.book.guard_events {
+            let silent = match event.change {
+                GuardChange::Raised => Some(event.silent),
+                GuardChange::Recovered => None,
+                // Thirty days after it went up nobody is surprised; the mornings say the source's age.
+                GuardChange::GivenUp => continue,
+            };
+            let content = Content::Feed { source: event.source, silent };
+            notice::notify(lock, &self.snapshot, admins.iter().copied(), &content, None, self.at).await?;
+        }
+        Ok(())
+    }
+
     /// The run itself, last, in the transaction that holds the lock.
     async fn write_run(
         &self,
@@ -190,10 +208,14 @@ impl Night<'_> {
             sources,
             rejected: &report.rejected,
         };
+        let told = diagnosis::ran_live(lock, self.date).await?;
         diagnosis::save_run(lock, &row).await?;
         if live {
             directory::set_diagnosed(lock, self.date, self.at).await?;
             settings::touch(lock).await?;
+            if !told {
+                self.tell_of_feeds(lock).await?;
+            }
             // Pages queued redraws with their moves. Whatever was redrawn before this commit still showed the
             // night before, so what changed is drawn once more; a redraw still queued is not doubled.
             for accounts in redrawn.chunks(REDRAWN_AT_ONCE) {

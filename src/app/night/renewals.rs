@@ -6,8 +6,8 @@
 //! - A renewal date that moved on to another term, without an outcome, says that
 //!   the contract was renewed; an outcome that is imported later supersedes it.
 //!   A date corrected by less than half a term is the same renewal.
-//! - The owner follows the account's route: who stands in for somebody who is away
-//!   owns it meanwhile.
+//! - The owner follows the account's route when that changes: who stands in for
+//!   somebody who is away owns it meanwhile. Whom a lead chose stays until then.
 
 use chrono::{DateTime, Months, NaiveDate, TimeDelta, Utc};
 use uuid::Uuid;
@@ -20,6 +20,7 @@ use crate::domain::row::OutcomeKind;
 use crate::store::outcome::KnownOutcome;
 
 /// One account's term on one night.
+#[derive(Clone, Copy)]
 pub(super) struct Term<'a> {
     pub(super) account: &'a Account,
     /// The latest last.
@@ -102,10 +103,11 @@ fn go_on(work: RenewalWork, term: &Term<'_>, tonight: &mut Tonight) -> RenewalWo
         work.renewal_date = now;
     }
     if let Some(owner) = term.owner
-        && owner != work.owner()
+        && work.routed_to != Some(owner)
     {
+        work.routed_to = Some(owner);
         let from = work.owner();
-        // Open and with another owner: nothing refuses it.
+        // Refused where the owner has it already.
         if let Ok(moved) = work.clone().owned_by(owner) {
             work = moved;
             tonight.handed_over.push((work.id, from, owner));
@@ -250,6 +252,10 @@ mod tests {
         let night = tonight(Some(work.clone()), &term);
         assert_eq!(night.handed_over, [(work.id, OWNER, other)]);
         assert_eq!(night.works[0].owner(), other);
+        // A lead has chosen somebody else: the same route again does not undo it.
+        let chosen = work.clone().owned_by(other).unwrap();
+        let same = tonight(Some(chosen), &Term { owner: Some(OWNER), ..term });
+        assert!(same.works.is_empty() && same.handed_over.is_empty());
         let nobody = tonight(Some(work), &Term { owner: None, ..term });
         assert!(nobody.works.is_empty());
     }

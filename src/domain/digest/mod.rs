@@ -117,6 +117,8 @@ pub struct Attention {
     pub step_reached: Option<NaiveDate>,
     /// The latest night on which the account got worse.
     pub worse: Option<NaiveDate>,
+    /// The day on which it began to wait for an answer: opened, woken or reopened.
+    pub open_since: Option<NaiveDate>,
 }
 
 /// Why a card is due.
@@ -126,6 +128,8 @@ pub enum Due {
     Worse,
     Step,
     NextStep,
+    /// Its snooze is over, or it was reopened, since it was last shown.
+    Back,
     /// Shown [`AGAIN_AFTER_WORKING_DAYS`] ago and not acknowledged, or its next step is that much overdue.
     Unanswered,
 }
@@ -205,6 +209,9 @@ impl Attention {
         }
         if since(self.next_step) {
             return Some(Due::NextStep);
+        }
+        if since(self.open_since) {
+            return Some(Due::Back);
         }
         // Acknowledged and its step still ahead: silent until then.
         let answered = self.acknowledged && self.next_step.is_none_or(|step| step > today);

@@ -136,6 +136,8 @@ fn a_card_comes_again_for_a_reason_only() {
     // Away on that day: today then, once; later again like anything unanswered.
     assert_eq!(due(Attention { acknowledged: true, next_step: back(2), ..shown(4) }), Some(Due::NextStep));
     assert_eq!(due(Attention { acknowledged: true, next_step: back(4), ..shown(4) }), None);
+    assert_eq!(due(Attention { open_since: Some(TODAY), ..shown(1) }), Some(Due::Back));
+    assert_eq!(due(Attention { open_since: back(1), ..shown(1) }), None);
     assert_eq!(due(Attention { acknowledged: true, next_step: back(9), ..shown(9) }), Some(Due::Unanswered));
     assert_eq!(
         due(Attention { acknowledged: true, next_step: ahead(9), worse: back(1), ..shown(3) }),
@@ -245,6 +247,7 @@ fn any_card() -> impl Strategy<Value = (u128, Card)> {
                     next_step,
                     step_reached,
                     worse,
+                    open_since: None,
                 },
                 ..card(n, about, stake)
             };

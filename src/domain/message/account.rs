@@ -14,6 +14,7 @@ use super::{Block, Button, Buttons, Message, Text, phrase};
 use crate::domain::account::{AccountId, AccountStatus, Contact};
 use crate::domain::action::{Action, Subject, Verb};
 use crate::domain::diagnosis::{Cause, Diagnosis, Fact, FactValue};
+use crate::domain::health::wording;
 use crate::domain::signal::Source;
 
 #[derive(Debug, Clone, PartialEq)]
@@ -128,9 +129,10 @@ fn cause_text(cause: &Cause) -> Text {
     text
 }
 
-/// "Active users: 28 users, before 80 · usage, Sun 1 Nov".
+/// "Active users: 28, before 80 · usage, Sun 1 Nov". A unit that the label says already is left out.
 fn fact_line(fact: &Fact, today: NaiveDate) -> String {
-    let value = value(&fact.value, &fact.unit, today);
+    let said = fact.label.to_lowercase().contains(&fact.unit);
+    let value = value(&fact.value, if said { "" } else { &fact.unit }, today);
     let before =
         fact.previous.as_ref().map(|was| format!(", before {}", self::value(was, "", today))).unwrap_or_default();
     format!("{}: {value}{before} · {}, {}", fact.label, fact.source, phrase::date(fact.as_of, today))
@@ -142,8 +144,7 @@ fn value(value: &FactValue, unit: &str, today: NaiveDate) -> String {
         FactValue::Bool(false) => return "no".to_owned(),
         FactValue::Date(day) => return phrase::date(*day, today),
         FactValue::Text(text) => return phrase::cut(text, 100),
-        FactValue::Number(number) if number.fract() == 0.0 => format!("{number:.0}"),
-        FactValue::Number(number) => format!("{number:.1}"),
+        FactValue::Number(number) => wording::number(*number),
     };
     match unit {
         "" => bare,
@@ -415,12 +416,12 @@ mod tests {
         Active users fell from 80 to 28 in five weeks (31 points of risk)
         CSM: Ask the champion what changed and book a training for the team that stopped.
         AM: Hold the pitch until usage is back.
-          Active users: 28 users, before 80 · usage, Sun 1 Nov
+          Active users: 28, before 80 · usage, Sun 1 Nov
 
         An invoice is 65 days late (31 points of risk)
         CSM: Ask who pays it.
         AM: Settle it before the renewal talk.
-          Active users: 28 users, before 80 · usage, Sun 1 Nov
+          Active users: 28, before 80 · usage, Sun 1 Nov
 
         Health over time
         ▇▆▃▃

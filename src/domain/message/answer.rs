@@ -149,7 +149,7 @@ pub fn organisation_wide() -> Message {
 /// Key figures are counted from events over months; this version does not count them yet.
 pub fn no_figures() -> Message {
     Message::sentence(
-        "Key figures are not part of this version of Tandem yet. `/tandem risks` and `/tandem renewals` show what is open now.",
+        "Key figures are not part of this version of Tandem yet. /tandem risks and /tandem renewals show what is open now.",
     )
 }
 
@@ -481,7 +481,7 @@ mod tests {
         - /tandem handoffs: What was passed to you, and what you passed on.
         - /tandem raise NAME: Report what the data does not show: an opportunity, a risk, your own read of the mood, feedback, a new champion.
         - /tandem voice: Product feedback that customers gave.
-        - /tandem kpi: Your key figures for this quarter.
+        - /tandem kpi: Your key figures for this quarter; not part of this version yet.
         - /tandem snoozed: What you put to sleep, and when it wakes.
         - /tandem settings: When your morning message comes, and who stands in for you.
         - /tandem help: This list.

@@ -72,7 +72,7 @@ fn assemble(lines: Vec<Text>, small: Vec<String>, buttons: Buttons) -> Vec<Block
     let mut blocks = vec![Block::Text(text)];
     let small: Vec<String> = small.into_iter().filter(|part| !part.is_empty()).collect();
     if !small.is_empty() {
-        blocks.push(Block::Context(small.join(" · ").into()));
+        blocks.push(Block::Context(phrase::capital(&small.join(" · ")).into()));
     }
     if !buttons.shown.is_empty() || !buttons.more.is_empty() {
         blocks.push(Block::Buttons(buttons));
@@ -209,11 +209,11 @@ fn why(why: &Why) -> String {
         Why::Worse => "Got worse".to_owned(),
         Why::Decision => "Urgent".to_owned(),
         Why::NextStepDue => "Your next step is due".to_owned(),
-        Why::LadderStep(days) => format!("step: {days} days before the deadline"),
+        Why::LadderStep(days) => format!("Step: {days} days before the deadline"),
         Why::Unacknowledged(days) => {
             format!("Waiting for {}", phrase::count(usize::from(*days), "working day"))
         }
-        Why::Woken => "Snooze is over".to_owned(),
+        Why::Woken => "Back on your list".to_owned(),
         Why::Offered => "Given to you".to_owned(),
         Why::Asked => String::new(),
     }

@@ -23,7 +23,21 @@ pub fn decision(rule: &str) -> Option<&'static str> {
 /// The heading of a group: a rule's, a window's kind, or a step of the renewal ladder.
 /// A measure of one's own is named by its kind.
 pub fn heading(cause: &str) -> String {
-    let known = match cause {
+    if let Some(known) = known(cause) {
+        return known.to_owned();
+    }
+    if let Some(kind) = WindowKind::ALL.into_iter().find(|kind| kind.as_str() == cause) {
+        return format!("Window: {}", kind.label());
+    }
+    if let Some(step) = cause.strip_prefix("renewal_") {
+        let on_ladder = LADDER.iter().any(|stage| stage.as_str() == step);
+        return if on_ladder { format!("Renewal, {step} days before its deadline") } else { "Renewal".to_owned() };
+    }
+    super::phrase::capital(&cause.replace('_', " "))
+}
+
+fn known(cause: &str) -> Option<&'static str> {
+    Some(match cause {
         "notice_served" => "Notice served",
         "auto_renew_off" => "Auto-renewal switched off",
         "downgrade_requested" => "Downgrade requested",
@@ -55,19 +69,8 @@ pub fn heading(cause: &str) -> String {
         "raised" => "Raised by a colleague",
         "handed" => "Handed over by a colleague",
         "unknown" => "Too little data",
-        _ => "",
-    };
-    if !known.is_empty() {
-        return known.to_owned();
-    }
-    if let Some(kind) = WindowKind::ALL.into_iter().find(|kind| kind.as_str() == cause) {
-        return format!("Window: {}", kind.label());
-    }
-    if let Some(step) = cause.strip_prefix("renewal_") {
-        let on_ladder = LADDER.iter().any(|stage| stage.as_str() == step);
-        return if on_ladder { format!("Renewal, {step} days before its deadline") } else { "Renewal".to_owned() };
-    }
-    super::phrase::capital(&cause.replace('_', " "))
+        _ => return None,
+    })
 }
 
 #[cfg(test)]
@@ -78,7 +81,7 @@ mod tests {
     #[test]
     fn every_rule_has_words_of_its_own() {
         for rule in RULES {
-            assert_ne!(heading(rule.name).to_lowercase().replace(' ', "_"), rule.name, "{}", rule.name);
+            assert!(known(rule.name).is_some(), "{}", rule.name);
             assert_eq!(decision(rule.name).is_some(), rule.floor, "{}", rule.name);
         }
         assert_eq!(heading("support_minutes"), "Support minutes");

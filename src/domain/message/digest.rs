@@ -210,8 +210,8 @@ fn first_day(view: &DigestView, read: usize) -> String {
     let cards = view.sections.iter().map(|section| section.cards.len()).sum::<usize>();
     let shown = match cards {
         0 => return format!("First read of {}.", phrase::count(read, "account")),
-        1 => "the one that matters most today".to_owned(),
-        many => format!("the {many} that matter most today"),
+        1 => "the card that matters most today".to_owned(),
+        many => format!("the {many} cards that matter most today"),
     };
     format!(
         "First read of {}: {shown}. The rest follows as you work through it. Nothing counts as late before you saw it.",
@@ -421,7 +421,7 @@ mod tests {
         Know first: Active users fell from 80 to 28 in five weeks.
         This step: Get the decision in writing.
         Work on it has not started.
-          step: 30 days before the deadline · owner: you
+          Step: 30 days before the deadline · owner: you
         [Start preparing] [Note] More: [Start negotiating] [Renewed] [Contracted] [Lost] [Raise] [Show more]
 
         Withheld (1)
@@ -492,8 +492,8 @@ mod tests {
           Based on the diagnosis of Sun 1 Nov. It is 54 hours old: newer facts are not in it. This message
           is late today.
 
-        First read of 312 accounts: the 3 that matter most today. The rest follows as you work through it.
-        Nothing counts as late before you saw it.
+        First read of 312 accounts: the 3 cards that matter most today. The rest follows as you work through
+        it. Nothing counts as late before you saw it.
         ");
     }
 

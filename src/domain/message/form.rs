@@ -188,7 +188,7 @@ pub fn brief_parts(text: &str) -> [&str; 3] {
 /// What the answers may not pass.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Limits {
-    /// The last day on which a snooze may end: the next future deadline.
+    /// The last day on which a snooze may end or a next step be due: the next future deadline.
     pub latest: Option<NaiveDate>,
     /// Today's ARR: a contraction ends below it.
     pub arr: Option<Money>,
@@ -345,7 +345,14 @@ impl Form<'_> {
         if day < self.today {
             return self.error(DUE, "That day has passed. Pick today or later.");
         }
-        self.within_a_year(DUE, day)
+        // The card is silent until that day: as with a snooze, that may not hide a deadline.
+        match self.limits.latest {
+            Some(latest) if day > latest && latest >= self.today => {
+                let latest = phrase::date(latest, self.today);
+                self.error(DUE, format!("That is past the next deadline. Pick {latest} or earlier."))
+            }
+            _ => self.within_a_year(DUE, day),
+        }
     }
 
     fn until(&mut self) -> Option<NaiveDate> {
@@ -456,6 +463,7 @@ mod tests {
             refused(Verb::SetNextStep, &[(STEP, &long), (DUE, "2026-11-02")], None),
             refused(Verb::SetNextStep, &[(STEP, "call"), (DUE, "soon")], None),
             refused(Verb::SetNextStep, &[(STEP, "call"), (DUE, "2028-01-01")], None),
+            refused(Verb::SetNextStep, &[(STEP, "call"), (DUE, "2026-11-28")], Some("2026-11-27")),
             refused(Verb::Snooze, &[(UNTIL, "2026-11-03")], None),
             refused(Verb::Snooze, &[(UNTIL, "2026-11-28")], Some("2026-11-27")),
             refused(Verb::Snooze, &[(UNTIL, "2026-11-28")], Some("2026-11-03")),
@@ -473,6 +481,7 @@ mod tests {
         step: That is 201 characters; there is room for 200. / due: That day has passed. Pick today or later.
         due: That is no day; expected for example 2026-11-27.
         due: That is more than a year away. Pick Wed 3 Nov 2027 or earlier.
+        due: That is past the next deadline. Pick Fri 27 Nov or earlier.
         until: Pick tomorrow or later.
         until: That is past the next deadline. Pick Fri 27 Nov or earlier.
         until: The deadline is too close to snooze this. Set a next step instead.

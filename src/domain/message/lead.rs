@@ -48,7 +48,7 @@ pub struct QuarterView {
 pub struct Stuck {
     pub kind: StuckKind,
     pub account: String,
-    /// "more seats, about $12k", "risk".
+    /// "more seats", "risk".
     pub what: String,
     pub amount: Option<Money>,
     /// Whose turn it is.

@@ -51,7 +51,7 @@ fn risk_state(state: &RiskState, today: NaiveDate) -> String {
     match state {
         RiskState::Open => "not acknowledged".to_owned(),
         RiskState::Acknowledged { by, step, due, .. } => {
-            let step = step.as_ref().map_or("next step".to_owned(), |step| cut(step.trim_end_matches('.'), 80));
+            let step = step.as_ref().map_or("next step not set".to_owned(), |step| cut(step.trim_end_matches('.'), 80));
             format!("{by}: {step}, due {}", phrase::date(*due, today))
         }
         RiskState::Snoozed { until, .. } => format!("snoozed until {}", phrase::date(*until, today)),
@@ -142,13 +142,16 @@ pub fn handoffs(mine: &[HandoffLine], others: &[HandoffLine], today: NaiveDate) 
     if mine.is_empty() && others.is_empty() {
         return Message::sentence("No handoff is open: nothing waits for you, and nothing that you passed on is open.");
     }
-    let mut blocks = Vec::new();
+    let (mut blocks, mut tail) = (Vec::new(), None);
     for (title, lines) in [("With you", mine), ("Passed on by you", others)] {
         if !lines.is_empty() {
             blocks.push(Block::Heading(format!("{title} ({})", lines.len())));
             blocks.extend(body(handoff_lines(lines, today)));
+            // Said once, at the end.
+            tail = blocks.pop();
         }
     }
+    blocks.extend(tail);
     Message { summary: format!("Handoffs: {} with you, {} passed on", mine.len(), others.len()), blocks }
 }
 

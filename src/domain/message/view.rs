@@ -52,6 +52,7 @@ pub enum Why {
     LadderStep(u16),
     /// Working days since it was first shown.
     Unacknowledged(u16),
+    /// Its snooze is over, or it was reopened.
     Woken,
     /// A person or the routing gave it to the reader.
     Offered,

@@ -17,83 +17,146 @@ pub(super) struct Names {
     pub(super) accounts: BTreeMap<String, String>,
 }
 
-/// `zone` and `now` are those of the person who reads.
-pub(super) fn said(event: &Event, names: &Names, zone: Tz, now: DateTime<Utc>) -> ActivityView {
-    let (at, now) = (event.at.with_timezone(&zone), now.with_timezone(&zone));
-    let same_day = at.date_naive() == now.date_naive();
-    let at = at.format(if same_day { "%H:%M" } else { "%a %H:%M" }).to_string();
-    let who = match event.actor.split_once(':') {
-        Some(("person", id)) => names.people.get(id).map_or("Somebody", String::as_str),
-        Some(("key", _)) => "The API",
-        _ => "Tandem",
-    };
-    ActivityView { at, who: who.to_owned(), what: what(event, names) }
-}
-
-fn what(event: &Event, names: &Names) -> String {
-    let account = account(event, names).unwrap_or("an account");
-    let person = person(event, names);
-    let (before, about) = match event.event.as_str() {
-        "risk.opened" => ("found", Some("at risk")),
-        "risk.acknowledged" => ("acknowledged the risk of", None),
-        "risk.step_set" => ("set the next step for", None),
-        "risk.snoozed" => ("snoozed", None),
-        "risk.woken" => ("woke", None),
-        "risk.resolved" => ("resolved the risk of", None),
-        "risk.reopened" => ("reopened the risk of", None),
-        "risk.ended" => ("saw the risk end of", None),
-        "window.opened" => ("found a window at", None),
-        "window.passed" => ("passed on a window at", None),
-        "window.closed" => ("saw a window close at", None),
-        "window.overridden" => ("let a withheld window go ahead at", None),
-        "handoff.detected" => ("began a handoff of", None),
-        "handoff.qualified" => ("qualified the window of", None),
-        "handoff.offered" => ("offered", None),
-        "handoff.accepted" => ("claimed", None),
-        "handoff.declined" => ("declined", None),
-        "handoff.expired" => ("saw the time run out for", None),
-        "handoff.withdrawn" => ("withdrew", None),
-        "handoff.handed_back" => ("handed back", None),
-        "handoff.won" => ("won", None),
-        "handoff.lost" => ("lost the window of", None),
-        "handoff.reassigned" => ("reassigned", None),
-        "renewal.step" => ("moved to the next step of the renewal of", None),
-        "renewal.preparing" => ("started preparing the renewal of", None),
-        "renewal.negotiating" => ("started negotiating the renewal of", None),
-        "renewal.renewed" => ("renewed", None),
-        "renewal.contracted" => ("renewed for less", None),
-        "renewal.lost" => ("lost the renewal of", None),
-        "note.added" => ("wrote a note on", None),
-        "feedback.given" => ("gave feedback on", None),
-        "escalation.reminded" => ("reminded somebody of", None),
-        "escalation.delegated" => ("asked a delegate to see to", None),
-        "escalation.escalated" => ("told a lead about", None),
-        "escalation.ended" => ("ended the escalation of", None),
-        other => return without_account(other, person),
-    };
-    about.map_or_else(|| format!("{before} {account}"), |about| format!("{before} {account} {about}"))
-}
-
-fn without_account(event: &str, person: Option<&str>) -> String {
-    let to = |words: &str| person.map_or_else(|| words.to_owned(), |name| format!("{words} to {name}"));
-    match event {
-        "organisation.created" => "made the sample organisation".to_owned(),
-        "data.imported" => "imported data".to_owned(),
-        "diagnosis.run" => "diagnosed every account".to_owned(),
-        "digest.queued" => {
-            person.map_or_else(|| "prepared a digest".to_owned(), |name| format!("prepared the digest of {name}"))
+/// What happened, newest first as the events are. `zone` and `now` are those of the person who reads.
+///
+/// What Tandem did to many accounts in one minute is one line: a night would fill the page otherwise.
+pub(super) fn told(events: &[Event], names: &Names, zone: Tz, now: DateTime<Utc>) -> Vec<ActivityView> {
+    let mut lines: Vec<Line<'_>> = Vec::new();
+    for event in events.iter().filter(|event| !EACH_SAID_ELSEWHERE.contains(&event.event.as_str())) {
+        let minute = event.at.timestamp().div_euclid(60);
+        let what = what(event, names);
+        let same = |line: &&mut Line<'_>| {
+            line.minute == minute && line.actor == event.actor && (line.before, line.after) == (what.before, what.after)
+        };
+        match lines.iter_mut().find(same).filter(|_| !event.actor.starts_with("person:")) {
+            Some(line) => line.about.extend(what.about),
+            None => {
+                let (actor, about) = (event.actor.as_str(), Vec::from_iter(what.about));
+                lines.push(Line { minute, actor, at: event.at, before: what.before, about, after: what.after });
+            }
         }
-        "digest.sent" => to("sent the digest"),
-        "digest.given_up" => {
-            person.map_or_else(|| "gave up a digest".to_owned(), |name| format!("gave up the digest of {name}"))
-        }
-        "person.linked" => "was found in chat".to_owned(),
-        "settings.changed" => "changed settings".to_owned(),
-        "policy.changed" => "changed the policy".to_owned(),
-        "model.changed" => "changed the organisation's model".to_owned(),
-        "book.transferred" => "handed over a book of accounts".to_owned(),
-        other => other.replace(['.', '_'], " "),
     }
+    lines.iter().map(|line| line.view(names, zone, now)).collect()
+}
+
+/// A window says that it was found, and a digest that it was sent.
+const EACH_SAID_ELSEWHERE: [&str; 2] = ["handoff.detected", "digest.queued"];
+/// How many of a line's accounts or people are named.
+const NAMED: usize = 3;
+
+struct Line<'e> {
+    minute: i64,
+    actor: &'e str,
+    at: DateTime<Utc>,
+    before: &'static str,
+    about: Vec<String>,
+    after: &'static str,
+}
+
+impl Line<'_> {
+    fn view(&self, names: &Names, zone: Tz, now: DateTime<Utc>) -> ActivityView {
+        let (at, now) = (self.at.with_timezone(&zone), now.with_timezone(&zone));
+        let same_day = at.date_naive() == now.date_naive();
+        let at = at.format(if same_day { "%H:%M" } else { "%a %H:%M" }).to_string();
+        let who = match self.actor.split_once(':') {
+            Some(("person", id)) => names.people.get(id).map_or("Somebody", String::as_str),
+            Some(("key", _)) => "The API",
+            _ => "Tandem",
+        };
+        let parts = [self.before, &listed(&self.about), self.after].map(str::to_owned);
+        let what = parts.into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join(" ");
+        ActivityView { at, who: who.to_owned(), what }
+    }
+}
+
+/// "Acme", "Acme and Globex", "Acme, Globex, Initech and 4 more".
+fn listed(names: &[String]) -> String {
+    match names {
+        [] => String::new(),
+        [one] => one.clone(),
+        few if few.len() <= NAMED => {
+            let (last, first) = (&few[few.len() - 1], &few[..few.len() - 1]);
+            format!("{} and {last}", first.join(", "))
+        }
+        many => format!("{} and {} more", many[..NAMED].join(", "), many.len() - NAMED),
+    }
+}
+
+/// An event's sentence, around the account or person that it is about.
+struct What {
+    before: &'static str,
+    about: Option<String>,
+    after: &'static str,
+}
+
+fn what(event: &Event, names: &Names) -> What {
+    let kind = event.data.get("kind").and_then(Value::as_str);
+    let matter = event.data.get("matter").and_then(Value::as_str);
+    let (before, after) = match event.event.as_str() {
+        "risk.opened" => ("found", "at risk"),
+        "risk.acknowledged" => ("acknowledged the risk of", ""),
+        "risk.step_set" => ("set the next step for", ""),
+        "risk.snoozed" => ("snoozed", ""),
+        "risk.woken" => ("woke", ""),
+        "risk.resolved" => ("resolved the risk of", ""),
+        "risk.reopened" => ("reopened the risk of", ""),
+        "risk.ended" => ("saw the risk end of", ""),
+        "window.opened" => ("found a window at", ""),
+        "window.passed" => ("passed on a window at", ""),
+        "window.closed" => ("saw a window close at", ""),
+        "window.overridden" => ("let a withheld window go ahead at", ""),
+        "handoff.qualified" => ("qualified the window of", ""),
+        "handoff.offered" if matter == Some("warning") => ("warned about", ""),
+        "handoff.offered" if matter == Some("risk_to_weigh") => ("handed over, to be weighed, the risk of", ""),
+        "handoff.offered" => ("offered the window of", ""),
+        "handoff.accepted" if matter == Some("window") => ("claimed the window of", ""),
+        "handoff.accepted" => ("took on", ""),
+        "handoff.declined" => ("declined", ""),
+        "handoff.expired" => ("saw the time run out for", ""),
+        "handoff.withdrawn" => ("withdrew", ""),
+        "handoff.handed_back" => ("handed back", ""),
+        "handoff.won" => ("won the window of", ""),
+        "handoff.lost" => ("lost the window of", ""),
+        "handoff.reassigned" => ("reassigned", ""),
+        "renewal.step" => ("moved to its next step the renewal of", ""),
+        "renewal.preparing" => ("started preparing the renewal of", ""),
+        "renewal.negotiating" => ("started negotiating the renewal of", ""),
+        "renewal.renewed" => ("renewed", ""),
+        "renewal.contracted" => ("renewed for less", ""),
+        "renewal.lost" => ("lost the renewal of", ""),
+        "note.added" if kind == Some("pulse") => ("set the pulse of", ""),
+        "note.added" if kind == Some("feedback") => ("wrote down product feedback of", ""),
+        "note.added" if kind == Some("champion") => ("named a champion at", ""),
+        "note.added" => ("wrote a note on", ""),
+        "feedback.given" => ("marked a card of", "as not useful"),
+        "escalation.reminded" => ("reminded somebody of", ""),
+        "escalation.delegated" => ("asked a delegate to see to", ""),
+        "escalation.escalated" => ("told a lead about", ""),
+        "escalation.ended" => ("ended the escalation of", ""),
+        other => return without_account(other, person(event, names)),
+    };
+    let about = account(event, names).unwrap_or("an account").to_owned();
+    What { before, about: Some(about), after }
+}
+
+fn without_account(event: &str, person: Option<&str>) -> What {
+    let person = person.map(str::to_owned);
+    let (before, about) = match event {
+        "organisation.created" => ("made the sample organisation", None),
+        "data.imported" => ("imported data", None),
+        "diagnosis.run" => ("diagnosed every account", None),
+        "digest.sent" if person.is_some() => ("sent the digest to", person),
+        "digest.sent" => ("sent a digest", None),
+        "digest.given_up" if person.is_some() => ("gave up the digest of", person),
+        "digest.given_up" => ("gave up a digest", None),
+        "person.linked" => ("was found in chat", None),
+        "settings.changed" => ("changed settings", None),
+        "policy.changed" => ("changed the policy", None),
+        "model.changed" => ("changed the organisation's model", None),
+        "book.transferred" => ("handed over a book of accounts", None),
+        other => ("", Some(other.replace(['.', '_'], " "))),
+    };
+    What { before, about, after: "" }
 }
 
 /// Events name their account in the subject or in the data.
@@ -123,28 +186,41 @@ mod tests {
             accounts: [("a-1".to_owned(), "Acme".to_owned())].into(),
         };
         let now = DateTime::from_timestamp(1_790_000_000, 0).unwrap();
-        let lines: Vec<String> = [
+        let events = [
             ("person:p1", "risk.acknowledged", "risk:1", json!({"account": "a-1"}), 0),
+            ("person:p1", "risk.acknowledged", "risk:2", json!({"account": "a-9"}), 0),
+            ("person:p1", "note.added", "note:1", json!({"account": "a-1", "kind": "pulse"}), 0),
+            ("system", "renewal.step", "renewal:1", json!({"account": "a-1"}), 0),
+            ("system", "window.opened", "handoff:1", json!({"account": "a-1"}), 0),
+            ("system", "handoff.detected", "handoff:1", json!({"account": "a-1"}), 0),
+            ("system", "renewal.step", "renewal:2", json!({"account": "a-2"}), 0),
+            ("system", "renewal.step", "renewal:3", json!({"account": "a-3"}), 0),
+            ("system", "renewal.step", "renewal:4", json!({"account": "a-4"}), 0),
             ("system", "risk.opened", "account:a-1", json!({}), 0),
-            ("person:p1", "handoff.accepted", "handoff:1", json!({"account_id": "a-9"}), 0),
+            ("person:p1", "handoff.accepted", "handoff:1", json!({"account_id": "a-9", "matter": "window"}), 0),
             ("person:gone", "note.added", "note:1", json!({}), 0),
+            ("system", "renewal.step", "renewal:5", json!({"account": "a-5"}), 86_400),
             ("system", "digest.sent", "digest:1", json!({"person": "p1"}), 86_400),
             ("key:1", "data.imported", "organisation:1", json!({}), 86_400),
             ("person:p1", "something.new_here", "thing:1", json!({}), 0),
         ]
-        .into_iter()
         .map(|(actor, event, subject, data, ago)| {
             let at = now - chrono::TimeDelta::seconds(ago);
             let (actor, event, subject) = (actor.to_owned(), event.to_owned(), subject.to_owned());
-            let view = said(&Event { event_id: Uuid::nil(), at, actor, event, subject, data }, &names, Tz::UTC, now);
-            format!("{} {} {}", view.at, view.who, view.what)
-        })
-        .collect();
+            Event { event_id: Uuid::nil(), at, actor, event, subject, data }
+        });
+        let lines = told(&events, &names, Tz::UTC, now);
+        let lines: Vec<String> = lines.iter().map(|view| format!("{} {} {}", view.at, view.who, view.what)).collect();
         insta::assert_snapshot!(lines.join("\n"), @"
         14:13 Dana acknowledged the risk of Acme
+        14:13 Dana acknowledged the risk of a-9
+        14:13 Dana set the pulse of Acme
+        14:13 Tandem moved to its next step the renewal of Acme, a-2, a-3 and 1 more
+        14:13 Tandem found a window at Acme
         14:13 Tandem found Acme at risk
-        14:13 Dana claimed a-9
+        14:13 Dana claimed the window of a-9
         14:13 Somebody wrote a note on an account
+        Sun 14:13 Tandem moved to its next step the renewal of a-5
         Sun 14:13 Tandem sent the digest to Dana
         Sun 14:13 The API imported data
         14:13 Dana something new here

@@ -102,7 +102,10 @@ impl Aside {
         errors: Vec<(String, String)>,
     ) -> bool {
         let Some(dialog) = self.last.clone().filter(|last| last.action == *action) else { return false };
-        let announcement = errors.iter().map(|(_, sentence)| sentence.as_str()).collect::<Vec<_>>().join(" ");
+        // Three empty fields are one thing to hear.
+        let mut sentences: Vec<&str> = errors.iter().map(|(_, sentence)| sentence.as_str()).collect();
+        sentences.dedup();
+        let announcement = sentences.join(" ");
         let view = DialogView {
             dialog,
             answers: Some(answers),
@@ -166,7 +169,7 @@ mod tests {
         aside.open(note(1), "m1");
         aside.shown();
         let typed = Answers::from([("text".to_owned(), "long words".to_owned())]);
-        let errors = vec![("text".to_owned(), "Too long.".to_owned())];
+        let errors = ["text", "note"].map(|field| (field.to_owned(), "Too long.".to_owned())).to_vec();
         assert!(!aside.open_again(&note(2).action, "m1", typed.clone(), errors.clone()));
         assert!(aside.open_again(&note(1).action, "m1", typed.clone(), errors.clone()));
         let (_, once) = aside.shown();

@@ -19,7 +19,10 @@ use crate::store::directory::{self, Organisation};
 use crate::store::message::HeldMessage;
 use crate::store::{account, audit, message, person};
 
-const EVENTS: i64 = 40;
+/// One night makes a hundred; they are told in a few lines.
+const EVENTS: i64 = 300;
+/// Lines of activity.
+const LINES: usize = 40;
 /// The sample has 64 accounts; the page offers no more than this.
 const ACCOUNTS: i64 = 200;
 
@@ -180,7 +183,9 @@ fn activity_of(read: &Read, zone: Tz, now: DateTime<Utc>) -> Vec<ActivityView> {
         people: read.people.iter().map(|person| (person.id.to_string(), person.first_name().to_owned())).collect(),
         accounts: read.accounts.iter().map(|account| (account.id.to_string(), account.name.clone())).collect(),
     };
-    read.events.iter().map(|event| activity::said(event, &names, zone, now)).collect()
+    let mut lines = activity::told(&read.events, &names, zone, now);
+    lines.truncate(LINES);
+    lines
 }
 
 fn suggestions(accounts: &[Account]) -> Vec<String> {

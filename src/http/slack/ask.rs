@@ -105,7 +105,7 @@ impl Ask {
         let user = app::Who::ChatUser(who.user_id.clone());
         let asker = Asker { org, workspace, who: user, channel: self.channel.clone() };
         let reply = self.run(app, &asker).await?;
-        let unknown = (!query::is_known(app, &asker)).then_some(asker);
+        let unknown = (!query::is_known(app, &asker).await?).then_some(asker);
         Ok(Answer { reply, failed: None, unknown })
     }
 }

@@ -218,8 +218,8 @@ impl World {
         self.sql(&format!(
             "INSERT INTO tandem.diagnosis_detail VALUES ('{org}', '{account}', '{detail}', '{body}'); \
              INSERT INTO tandem.diagnosis VALUES ('{org}', '{on}', '{account}', {health}, {}, 'at_risk', 'new', '{detail}'); \
-             INSERT INTO tandem.diagnosis_run (org_id, date, completed_at, accounts, policy_hash, night, sources) \
-             VALUES ('{org}', '{on}', '{on}T02:00:00Z', 1, '', '{{}}', '{{}}'); \
+             INSERT INTO tandem.diagnosis_run (org_id, date, completed_at, accounts, live, policy_hash, night, sources) \
+             VALUES ('{org}', '{on}', '{on}T02:00:00Z', 1, true, '', '{{}}', '{{}}'); \
              UPDATE directory.organisation SET diagnosed_on = '{on}', diagnosed_at = '{on}T02:00:00Z'; \
              UPDATE tandem.organisation_setting SET stamp = stamp + 1",
             100 - health
@@ -251,8 +251,8 @@ impl World {
         .await;
         for (position, risk) in risks.iter().enumerate() {
             self.sql(&format!(
-                "INSERT INTO tandem.digest_item (org_id, digest_id, position, group_no, subject, account_id, angle) \
-                 VALUES ('{org}', '{digest}', {position}, 2, 'risk:{risk}', 'any', 'value')"
+                "INSERT INTO tandem.digest_item (org_id, digest_id, position, group_no, subject, account_id) \
+                 VALUES ('{org}', '{digest}', {position}, 2, 'risk:{risk}', 'any')"
             ))
             .await;
         }

@@ -112,7 +112,8 @@ async fn pool(options: &PgConnectOptions) -> PgPool {
         .max_connections(POOL)
         .acquire_timeout(Duration::from_secs(20))
         .test_before_acquire(false)
-        .connect_with(options.clone())
+        // As `Store::connect` does: a login called tandem would find the schema tandem first.
+        .connect_with(options.clone().options([("search_path", "public")]))
         .await
         .expect("connect to a test database");
     let role = sqlx::query("SELECT rolname::text, rolsuper, rolbypassrls FROM pg_roles WHERE rolname = current_user")

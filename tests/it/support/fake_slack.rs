@@ -96,6 +96,13 @@ impl FakeSlack {
         self.inside().always.insert(method.to_owned(), trouble);
     }
 
+    /// From now on nothing goes wrong any more.
+    pub(crate) fn forget_troubles(&self) {
+        let mut inside = self.inside();
+        inside.next.clear();
+        inside.always.clear();
+    }
+
     pub(crate) fn user(&self, id: &str, flags: Value) {
         self.inside().users.insert(id.to_owned(), flags);
     }

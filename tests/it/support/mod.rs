@@ -1,5 +1,7 @@
 //! What the tests share.
 
+pub(crate) mod bot;
 pub(crate) mod cluster;
 pub(crate) mod fake_slack;
+pub(crate) mod program;
 pub(crate) mod service;

@@ -22,7 +22,7 @@ use tandem::store::Store;
 use super::cluster::{self, TestDb};
 use super::fake_slack::FakeSlack;
 
-const SECRET: &str = "8f742231b10e8888abcd99yyyzzz85a5";
+pub(crate) const SECRET: &str = "8f742231b10e8888abcd99yyyzzz85a5";
 
 pub(crate) fn now() -> DateTime<Utc> {
     DateTime::from_timestamp(1_790_000_000, 0).unwrap()

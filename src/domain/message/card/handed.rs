@@ -71,7 +71,7 @@ mod tests {
         Active users fell from 80 to 28 in five weeks.
         This week: Ask the champion what changed and book a training for the team that stopped.
         Offered to you by Kim, answer due Thu 5 Nov.
-          from Kim on Tue 3 Nov
+          From Kim on Tue 3 Nov
         [Claim] [Decline] More: [Note] [Raise] [Show more]
         ");
     }

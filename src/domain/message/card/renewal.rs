@@ -198,7 +198,7 @@ mod tests {
         Know first: Active users fell from 80 to 28 in five weeks.
         This step: Get the decision in writing.
         Work on it has not started.
-          step: 30 days before the deadline · owner: you, prepares: Dana
+          Step: 30 days before the deadline · owner: you, prepares: Dana
         [Start preparing] [Note] More: [Start negotiating] [Renewed] [Contracted] [Lost] [Raise] [Show more]
         ");
     }
@@ -219,7 +219,7 @@ mod tests {
         Know first: Active users fell from 80 to 28 in five weeks.
         This step: Add the value brief: goals reached, usage, open issues.
         In preparation since Mon 2 Nov.
-          step: 30 days before the deadline · owner: Kim, prepares: you
+          Step: 30 days before the deadline · owner: Kim, prepares: you
         [Add value brief] [Note] More: [Raise] [Show more]
         ");
     }
@@ -251,7 +251,7 @@ mod tests {
         Goals reached: onboarding cut from 6 weeks to 2
         Usage: 28 of 100 seats
         Open issues: two severity-1 tickets
-          step: 120 days before the deadline · owner: you
+          Step: 120 days before the deadline · owner: you
         [Start preparing] [Note] More: [Start negotiating] [Renewed] [Contracted] [Lost] [Raise] [Show more]
         ");
     }
@@ -276,13 +276,13 @@ mod tests {
         Renewal date: Thu 28 Jan 2027, in 86 days. The opt-out date was Fri 30 Oct.
         This step: They can no longer leave this term. Settle price and term before the renewal date.
         Work on it has not started.
-          step: 30 days before the deadline · owner: you, prepares: Dana
+          Step: 30 days before the deadline · owner: you, prepares: Dana
         [Start preparing] [Note] More: [Start negotiating] [Renewed] [Contracted] [Lost] [Raise] [Show more]
 
         (Acme: renewal date Thu 28 Jan 2027, in 86 days · ARR $184k)
         Acme · renewal · ARR $184k · health 34, at risk (was 52)
         Renewed for less: $150k a year. Recorded by Kim on Tue 3 Nov.
-          owner: you, prepares: Dana
+          Owner: you, prepares: Dana
         [Note] [Show more] More: [Raise]
         ");
     }

@@ -235,7 +235,7 @@ mod tests {
         Acme · health 34, at risk (was 52) · ARR $184k
         Active users fell from 80 to 28 in five weeks.
         Resolved by Dana on Mon 2 Nov: accepted loss. They are closing the site.
-          at risk since Mon 2 Nov
+          At risk since Mon 2 Nov
         [Reopen] [Note] More: [Raise] [Show more]
 
         Acme · health 34, at risk (was 52) · ARR $184k

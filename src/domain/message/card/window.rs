@@ -335,7 +335,7 @@ mod tests {
         Acme · more seats, about $12k · health 34, at risk (was 52) · ARR $184k
         96 of 100 seats in use for three weeks.
         Withheld: Notice served on Sun 1 Nov. Handled by Dana since Mon 2 Nov.
-          open until Fri 29 Jan 2027 · opt-out date Wed 31 Mar 2027, in 148 days
+          Open until Fri 29 Jan 2027 · opt-out date Wed 31 Mar 2027, in 148 days
         [Override] [Note] More: [Raise] [Show more]
         ");
 

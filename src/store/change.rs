@@ -1,0 +1,51 @@
+//! What every change leaves behind: its audit events, and redraws of every copy that shows it.
+
+use anyhow::Context;
+use chrono::{DateTime, Utc};
+use uuid::Uuid;
+
+use super::Tenant;
+use super::audit::{Actor, Entry};
+use super::message::REDRAWN_FOR;
+use crate::domain::account::AccountId;
+
+statements! {
+    /// One statement, since round trips decide how many clicks a second there are. Lanes that sleep are
+    /// locked in their order, so that two clicks cannot wait for each other; those awake are not touched.
+    RECORD_AND_REDRAW = concat!(
+        "WITH recorded AS (", record_events!(), "),
+              queued AS (", queue_redraws!("$2", "$8", "$9"), "),
+              asleep AS (SELECT platform, workspace_id FROM directory.lane
+                          WHERE org_id = $1 AND wake_at > $2
+                            AND (platform, workspace_id) IN (SELECT platform, workspace_id FROM queued)
+                          ORDER BY platform, workspace_id FOR NO KEY UPDATE)
+         UPDATE directory.lane l SET wake_at = $2 FROM asleep
+          WHERE l.org_id = $1 AND l.platform = asleep.platform AND l.workspace_id = asleep.workspace_id"
+    );
+}
+
+/// Records the events and queues one redraw for every message that shows one of the accounts, in the
+/// caller's transaction: [`super::audit::record`] and [`super::message::queue_redraws`] in one round trip.
+pub async fn record(
+    tx: &mut Tenant,
+    actor: Actor,
+    at: DateTime<Utc>,
+    entries: &[Entry],
+    accounts: &[AccountId],
+) -> anyhow::Result<()> {
+    let org = tx.org().0;
+    sqlx::query(RECORD_AND_REDRAW)
+        .bind(org)
+        .bind(at)
+        .bind(actor.to_string())
+        .bind(entries.iter().map(|_| Uuid::now_v7()).collect::<Vec<_>>())
+        .bind(entries.iter().map(|entry| entry.event).collect::<Vec<_>>())
+        .bind(entries.iter().map(|entry| entry.subject.as_str()).collect::<Vec<_>>())
+        .bind(entries.iter().map(|entry| &entry.data).collect::<Vec<_>>())
+        .bind(accounts.iter().map(|id| id.0.as_str()).collect::<Vec<_>>())
+        .bind(at - REDRAWN_FOR)
+        .execute(tx.connection())
+        .await
+        .context("record a change")?;
+    Ok(())
+}

@@ -1,0 +1,188 @@
+//! Windows pass from hand to hand, and everybody's copies follow.
+
+use tandem::domain::routing::Model;
+use tandem::domain::row::RowKind;
+
+use super::{PEOPLE, sunday, usage};
+use crate::support::bot::{Post, TEAM, TestBot};
+
+const QUALIFICATION: [(&str, &str); 3] =
+    [("need", "Twenty more seats for the new team"), ("contact", "Eva Sol, COO"), ("timing", "Before Christmas")];
+
+/// Monday morning; Dana's and the pool's messages.
+async fn monday() -> (TestBot, Post) {
+    let bot = sunday().await;
+    bot.at("2026-11-23T01:00:00Z").await;
+    bot.at("2026-11-23T07:00:00Z").await;
+    let danas = bot.next_post("dana");
+    bot.skip();
+    bot.clock.advance(chrono::TimeDelta::minutes(10));
+    (bot, danas)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_window_is_qualified_raced_for_handed_back_and_won() {
+    let (bot, danas) = monday().await;
+    bot.click("dana", &danas, "Qualify", "Bolt").await;
+    assert_eq!(bot.submit("dana", &QUALIFICATION).await, serde_json::Value::Null, "the dialog closes");
+    assert_eq!(bot.done().await, ["handoff.qualified", "handoff.offered"]);
+    // Both of the pool hear of it at once; nobody else does.
+    let (pats, pias) = (bot.next_post("pat"), bot.next_post("pia"));
+    assert_eq!(bot.unseen_lines(), []);
+    for post in [&pats, &pias] {
+        let said = post.text();
+        assert!(said.contains("Bolt") && said.contains("Twenty more seats") && said.contains("Dana"), "{said}");
+    }
+    assert!(
+        bot.now(&danas).text().contains("emea") || bot.now(&danas).text().contains("ffered"),
+        "{}",
+        bot.now(&danas).text()
+    );
+
+    // Both claim at the same moment: one wins, the other is told who.
+    let presses =
+        [("pat", &pats), ("pia", &pias)].map(|(who, post)| bot.press(TEAM, who, post, &post.value("Claim", "Bolt")));
+    let (one, two) = tokio::join!(bot.interact(&presses[0]), bot.interact(&presses[1]));
+    assert_eq!((one.0, two.0), (200, 200));
+    let told = bot.private().await;
+    let winner = if told.contains("Pat") { "pat" } else { "pia" };
+    assert!(told.starts_with("Bolt: ") && told.contains("laimed by P"), "{told}");
+    assert_eq!(bot.times("handoff.accepted").await, 1);
+    bot.deliver().await;
+    let claimed = if winner == "pat" { "Pat" } else { "Pia" };
+    for copy in [&danas, &pats, &pias] {
+        let now = bot.now(copy).text();
+        assert!(now.contains(&format!("Claimed by {claimed}")) || now.contains("Claimed by you"), "{now}");
+    }
+    // The detector hears who has it.
+    let heard = bot.next_post("dana");
+    assert!(heard.text().contains("Bolt") && heard.text().contains(claimed), "{}", heard.text());
+
+    // It comes back, is offered again and taken by the other.
+    let winners = if winner == "pat" { &pats } else { &pias };
+    bot.click(winner, winners, "Hand back", "Bolt").await;
+    bot.submit(winner, &[("note", "No time before January")]).await;
+    assert_eq!(bot.times("handoff.handed_back").await, 1);
+    let back = bot.next_post("dana");
+    assert!(back.text().contains("Bolt"), "{}", back.text());
+    bot.skip();
+    bot.click("dana", &back, "Offer to AM", "Bolt").await;
+    let (again, _) = (bot.next_post("pat"), bot.next_post("pia"));
+    bot.click("pat", &again, "Claim", "Bolt").await;
+    bot.skip();
+    bot.click("pat", &again, "Won", "Bolt").await;
+    let wrong = bot.submit("pat", &[("amount", "a lot")]).await;
+    assert_eq!(wrong["response_action"], "errors", "{wrong}");
+    bot.click("pat", &again, "Won", "Bolt").await;
+    bot.submit("pat", &[("amount", "13000")]).await;
+    bot.skip();
+    assert_eq!(
+        bot.done().await,
+        [
+            "handoff.qualified",
+            "handoff.offered",
+            "handoff.accepted",
+            "handoff.handed_back",
+            "handoff.offered",
+            "handoff.accepted",
+            "handoff.won"
+        ]
+    );
+    assert_eq!(bot.number(&bot.org, "SELECT won_minor FROM tandem.handoff WHERE state = 'won'").await, 1_300_000);
+    let closed = bot.now(&again);
+    assert!(closed.text().contains("Won by you on Mon 23 Nov: €13k."), "{}", closed.text());
+    assert!(!closed.labels().contains(&"Won".to_owned()), "{:?}", closed.labels());
+    bot.finish().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_snooze_cannot_hide_a_deadline() {
+    let (bot, danas) = monday().await;
+    // Notice was served, so what is left is the renewal date.
+    bot.click("dana", &danas, "Snooze", "Acme").await;
+    let refused = bot.submit("dana", &[("until", "2027-06-01")]).await;
+    assert_eq!(refused["response_action"], "errors", "{refused}");
+    assert!(refused["errors"]["until"].as_str().is_some_and(|said| said.contains("deadline")), "{refused}");
+    bot.click("dana", &danas, "Snooze", "Acme").await;
+    assert_eq!(bot.submit("dana", &[("until", "2026-12-01")]).await, serde_json::Value::Null);
+    assert_eq!(bot.done().await, ["risk.snoozed"]);
+    assert!(bot.now(&danas).text().contains("nooze"), "{}", bot.now(&danas).text());
+    bot.finish().await;
+}
+
+/// One person with both roles: one message with both angles, and no handoff to oneself.
+#[tokio::test(flavor = "multi_thread")]
+async fn who_holds_both_roles_gets_one_message() {
+    let bot = TestBot::new(Model::Combined, "2026-11-22T12:00:00Z").await;
+    bot.import(RowKind::People, "email,name,roles,timezone\nsam@x.eu,Sam Both,csm;account_manager,Europe/Berlin\n")
+        .await;
+    let accounts = "account_id,name,arr,seats,renewal_date,term_months,notice_period_days,csm_email,account_manager_email\n\
+        acme,Acme,100000,100,2027-02-28,12,30,sam@x.eu,sam@x.eu\n\
+        bolt,Bolt,50000,100,2027-09-30,12,30,sam@x.eu,sam@x.eu\n\
+        calm,Calm,20000,100,2027-09-30,12,30,sam@x.eu,sam@x.eu\n";
+    bot.import(RowKind::Accounts, accounts).await;
+    bot.import(RowKind::Signals, &usage()).await;
+    bot.import(RowKind::Signals, "account_id,source,kind,observed_on,value\nacme,crm,notice_served,2026-11-20,true\n")
+        .await;
+    bot.at("2026-11-23T01:00:00Z").await;
+    bot.at("2026-11-23T07:00:00Z").await;
+    let sams = bot.next_post("sam");
+    assert_eq!(bot.unseen_lines(), [], "one message");
+    let said = sams.text();
+    assert!(said.contains("At risk (1)") && said.contains("Acme") && said.contains("Bolt"), "{said}");
+    assert!(!sams.labels().contains(&"Offer to AM".to_owned()), "{:?}", sams.labels());
+    bot.finish().await;
+}
+
+/// An account's card is shared to a channel; later a guest joins it.
+#[tokio::test(flavor = "multi_thread")]
+async fn nothing_is_left_where_outsiders_read_along() {
+    let (bot, _) = monday().await;
+    let shared = Post { channel: "C1".into(), ts: "1.1".into(), summary: String::new(), blocks: Vec::new() };
+    assert_eq!(bot.interact(&bot.press(TEAM, "dana", &shared, "share|account:acme")).await.0, 200);
+    bot.deliver().await;
+    let posted = bot.next_post("C1");
+    assert!(posted.text().contains("Acme"), "{}", posted.text());
+    bot.slack.channel("C1", serde_json::json!({"is_ext_shared": true}));
+    bot.slack.channel("C2", serde_json::json!({"is_ext_shared": true}));
+    // The next redraw takes it back.
+    let view = serde_json::json!({"private_metadata": "{\"a\":\"raise_pulse|account:acme\"}", "blocks": [
+        {"block_id": "pulse", "element": {"type": "static_select"}}, {"block_id": "reason", "element": {"type": "plain_text_input"}}]});
+    bot.submit_view("dana", &view, &[("pulse", "red"), ("reason", "They went silent")]).await;
+    let now = bot.now(&posted);
+    assert!(!now.text().contains("Acme") && !now.summary.contains("Acme"), "{}", now.text());
+    // And where outsiders are already, nothing is posted at all.
+    let outside = Post { channel: "C2".into(), ..posted };
+    assert_eq!(bot.interact(&bot.press(TEAM, "dana", &outside, "share|account:acme")).await.0, 200);
+    bot.deliver_or_give_up().await;
+    assert!(bot.slack.standing().iter().all(|message| message.channel != "C2"));
+    bot.skip();
+    bot.read_privates();
+    bot.finish().await;
+}
+
+/// On leave with a delegate: the delegate gets the cards, the one away gets nothing.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_delegate_stands_in() {
+    let bot = sunday().await;
+    let away = PEOPLE.replace(
+        "email,name,roles,timezone,digest_time,manager_email,pool,slack_user_id",
+        "email,name,roles,timezone,digest_time,manager_email,pool,slack_user_id,delegate_email,out_of_office_until",
+    );
+    let away = away.lines().map(|line| match line {
+        line if line.starts_with("dana@") => format!("{line},noa@x.eu,2026-11-27\n"),
+        line if line.starts_with("email") => format!("{line}\n"),
+        line => format!("{line},,\n"),
+    });
+    bot.import(RowKind::People, &away.collect::<String>()).await;
+    bot.at("2026-11-23T01:00:00Z").await;
+    bot.at("2026-11-23T02:30:00Z").await;
+    let noas = bot.next_post("noa");
+    assert!(noas.text().contains("Acme"), "{}", noas.text());
+    bot.at("2026-11-23T07:00:00Z").await;
+    assert!(bot.unseen_lines().iter().all(|(channel, _)| channel != "Ddana"), "{:?}", bot.unseen_lines());
+    bot.click("noa", &noas, "Acknowledge", "Acme").await;
+    assert_eq!(bot.done().await, ["risk.acknowledged"]);
+    bot.skip();
+    bot.finish().await;
+}

@@ -1,0 +1,102 @@
+//! How the look-ups by name read 100,000 accounts as the runtime role: an
+//! operator that is not leakproof loses its index under a policy, and only a
+//! plan shows it.
+
+use serde_json::Value;
+use sqlx::{AssertSqlSafe, Executor as _, Postgres, query::Query};
+use tandem::app::organisation::{self, NewOrganisation};
+use tandem::domain::routing::Model;
+
+use super::as_app;
+use crate::support::cluster::database;
+use crate::support::service::now;
+
+const ACCOUNTS: i32 = 100_000;
+
+fn statement(name: &str) -> &'static str {
+    let found =
+        tandem::store::statements().into_iter().find(|(role, known, _)| *role == "tandem_app" && *known == name);
+    found.unwrap_or_else(|| panic!("no statement is called {name}")).2
+}
+
+/// Every node of a plan.
+fn nodes(plan: &Value) -> Vec<&Value> {
+    let children = plan["Plans"].as_array().into_iter().flatten().flat_map(nodes);
+    std::iter::once(plan).chain(children).collect()
+}
+
+fn buffers(plan: &Value) -> i64 {
+    let blocks = |key: &str| plan[key].as_i64().unwrap_or_default();
+    blocks("Shared Hit Blocks") + blocks("Shared Read Blocks")
+}
+
+#[tokio::test]
+async fn looking_up_a_name_reads_an_index_and_not_the_table() {
+    let db = database().await;
+    let store = db.store().await;
+    let mut orgs = Vec::new();
+    for slug in ["north", "south"] {
+        let new = NewOrganisation {
+            slug: slug.into(),
+            name: slug.into(),
+            model: Model::Pair,
+            timezone: chrono_tz::UTC,
+            currency: "EUR".parse().unwrap(),
+        };
+        orgs.push(organisation::create(&store, new, now()).await.unwrap().id);
+    }
+    for org in &orgs {
+        let mut tx = as_app(&db.pool, Some(*org)).await;
+        // Names of two words out of many, as companies have them.
+        let rows = format!(
+            "INSERT INTO tandem.account (org_id, account_id, name, name_key, updated_at)
+             SELECT '{org}', 'a' || n, w || ' ' || n, w || ' ' || n, '2026-01-01'
+               FROM (SELECT n, left(translate(md5((n % 4999)::text), '0123456789', 'ghijklmnop'), 8) AS w
+                       FROM generate_series(1, {}) n) named",
+            ACCOUNTS / 2
+        );
+        tx.execute(AssertSqlSafe(rows)).await.unwrap();
+        tx.commit().await.unwrap();
+    }
+    db.pool.execute("ANALYZE tandem.account").await.unwrap();
+    let org = orgs[0].0;
+    let pages: i32 = sqlx::query_scalar("SELECT relpages FROM pg_class WHERE oid = 'tandem.account'::regclass")
+        .fetch_one(&db.pool)
+        .await
+        .unwrap();
+    let mut tx = as_app(&db.pool, Some(orgs[0])).await;
+    let (key, account): (String, String) =
+        sqlx::query_as("SELECT name_key, account_id FROM tandem.account LIMIT 1 OFFSET 777")
+            .fetch_one(&mut *tx)
+            .await
+            .unwrap();
+    let word = key.split(' ').next().unwrap().to_owned();
+
+    let explained = |name: &str| AssertSqlSafe(format!("EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) {}", statement(name)));
+    let exact = sqlx::query(explained("BY_KEY")).bind(org).bind(&key).bind(&account).bind(10_i64);
+    let end = format!("{word}\u{10FFFF}");
+    let prefix = sqlx::query(explained("BY_PREFIX")).bind(org).bind(&word).bind(&end).bind(10_i64);
+    let misspelt = format!("{}x{}", &word[..3], &word[4..]);
+    let fuzzy = sqlx::query(explained("SIMILAR")).bind(&misspelt).bind(10_i32);
+    for (what, query, most) in [("exact", exact, 20), ("prefix", prefix, 40), ("fuzzy", fuzzy, i64::from(pages) / 4)] {
+        let plan = plan(query, &mut tx).await;
+        let read = buffers(&plan);
+        assert!(read <= most, "{what} read {read} of {pages} pages: {plan:#}");
+        for node in nodes(&plan) {
+            assert_ne!(node["Node Type"], "Seq Scan", "{what}: {plan:#}");
+        }
+        if what != "fuzzy" {
+            let text = plan.to_string();
+            assert!(text.contains("account_name_key"), "{what}: {plan:#}");
+        }
+    }
+}
+
+async fn plan<'q>(
+    query: Query<'q, Postgres, sqlx::postgres::PgArguments>,
+    connection: &mut sqlx::PgConnection,
+) -> Value {
+    use sqlx::Row as _;
+    let explained: Value = query.fetch_one(connection).await.unwrap().get(0);
+    explained[0]["Plan"].clone()
+}
