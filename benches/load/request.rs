@@ -46,12 +46,13 @@ impl Signer {
         self.request("/slack/commands", &body)
     }
 
-    /// *Acknowledge* on a risk, each in a message of its own.
-    pub(crate) fn click(&self, risk: &str) -> Vec<u8> {
+    /// *Acknowledge* by one user on one risk (`USER RISK`), each in a message of its own.
+    pub(crate) fn click(&self, line: &str) -> Vec<u8> {
+        let (user, risk) = line.split_once(' ').unwrap_or(("U000000", line));
         let stamp = format!("1790000000.{}", &risk[risk.len() - 6..]);
         let payload = json!({
             "type": "block_actions",
-            "user": {"id": "U000000", "username": "bench", "team_id": self.team},
+            "user": {"id": user, "username": "bench", "team_id": self.team},
             "api_app_id": "A0BENCH",
             "token": "none",
             "container": {"type": "message", "message_ts": stamp, "channel_id": "D0BENCH", "is_ephemeral": false},
