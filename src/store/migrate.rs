@@ -28,9 +28,10 @@ pub async fn run(store: &Store) -> anyhow::Result<usize> {
 
 async fn make_roles(connection: &mut PgConnection, login: &str) -> anyhow::Result<()> {
     let present: bool = sqlx::query_scalar(
-        "SELECT count(*) = 3 FROM pg_auth_members m
+        "SELECT count(DISTINCT r.oid) = 3 FROM pg_auth_members m
            JOIN pg_roles r ON r.oid = m.roleid JOIN pg_roles u ON u.oid = m.member
-          WHERE r.rolname IN ('tandem_app', 'tandem_directory', 'tandem_names') AND u.rolname = current_user",
+          WHERE r.rolname IN ('tandem_app', 'tandem_directory', 'tandem_names') AND u.rolname = current_user
+            AND coalesce((to_jsonb(m)->>'set_option')::boolean, true)",
     )
     .fetch_one(&mut *connection)
     .await?;

@@ -19,6 +19,8 @@ BEGIN
         JOIN pg_roles r ON r.oid = m.roleid
         JOIN pg_roles u ON u.oid = m.member
        WHERE r.rolname = wanted AND u.rolname = LOGIN_ROLE
+         -- From Postgres 16 on, whoever makes a role may grant it but not SET ROLE to it; 15 has no such column.
+         AND coalesce((to_jsonb(m)->>'set_option')::boolean, true)
     ) THEN
       EXECUTE format('GRANT %I TO %I', wanted, LOGIN_ROLE);
     END IF;
