@@ -11,8 +11,8 @@ use crate::domain::handoff::{Gate, Handoff, Matter, Return, State, Timer, Window
 use crate::domain::message::card::Card;
 use crate::domain::message::view::{
     AccountView, Angle, BriefView, Deadline, DeadlineKind, HandedLine, HandedRiskView, HandoffState, NoteView, Part,
-    QualificationView, RenewalPart, RenewalState, RenewalView, Resolution, RiskState, RiskView, Why, WindowLine,
-    WindowView, Withheld,
+    QualificationView, RenewalPart, RenewalState, RenewalView, RiskState, RiskView, Why, WindowLine, WindowView,
+    Withheld,
 };
 use crate::domain::person::{PersonId, Role};
 use crate::domain::renewal_work::{self, Outcome, RenewalWork};
@@ -134,12 +134,7 @@ impl<'a> Reader<'a> {
             }
             risk::State::Snoozed { by, until, .. } => RiskState::Snoozed { by: self.name(*by), on, until: *until },
             risk::State::Resolved { by, reason, .. } => {
-                let how = match reason {
-                    risk::Resolution::Fixed => Resolution::Fixed,
-                    risk::Resolution::AcceptedLoss => Resolution::AcceptedLoss,
-                    risk::Resolution::NotARisk => Resolution::NotARisk,
-                };
-                RiskState::Resolved { by: self.name(*by), on, how, note: None }
+                RiskState::Resolved { by: self.name(*by), on, how: *reason, note: None }
             }
             risk::State::Ended => RiskState::Ended { on },
         }

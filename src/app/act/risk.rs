@@ -8,9 +8,8 @@ use crate::domain::action::Subject;
 use crate::domain::handoff::Matter;
 use crate::domain::message::answer::{self, Cannot, Done};
 use crate::domain::message::form::{self, Submission};
-use crate::domain::message::view;
 use crate::domain::message::{Reply, phrase};
-use crate::domain::risk::{Limits, Moved, Refused, Resolution, Risk, State};
+use crate::domain::risk::{Limits, Moved, Refused, Risk, State};
 use crate::store;
 use crate::store::audit::Entry;
 use crate::store::note::{self, NoteKind};
@@ -49,11 +48,6 @@ pub(super) async fn submitted(
         Submission::Snooze { until } => risk.snooze(me, until, click.deadline(account).await?, today, now),
         Submission::Resolve { how, note } => {
             resolution = note;
-            let how = match how {
-                view::Resolution::Fixed => Resolution::Fixed,
-                view::Resolution::AcceptedLoss => Resolution::AcceptedLoss,
-                view::Resolution::NotARisk => Resolution::NotARisk,
-            };
             risk.resolve(me, how, now)
         }
         // `carry_out` hands over these three only.

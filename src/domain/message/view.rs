@@ -9,6 +9,7 @@ use uuid::Uuid;
 use crate::domain::account::{AccountId, Segment};
 use crate::domain::diagnosis::{Band, Cause, Change, RenewalRead, WindowKind};
 use crate::domain::money::Money;
+pub use crate::domain::risk::Resolution;
 
 /// From which side an account is read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -143,34 +144,6 @@ pub enum RiskState {
     Ended {
         on: NaiveDate,
     },
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Resolution {
-    Fixed,
-    AcceptedLoss,
-    NotARisk,
-}
-
-impl Resolution {
-    pub const ALL: [Resolution; 3] = [Resolution::Fixed, Resolution::AcceptedLoss, Resolution::NotARisk];
-
-    /// The value on the wire.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Resolution::Fixed => "fixed",
-            Resolution::AcceptedLoss => "accepted_loss",
-            Resolution::NotARisk => "not_a_risk",
-        }
-    }
-
-    pub fn label(self) -> &'static str {
-        match self {
-            Resolution::Fixed => "fixed",
-            Resolution::AcceptedLoss => "accepted loss",
-            Resolution::NotARisk => "not a risk",
-        }
-    }
 }
 
 /// A risk that was handed to the other side, in one line of the risk's card.
