@@ -16,6 +16,7 @@ pub mod sample;
 pub mod schedule;
 pub mod snapshot;
 pub mod team;
+mod together;
 pub mod views;
 
 use std::sync::Arc;
@@ -38,6 +39,7 @@ pub struct App {
     snapshots: snapshot::Snapshots,
     links: query::Links,
     names: names::Names,
+    reading: query::Reading,
 }
 
 impl App {
@@ -49,6 +51,7 @@ impl App {
             snapshots: snapshot::Snapshots::default(),
             links: query::Links::default(),
             names: names::Names::default(),
+            reading: query::Reading::default(),
         }
     }
 

@@ -9,6 +9,7 @@ use uuid::Uuid;
 
 use super::read::AccountRead;
 use super::snapshot::Snapshot;
+use super::together::{Shared, Together};
 use super::views::Reader;
 use super::{App, Asker, content, morning, read, team};
 use crate::domain::account::AccountId;
@@ -23,12 +24,15 @@ use crate::domain::person::{OrgId, Person, PersonId, Role};
 use crate::domain::risk;
 use crate::domain::routing::Access;
 use crate::domain::signal::SignalValue;
-use crate::store::answer::Answer;
+use crate::store::answer::{Answer, Stored};
 use crate::store::directory::{self, Workspace};
 use crate::store::{Tenant, account as accounts, note};
 
 /// How long a process remembers whose a workspace is; a removed link is forgotten after it.
 const LINK_MEMORY: Duration = Duration::from_secs(5);
+
+/// Accounts being read for `/account`.
+pub(super) type Reading = Together<AccountId, Result<Option<Arc<Stored>>, Shared>>;
 
 /// Whose each workspace is, as lately looked up.
 #[derive(Debug, Clone, Default)]
@@ -69,12 +73,12 @@ pub async fn is_known(app: &App, asker: &Asker) -> anyhow::Result<bool> {
 
 /// Answers a typed command, privately.
 pub async fn command(app: &App, asker: &Asker, command: &Command) -> anyhow::Result<Reply> {
-    let mut tx = app.store.tenant(asker.org).await?;
     if let Command::Account { name } = command
-        && let Some(message) = account_from_memory(app, &mut tx, asker, name).await?
+        && let Some(message) = account_from_memory(app, asker, name).await?
     {
         return Ok(Reply::Private(message));
     }
+    let mut tx = app.store.tenant(asker.org).await?;
     let snapshot = app.snapshot(&mut tx).await?;
     let known = asker.known(&mut tx, &snapshot).await?;
     let person = match speaker(known) {
@@ -98,17 +102,41 @@ fn speaker(known: Option<&Person>) -> Result<&Person, Message> {
 
 /// `/account` in one statement: memory says who asks and which account is meant, the statement reads the account
 /// and whether memory still holds. `None` where memory does not say, or no longer holds: then it is asked step by step.
-async fn account_from_memory(app: &App, tx: &mut Tenant, asker: &Asker, name: &str) -> anyhow::Result<Option<Message>> {
+async fn account_from_memory(app: &App, asker: &Asker, name: &str) -> anyhow::Result<Option<Message>> {
     let Some(snapshot) = app.remembered(asker.org) else { return Ok(None) };
     let Ok(person) = speaker(asker.person(&snapshot)) else { return Ok(None) };
     let Some(id) = app.account_named(asker.org, snapshot.settings.stamp, name) else { return Ok(None) };
     let reader = Reader::new(&snapshot, Some(person.id), app.now());
-    let read = read::answer(tx, &snapshot, &id, reader.now).await?;
-    let Some(read) = read.filter(|read| read.stamp == snapshot.settings.stamp) else { return Ok(None) };
+    let together = app.reading.ask(asker.org, id, |ids| read_all(app, asker.org, ids)).await;
+    let Some(stored) = together.transpose()?.flatten() else { return Ok(None) };
+    let read = stored.answer(asker.org, &snapshot.policy)?;
+    if read.stamp != snapshot.settings.stamp {
+        return Ok(None);
+    }
     if snapshot.access(person.id, &read.account) == Access::Nothing {
         return Ok(Some(account::not_found(name)));
     }
     Ok(Some(shown(reader, read, asker.channel.is_some()).unwrap_or_else(|| account::not_found(name))))
+}
+
+/// Reads these accounts for whoever asks for them at the same time, each `None` where there is no such account.
+async fn read_all(app: &App, org: OrgId, ids: Vec<AccountId>) -> Vec<Result<Option<Arc<Stored>>, Shared>> {
+    let read = async {
+        let mut tx = app.store.tenant(org).await?;
+        let mut wanted = ids.clone();
+        wanted.sort_unstable();
+        wanted.dedup();
+        let read = read::answers(&mut tx, &wanted, app.now()).await?;
+        let by_id = read.into_iter().map(|stored| Ok((stored.account_id()?, Arc::new(stored))));
+        by_id.collect::<anyhow::Result<HashMap<AccountId, Arc<Stored>>>>()
+    };
+    match read.await {
+        Ok(read) => ids.iter().map(|id| Ok(read.get(id).cloned())).collect(),
+        Err(error) => {
+            let shared = Shared(Arc::new(error));
+            ids.iter().map(|_| Err(shared.clone())).collect()
+        }
+    }
 }
 
 struct Ask<'a> {
