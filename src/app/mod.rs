@@ -40,6 +40,7 @@ pub struct App {
     links: query::Links,
     names: names::Names,
     reading: query::Reading,
+    acknowledging: act::Acknowledging,
 }
 
 impl App {
@@ -52,6 +53,7 @@ impl App {
             links: query::Links::default(),
             names: names::Names::default(),
             reading: query::Reading::default(),
+            acknowledging: act::Acknowledging::default(),
         }
     }
 

@@ -31,6 +31,9 @@ use crate::store::{Tenant, account as accounts, note};
 /// How long a process remembers whose a workspace is; a removed link is forgotten after it.
 const LINK_MEMORY: Duration = Duration::from_secs(5);
 
+/// How many accounts are offered where several may be meant.
+const MEANT: usize = 6;
+
 /// Accounts being read for `/account`.
 pub(super) type Reading = Together<AccountId, Result<Option<Arc<Stored>>, Shared>>;
 
@@ -86,7 +89,7 @@ pub async fn command(app: &App, asker: &Asker, command: &Command) -> anyhow::Res
         Err(answer) => return Ok(Reply::Private(answer)),
     };
     let reader = Reader::new(&snapshot, Some(person.id), app.now());
-    let ask = Ask { tx: &mut tx, reader, person, share: asker.channel.is_some() };
+    let ask = Ask { app, tx: &mut tx, reader, person, share: asker.channel.is_some() };
     let message = ask.answer(command).await?;
     Ok(Reply::Private(message))
 }
@@ -105,9 +108,10 @@ fn speaker(known: Option<&Person>) -> Result<&Person, Message> {
 async fn account_from_memory(app: &App, asker: &Asker, name: &str) -> anyhow::Result<Option<Message>> {
     let Some(snapshot) = app.remembered(asker.org) else { return Ok(None) };
     let Ok(person) = speaker(asker.person(&snapshot)) else { return Ok(None) };
-    let Some(id) = app.account_named(asker.org, snapshot.settings.stamp, name) else { return Ok(None) };
+    let named = app.accounts_named(asker.org, snapshot.settings.stamp, name, MEANT);
+    let [id] = named.as_deref().unwrap_or_default() else { return Ok(None) };
     let reader = Reader::new(&snapshot, Some(person.id), app.now());
-    let together = app.reading.ask(asker.org, id, |ids| read_all(app, asker.org, ids)).await;
+    let together = app.reading.ask(asker.org, id.clone(), |ids| read_all(app, asker.org, ids)).await;
     let Some(stored) = together.transpose()?.flatten() else { return Ok(None) };
     let read = stored.answer(asker.org, &snapshot.policy)?;
     if read.stamp != snapshot.settings.stamp {
@@ -133,13 +137,22 @@ async fn read_all(app: &App, org: OrgId, ids: Vec<AccountId>) -> Vec<Result<Opti
     match read.await {
         Ok(read) => ids.iter().map(|id| Ok(read.get(id).cloned())).collect(),
         Err(error) => {
-            let shared = Shared(Arc::new(error));
+            let shared = Shared::from(error);
             ids.iter().map(|_| Err(shared.clone())).collect()
         }
     }
 }
 
+/// Accounts that a person may mean: from memory, which has the names under the snapshot's stamp, else from the database.
+async fn find(app: &App, tx: &mut Tenant, snapshot: &Snapshot, name: &str) -> anyhow::Result<Vec<AccountId>> {
+    match app.accounts_named(tx.org(), snapshot.settings.stamp, name, MEANT) {
+        Some(found) => Ok(found),
+        None => accounts::find(tx, name, MEANT as i64).await,
+    }
+}
+
 struct Ask<'a> {
+    app: &'a App,
     tx: &'a mut Tenant,
     reader: Reader<'a>,
     person: &'a Person,
@@ -168,7 +181,7 @@ impl Ask<'_> {
 
     /// The accounts that may be meant, as far as this person may see them.
     async fn found(&mut self, name: &str) -> anyhow::Result<Vec<(AccountId, String)>> {
-        let ids = accounts::find(self.tx, name, 6).await?;
+        let ids = find(self.app, self.tx, self.reader.snapshot, name).await?;
         let mut found = accounts::some(self.tx, &ids).await?;
         found.retain(|account| self.reader.snapshot.access(self.person.id, account) > Access::Nothing);
         found.sort_by_key(|account| ids.iter().position(|id| *id == account.id));
@@ -472,7 +485,7 @@ pub async fn account_by_name(
     let mut tx = app.store.tenant(org).await?;
     let snapshot = app.snapshot(&mut tx).await?;
     let reader = Reader::new(&snapshot, reader, app.now());
-    let ids = accounts::find(&mut tx, name, 6).await?;
+    let ids = find(app, &mut tx, &snapshot, name).await?;
     let mut found = accounts::some(&mut tx, &ids).await?;
     if let Some(person) = reader.person {
         found.retain(|account| snapshot.access(person, account) > Access::Nothing);

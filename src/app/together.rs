@@ -29,7 +29,13 @@ struct Line<Ask, Told> {
 
 /// One failure, told to all whom it concerns.
 #[derive(Debug, Clone)]
-pub(super) struct Shared(pub(super) Arc<anyhow::Error>);
+pub(super) struct Shared(Arc<anyhow::Error>);
+
+impl From<anyhow::Error> for Shared {
+    fn from(error: anyhow::Error) -> Self {
+        Self(Arc::new(error))
+    }
+}
 
 impl std::fmt::Display for Shared {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {

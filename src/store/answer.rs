@@ -123,11 +123,7 @@ pub struct Stored(PgRow);
 
 /// Reads these accounts with their diagnosis of the latest complete night, if there was one. Those that do not exist are
 /// absent.
-pub async fn read(
-    tx: &mut Tenant,
-    ids: &[AccountId],
-    ended_after: DateTime<Utc>,
-) -> anyhow::Result<Vec<Stored>> {
+pub async fn read(tx: &mut Tenant, ids: &[AccountId], ended_after: DateTime<Utc>) -> anyhow::Result<Vec<Stored>> {
     let ids: Vec<&str> = ids.iter().map(|id| id.0.as_str()).collect();
     let org = tx.org().0;
     let rows = sqlx::query(READ).bind(org).bind(&ids).bind(ended_after).bind(HISTORY).fetch_all(tx.connection()).await;

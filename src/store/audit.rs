@@ -86,7 +86,7 @@ pub async fn record(tx: &mut Tenant, actor: Actor, at: DateTime<Utc>, entries: &
     sqlx::query(RECORD)
         .bind(org)
         .bind(at)
-        .bind(actor.to_string())
+        .bind(vec![actor.to_string(); entries.len()])
         .bind(entries.iter().map(|_| Uuid::now_v7()).collect::<Vec<_>>())
         .bind(entries.iter().map(|e| e.event).collect::<Vec<_>>())
         .bind(entries.iter().map(|e| e.subject.as_str()).collect::<Vec<_>>())

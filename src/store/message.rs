@@ -1,6 +1,8 @@
 //! What was said where, and what is to be sent: messages, their copies in chat,
 //! and the outbox. Nothing here holds text: a message is rendered at each sending.
 
+use std::collections::BTreeSet;
+
 use anyhow::Context;
 use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::Value;
@@ -74,12 +76,14 @@ statements! {
                   WHERE m.org_id = $1 AND m.platform = $2 AND m.workspace_id = $3 AND m.person_id = $4 AND c.part = 0
                   ORDER BY c.sent_at, m.message_id";
     RECEIVE = "INSERT INTO tandem.inbound_receipt (org_id, receipt, received_at) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING";
-    /// The same with the settings' stamp, which a click asks for next; a click without a name is always the first.
-    RECEIVE_CLICK = "WITH came AS (
-                       INSERT INTO tandem.inbound_receipt (org_id, receipt, received_at)
-                       SELECT $1, $2::text, $3 WHERE $2::text IS NOT NULL ON CONFLICT DO NOTHING RETURNING 1)
-                     SELECT $2::text IS NULL OR EXISTS (SELECT FROM came) AS first, s.stamp
-                       FROM tandem.organisation_setting s WHERE s.org_id = $1";
+    /// The same of several, with the settings' stamp, which a click asks for next. In their order, so that two who bring
+    /// the same ones cannot wait for each other.
+    RECEIVE_CLICKS = "WITH came AS (
+                        INSERT INTO tandem.inbound_receipt (org_id, receipt, received_at)
+                        SELECT DISTINCT $1, r.receipt, $3 FROM unnest($2::text[]) AS r (receipt) ORDER BY r.receipt
+                        ON CONFLICT DO NOTHING RETURNING receipt)
+                      SELECT ARRAY(SELECT receipt FROM came) AS first, s.stamp
+                        FROM tandem.organisation_setting s WHERE s.org_id = $1";
     FORGET_RECEIPTS = "DELETE FROM tandem.inbound_receipt WHERE org_id = $1 AND received_at < $2";
 }
 
@@ -426,18 +430,25 @@ pub async fn receive(tx: &mut Tenant, receipt: &str, now: DateTime<Utc>) -> anyh
     Ok(done.rows_affected() == 1)
 }
 
-/// That a click came, and under which stamp of the settings.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, FromRow)]
-pub struct Arrival {
-    /// False where it had come before: then it has had its effect.
-    pub first: bool,
+/// That clicks came, and under which stamp of the settings.
+#[derive(Debug)]
+pub struct Arrived {
+    /// The receipts that had not come before; the others have had their effect.
+    pub first: BTreeSet<String>,
     pub stamp: i64,
 }
 
-/// As [`receive`], for a click that may have no name to be known again by.
-pub async fn receive_click(tx: &mut Tenant, receipt: Option<&str>, now: DateTime<Utc>) -> anyhow::Result<Arrival> {
+/// As [`receive`], for several clicks.
+pub async fn receive_clicks<'r>(
+    tx: &mut Tenant,
+    receipts: impl IntoIterator<Item = &'r str>,
+    now: DateTime<Utc>,
+) -> anyhow::Result<Arrived> {
     let org = tx.org().0;
-    Ok(sqlx::query_as(RECEIVE_CLICK).bind(org).bind(receipt).bind(now).fetch_one(tx.connection()).await?)
+    let receipts: Vec<&str> = receipts.into_iter().collect();
+    let (first, stamp): (Vec<String>, i64) =
+        sqlx::query_as(RECEIVE_CLICKS).bind(org).bind(&receipts).bind(now).fetch_one(tx.connection()).await?;
+    Ok(Arrived { first: first.into_iter().collect(), stamp })
 }
 
 pub async fn forget_receipts(tx: &mut Tenant, before: DateTime<Utc>) -> anyhow::Result<()> {
