@@ -15,7 +15,10 @@ use tokio::sync::{Semaphore, oneshot};
 use crate::domain::person::OrgId;
 
 /// Servings of one organisation under way at once: while Postgres does one, the process prepares the next.
-const AT_ONCE: usize = 2;
+fn at_once() -> usize {
+    #[expect(clippy::disallowed_methods, reason = "trial")]
+    std::env::var("AT_ONCE").ok().and_then(|n| n.parse().ok()).unwrap_or(2)
+}
 
 /// Who asks for an `Ask` and hears a `Told`, by organisation. Cheap to clone: all clones share.
 #[derive(Debug)]
@@ -70,7 +73,7 @@ impl<Ask, Told> Line<Ask, Told> {
 impl<Ask, Told> Together<Ask, Told> {
     fn line(&self, org: OrgId) -> Arc<Line<Ask, Told>> {
         let mut lines = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let new = || Arc::new(Line { turns: Semaphore::new(AT_ONCE), waiting: Mutex::default() });
+        let new = || Arc::new(Line { turns: Semaphore::new(at_once()), waiting: Mutex::default() });
         lines.entry(org).or_insert_with(new).clone()
     }
 

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use anyhow::Context;
-use chrono::{DateTime, NaiveDate, Utc};
+use chrono::{DateTime, Days, NaiveDate, Utc};
 use serde::Deserialize;
 use sqlx::postgres::PgRow;
 use sqlx::types::Json;
@@ -27,7 +27,7 @@ use crate::domain::signal::SignalValue;
 
 statements! {
     /// What is the organisation's is looked up once, however many accounts are read. OFFSET 0 keeps the order of look-ups.
-    READ = "SELECT night.stamp,
+    READ = "SELECT night.stamp, night.latest, night.before,
                    a.account_id, a.name, a.segment, a.arr_minor, a.currency, a.seats, a.plan, a.domains, a.url, a.goals,
                    a.start_date, a.go_live_date, a.renewal_date, a.term_months, a.notice_period_days, a.auto_renew, a.csm_id,
                    a.account_manager_id, a.pool, a.status, a.cost_to_serve_minor,
@@ -35,8 +35,6 @@ statements! {
                       SELECT d.account_id, d.date, d.health, d.risk, d.band, d.change, t.body
                         FROM tandem.diagnosis d JOIN tandem.diagnosis_detail t USING (org_id, account_id, detail_id)
                        WHERE d.org_id = $1 AND d.date = night.latest AND d.account_id = a.account_id) f) AS diagnosis,
-                   (SELECT d.health FROM tandem.diagnosis d
-                     WHERE d.org_id = $1 AND d.date = night.before AND d.account_id = a.account_id) AS previous_health,
                    (SELECT row_to_json(r) FROM tandem.risk r
                      WHERE r.org_id = $1 AND r.account_id = a.account_id ORDER BY r.since DESC, r.risk_id LIMIT 1) AS risk,
                    (SELECT json_agg(row_to_json(h) ORDER BY h.since, h.handoff_id) FROM tandem.handoff h
@@ -55,7 +53,7 @@ statements! {
                    (SELECT json_agg(json_build_array(d.date, d.health) ORDER BY d.date)
                       FROM tandem.diagnosis_run r
                       JOIN tandem.diagnosis d ON d.org_id = r.org_id AND d.date = r.date AND d.account_id = a.account_id
-                     WHERE r.org_id = $1 AND r.date BETWEEN night.latest - $4::int AND night.latest) AS history
+                     WHERE r.org_id = $1 AND r.date BETWEEN least(night.before, night.latest - 90) AND night.latest) AS history
               FROM (SELECT s.stamp, o.diagnosed_on AS latest,
                            (SELECT max(r.date) FROM tandem.diagnosis_run r WHERE r.org_id = $1 AND r.date < o.diagnosed_on) AS before
                       FROM tandem.organisation_setting s JOIN directory.organisation o USING (org_id)
@@ -65,8 +63,8 @@ statements! {
                                   WHERE org_id = $1 AND account_id = wanted.account_id OFFSET 0) AS a";
 }
 
-/// How far back an account's health is shown, in days.
-const HISTORY: i32 = 90;
+/// How far back an account's health is shown; `READ` says it too.
+const HISTORY: Days = Days::new(90);
 
 /// One account with all that is known and being done about it.
 #[derive(Debug, Clone)]
@@ -100,7 +98,9 @@ struct AnswerRow {
     #[sqlx(flatten)]
     account: AccountRow,
     diagnosis: Option<Json<DiagnosisRow>>,
-    previous_health: Option<i16>,
+    /// The latest complete night, and the one before it.
+    latest: Option<NaiveDate>,
+    before: Option<NaiveDate>,
     risk: Option<Json<RiskRow>>,
     handoffs: Option<Json<Vec<HandoffRow>>>,
     renewal: Option<Json<RenewalRecord>>,
@@ -126,7 +126,7 @@ pub struct Stored(PgRow);
 pub async fn read(tx: &mut Tenant, ids: &[AccountId], ended_after: DateTime<Utc>) -> anyhow::Result<Vec<Stored>> {
     let ids: Vec<&str> = ids.iter().map(|id| id.0.as_str()).collect();
     let org = tx.org().0;
-    let rows = sqlx::query(READ).bind(org).bind(&ids).bind(ended_after).bind(HISTORY).fetch_all(tx.connection()).await;
+    let rows = sqlx::query(READ).bind(org).bind(&ids).bind(ended_after).fetch_all(tx.connection()).await;
     Ok(rows.context("read accounts")?.into_iter().map(Stored).collect())
 }
 
@@ -140,20 +140,24 @@ impl Stored {
         let row = AnswerRow::from_row(&self.0)?;
         let account = Account::try_from(row.account)?;
         let percent = |value: i16| u8::try_from(value).context("health");
-        let history = row.history.map(|rows| rows.0).unwrap_or_default().into_iter();
+        let nights = row.history.map(|rows| rows.0).unwrap_or_default().into_iter();
+        let known = nights.filter_map(|(date, health)| health.map(|health| Ok((date, percent(health)?))));
+        let mut history: Vec<(NaiveDate, u8)> = known.collect::<anyhow::Result<_>>()?;
+        let previous_health = history.iter().find(|(date, _)| Some(*date) == row.before).map(|(_, health)| *health);
+        // The night before may be longer ago than is shown.
+        let first = row.latest.and_then(|latest| latest.checked_sub_days(HISTORY)).unwrap_or(NaiveDate::MIN);
+        history.retain(|(date, _)| *date >= first);
         Ok(Answer {
             stamp: row.stamp,
             diagnosis: row.diagnosis.map(|row| diagnosis::whole(org, &account, row.0, policy)).transpose()?,
-            previous_health: row.previous_health.map(percent).transpose()?,
+            previous_health,
             risk: row.risk.map(|row| Risk::try_from(row.0)).transpose()?,
             handoffs: all(row.handoffs)?,
             renewal: row.renewal.map(|row| RenewalWork::try_from(row.0).context("a stored renewal")).transpose()?,
             last_note: row.last_note.map(|row| row.0),
             contacts: all(row.contacts)?,
             onboarding: row.onboarding.map(|rows| rows.0).unwrap_or_default().into_iter().filter_map(latest).collect(),
-            history: history
-                .filter_map(|(date, health)| health.map(|health| Ok((date, percent(health)?))))
-                .collect::<anyhow::Result<_>>()?,
+            history,
             account,
         })
     }

@@ -84,6 +84,7 @@ statements! {
                         ON CONFLICT DO NOTHING RETURNING receipt)
                       SELECT ARRAY(SELECT receipt FROM came) AS first, s.stamp
                         FROM tandem.organisation_setting s WHERE s.org_id = $1";
+    TAKE_BACK = "DELETE FROM tandem.inbound_receipt WHERE org_id = $1 AND receipt = ANY ($2)";
     FORGET_RECEIPTS = "DELETE FROM tandem.inbound_receipt WHERE org_id = $1 AND received_at < $2";
 }
 
@@ -449,6 +450,14 @@ pub async fn receive_clicks<'r>(
     let (first, stamp): (Vec<String>, i64) =
         sqlx::query_as(RECEIVE_CLICKS).bind(org).bind(&receipts).bind(now).fetch_one(tx.connection()).await?;
     Ok(Arrived { first: first.into_iter().collect(), stamp })
+}
+
+/// As if these had not come: they are carried out by another transaction.
+pub async fn take_back(tx: &mut Tenant, receipts: &[&str]) -> anyhow::Result<()> {
+    if !receipts.is_empty() {
+        sqlx::query(TAKE_BACK).bind(tx.org().0).bind(receipts).execute(tx.connection()).await?;
+    }
+    Ok(())
 }
 
 pub async fn forget_receipts(tx: &mut Tenant, before: DateTime<Utc>) -> anyhow::Result<()> {

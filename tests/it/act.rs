@@ -2,6 +2,7 @@
 
 mod races;
 mod sequences;
+mod together;
 mod world;
 
 use std::collections::BTreeSet;

@@ -12,5 +12,6 @@ mod floors;
 mod http;
 mod kill;
 mod morning;
+mod names;
 mod night;
 mod rls;

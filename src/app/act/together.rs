@@ -67,12 +67,15 @@ async fn serve(app: &App, org: OrgId, presses: Vec<Press>) -> Vec<Result<Option<
 
 async fn carry_out(app: &App, mut tx: Tenant, presses: &[Press]) -> anyhow::Result<Vec<Option<Reply>>> {
     let now = app.now();
+    // Receipts before rows, as a press alone takes them: so neither can wait for the other.
+    let mut arrived = message::receive_clicks(&mut tx, presses.iter().map(|press| press.receipt.as_str()), now).await?;
     let ids: Vec<Uuid> = presses.iter().map(|press| press.risk).collect();
     let free = store::risk::lock_free_with_accounts(&mut tx, &ids).await?;
     let mut found: BTreeMap<Uuid, Found> =
         free.into_iter().map(|(risk, account)| (risk.id, Found { account, held: Held::Risk(risk) })).collect();
-    let held = presses.iter().filter(|press| found.contains_key(&press.risk));
-    let mut arrived = message::receive_clicks(&mut tx, held.map(|press| press.receipt.as_str()), now).await?;
+    let alone = presses.iter().filter(|press| !found.contains_key(&press.risk)).map(|press| press.receipt.as_str());
+    let alone: Vec<&str> = alone.filter(|receipt| arrived.first.contains(*receipt)).collect();
+    message::take_back(&mut tx, &alone).await?;
     let snapshot = app.snapshot_under(&mut tx, arrived.stamp).await?;
     let pressers = presses.iter().map(|press| {
         let known = press.asker.person(&snapshot).filter(|person| !person.roles.is_empty());
