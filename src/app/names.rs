@@ -227,7 +227,7 @@ mod tests {
         assert_eq!(found("bor"), "a2 a3", "begun so");
         assert_eq!(found("sedar"), "z", "similar");
         assert_eq!(found("A2"), "", "ids are exact");
-        assert_eq!(found("???"), "", "nothing to go by");
+        assert_eq!(found("???"), "q", "nothing to go by but that there is nothing");
         assert_eq!(index.find("borealis", 1).unwrap().len(), 1);
     }
 

@@ -80,7 +80,7 @@ statements! {
     /// the same ones cannot wait for each other.
     RECEIVE_CLICKS = "WITH came AS (
                         INSERT INTO tandem.inbound_receipt (org_id, receipt, received_at)
-                        SELECT DISTINCT $1, r.receipt, $3 FROM unnest($2::text[]) AS r (receipt) ORDER BY r.receipt
+                        SELECT DISTINCT $1::uuid, r.receipt, $3::timestamptz FROM unnest($2::text[]) AS r (receipt) ORDER BY r.receipt
                         ON CONFLICT DO NOTHING RETURNING receipt)
                       SELECT ARRAY(SELECT receipt FROM came) AS first, s.stamp
                         FROM tandem.organisation_setting s WHERE s.org_id = $1";
