@@ -12,8 +12,10 @@ use crate::app::{content, query};
 use crate::domain::account::Account;
 use crate::domain::action::{Subject, Verb};
 use crate::domain::command::COMMANDS;
+use crate::domain::message::chart::Chart;
 use crate::domain::message::{Message, Reply};
 use crate::domain::person::{Person, PersonId, Role};
+use crate::picture;
 use crate::preview::page::{ActivityView, MessageView, MorningView, PageView, PersonView};
 use crate::store::directory::{self, Organisation};
 use crate::store::message::HeldMessage;
@@ -78,7 +80,15 @@ pub(super) async fn page_of(demo: &Demo, email: Option<&str>) -> anyhow::Result<
         dialog,
         focus,
         announcement,
+        draw: Some(drawn),
     })
+}
+
+/// A chart as the page shows it.
+fn drawn(chart: &Chart) -> Option<String> {
+    picture::data_address(chart, picture::Size::Full)
+        .inspect_err(|error| tracing::error!(error = format!("{error:#}"), "a chart could not be drawn"))
+        .ok()
 }
 
 async fn read(demo: &Demo) -> anyhow::Result<Read> {
