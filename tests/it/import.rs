@@ -106,7 +106,7 @@ async fn rejected_rows_are_mended_and_imported_again() {
     let left = desk.read("accounts.rejected.csv");
     assert_eq!((left.lines().count(), left.contains("Cord")), (2, true), "{left}");
 
-    desk.file("accounts.rejected.csv", &left.replace("nowhere@", "dana@"));
+    desk.file("accounts.rejected.csv", left.replace("nowhere@", "dana@"));
     let last = desk.import(&[aside]).await;
     assert_eq!((last.code, &last.json()["files"][0]["accepted"]), (Some(0), &json!(1)), "{last:?}");
 }
@@ -148,8 +148,8 @@ async fn two_imports_at_once_do_no_harm() {
     let rows: Vec<String> = (0..12_000).map(|n| format!("a{n:05},Account {n},{n},dana@x.eu\n")).collect();
     let header = "account_id,name,arr,csm_email\n";
     let (up, down) = (rows.concat(), rows.iter().rev().map(String::as_str).collect::<String>());
-    let up = desk.file("accounts.csv", &format!("{header}{up}"));
-    let down = desk.file("accounts-down.csv", &format!("{header}{down}"));
+    let up = desk.file("accounts.csv", format!("{header}{up}"));
+    let down = desk.file("accounts-down.csv", format!("{header}{down}"));
     let (up, down) = ([up], [down]);
     let (first, second) = tokio::join!(desk.import(&up), desk.import(&down));
     assert_eq!((first.code, second.code), (Some(0), Some(0)), "{first:?} {second:?}");
@@ -163,7 +163,7 @@ async fn two_imports_at_once_do_no_harm() {
 async fn a_killed_import_is_run_again() {
     let desk = Desk::staffed().await;
     let accounts: String = (0..50).map(|n| format!("a{n},Account {n}\n")).collect();
-    let accounts = desk.file("accounts.csv", &format!("account_id,name\n{accounts}"));
+    let accounts = desk.file("accounts.csv", format!("account_id,name\n{accounts}"));
     desk.import(&[accounts]).await.well();
     let mut signals = "account_id,source,kind,observed_on,value\nnobody,usage,sessions,2026-10-01,1\n".to_owned();
     for n in 0..400_000 {

@@ -171,7 +171,7 @@ async fn each_kind_of_damage_has_its_sentence() {
         let said = place.said_of(name, bytes).await;
         all += &format!("{what}: {said}\n");
     }
-    insta::assert_snapshot!(all, @r#"
+    insta::assert_snapshot!(all, @r##"
     empty file: 0 taken, 1 rejected
         accounts.csv: empty; expected a header that names the columns
     header alone: 0 taken, 0 rejected
@@ -304,5 +304,5 @@ async fn each_kind_of_damage_has_its_sentence() {
         people.csv, line 2, roles: "cms" is no role; expected csm, account_manager, lead, admin or viewer
     an address that is none: 0 taken, 1 rejected
         people.csv, line 2, email: "kim at x.eu" is no e-mail address; expected for example dana@example.com
-    "#);
+    "##);
 }
