@@ -103,6 +103,10 @@ pub struct Answer {
 
 /// A night and the account's health on it, `None` where it was unknown.
 type NightHealth = (NaiveDate, Option<i16>);
+/// When, and the event's name.
+type Happened = (DateTime<Utc>, String);
+/// Day, kind of signal, value.
+type TicketValue = (NaiveDate, String, Option<f64>);
 
 #[derive(FromRow)]
 struct AnswerRow {
@@ -118,8 +122,8 @@ struct AnswerRow {
     contacts: Option<Json<Vec<ContactRow>>>,
     onboarding: Option<Json<Vec<OnboardingRow>>>,
     history: Option<Json<Vec<NightHealth>>>,
-    events: Option<Json<Vec<(DateTime<Utc>, String)>>>,
-    tickets: Option<Json<Vec<(NaiveDate, String, Option<f64>)>>>,
+    events: Option<Json<Vec<Happened>>>,
+    tickets: Option<Json<Vec<TicketValue>>>,
 }
 
 #[derive(Deserialize)]

@@ -29,15 +29,18 @@ const KEPT_MOST: usize = 10_000;
 
 /// What was uploaded lately: workspace and content → file.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Uploaded(Arc<Mutex<HashMap<(String, [u8; 32]), (String, Instant)>>>);
+pub(super) struct Uploaded(Arc<Mutex<HashMap<Key, (String, Instant)>>>);
+
+/// The workspace, and the picture's SHA-256.
+type Key = (String, [u8; 32]);
 
 impl Uploaded {
-    fn find(&self, key: &(String, [u8; 32])) -> Option<String> {
+    fn find(&self, key: &Key) -> Option<String> {
         let known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         known.get(key).filter(|(_, at)| at.elapsed() < KEPT).map(|(file, _)| file.clone())
     }
 
-    fn keep(&self, key: (String, [u8; 32]), file: &str) {
+    fn keep(&self, key: Key, file: &str) {
         let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if known.len() >= KEPT_MOST {
             known.clear();
