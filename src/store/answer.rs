@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use anyhow::Context;
-use chrono::{DateTime, Days, NaiveDate, Utc};
+use chrono::{DateTime, NaiveDate, Utc};
 use serde::Deserialize;
 use sqlx::postgres::PgRow;
 use sqlx::types::Json;
@@ -27,7 +27,8 @@ use crate::domain::signal::SignalValue;
 
 statements! {
     /// What is the organisation's is looked up once, however many accounts are read. OFFSET 0 keeps the order of look-ups.
-    READ = "SELECT night.stamp, night.latest, night.before,
+    /// What happened meanwhile is shown beside a course of health, so not before there are two nights.
+    READ = "SELECT night.stamp, night.first, night.before,
                    a.account_id, a.name, a.segment, a.arr_minor, a.currency, a.seats, a.plan, a.domains, a.url, a.goals,
                    a.start_date, a.go_live_date, a.renewal_date, a.term_months, a.notice_period_days, a.auto_renew, a.csm_id,
                    a.account_manager_id, a.pool, a.status, a.cost_to_serve_minor,
@@ -53,8 +54,25 @@ statements! {
                    (SELECT json_agg(json_build_array(d.date, d.health) ORDER BY d.date)
                       FROM tandem.diagnosis_run r
                       JOIN tandem.diagnosis d ON d.org_id = r.org_id AND d.date = r.date AND d.account_id = a.account_id
-                     WHERE r.org_id = $1 AND r.date BETWEEN least(night.before, night.latest - 90) AND night.latest) AS history
-              FROM (SELECT s.stamp, o.diagnosed_on AS latest,
+                     WHERE r.org_id = $1 AND r.date BETWEEN least(night.before, night.first) AND night.latest) AS history,
+                   CASE WHEN night.before IS NOT NULL THEN
+                     (SELECT json_agg(json_build_array(e.at, e.event) ORDER BY e.at)
+                        FROM tandem.audit_event e
+                       WHERE e.org_id = $1 AND e.at >= night.first
+                         AND e.event IN ('risk.opened', 'risk.reopened', 'risk.acknowledged', 'risk.snoozed', 'risk.resolved',
+                                         'risk.ended', 'handoff.offered', 'handoff.accepted', 'handoff.won', 'handoff.lost')
+                         AND e.subject = ANY (ARRAY(
+                               SELECT 'risk:' || r.risk_id FROM tandem.risk r
+                                WHERE r.org_id = $1 AND r.account_id = a.account_id
+                               UNION ALL
+                               SELECT 'handoff:' || h.handoff_id FROM tandem.handoff h
+                                WHERE h.org_id = $1 AND h.account_id = a.account_id))) END AS events,
+                   CASE WHEN night.before IS NOT NULL THEN
+                     (SELECT json_agg(json_build_array(g.observed_on, g.kind, g.number) ORDER BY g.observed_on)
+                        FROM tandem.signal g
+                       WHERE g.org_id = $1 AND g.account_id = a.account_id AND g.source = 'support'
+                         AND g.kind IN ('sev1_open_days', 'escalations') AND g.observed_on >= night.first) END AS tickets
+              FROM (SELECT s.stamp, o.diagnosed_on AS latest, o.diagnosed_on - $4::int AS first,
                            (SELECT max(r.date) FROM tandem.diagnosis_run r WHERE r.org_id = $1 AND r.date < o.diagnosed_on) AS before
                       FROM tandem.organisation_setting s JOIN directory.organisation o USING (org_id)
                      WHERE org_id = $1 OFFSET 0) AS night
@@ -63,8 +81,8 @@ statements! {
                                   WHERE org_id = $1 AND account_id = wanted.account_id OFFSET 0) AS a";
 }
 
-/// How far back an account's health is shown; `READ` says it too.
-const HISTORY: Days = Days::new(90);
+/// How far back an account's health is shown, in days.
+const HISTORY: i32 = 90;
 
 /// One account with all that is known and being done about it.
 #[derive(Debug, Clone)]
@@ -87,10 +105,18 @@ pub struct Answer {
     pub onboarding: BTreeMap<String, SignalValue>,
     /// Health night by night, up to the diagnosis.
     pub history: Vec<(NaiveDate, u8)>,
+    /// What was recorded of its risks and handoffs meanwhile, oldest first: when, and the event's name.
+    pub events: Vec<(DateTime<Utc>, String)>,
+    /// The values of its serious tickets meanwhile, oldest first: day, kind of signal, value.
+    pub tickets: Vec<(NaiveDate, String, f64)>,
 }
 
 /// A night and the account's health on it, `None` where it was unknown.
 type NightHealth = (NaiveDate, Option<i16>);
+/// When, and the event's name.
+type Happened = (DateTime<Utc>, String);
+/// Day, kind of signal, value.
+type TicketValue = (NaiveDate, String, Option<f64>);
 
 #[derive(FromRow)]
 struct AnswerRow {
@@ -98,8 +124,8 @@ struct AnswerRow {
     #[sqlx(flatten)]
     account: AccountRow,
     diagnosis: Option<Json<DiagnosisRow>>,
-    /// The latest complete night, and the one before it.
-    latest: Option<NaiveDate>,
+    /// The first day that is shown, and the complete night before the latest.
+    first: Option<NaiveDate>,
     before: Option<NaiveDate>,
     risk: Option<Json<RiskRow>>,
     handoffs: Option<Json<Vec<HandoffRow>>>,
@@ -108,6 +134,8 @@ struct AnswerRow {
     contacts: Option<Json<Vec<ContactRow>>>,
     onboarding: Option<Json<Vec<OnboardingRow>>>,
     history: Option<Json<Vec<NightHealth>>>,
+    events: Option<Json<Vec<Happened>>>,
+    tickets: Option<Json<Vec<TicketValue>>>,
 }
 
 #[derive(Deserialize)]
@@ -126,7 +154,7 @@ pub struct Stored(PgRow);
 pub async fn read(tx: &mut Tenant, ids: &[AccountId], ended_after: DateTime<Utc>) -> anyhow::Result<Vec<Stored>> {
     let ids: Vec<&str> = ids.iter().map(|id| id.0.as_str()).collect();
     let org = tx.org().0;
-    let rows = sqlx::query(READ).bind(org).bind(&ids).bind(ended_after).fetch_all(tx.connection()).await;
+    let rows = sqlx::query(READ).bind(org).bind(&ids).bind(ended_after).bind(HISTORY).fetch_all(tx.connection()).await;
     Ok(rows.context("read accounts")?.into_iter().map(Stored).collect())
 }
 
@@ -145,8 +173,7 @@ impl Stored {
         let mut history: Vec<(NaiveDate, u8)> = known.collect::<anyhow::Result<_>>()?;
         let previous_health = history.iter().find(|(date, _)| Some(*date) == row.before).map(|(_, health)| *health);
         // The night before may be longer ago than is shown.
-        let first = row.latest.and_then(|latest| latest.checked_sub_days(HISTORY)).unwrap_or(NaiveDate::MIN);
-        history.retain(|(date, _)| *date >= first);
+        history.retain(|(date, _)| Some(*date) >= row.first);
         Ok(Answer {
             stamp: row.stamp,
             diagnosis: row.diagnosis.map(|row| diagnosis::whole(org, &account, row.0, policy)).transpose()?,
@@ -158,6 +185,14 @@ impl Stored {
             contacts: all(row.contacts)?,
             onboarding: row.onboarding.map(|rows| rows.0).unwrap_or_default().into_iter().filter_map(latest).collect(),
             history,
+            events: row.events.map(|rows| rows.0).unwrap_or_default(),
+            tickets: row
+                .tickets
+                .map(|rows| rows.0)
+                .unwrap_or_default()
+                .into_iter()
+                .filter_map(|(on, kind, number)| Some((on, kind, number?)))
+                .collect(),
             account,
         })
     }
