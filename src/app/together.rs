@@ -10,23 +10,20 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use tokio::sync::{Semaphore, oneshot};
+use tokio::sync::oneshot;
 
 use crate::domain::person::OrgId;
 
-/// Servings of one organisation under way at once: while Postgres does one, the process prepares the next.
-fn at_once() -> usize {
-    #[expect(clippy::disallowed_methods, reason = "trial")]
-    std::env::var("AT_ONCE").ok().and_then(|n| n.parse().ok()).unwrap_or(2)
-}
-
 /// Who asks for an `Ask` and hears a `Told`, by organisation. Cheap to clone: all clones share.
 #[derive(Debug)]
-pub(super) struct Together<Ask, Told>(Arc<Mutex<HashMap<OrgId, Arc<Line<Ask, Told>>>>>);
+pub(super) struct Together<Ask, Told>(Arc<Lines<Ask, Told>>);
+
+type Lines<Ask, Told> = Mutex<HashMap<OrgId, Arc<Line<Ask, Told>>>>;
 
 #[derive(Debug)]
 struct Line<Ask, Told> {
-    turns: Semaphore,
+    /// One serving at a time: with two, each served half as many, and both cost a third more.
+    turn: tokio::sync::Mutex<()>,
     waiting: Mutex<Vec<(Ask, oneshot::Sender<Told>)>>,
 }
 
@@ -73,7 +70,7 @@ impl<Ask, Told> Line<Ask, Told> {
 impl<Ask, Told> Together<Ask, Told> {
     fn line(&self, org: OrgId) -> Arc<Line<Ask, Told>> {
         let mut lines = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let new = || Arc::new(Line { turns: Semaphore::new(at_once()), waiting: Mutex::default() });
+        let new = || Arc::new(Line { turn: tokio::sync::Mutex::default(), waiting: Mutex::default() });
         lines.entry(org).or_insert_with(new).clone()
     }
 
@@ -95,7 +92,7 @@ impl<Ask, Told> Together<Ask, Told> {
         tokio::select! {
             biased;
             told = &mut hear => return told.ok(),
-            _turn = line.turns.acquire() => {
+            _turn = line.turn.lock() => {
                 let (asks, tells): (Vec<Ask>, Vec<_>) = std::mem::take(&mut *line.waiting()).into_iter().unzip();
                 // Nobody waits any more where another's turn has taken this one along as well.
                 if !asks.is_empty() {
@@ -137,7 +134,7 @@ mod tests {
         };
         let told = join_all((0..100).map(served)).await;
         assert_eq!(told, (0..100).map(|n| Some(n * n)).collect::<Vec<_>>());
-        assert_eq!(servings.into_inner(), 3, "two at once, and one for all who came meanwhile");
+        assert_eq!(servings.into_inner(), 2, "one at once, and one for all who came meanwhile");
     }
 
     #[tokio::test]
@@ -146,7 +143,7 @@ mod tests {
         let stuck = |_| std::future::pending::<Vec<()>>();
         let other = OrgId(Uuid::from_u128(1));
         tokio::select! {
-            _ = join_all([0, 1, 2].map(|_| together.ask(ORG, (), stuck))) => unreachable!("they wait for ever"),
+            _ = join_all([0, 1].map(|_| together.ask(ORG, (), stuck))) => unreachable!("they wait for ever"),
             told = together.ask(other, (), |all| async move { all }) => assert_eq!(told, Some(())),
         }
     }

@@ -74,39 +74,38 @@ impl Typed {
     /// by a short cut that does not always find the greatest; this is the same one.
     pub fn similarity_to_part(&self, name: &str) -> f32 {
         let all: Vec<Trigram> = name.split(' ').flat_map(trigrams).collect();
-        let is_typed = |place: usize| self.place(all[place]).is_some();
+        let typed: Vec<bool> = all.iter().map(|trigram| self.place(*trigram).is_some()).collect();
         let mut last_place: BTreeMap<Trigram, usize> = BTreeMap::new();
         let (mut lower, mut different, mut found, mut greatest) = (None, 0, 0, 0.0_f32);
-        for upper in 0..all.len() {
-            let typed = is_typed(upper);
-            if lower.is_none() && !typed {
+        for (upper, (trigram, is_typed)) in all.iter().zip(&typed).enumerate() {
+            if lower.is_none() && !is_typed {
                 continue;
             }
-            if last_place.insert(all[upper], upper).is_none() {
+            if last_place.insert(*trigram, upper).is_none() {
                 different += 1;
-                found += usize::from(typed);
+                found += usize::from(*is_typed);
             }
-            if !typed {
+            if !is_typed {
                 continue;
             }
             let first = *lower.get_or_insert(upper);
             let mut best = share(found, self.trigrams.len(), different);
             let (mut from, mut fewer, mut fewer_found) = (first, different, found);
-            for start in first..=upper {
+            for (start, (trigram, is_typed)) in all.iter().zip(&typed).enumerate().take(upper + 1).skip(first) {
                 let similarity = share(fewer_found, self.trigrams.len(), fewer);
                 if similarity > best {
                     (best, from, different, found) = (similarity, start, fewer, fewer_found);
                 }
-                if last_place.get(&all[start]) == Some(&start) {
+                if last_place.get(trigram) == Some(&start) {
                     fewer -= 1;
-                    fewer_found -= usize::from(is_typed(start));
+                    fewer_found -= usize::from(*is_typed);
                 }
             }
             greatest = greatest.max(best);
             lower = Some(from);
-            for start in first..from {
-                if last_place.get(&all[start]) == Some(&start) {
-                    last_place.remove(&all[start]);
+            for (start, trigram) in all.iter().enumerate().take(from).skip(first) {
+                if last_place.get(trigram) == Some(&start) {
+                    last_place.remove(trigram);
                 }
             }
         }

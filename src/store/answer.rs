@@ -27,6 +27,7 @@ use crate::domain::signal::SignalValue;
 
 statements! {
     /// What is the organisation's is looked up once, however many accounts are read. OFFSET 0 keeps the order of look-ups.
+    /// Lists are put in order afterwards: here each would be sorted by a machinery of its own, for a row or two.
     /// What happened meanwhile is shown beside a course of health, so not before there are two nights.
     READ = "SELECT night.stamp, night.first, night.before,
                    a.account_id, a.name, a.segment, a.arr_minor, a.currency, a.seats, a.plan, a.domains, a.url, a.goals,
@@ -38,25 +39,25 @@ statements! {
                        WHERE d.org_id = $1 AND d.date = night.latest AND d.account_id = a.account_id) f) AS diagnosis,
                    (SELECT row_to_json(r) FROM tandem.risk r
                      WHERE r.org_id = $1 AND r.account_id = a.account_id ORDER BY r.since DESC, r.risk_id LIMIT 1) AS risk,
-                   (SELECT json_agg(row_to_json(h) ORDER BY h.since, h.handoff_id) FROM tandem.handoff h
+                   (SELECT json_agg(row_to_json(h)) FROM tandem.handoff h
                      WHERE h.org_id = $1 AND h.account_id = a.account_id AND (h.accountable IS NOT NULL OR h.since > $3)) AS handoffs,
                    (SELECT w.record FROM tandem.renewal w
                      WHERE w.org_id = $1 AND w.account_id = a.account_id ORDER BY w.deadline DESC, w.renewal_id LIMIT 1) AS renewal,
                    (SELECT row_to_json(n) FROM tandem.note n
                      WHERE n.org_id = $1 AND n.account_id = a.account_id AND n.kind <> 'feedback'
                      ORDER BY n.at DESC LIMIT 1) AS last_note,
-                   (SELECT json_agg(row_to_json(c) ORDER BY c.email) FROM tandem.contact c
+                   (SELECT json_agg(row_to_json(c)) FROM tandem.contact c
                      WHERE c.org_id = $1 AND c.account_id = a.account_id) AS contacts,
                    (SELECT json_agg(row_to_json(o)) FROM (
                       SELECT DISTINCT ON (g.kind) g.kind, g.number, g.words FROM tandem.signal g
                        WHERE g.org_id = $1 AND g.account_id = a.account_id AND g.source = 'onboarding'
                        ORDER BY g.kind, g.observed_on DESC, g.reference) o) AS onboarding,
-                   (SELECT json_agg(json_build_array(d.date, d.health) ORDER BY d.date)
+                   (SELECT json_agg(json_build_array(d.date, d.health))
                       FROM tandem.diagnosis_run r
                       JOIN tandem.diagnosis d ON d.org_id = r.org_id AND d.date = r.date AND d.account_id = a.account_id
                      WHERE r.org_id = $1 AND r.date BETWEEN least(night.before, night.first) AND night.latest) AS history,
                    CASE WHEN night.before IS NOT NULL THEN
-                     (SELECT json_agg(json_build_array(e.at, e.event) ORDER BY e.at)
+                     (SELECT json_agg(json_build_array(e.at, e.event))
                         FROM tandem.audit_event e
                        WHERE e.org_id = $1 AND e.at >= night.first
                          AND e.event IN ('risk.opened', 'risk.reopened', 'risk.acknowledged', 'risk.snoozed', 'risk.resolved',
@@ -68,7 +69,7 @@ statements! {
                                SELECT 'handoff:' || h.handoff_id FROM tandem.handoff h
                                 WHERE h.org_id = $1 AND h.account_id = a.account_id))) END AS events,
                    CASE WHEN night.before IS NOT NULL THEN
-                     (SELECT json_agg(json_build_array(g.observed_on, g.kind, g.number) ORDER BY g.observed_on)
+                     (SELECT json_agg(json_build_array(g.observed_on, g.kind, g.number))
                         FROM tandem.signal g
                        WHERE g.org_id = $1 AND g.account_id = a.account_id AND g.source = 'support'
                          AND g.kind IN ('sev1_open_days', 'escalations') AND g.observed_on >= night.first) END AS tickets
@@ -172,27 +173,30 @@ impl Stored {
         let known = nights.filter_map(|(date, health)| health.map(|health| Ok((date, percent(health)?))));
         let mut history: Vec<(NaiveDate, u8)> = known.collect::<anyhow::Result<_>>()?;
         let previous_health = history.iter().find(|(date, _)| Some(*date) == row.before).map(|(_, health)| *health);
+        let mut handoffs: Vec<Handoff> = all(row.handoffs)?;
+        handoffs.sort_by_key(|handoff| (handoff.since(), handoff.id));
+        let mut contacts: Vec<Contact> = all(row.contacts)?;
+        contacts.sort_by(|one, other| one.email.cmp(&other.email));
+        let mut events = row.events.map(|rows| rows.0).unwrap_or_default();
+        events.sort_by_key(|(at, _)| *at);
+        let mut tickets = row.tickets.map(|rows| rows.0).unwrap_or_default();
+        tickets.sort_by_key(|(on, _, _)| *on);
         // The night before may be longer ago than is shown.
+        history.sort_unstable();
         history.retain(|(date, _)| Some(*date) >= row.first);
         Ok(Answer {
             stamp: row.stamp,
             diagnosis: row.diagnosis.map(|row| diagnosis::whole(org, &account, row.0, policy)).transpose()?,
             previous_health,
             risk: row.risk.map(|row| Risk::try_from(row.0)).transpose()?,
-            handoffs: all(row.handoffs)?,
+            handoffs,
             renewal: row.renewal.map(|row| RenewalWork::try_from(row.0).context("a stored renewal")).transpose()?,
             last_note: row.last_note.map(|row| row.0),
-            contacts: all(row.contacts)?,
+            contacts,
             onboarding: row.onboarding.map(|rows| rows.0).unwrap_or_default().into_iter().filter_map(latest).collect(),
             history,
-            events: row.events.map(|rows| rows.0).unwrap_or_default(),
-            tickets: row
-                .tickets
-                .map(|rows| rows.0)
-                .unwrap_or_default()
-                .into_iter()
-                .filter_map(|(on, kind, number)| Some((on, kind, number?)))
-                .collect(),
+            events,
+            tickets: tickets.into_iter().filter_map(|(on, kind, number)| Some((on, kind, number?))).collect(),
             account,
         })
     }
