@@ -52,8 +52,8 @@ impl App {
             snapshots: snapshot::Snapshots::default(),
             links: query::Links::default(),
             names: names::Names::default(),
-            reading: query::Reading::default(),
-            acknowledging: act::Acknowledging::default(),
+            reading: query::Reading::new(2),
+            acknowledging: act::Acknowledging::new(1),
         }
     }
 

@@ -9,7 +9,7 @@ use uuid::Uuid;
 
 use super::read::AccountRead;
 use super::snapshot::Snapshot;
-use super::together::{Shared, Together};
+use super::together::Together;
 use super::views::Reader;
 use super::{App, Asker, content, morning, read, team};
 use crate::domain::account::AccountId;
@@ -36,7 +36,7 @@ const LINK_MEMORY: Duration = Duration::from_secs(5);
 const MEANT: usize = 6;
 
 /// Accounts being read for `/account`.
-pub(super) type Reading = Together<AccountId, Result<Option<Arc<Stored>>, Shared>>;
+pub(super) type Reading = Together<AccountId, Option<Arc<Stored>>>;
 
 /// Whose each workspace is, as lately looked up.
 #[derive(Debug, Clone, Default)]
@@ -112,8 +112,9 @@ async fn account_from_memory(app: &App, asker: &Asker, name: &str) -> anyhow::Re
     let named = app.accounts_named(asker.org, snapshot.settings.stamp, name, MEANT);
     let [id] = named.as_deref().unwrap_or_default() else { return Ok(None) };
     let reader = Reader::new(&snapshot, Some(person.id), app.now());
-    let together = app.reading.ask(asker.org, id.clone(), |ids| read_all(app, asker.org, ids)).await;
-    let Some(stored) = together.transpose()?.flatten() else { return Ok(None) };
+    let begin = app.store.tenant(asker.org);
+    let read = app.reading.ask(asker.org, id.clone(), begin, |tx, ids| read_all(app, tx, ids)).await?;
+    let Some(stored) = read.flatten() else { return Ok(None) };
     let read = stored.answer(asker.org, &snapshot.policy)?;
     if read.stamp != snapshot.settings.stamp {
         return Ok(None);
@@ -124,24 +125,15 @@ async fn account_from_memory(app: &App, asker: &Asker, name: &str) -> anyhow::Re
     Ok(Some(shown(reader, read, asker.channel.is_some()).unwrap_or_else(|| account::not_found(name))))
 }
 
-/// Reads these accounts for whoever asks for them at the same time, each `None` where there is no such account.
-async fn read_all(app: &App, org: OrgId, ids: Vec<AccountId>) -> Vec<Result<Option<Arc<Stored>>, Shared>> {
-    let read = async {
-        let mut tx = app.store.tenant(org).await?;
-        let mut wanted = ids.clone();
-        wanted.sort_unstable();
-        wanted.dedup();
-        let read = read::answers(&mut tx, &wanted, app.now()).await?;
-        let by_id = read.into_iter().map(|stored| Ok((stored.account_id()?, Arc::new(stored))));
-        by_id.collect::<anyhow::Result<HashMap<AccountId, Arc<Stored>>>>()
-    };
-    match read.await {
-        Ok(read) => ids.iter().map(|id| Ok(read.get(id).cloned())).collect(),
-        Err(error) => {
-            let shared = Shared::from(error);
-            ids.iter().map(|_| Err(shared.clone())).collect()
-        }
-    }
+/// Reads these accounts for all who ask for them at the same time, each `None` where there is no such account.
+async fn read_all(app: &App, mut tx: Tenant, ids: Vec<AccountId>) -> anyhow::Result<Vec<Option<Arc<Stored>>>> {
+    let mut wanted = ids.clone();
+    wanted.sort_unstable();
+    wanted.dedup();
+    let read = read::answers(&mut tx, &wanted, app.now()).await?;
+    let by_id = read.into_iter().map(|stored| Ok((stored.account_id()?, Arc::new(stored))));
+    let by_id: HashMap<AccountId, Arc<Stored>> = by_id.collect::<anyhow::Result<_>>()?;
+    Ok(ids.iter().map(|id| by_id.get(id).cloned()).collect())
 }
 
 /// Accounts that a person may mean: from memory, which has the names under the snapshot's stamp, else from the database.

@@ -15,16 +15,15 @@ use anyhow::Context;
 use uuid::Uuid;
 
 use super::{Click, Found, Held, risk};
-use crate::app::together::{Shared, Together};
+use crate::app::together::Together;
 use crate::app::{App, Asker};
 use crate::domain::account::AccountId;
 use crate::domain::message::Reply;
-use crate::domain::person::OrgId;
 use crate::store::audit::Actor;
 use crate::store::{self, Tenant, message};
 
 /// Acknowledgements being carried out. `None`: not plain, to be pressed alone.
-pub(in crate::app) type Acknowledging = Together<Press, Result<Option<Reply>, Shared>>;
+pub(in crate::app) type Acknowledging = Together<Press, Option<Reply>>;
 
 #[derive(Debug)]
 pub(in crate::app) struct Press {
@@ -42,27 +41,18 @@ pub(super) async fn acknowledge(app: &App, asker: &Asker, risk: Uuid, receipt: &
         return Ok(None);
     }
     let press = Press { asker: asker.clone(), risk, receipt: receipt.to_owned() };
-    let replied = app.acknowledging.ask(asker.org, press, |presses| serve(app, asker.org, presses)).await;
+    let begin = app.store.tenant(asker.org);
+    let replied = app.acknowledging.ask(asker.org, press, begin, |tx, presses| serve(app, tx, presses)).await?;
     // Where who served was cut off nobody knows whether it was done: the receipt tells whoever presses alone.
-    Ok(replied.transpose()?.flatten())
+    Ok(replied.flatten())
 }
 
-async fn serve(app: &App, org: OrgId, presses: Vec<Press>) -> Vec<Result<Option<Reply>, Shared>> {
-    let tx = match app.store.tenant(org).await {
-        Ok(tx) => tx,
-        // It would not fare better alone.
-        Err(error) => {
-            let shared = Shared::from(error);
-            return presses.iter().map(|_| Err(shared.clone())).collect();
-        }
-    };
-    match carry_out(app, tx, &presses).await {
-        Ok(replies) => replies.into_iter().map(Ok).collect(),
-        Err(error) => {
-            tracing::warn!(error = %format!("{error:#}"), presses = presses.len(), "pressed together failed; each is tried alone");
-            presses.iter().map(|_| Ok(None)).collect()
-        }
-    }
+async fn serve(app: &App, tx: Tenant, presses: Vec<Press>) -> anyhow::Result<Vec<Option<Reply>>> {
+    Ok(carry_out(app, tx, &presses).await.unwrap_or_else(|error| {
+        let error = format!("{error:#}");
+        tracing::warn!(error, presses = presses.len(), "presses failed together; each is tried alone");
+        presses.iter().map(|_| None).collect()
+    }))
 }
 
 async fn carry_out(app: &App, mut tx: Tenant, presses: &[Press]) -> anyhow::Result<Vec<Option<Reply>>> {
