@@ -52,7 +52,9 @@ impl App {
             snapshots: snapshot::Snapshots::default(),
             links: query::Links::default(),
             names: names::Names::default(),
+            // While Postgres reads for some, the answers of others are made.
             reading: query::Reading::new(2),
+            // One flush to disk is for all who press meanwhile.
             acknowledging: act::Acknowledging::new(1),
         }
     }

@@ -3,9 +3,9 @@
 //! Most of what a small request costs Postgres is not its rows: it is the
 //! transaction with its role and organisation, and the start of each statement.
 //! So whoever asks while others are being served waits for their turn, and all
-//! who wait are served by one transaction. Nothing is kept between them: a
-//! serving begins after everybody whom it serves has asked, so that nobody gets
-//! older facts than they would have got alone. Alone, nobody waits.
+//! who wait are served by one transaction. Nothing is kept between them, and
+//! nothing is read for anybody before they have asked, so that nobody gets older
+//! facts than they would have got alone. Alone, nobody waits.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -114,6 +114,8 @@ impl<Ask, Answer> Line<Ask, Answer> {
         // Nothing has been read yet: what was committed while it began is seen, and who came meanwhile is served too.
         let (asks, tells): (Vec<Ask>, Vec<_>) = std::mem::take(&mut *self.waiting()).into_iter().unzip();
         let served = match begun {
+            // Another turn has taken them all.
+            _ if asks.is_empty() => return,
             Ok(begun) => serve(begun, asks).await,
             Err(error) => Err(error),
         };
