@@ -54,7 +54,7 @@ impl App {
             names: names::Names::default(),
             // While Postgres reads for some, the answers of others are made.
             reading: query::Reading::new(2),
-            // One flush to disk is for all who press meanwhile.
+            // Those who press meanwhile share one flush to disk.
             acknowledging: act::Acknowledging::new(1),
         }
     }
