@@ -13,7 +13,7 @@ use super::morning::{self, Totals};
 use super::read::{self, AccountRead};
 use super::snapshot::Snapshot;
 use super::views::Reader;
-use super::{App, query, team};
+use super::{App, home, query, team};
 use crate::domain::account::AccountId;
 use crate::domain::action::Subject;
 use crate::domain::handoff::{Clocks, State};
@@ -50,6 +50,10 @@ pub enum Content {
     GivenUp {
         person: Option<PersonId>,
         problem: String,
+    },
+    /// A person's home page, and which page of it they look at.
+    Home {
+        page: u16,
     },
     /// A source fell silent for much of the book, or is back.
     Feed {
@@ -103,6 +107,7 @@ pub async fn render(
             let whom = person.map_or_else(|| "a channel".to_owned(), |id| reader.name(id));
             Ok(Some(notice::given_up(&whom, &problem)))
         }
+        Content::Home { page } => home::message(&mut tx, reader, page).await,
         Content::Feed { source, silent } => Ok(Some(match silent {
             Some(accounts) => notice::feed_silent(source, accounts as usize, reader.today(), reader.today()),
             None => notice::feed_back(source),
@@ -137,7 +142,7 @@ async fn account_of(tx: &mut Tenant, subject: &Subject) -> anyhow::Result<Option
         Subject::Risk(id) => risk::read(tx, &[*id]).await?.pop().map(|risk| risk.account),
         Subject::Handoff(id) => handoff::read(tx, &[*id]).await?.pop().map(|handoff| handoff.account),
         Subject::Renewal(id) => renewal::read(tx, &[*id]).await?.pop().map(|work| work.account),
-        Subject::Group(..) => None,
+        Subject::Group(..) | Subject::Home(_) => None,
     })
 }
 
@@ -152,7 +157,7 @@ pub fn card_of(reader: Reader<'_>, read: &AccountRead, subject: &Subject, why: W
             let work = read.renewal.as_ref().filter(|work| work.id == *id)?;
             reader.renewal(read, work, why).map(Card::Renewal)
         }
-        Subject::Account(_) | Subject::Group(..) => None,
+        Subject::Account(_) | Subject::Group(..) | Subject::Home(_) => None,
     }
 }
 
@@ -397,6 +402,10 @@ pub async fn given_up(
     at: DateTime<Utc>,
 ) -> anyhow::Result<()> {
     let content: Content = serde_json::from_value(content.clone())?;
+    if matches!(content, Content::Home { .. }) {
+        // Drawn anew when it is opened next; nobody misses it.
+        return Ok(());
+    }
     let subject = match &content {
         Content::Digest(id) => format!("digest:{id}"),
         _ => format!("message:{message_id}"),

@@ -2,6 +2,7 @@
 
 pub mod act;
 pub mod content;
+pub mod home;
 pub mod import;
 pub mod morning;
 mod names;
@@ -14,6 +15,7 @@ pub mod query;
 pub mod read;
 pub mod sample;
 pub mod schedule;
+pub mod settings;
 pub mod snapshot;
 pub mod team;
 pub mod views;

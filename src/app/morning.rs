@@ -270,7 +270,7 @@ pub async fn compose(
     let morning = Morning {
         today: date,
         angle: angle(person),
-        budget: Budget(snapshot.policy.work.attention_budget as usize),
+        budget: Budget(budget(snapshot, person)),
         rates: &snapshot.rates,
         calendar: snapshot.calendar(person),
     };
@@ -289,6 +289,17 @@ pub async fn compose(
         totals: serde_json::to_value(totals)?,
         items: items(&plan, &cards, &morning),
     }))
+}
+
+/// The person's own, else the policy's.
+fn budget(snapshot: &Snapshot, person: &Person) -> usize {
+    let own = snapshot.stored_person(person.id).and_then(|stored| stored.own.attention_budget);
+    own.map_or(snapshot.policy.work.attention_budget as usize, usize::from)
+}
+
+/// Whether a morning says nothing that has to be decided. A lead's always has their team.
+fn is_empty(digest: &Digest, person: &Person) -> bool {
+    digest.items.is_empty() && !person.is(Role::Lead)
 }
 
 fn amounts(sum: &Sum) -> Vec<Money> {
@@ -409,6 +420,10 @@ pub async fn queue(app: &App, org: OrgId, person: PersonId, date: NaiveDate, lat
     }
     let Some(workspace) = snapshot.workspace_of(person.id).cloned() else { return Ok(Queued::Not) };
     let Some(digest) = compose(&mut tx, &snapshot, person, date, late, now).await? else { return Ok(Queued::Not) };
+    let says_nothing = snapshot.stored_person(person.id).and_then(|stored| stored.own.empty_mornings) == Some(false);
+    if says_nothing && is_empty(&digest, person) {
+        return Ok(Queued::Not);
+    }
     if !mornings::insert(&mut tx, &digest, now).await? {
         return Ok(Queued::Already);
     }

@@ -147,7 +147,7 @@ pub async fn queue_posts(tx: &mut Tenant, messages: &[NewMessage], now: DateTime
     Ok(())
 }
 
-async fn wake(tx: &mut Tenant, workspace: &Workspace, now: DateTime<Utc>) -> anyhow::Result<()> {
+pub(super) async fn wake(tx: &mut Tenant, workspace: &Workspace, now: DateTime<Utc>) -> anyhow::Result<()> {
     let org = tx.org().0;
     sqlx::query(WAKE_LANE)
         .bind(org)

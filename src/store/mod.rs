@@ -66,6 +66,7 @@ pub mod diagnosis;
 pub mod digest;
 pub mod directory;
 pub mod handoff;
+pub mod home;
 pub mod import;
 pub mod message;
 pub mod migrate;
@@ -246,6 +247,7 @@ pub fn statements() -> Vec<(&'static str, &'static str, &'static str)> {
         diagnosis::STATEMENTS,
         digest::STATEMENTS,
         handoff::STATEMENTS,
+        home::STATEMENTS,
         import::STATEMENTS,
         message::STATEMENTS,
         note::STATEMENTS,

@@ -1,6 +1,9 @@
 //! What stands beside the morning: pictures, the home page, settings, channels.
 
+mod home;
+mod many;
 mod pictures;
+mod settings;
 
 use tandem::domain::routing::Model;
 use tandem::domain::row::RowKind;

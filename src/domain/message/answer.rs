@@ -1,7 +1,7 @@
 //! Purpose: short private answers to a press or a command: the present state
 //! where a click came late, what was done, and what to do where it cannot be done.
 
-use chrono::NaiveDate;
+use chrono::{NaiveDate, NaiveDateTime};
 
 use super::card;
 use super::phrase::{self, cut};
@@ -237,6 +237,33 @@ pub enum Done {
         refused: usize,
         until: NaiveDate,
     },
+}
+
+/// `next` is when the next morning message comes, in the person's own time; `away` the last day away and who stands in.
+pub fn settings_saved(
+    next: NaiveDateTime,
+    zone: &str,
+    away: Option<(NaiveDate, Option<String>)>,
+    today: NaiveDate,
+) -> Message {
+    let away = away.map(|(until, who)| {
+        let who = who.unwrap_or_else(|| "Your lead".to_owned());
+        format!(" {who} stands in for you until {}.", phrase::date(until, today))
+    });
+    Message::sentence(format!(
+        "Saved. Your next morning message comes on {} at {} ({zone}).{}",
+        phrase::date(next.date(), today),
+        next.format("%H:%M"),
+        away.unwrap_or_default()
+    ))
+}
+
+pub fn settings_same(next: NaiveDateTime, zone: &str) -> Message {
+    Message::sentence(format!(
+        "Nothing was changed. Your next morning message comes on {} at {} ({zone}).",
+        next.format("%a %-d %b"),
+        next.format("%H:%M")
+    ))
 }
 
 pub fn done(account: &str, done: &Done, today: NaiveDate) -> Message {

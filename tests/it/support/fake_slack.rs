@@ -204,7 +204,7 @@ impl FakeSlack {
             }
             "upload" => json!({"ok": true}),
             "files.completeUploadExternal" => json!({"ok": true, "files": arguments["files"]}),
-            "views.open" | "views.update" => json!({"ok": true, "view": {"id": "V1"}}),
+            "views.open" | "views.update" | "views.publish" => json!({"ok": true, "view": {"id": "V1"}}),
             _ => json!({"ok": false, "error": "unknown_method"}),
         }
     }
