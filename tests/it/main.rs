@@ -11,6 +11,7 @@ mod demo;
 mod embedded;
 mod floors;
 mod http;
+mod import;
 mod kill;
 mod morning;
 mod night;
