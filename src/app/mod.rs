@@ -1,6 +1,7 @@
 //! Use cases, platform-blind.
 
 pub mod act;
+pub mod channels;
 pub mod content;
 pub mod home;
 pub mod import;

@@ -23,6 +23,7 @@ use crate::domain::person::{OrgId, Person, PersonId, Role};
 use crate::domain::risk;
 use crate::domain::routing::Seat;
 use crate::store::audit::{self, Actor, Entry};
+use crate::store::channel::Whose;
 use crate::store::digest::{Digest, Item, Place};
 use crate::store::directory;
 use crate::store::message::{self, Address, NewMessage};
@@ -414,7 +415,12 @@ pub async fn queue(app: &App, org: OrgId, person: PersonId, date: NaiveDate, lat
     if !snapshot.calendar(person).is_working_day(date) || person.away_on(date) {
         return Ok(Queued::Not);
     }
-    let Some(workspace) = snapshot.workspace_of(person.id).cloned() else { return Ok(Queued::Not) };
+    let channel = snapshot.channel_of(&Whose::Lead(person.id)).cloned();
+    let place = match channel {
+        Some(channel) => Some((channel.workspace, Address::Channel(channel.id))),
+        None => snapshot.workspace_of(person.id).map(|workspace| (workspace.clone(), Address::Person(person.id))),
+    };
+    let Some((workspace, to)) = place else { return Ok(Queued::Not) };
     let Some(digest) = compose(&mut tx, &snapshot, person, date, late, now).await? else { return Ok(Queued::Not) };
     let says_nothing = snapshot.stored_person(person.id).and_then(|stored| stored.own.empty_mornings) == Some(false);
     if says_nothing && is_empty(&digest, person) {
@@ -427,7 +433,7 @@ pub async fn queue(app: &App, org: OrgId, person: PersonId, date: NaiveDate, lat
     let new = NewMessage {
         id: Uuid::now_v7(),
         workspace,
-        to: Address::Person(person.id),
+        to,
         content: serde_json::to_value(Content::Digest(digest.id))?,
         accounts: accounts.into_iter().collect(),
         thread_of: None,

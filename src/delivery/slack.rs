@@ -16,7 +16,7 @@ use super::row::{Arrival, Claim, Failure};
 use crate::app::home;
 use crate::domain::message::withdrawn;
 use crate::domain::person::PersonId;
-use crate::slack::client::{Error, Posted, Search, outsiders};
+use crate::slack::client::{Error, Posted, Search};
 use crate::slack::render::{self, Rendered};
 use crate::store::message::{self, Address, MessageCopy, Sending};
 use crate::store::person::{self, ChatUser, Reach};
@@ -238,10 +238,7 @@ impl Slack<'_, '_> {
     /// along, what stands there is taken back.
     async fn keep_from_outsiders(&mut self, channel: &str, copies: &[MessageCopy]) -> Result<(), Failure> {
         self.claim.held.clear()?;
-        let info = self.sender.client.channel(&self.sender.token, channel).await?;
-        if !outsiders(&info, &[]) {
-            return Ok(());
-        }
+        let Some(why) = self.sender.client.not_for(&self.sender.token, channel).await? else { return Ok(()) };
         if !copies.is_empty() {
             self.turn().await?;
             self.claim.mark().await?;
@@ -255,7 +252,7 @@ impl Slack<'_, '_> {
                 }
             }
         }
-        Err(Failure::Outsiders)
+        Err(Failure::Outsiders(why))
     }
 
     /// The direct message channel with a colleague: the one that is kept, else a new one. Whether they are a

@@ -62,6 +62,7 @@ pub mod account;
 pub mod answer;
 pub mod audit;
 pub mod change;
+pub mod channel;
 pub mod diagnosis;
 pub mod digest;
 pub mod directory;
@@ -244,6 +245,7 @@ pub fn statements() -> Vec<(&'static str, &'static str, &'static str)> {
         answer::STATEMENTS,
         audit::STATEMENTS,
         change::STATEMENTS,
+        channel::STATEMENTS,
         diagnosis::STATEMENTS,
         digest::STATEMENTS,
         handoff::STATEMENTS,

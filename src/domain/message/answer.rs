@@ -101,6 +101,21 @@ pub fn outsiders() -> Message {
     )
 }
 
+/// To whoever wants to show an account in a channel that outsiders read; `code` as delivery knows it.
+pub fn not_here(code: &str) -> Message {
+    Message::sentence(match code {
+        "too_many_members" => {
+            "This channel has too many members to be sure that no guest reads along, so nothing about an account is shown here."
+        }
+        _ => return outsiders(),
+    })
+}
+
+/// To whoever wants to show an account in a channel that Tandem is not in.
+pub fn not_invited() -> Message {
+    Message::sentence("Tandem is not in this channel. Invite it with /invite @Tandem, then press Share here again.")
+}
+
 /// *Share here*, pressed where there is no channel.
 pub fn no_channel() -> Message {
     Message::sentence("There is no channel here to share to. Ask for the account in a channel, then press Share here.")

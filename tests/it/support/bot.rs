@@ -441,6 +441,13 @@ impl TestBot {
         call.arguments["view"].clone()
     }
 
+    /// The same, where what follows cannot all be delivered.
+    pub(crate) async fn submit_without_delivery(&self, who: &str, answers: &[(&str, &str)]) {
+        let view = self.dialog().await;
+        let (status, text) = self.interact(&self.submission(who, &view, answers)).await;
+        assert_eq!(status, 200, "{text}");
+    }
+
     /// Fills in the dialog that was just opened and submits it; what the response asks of Slack: null closes it.
     pub(crate) async fn submit(&self, who: &str, answers: &[(&str, &str)]) -> Value {
         let view = self.dialog().await;
@@ -452,6 +459,13 @@ impl TestBot {
     }
 
     pub(crate) async fn submit_view(&self, who: &str, view: &Value, answers: &[(&str, &str)]) -> Value {
+        let (status, text) = self.interact(&self.submission(who, view, answers)).await;
+        assert_eq!(status, 200, "{text}");
+        self.deliver().await;
+        serde_json::from_str(&text).unwrap_or_default()
+    }
+
+    fn submission(&self, who: &str, view: &Value, answers: &[(&str, &str)]) -> Value {
         let mut values = json!({});
         for (field, said) in answers {
             let block = view["blocks"].as_array().expect("blocks").iter().find(|block| block["block_id"] == *field);
@@ -468,15 +482,11 @@ impl TestBot {
             };
         }
         let click = self.clicks.fetch_add(1, Ordering::Relaxed);
-        let payload = json!({
+        json!({
             "type": "view_submission", "user": {"id": format!("U{who}"), "team_id": TEAM}, "team": {"id": TEAM},
             "view": {"id": format!("V{click}"), "hash": format!("{click}.x"),
                      "private_metadata": view["private_metadata"], "state": {"values": values}},
-        });
-        let (status, text) = self.interact(&payload).await;
-        assert_eq!(status, 200, "{text}");
-        self.deliver().await;
-        serde_json::from_str(&text).unwrap_or_default()
+        })
     }
 
     /// What people did in an organisation, oldest first.

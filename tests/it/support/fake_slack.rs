@@ -172,6 +172,10 @@ impl FakeSlack {
                 let id = said("channel");
                 json!({"ok": true, "channel": with(json!({"id": id}), inside.channels.get(&id))})
             }
+            "conversations.members" => {
+                let members = inside.channels.get(&said("channel")).and_then(|channel| channel.get("members"));
+                json!({"ok": true, "members": members.cloned().unwrap_or_else(|| json!([]))})
+            }
             "users.info" => {
                 let id = said("user");
                 json!({"ok": true, "user": with(json!({"id": id}), inside.users.get(&id))})
