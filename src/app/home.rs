@@ -203,7 +203,10 @@ fn handoffs(reader: Reader<'_>, book: &[AccountRead], view: &mut HomeView) {
         for found in read.handoffs.iter().filter(|handoff| handoff.is_open()) {
             let accepted = matches!(found.state(), handoff::State::Accepted { .. });
             match reader.part(read, found) {
-                Part::Holder | Part::Offered if !accepted => view.owed.push(reader.handoff(read, found, Why::Asked)),
+                // What the health gate withholds waits for the risk, not for anybody's answer.
+                Part::Holder | Part::Offered if !accepted && !found.is_withheld() => {
+                    view.owed.push(reader.handoff(read, found, Why::Asked))
+                }
                 Part::Offerer => view.waiting.push(HandoffLine {
                     account: read.account.name.clone(),
                     what: super::query::what(found),

@@ -58,9 +58,11 @@ impl BookView {
     }
 }
 
-/// Matters a page. With their buttons two blocks each, so that a page with a team's part and its headings stays under
-/// Slack's 100 blocks and 250 KB.
-const PER_PAGE: usize = 18;
+/// Matters of each section on the first page, which is an overview: with a team's part above it stays under Slack's
+/// 100 blocks. The rest follows on the next pages.
+const FIRST: usize = 5;
+/// Matters a further page. With their buttons two blocks each, far below Slack's 100 blocks and 250 KB.
+const PER_PAGE: usize = 20;
 
 /// One matter: its line and what can be done about it.
 struct Entry {
@@ -71,26 +73,31 @@ struct Entry {
 
 pub fn home(view: &HomeView, today: NaiveDate) -> Message {
     let entries = entries(view, today);
-    let pages = entries.len().div_ceil(PER_PAGE).max(1);
+    let (first, later) = overview(&entries);
+    let pages = 1 + later.len().div_ceil(PER_PAGE);
     let page = usize::from(view.page.max(1)).min(pages);
     let mut blocks = Vec::new();
-    if page == 1 {
+    let shown: Vec<&Entry> = if page == 1 {
         blocks.extend(head(view, today));
         if entries.is_empty() {
             blocks.push(Block::Text(nothing(view).into()));
         }
+        first
     } else {
         blocks.push(Block::Heading(cut(&title(view), 150)));
-    }
-    let count = |section: &str| entries.iter().filter(|entry| entry.section == section).count();
-    let mut section = "";
-    for entry in entries.iter().skip((page - 1) * PER_PAGE).take(PER_PAGE) {
-        if entry.section != section {
-            section = entry.section;
-            blocks.push(Block::Heading(format!("{section} ({})", count(section))));
+        later.into_iter().skip((page - 2) * PER_PAGE).take(PER_PAGE).collect()
+    };
+    for section in shown.chunk_by(|one, next| one.section == next.section) {
+        let name = section[0].section;
+        let all = entries.iter().filter(|entry| entry.section == name).count();
+        blocks.push(Block::Heading(format!("{name} ({all})")));
+        for entry in section {
+            blocks.push(Block::Text(entry.line.clone()));
+            blocks.extend(entry.buttons.clone().map(Block::Buttons));
         }
-        blocks.push(Block::Text(entry.line.clone()));
-        blocks.extend(entry.buttons.clone().map(Block::Buttons));
+        if page == 1 && all > section.len() {
+            blocks.push(Block::Context(format!("{} more on the next pages.", all - section.len()).into()));
+        }
     }
     blocks.push(Block::Divider);
     if pages > 1 {
@@ -98,6 +105,17 @@ pub fn home(view: &HomeView, today: NaiveDate) -> Message {
     }
     blocks.push(Block::Buttons(footer(page, pages)));
     Message { summary: title(view), blocks }
+}
+
+/// What stands on the first page, and what follows.
+fn overview(entries: &[Entry]) -> (Vec<&Entry>, Vec<&Entry>) {
+    let sections = entries.chunk_by(|one, next| one.section == next.section);
+    sections.fold((Vec::new(), Vec::new()), |(mut first, mut later), section| {
+        let (shown, rest) = section.split_at(section.len().min(FIRST));
+        first.extend(shown);
+        later.extend(rest);
+        (first, later)
+    })
 }
 
 fn title(view: &HomeView) -> String {
@@ -171,7 +189,7 @@ fn entries(view: &HomeView, today: NaiveDate) -> Vec<Entry> {
     let windows = cards("Expansion windows", &view.windows);
     let first = match view.angle {
         Angle::AccountManager => [owed, renewals, windows, risks],
-        Angle::Csm | Angle::Both => [owed, risks, renewals, windows],
+        Angle::Csm | Angle::Both => [risks, owed, renewals, windows],
     };
     let waiting = lines("Waiting for others", handoff_lines(&view.waiting, today));
     let snoozed = lines("Snoozed", snoozed_lines(&view.snoozed, today));
@@ -273,18 +291,18 @@ mod tests {
           Based on the diagnosis of Tue 3 Nov. Next one: Wed 4 Nov at 02:00 (Europe/Berlin). Your next morning message: Wed 4
           Nov at 08:00 (Europe/Berlin).
 
-        Waiting for you (1)
-        ===================
-
-        Globex · more seats, about $12k · health 82, healthy · With Dana until Fri 6 Nov · open until Fri 29 Jan 2027
-        [Qualify] [Pass] More: [Note] [Not useful] [Raise] [Show more]
-
         At risk (1)
         ===========
 
         Acme · health 34, at risk (was 52) · ARR $184k · Active users fell from 80 to 28 in five weeks · not acknowledged ·
         opt-out date Fri 27 Nov, in 24 days
         [Acknowledge] [Set next step] More: [Snooze] [Resolve] [Hand to AM] [Note] [Not useful] [Raise] [Show more]
+
+        Waiting for you (1)
+        ===================
+
+        Globex · more seats, about $12k · health 82, healthy · With Dana until Fri 6 Nov · open until Fri 29 Jan 2027
+        [Qualify] [Pass] More: [Note] [Not useful] [Raise] [Show more]
 
         Snoozed (1)
         ===========
@@ -328,6 +346,8 @@ mod tests {
         assert_eq!(labels(&pages[1]), ["Next page: page 3 of 3 → home:3", "Previous page: page 1 of 3 → home:1"]);
         assert_eq!(labels(&pages[2]), ["Previous page: page 2 of 3 → home:2"]);
         assert_eq!(pages[2], pages[3], "beyond the last is the last");
+        let said = to_text(&pages[0], 120);
+        assert!(said.contains("At risk (40)") && said.contains("35 more on the next pages."), "{said}");
         let matters: usize = pages[..3]
             .iter()
             .map(|page| page.blocks.iter().filter(|block| matches!(block, Block::Text(_))).count())

@@ -6,7 +6,7 @@
 use serde_json::{Map, Value, json};
 
 use super::{VIEW_BLOCKS, blocks, drawn, mrkdwn, named};
-use crate::domain::message::{Dialog, Field, Input, Message, Reply};
+use crate::domain::message::{Dialog, Field, Input, Message, Reply, phrase};
 use crate::slack::inbound::{Carried, Origin};
 
 /// Title, submit, close.
@@ -99,7 +99,8 @@ fn field(field: &Field) -> Value {
         Input::Line { value, max } => (typed(value, *max, false), None),
         Input::Paragraph { value, max } => (typed(value, *max, true), None),
         Input::Amount { value, currency } => {
-            (typed(value, INPUT_MAX, false), Some(format!("In {}.", currency.as_str())))
+            let said = field.hint.as_ref().is_some_and(|hint| hint.contains(currency.as_str()));
+            (typed(value, INPUT_MAX, false), (!said).then(|| format!("In {}.", currency.as_str())))
         }
         Input::Date { value, min } => {
             let mut element = json!({"type": "datepicker"});
@@ -107,7 +108,7 @@ fn field(field: &Field) -> Value {
                 element["initial_date"] = date.to_string().into();
             }
             // Slack's picker knows no first day.
-            (element, min.map(|day| format!("Not before {day}.")))
+            (element, min.map(|day| format!("Not before {}.", day.format("%-d %b %Y"))))
         }
         Input::Time { value } => {
             (json!({"type": "timepicker", "initial_time": value.format("%H:%M").to_string()}), None)
@@ -132,8 +133,13 @@ fn field(field: &Field) -> Value {
         "element": element,
     });
     let hints: Vec<String> = field.hint.iter().cloned().chain(hint).filter(|hint| !hint.trim().is_empty()).collect();
-    if !hints.is_empty() {
-        block["hint"] = blocks::plain(&hints.join(" "), INPUT_TEXT);
+    match hints.as_slice() {
+        [] => {}
+        [one] => block["hint"] = blocks::plain(one, INPUT_TEXT),
+        several => {
+            let sentences: Vec<String> = several.iter().map(|hint| phrase::sentence(hint)).collect();
+            block["hint"] = blocks::plain(&sentences.join(" "), INPUT_TEXT);
+        }
     }
     block
 }

@@ -14,7 +14,7 @@ async fn a_home_tab_shows_the_book_and_stays_true() {
     let bot = tuesday().await;
     let danas = bot.open_home("dana").await;
     let said = danas.text();
-    for words in ["Dana's book: 3 accounts", "Waiting for you (1)", "At risk (1)", "Acme", "not acknowledged", "Bolt"] {
+    for words in ["Dana's book: 3 accounts", "At risk (1)", "Waiting for you (1)", "Acme", "not acknowledged", "Bolt"] {
         assert!(said.contains(words), "no \"{words}\" in\n{said}");
     }
     assert_eq!(danas.channel, "Udana");
