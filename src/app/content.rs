@@ -380,6 +380,11 @@ pub async fn delivered(
 ) -> anyhow::Result<()> {
     let Unwrapped { content, pool, .. } = unwrapped(content)?;
     let snapshot = app.snapshot(tx).await?;
+    // A lead's morning is theirs also where it stands in a channel.
+    let reader = match &content {
+        Content::Digest(id) if reader.is_none() => mornings::read(tx, *id).await?.map(|stored| stored.person),
+        _ => reader,
+    };
     let shown: Vec<Uuid> = match &content {
         Content::Digest(id) => {
             let entry =
