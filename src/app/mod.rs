@@ -1,7 +1,9 @@
 //! Use cases, platform-blind.
 
 pub mod act;
+pub mod channels;
 pub mod content;
+pub mod home;
 pub mod import;
 pub mod morning;
 mod names;
@@ -14,6 +16,7 @@ pub mod query;
 pub mod read;
 pub mod sample;
 pub mod schedule;
+pub mod settings;
 pub mod snapshot;
 pub mod team;
 mod together;

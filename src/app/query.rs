@@ -11,17 +11,17 @@ use super::read::AccountRead;
 use super::snapshot::Snapshot;
 use super::together::Together;
 use super::views::Reader;
-use super::{App, Asker, content, morning, read, team};
+use super::{App, Asker, content, morning, read, settings, team};
 use crate::domain::account::AccountId;
 use crate::domain::action::{Action, Subject};
 use crate::domain::command::Command;
 use crate::domain::handoff::{Handoff, Matter};
 use crate::domain::message::account::{self, AccountAnswer, OnboardingView, OpenRisk, RenewalLine, history};
 use crate::domain::message::chart::Mark;
-use crate::domain::message::list::{self, FeedbackLine, HandoffLine, SettingsView, SnoozedLine};
+use crate::domain::message::list::{self, FeedbackLine, HandoffLine, SnoozedLine};
 use crate::domain::message::view::{Part, RiskView, Why};
 use crate::domain::message::{Block, Button, Buttons, Message, Reply, answer, digest, form, phrase};
-use crate::domain::person::{OrgId, Person, PersonId, Role};
+use crate::domain::person::{OrgId, Person, PersonId};
 use crate::domain::risk;
 use crate::domain::routing::Access;
 use crate::domain::signal::SignalValue;
@@ -89,6 +89,11 @@ pub async fn command(app: &App, asker: &Asker, command: &Command) -> anyhow::Res
         Ok(person) => person,
         Err(answer) => return Ok(Reply::Private(answer)),
     };
+    if *command == Command::Settings
+        && let Some(dialog) = settings::dialog(&snapshot, person, app.now())
+    {
+        return Ok(Reply::Dialog(dialog));
+    }
     let reader = Reader::new(&snapshot, Some(person.id), app.now());
     let ask = Ask { app, tx: &mut tx, reader, person, share: asker.channel.is_some() };
     let message = ask.answer(command).await?;
@@ -165,7 +170,8 @@ impl Ask<'_> {
             Command::Snoozed => self.snoozed().await,
             Command::Voice => self.voice().await,
             Command::Kpi => Ok(answer::no_figures()),
-            Command::Settings => Ok(self.settings()),
+            // Asked in a dialog, by `command`.
+            Command::Settings => Ok(answer::expired_form()),
             Command::Help { topic } => Ok(answer::help(*topic)),
             Command::Unknown { typed, nearest } => Ok(answer::unknown_command(typed, *nearest)),
             Command::MissingName { usage } => Ok(answer::missing_name(usage)),
@@ -325,31 +331,10 @@ impl Ask<'_> {
             .collect();
         Ok(list::voice(&lines, self.reader.today()))
     }
-
-    fn settings(&self) -> Message {
-        let snapshot = self.reader.snapshot;
-        let view = SettingsView {
-            digest_time: self.person.digest_time,
-            timezone: self.person.timezone.name().to_owned(),
-            workdays: Some(self.person.workdays.to_string()),
-            budget: snapshot.policy.work.attention_budget as usize,
-            delegate: self.person.delegate.map(|id| snapshot.first_name(id)),
-            away_until: self.person.out_of_office_until,
-            roles: self
-                .person
-                .roles
-                .iter()
-                .map(|role| if *role == Role::Csm { "CSM".to_owned() } else { role.as_str().replace('_', " ") })
-                .collect(),
-            model: snapshot.organisation.model.as_str().to_owned(),
-            pool: self.person.pool.clone(),
-        };
-        list::settings(&view, self.reader.today())
-    }
 }
 
 /// "more seats, about $12k", "risk to weigh commercially".
-fn what(handoff: &Handoff) -> String {
+pub(super) fn what(handoff: &Handoff) -> String {
     match &handoff.matter {
         Matter::Window(window) => {
             let about = window.amount.map(|amount| format!(", {}", phrase::about(amount))).unwrap_or_default();

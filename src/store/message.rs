@@ -64,6 +64,12 @@ statements! {
                  ON CONFLICT (org_id, message_id, part) DO NOTHING";
     AT_PLACE = "SELECT m.message_id, m.content, m.person_id FROM tandem.message_copy c JOIN tandem.message m USING (org_id, message_id)
                  WHERE c.org_id = $1 AND c.channel_id = $2 AND c.ts = $3";
+    ACCOUNTS_OF = "SELECT account_id FROM tandem.message_account WHERE org_id = $1 AND message_id = $2 ORDER BY account_id";
+    /// The newest message of a channel that is about this account alone and begins a thread.
+    THREAD_IN = "SELECT m.message_id FROM tandem.message_account s JOIN tandem.message m USING (org_id, message_id)
+                  WHERE s.org_id = $1 AND s.account_id = $2 AND m.platform = $3 AND m.workspace_id = $4 AND m.channel_id = $5
+                    AND m.thread_of IS NULL AND NOT m.content ? 'digest' AND m.created_at > $6
+                  ORDER BY m.created_at DESC, m.message_id LIMIT 1";
     COUNT_BY_STATE = "SELECT o.state, count(*) FROM tandem.outbox o JOIN tandem.message m USING (org_id, message_id)
                        WHERE o.org_id = $1 AND o.kind = 'post' AND m.content->>'digest' = ANY ($2) GROUP BY o.state";
     OPEN_COUNT = "SELECT count(*) FROM tandem.outbox WHERE org_id = $1 AND state IN ('queued', 'sending')";
@@ -161,7 +167,7 @@ pub async fn queue_posts(tx: &mut Tenant, messages: &[NewMessage], now: DateTime
     Ok(())
 }
 
-async fn wake(tx: &mut Tenant, workspace: &Workspace, now: DateTime<Utc>) -> anyhow::Result<()> {
+pub(super) async fn wake(tx: &mut Tenant, workspace: &Workspace, now: DateTime<Utc>) -> anyhow::Result<()> {
     let org = tx.org().0;
     sqlx::query(WAKE_LANE)
         .bind(org)
@@ -336,6 +342,35 @@ pub async fn retry(
         .execute(tx.connection())
         .await?;
     Ok(())
+}
+
+/// The accounts that a message shows.
+pub async fn accounts_of(tx: &mut Tenant, message_id: Uuid) -> anyhow::Result<Vec<AccountId>> {
+    let org = tx.org().0;
+    let ids: Vec<String> =
+        sqlx::query_scalar(ACCOUNTS_OF).bind(org).bind(message_id).fetch_all(tx.connection()).await?;
+    Ok(ids.into_iter().map(AccountId).collect())
+}
+
+/// The thread about an account in a channel, if one was begun in the last 30 days: what happens later stands there, so
+/// that the channel stays readable.
+pub async fn thread_in(
+    tx: &mut Tenant,
+    workspace: &Workspace,
+    channel: &str,
+    account: &AccountId,
+    now: DateTime<Utc>,
+) -> anyhow::Result<Option<Uuid>> {
+    let org = tx.org().0;
+    Ok(sqlx::query_scalar(THREAD_IN)
+        .bind(org)
+        .bind(&account.0)
+        .bind(workspace.platform.as_str())
+        .bind(&workspace.id)
+        .bind(channel)
+        .bind(now - REDRAWN_FOR)
+        .fetch_optional(tx.connection())
+        .await?)
 }
 
 /// Whether a message's post still waits or is being sent.

@@ -64,10 +64,12 @@ pub mod account;
 pub mod answer;
 pub mod audit;
 pub mod change;
+pub mod channel;
 pub mod diagnosis;
 pub mod digest;
 pub mod directory;
 pub mod handoff;
+pub mod home;
 pub mod import;
 pub mod message;
 pub mod migrate;
@@ -245,9 +247,11 @@ pub fn statements() -> Vec<(&'static str, &'static str, &'static str)> {
         answer::STATEMENTS,
         audit::STATEMENTS,
         change::STATEMENTS,
+        channel::STATEMENTS,
         diagnosis::STATEMENTS,
         digest::STATEMENTS,
         handoff::STATEMENTS,
+        home::STATEMENTS,
         import::STATEMENTS,
         message::STATEMENTS,
         note::STATEMENTS,

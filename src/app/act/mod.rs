@@ -9,6 +9,7 @@
 mod dialog;
 mod group;
 mod handoff;
+mod own;
 mod present;
 mod raise;
 mod renewal;
@@ -175,6 +176,9 @@ impl<'a> Click<'a> {
         if let Subject::Group(digest, number) = action.subject {
             return group::press(self, action.verb, digest, number).await;
         }
+        if let Subject::Home(page) = action.subject {
+            return own::press(self, action.verb, page).await;
+        }
         let Some(found) = self.find(&action.subject).await? else {
             return Ok(Effect::Said(answer::not_there()));
         };
@@ -259,7 +263,9 @@ impl<'a> Click<'a> {
                 | Verb::Contracted
                 | Verb::RenewalLost
                 | Verb::AcknowledgeGroup
-                | Verb::SnoozeGroup,
+                | Verb::SnoozeGroup
+                | Verb::TurnPage
+                | Verb::Settings,
                 _,
             ) => Ok(Effect::Said(answer::unknown_action())),
         }
@@ -268,6 +274,9 @@ impl<'a> Click<'a> {
     async fn submit(&mut self, action: &Action, answers: &Answers) -> anyhow::Result<Effect> {
         if let Subject::Group(digest, number) = action.subject {
             return group::submit(self, action.verb, digest, number, answers).await;
+        }
+        if let Subject::Home(_) = action.subject {
+            return own::submit(self, action.verb, answers).await;
         }
         let Some(found) = self.find(&action.subject).await? else {
             return Ok(Effect::Said(answer::not_there()));
@@ -351,7 +360,8 @@ impl<'a> Click<'a> {
                 | Submission::Renewed { .. }
                 | Submission::Contracted { .. }
                 | Submission::RenewalLost { .. }
-                | Submission::SnoozeGroup { .. },
+                | Submission::SnoozeGroup { .. }
+                | Submission::Settings(_),
                 _,
             ) => Ok(Effect::Said(answer::unknown_action())),
         }
@@ -373,7 +383,7 @@ impl<'a> Click<'a> {
                 Some(work) => (work.account.clone(), Held::Renewal(work)),
                 None => return Ok(None),
             },
-            Subject::Group(..) => return Ok(None),
+            Subject::Group(..) | Subject::Home(_) => return Ok(None),
         };
         let account = store::account::some(&mut self.tx, &[id]).await?.pop();
         Ok(account.map(|account| Found { account, held }))
