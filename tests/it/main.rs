@@ -16,3 +16,4 @@ mod kill;
 mod morning;
 mod night;
 mod rls;
+mod transfer;
