@@ -19,6 +19,7 @@ mod progress;
 mod send;
 mod serve;
 mod slack;
+mod transfer;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -71,6 +72,8 @@ enum Command {
     Send(send::Args),
     /// Print an account's card
     Account(account::Args),
+    /// Give a book, or one account, to somebody else, with a brief
+    Transfer(transfer::Args),
     /// Check everything that a morning needs
     Doctor(doctor::Args),
     /// Write the app manifest ready to upload
@@ -143,6 +146,7 @@ async fn run(command: Command, config: Config) -> anyhow::Result<Done> {
         Command::Key(command) => key::run(command, &config).await,
         Command::Link(command) => link::run(command, &config).await,
         Command::Channel(command) => channel::run(command, &config).await,
+        Command::Transfer(args) => transfer::run(args, &config).await,
         Command::Import(args) => import::run(args, &config).await,
         Command::Diagnose(args) => diagnose::run(args, &config).await,
         Command::Policy(command) => policy::run(command, &config).await,

@@ -17,3 +17,4 @@ mod morning;
 mod names;
 mod night;
 mod rls;
+mod transfer;

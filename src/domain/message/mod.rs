@@ -9,6 +9,7 @@ pub mod chart;
 pub mod dialog;
 pub mod digest;
 pub mod form;
+pub mod gaps;
 pub mod home;
 pub mod lead;
 pub mod list;
