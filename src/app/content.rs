@@ -184,7 +184,7 @@ pub async fn morning_message(tx: &mut Tenant, reader: Reader<'_>, stored: &Diges
         rest: rest(reader, &stored.items, &reads),
         withheld: withheld(reader, &stored.items, &reads),
         sources: sources(tx, stored).await?,
-        team: if person.is(Role::Lead) { team::view(tx, reader, person).await? } else { None },
+        team: if person.is(Role::Lead) { team::view(tx, reader, person, stored.local_date).await? } else { None },
     };
     Ok(Some(digest::message(&view)))
 }

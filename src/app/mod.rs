@@ -2,6 +2,7 @@
 
 pub mod act;
 pub mod content;
+pub mod figures;
 pub mod import;
 pub mod morning;
 mod names;

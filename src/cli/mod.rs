@@ -6,6 +6,7 @@ mod demo;
 mod diagnose;
 mod digest;
 mod doctor;
+mod figures;
 mod import;
 mod key;
 mod link;
@@ -66,6 +67,8 @@ enum Command {
     Send(send::Args),
     /// Print an account's card
     Account(account::Args),
+    /// Print key figures and the failure measures of the organisation model
+    Figures(figures::Args),
     /// Check everything that a morning needs
     Doctor(doctor::Args),
     /// Write the app manifest ready to upload
@@ -131,6 +134,7 @@ async fn run(command: Command, config: Config) -> anyhow::Result<Done> {
         Command::Digest(args) => digest::run(args, &config).await,
         Command::Send(args) => send::run(args, &config).await,
         Command::Account(args) => account::run(args, &config).await,
+        Command::Figures(args) => figures::run(args, &config).await,
         Command::Doctor(args) => doctor::run(args, &config).await,
         Command::Manifest(args) => manifest::run(args),
         Command::Migrate(args) => migrate::run(args, &config).await,

@@ -65,6 +65,7 @@ pub mod change;
 pub mod diagnosis;
 pub mod digest;
 pub mod directory;
+pub mod figures;
 pub mod handoff;
 pub mod import;
 pub mod message;
@@ -245,6 +246,7 @@ pub fn statements() -> Vec<(&'static str, &'static str, &'static str)> {
         change::STATEMENTS,
         diagnosis::STATEMENTS,
         digest::STATEMENTS,
+        figures::STATEMENTS,
         handoff::STATEMENTS,
         import::STATEMENTS,
         message::STATEMENTS,

@@ -7,6 +7,7 @@ pub mod card;
 pub mod cause;
 pub mod dialog;
 pub mod digest;
+pub mod figures;
 pub mod form;
 pub mod home;
 pub mod lead;

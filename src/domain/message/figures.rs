@@ -1,0 +1,141 @@
+//! Purpose: key figures as a message, each with what it means, and the failure
+//! measures of the organisation models.
+
+use chrono::NaiveDate;
+
+use super::{Block, Message, Text, phrase};
+use crate::domain::figures::failure::{Asymmetric, Combined, DAYS, Measure, Pair, QUIET_DAYS};
+use crate::domain::figures::{Figure, Side, Value};
+
+#[derive(Debug, Clone, PartialEq)]
+pub struct FiguresView {
+    /// "Dana", "your team", "Acme Software".
+    pub whose: String,
+    /// "Q4 2026".
+    pub period: String,
+    /// The last day that is counted, where the period goes on.
+    pub until: Option<NaiveDate>,
+    /// Which figures are shown, in this order.
+    pub sides: Vec<Side>,
+    pub figures: Vec<Figure>,
+    pub failures: Vec<Measure>,
+}
+
+pub fn message(view: &FiguresView, today: NaiveDate) -> Message {
+    let title = format!("Key figures of {}, {}", view.whose, view.period);
+    let mut blocks = vec![Block::Heading(title.clone())];
+    let until = view.until.map(|until| format!("Until {}. ", phrase::date(until, today))).unwrap_or_default();
+    blocks.push(Block::Context(
+        format!("{until}An account counts for whom it is assigned to today. Another period: /tandem kpi 2026-Q3, 2026-11 or 2026.")
+            .into(),
+    ));
+    for side in &view.sides {
+        let figures: Vec<&Figure> = view.figures.iter().filter(|figure| figure.id.definition().side == *side).collect();
+        if figures.is_empty() {
+            continue;
+        }
+        blocks.push(Block::Heading(side.label().to_owned()));
+        blocks.push(Block::Bullets(figures.iter().map(|figure| line(figure)).collect()));
+    }
+    if !view.failures.is_empty() {
+        blocks.push(Block::Heading("How the model holds".to_owned()));
+        blocks.push(Block::Bullets(view.failures.iter().map(|measure| Text::plain(failure(measure))).collect()));
+    }
+    Message { summary: summary(view, &title), blocks }
+}
+
+/// "Key figures of Dana, Q4 2026: retention 96%, GRR 91%": what is known of the first ones.
+fn summary(view: &FiguresView, title: &str) -> String {
+    let shown = view.figures.iter().filter(|figure| view.sides.contains(&figure.id.definition().side));
+    let known = shown.filter_map(|figure| {
+        let value = figure.value.as_ref().ok()?;
+        Some(format!("{} {value}", figure.id.definition().label.to_lowercase()))
+    });
+    let known: Vec<String> = known.take(3).collect();
+    if known.is_empty() { title.to_owned() } else { format!("{title}: {}", known.join(", ")) }
+}
+
+/// "Renewal rate 92%. Contracts renewed …": the value first, then what it means and what was left out.
+fn line(figure: &Figure) -> Text {
+    let definition = figure.id.definition();
+    let text = Text::strong(definition.label);
+    let text = match &figure.value {
+        Ok(value) => text.then(": ").then_strong(value.to_string()).then(". "),
+        Err(why) => text.then(format!(": not known, {}. ", why.trim_end_matches('.'))),
+    };
+    let notes: String = figure.notes.iter().map(|note| format!(" {note}")).collect();
+    text.then_emphasis(definition.formula).then(notes)
+}
+
+/// What a model is known to fail at, as one paragraph with its numbers.
+pub fn failure(measure: &Measure) -> String {
+    match measure {
+        Measure::Pair(pair) => pair_line(pair),
+        Measure::Combined(combined) => combined_line(combined),
+        Measure::Asymmetric(asymmetric) => asymmetric_line(asymmetric),
+    }
+}
+
+fn pair_line(pair: &Pair) -> String {
+    if pair.offered == 0 {
+        return format!("No handoff was offered in the last {DAYS} days.");
+    }
+    let parts: Vec<String> = [
+        (pair.in_time, "accepted in time"),
+        (pair.late, "late"),
+        (pair.expired, "expired"),
+        (pair.declined, "declined"),
+        (pair.withdrawn, "taken back"),
+        (pair.waiting, "still in time"),
+    ]
+    .into_iter()
+    .filter(|(number, _)| *number > 0)
+    .map(|(number, word)| format!("{number} {word}"))
+    .collect();
+    let median = pair.hours_to_accept.map(|hours| format!(" Half were accepted within {}.", Value::Hours(hours)));
+    format!(
+        "{} offered in the last {DAYS} days: {}.{}",
+        phrase::count(pair.offered, "handoff"),
+        phrase::and(&parts),
+        median.unwrap_or_default()
+    )
+}
+
+fn combined_line(combined: &Combined) -> String {
+    let percent = |share: f64| format!("{:.0}%", share * 100.0);
+    let done = match combined.done_on_value() {
+        Some(value) => format!(
+            "Of {} in the last {DAYS} days {} served value and {} revenue",
+            phrase::count(combined.value_done + combined.revenue_done, "action"),
+            percent(value),
+            percent(1.0 - value)
+        ),
+        None => format!("Nobody did anything in the last {DAYS} days"),
+    };
+    let open = match combined.open_on_value() {
+        Some(value) => format!(
+            "of what is open {} is value ({}) and {} revenue ({} to sell or renew).",
+            percent(value),
+            phrase::count(combined.value_open, "risk"),
+            percent(1.0 - value),
+            combined.revenue_open
+        ),
+        None => "nothing is open.".to_owned(),
+    };
+    format!("{done}; {open}")
+}
+
+fn asymmetric_line(asymmetric: &Asymmetric) -> String {
+    if asymmetric.windows + asymmetric.risks == 0 {
+        return format!("Accounts without an AM had no window and no risk in the last {QUIET_DAYS} days.");
+    }
+    let counted = |windows, risks| format!("{} and {}", phrase::count(windows, "window"), phrase::count(risks, "risk"));
+    let untouched = match (asymmetric.windows_untouched, asymmetric.risks_untouched) {
+        (0, 0) => "somebody worked on each".to_owned(),
+        (windows, risks) => format!("nobody touched {}", counted(windows, risks)),
+    };
+    format!(
+        "Accounts without an AM had {} in the last {QUIET_DAYS} days; {untouched}.",
+        counted(asymmetric.windows, asymmetric.risks)
+    )
+}
