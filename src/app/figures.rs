@@ -90,6 +90,7 @@ pub async fn report(
     let ids: Vec<&str> = accounts.iter().map(|account| account.id.0.as_str()).collect();
     let imported = store::outcomes(tx, &ids).await?;
     let (ended, wins) = store::decided(tx, zone).await?;
+    let outcomes_kept = !ended.is_empty() || !wins.is_empty() || store::imports_outcomes(tx).await?;
     let answers = store::answers(tx, &ids, span).await?;
     let quarters: Vec<String> = period.quarters().iter().map(Period::to_string).collect();
     let people: Option<Vec<PersonId>> = match &whose {
@@ -115,6 +116,7 @@ pub async fn report(
         imported,
         ended,
         wins,
+        outcomes_kept,
         answers,
         quotas,
         steps,

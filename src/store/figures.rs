@@ -79,6 +79,7 @@ statements! {
     DECIDED = "SELECT at, actor, event, subject, data FROM tandem.audit_event
                 WHERE org_id = $1 AND event IN ('renewal.renewed', 'renewal.contracted', 'renewal.lost', 'handoff.won')
                 ORDER BY at, event_id";
+    ANY_OUTCOME = "SELECT EXISTS (SELECT FROM tandem.outcome WHERE org_id = $1)";
     OPEN_RISKS = "SELECT account_id FROM tandem.risk
                    WHERE org_id = $1 AND state IN ('open', 'acknowledged', 'snoozed') ORDER BY account_id";
     OPEN_HANDOFFS = "SELECT handoff_id, account_id, matter, need IS NOT NULL AND state <> 'detected' OR state = 'accepted' AS in_pipeline,
@@ -175,6 +176,12 @@ pub async fn outcomes(tx: &mut Tenant, accounts: &[&str]) -> anyhow::Result<Vec<
             })
         })
         .collect()
+}
+
+/// Whether the organisation imports outcomes.
+pub async fn imports_outcomes(tx: &mut Tenant) -> anyhow::Result<bool> {
+    let org = tx.org().0;
+    Ok(sqlx::query_scalar(ANY_OUTCOME).bind(org).fetch_one(tx.connection()).await?)
 }
 
 /// What customers answered within the span; levels and opportunities are believed for [`BELIEVED_DAYS`].

@@ -8,6 +8,7 @@ mod cli;
 mod delivery;
 mod demo;
 mod embedded;
+mod figures;
 mod floors;
 mod http;
 mod kill;

@@ -151,16 +151,26 @@ pub(super) const NOBODY: &str = "there was no customer when the period began";
 pub(super) fn figures(facts: &Facts, ledger: &Ledger<'_>) -> Vec<Figure> {
     let cohort = ledger.cohort(facts.span, &facts.rates);
     let (kept, left) = (cohort.customers - cohort.left, cohort.left);
-    let of_all = |part: usize| share(part as f64, cohort.customers as f64, NOBODY);
+    let of_all = |part: usize| kept_at_all(facts).and_then(|()| share(part as f64, cohort.customers as f64, NOBODY));
     vec![
         dated(Figure::of(FigureId::CustomerRetention, of_all(kept)), &cohort),
         dated(Figure::of(FigureId::Churn, of_all(left)), &cohort),
-        money(Figure::of(FigureId::GrossRetention, retained(&cohort, cohort.kept)), &cohort),
+        money(Figure::of(FigureId::GrossRetention, retained(facts, &cohort, cohort.kept)), &cohort),
         lifetime_value(facts, ledger),
     ]
 }
 
-pub(super) fn retained(cohort: &Cohort, part: i64) -> Result<Value, String> {
+/// Figures of what became of customers need to be told.
+pub(super) fn kept_at_all(facts: &Facts) -> Result<(), String> {
+    if facts.outcomes_kept {
+        Ok(())
+    } else {
+        Err("no outcome is imported, and no renewal or won window ended in Tandem".to_owned())
+    }
+}
+
+pub(super) fn retained(facts: &Facts, cohort: &Cohort, part: i64) -> Result<Value, String> {
+    kept_at_all(facts)?;
     let without = if cohort.customers == 0 { NOBODY } else { "no ARR is known of the customers of the period's start" };
     share(part as f64, cohort.start as f64, without)
 }
@@ -223,6 +233,7 @@ fn lifetime_value(facts: &Facts, ledger: &Ledger<'_>) -> Figure {
     let arrs = facts.accounts.iter().filter(|account| account.is_active()).filter_map(|account| account.arr);
     let arrs: Vec<i64> = arrs.filter_map(|arr| own(&facts.rates, arr)).collect();
     let value = margin.share().and_then(|margin| {
+        kept_at_all(facts)?;
         if cohort.customers == 0 {
             return Err("no customer has been here for 12 months".to_owned());
         }

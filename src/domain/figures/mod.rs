@@ -14,7 +14,9 @@
 
 pub mod decisions;
 pub mod failure;
+pub mod fit;
 pub mod period;
+pub mod precision;
 pub mod trail;
 
 mod customers;
@@ -109,6 +111,9 @@ pub struct Facts {
     pub imported: Vec<Imported>,
     pub ended: Vec<Ended>,
     pub wins: Vec<Win>,
+    /// Whether the organisation says at all what became of its contracts: an outcome was imported, or a renewal ended
+    /// or a window was won in Tandem. Without that nobody knows who left.
+    pub outcomes_kept: bool,
     /// `nps`, `csat`, `first_value_days` of the span; `active_users`, `opportunity_amount` of the
     /// [`BELIEVED_DAYS`] up to its end.
     pub answers: Vec<Answer>,

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::customers::{Ledger, Margin, money, own, retained};
+use super::customers::{Ledger, Margin, kept_at_all, money, own, retained};
 use super::{Facts, Figure, FigureId, Value, share};
 use crate::domain::account::AccountId;
 use crate::domain::diagnosis::WindowKind;
@@ -19,8 +19,8 @@ pub(super) fn figures(facts: &Facts, ledger: &Ledger<'_>) -> Vec<Figure> {
     let sold = sold(facts, ledger);
     vec![
         renewal_rate(facts, ledger),
-        money(Figure::of(FigureId::RevenueGrowth, retained(&cohort, growth)), &cohort),
-        money(Figure::of(FigureId::NetRetention, retained(&cohort, cohort.end)), &cohort),
+        money(Figure::of(FigureId::RevenueGrowth, retained(facts, &cohort, growth)), &cohort),
+        money(Figure::of(FigureId::NetRetention, retained(facts, &cohort, cohort.end)), &cohort),
         Figure::of(FigureId::GrossMargin, margin.share().map(Value::Share))
             .note(margin.without, |n| format!("Left out: {} without ARR or cost to serve.", count(n, "account"))),
         coverage(facts, &sold),
@@ -84,13 +84,15 @@ fn sold(facts: &Facts, ledger: &Ledger<'_>) -> Sold {
 }
 
 fn upsell(facts: &Facts, sold: Sold) -> Figure {
-    let nothing = if sold.amounts.is_empty() && sold.without > 0 {
+    let value = if let Err(why) = kept_at_all(facts) {
+        Err(why)
+    } else if sold.amounts.is_empty() && sold.without > 0 {
         Err("what was sold names no amount".to_owned())
     } else {
         Ok(Value::Money(Sum::of(sold.amounts, &facts.rates)))
     };
     let cross_sell = Sum::of(sold.cross_sell, &facts.rates);
-    let mut figure = Figure::of(FigureId::Upsell, nothing)
+    let mut figure = Figure::of(FigureId::Upsell, value)
         .note(sold.without, |n| format!("Left out: {} without an amount.", count(n, "sale")));
     if !cross_sell.is_zero() {
         figure.notes.push(format!("Of it {cross_sell} cross-sell, by windows won."));

@@ -94,6 +94,7 @@ fn facts(period: &str) -> Facts {
         imported: Vec::new(),
         ended: Vec::new(),
         wins: Vec::new(),
+        outcomes_kept: false,
         answers: Vec::new(),
         health: Vec::new(),
         quotas: Vec::new(),
@@ -151,6 +152,7 @@ fn book() -> Facts {
             win("a-grew", "2026-10-20", WindowKind::Seats, eur(20)),
             win("j-won", "2026-12-15", WindowKind::CrossSell, eur(8)),
         ],
+        outcomes_kept: true,
         answers: vec![
             answer("a-grew", "nps", "eva", "2026-10-02", 10.0),
             answer("a-grew", "nps", "tom", "2026-11-02", 9.0),
@@ -251,9 +253,9 @@ fn the_book_reckoned_by_hand() {
 #[test]
 fn without_data_a_figure_says_what_is_missing() {
     insta::assert_snapshot!(said(&facts("2026-11")), @"
-    customer_retention_rate = not known: there was no customer when the period began
-    churn_rate = not known: there was no customer when the period began
-    gross_revenue_retention = not known: there was no customer when the period began
+    customer_retention_rate = not known: no outcome is imported, and no renewal or won window ended in Tandem
+    churn_rate = not known: no outcome is imported, and no renewal or won window ended in Tandem
+    gross_revenue_retention = not known: no outcome is imported, and no renewal or won window ended in Tandem
     customer_lifetime_value = not known: no active account has both ARR and cost_to_serve
     nps = not known: no NPS answer is imported for the period
     csat = not known: no satisfaction score is imported for the period
@@ -261,9 +263,9 @@ fn without_data_a_figure_says_what_is_missing() {
     time_to_value = not known: no account reached first value in the period
     portfolio_health = not known: no account of the period has been diagnosed
     renewal_rate = not known: no renewal was decided in the period
-    upsell_and_cross_sell_revenue = €0
-    account_revenue_growth = not known: there was no customer when the period began
-    net_revenue_retention = not known: there was no customer when the period began
+    upsell_and_cross_sell_revenue = not known: no outcome is imported, and no renewal or won window ended in Tandem
+    account_revenue_growth = not known: no outcome is imported, and no renewal or won window ended in Tandem
+    net_revenue_retention = not known: no outcome is imported, and no renewal or won window ended in Tandem
     gross_margin = not known: no active account has both ARR and cost_to_serve
     pipeline_coverage = not known: quotas are set by quarter; ask for a quarter or a year
     time_to_acknowledge = not known: no risk was answered in the period

@@ -3,9 +3,10 @@
 
 use chrono::NaiveDate;
 
+use super::chart::{Bar, Chart};
 use super::{Block, Message, Text, phrase};
 use crate::domain::figures::failure::{Asymmetric, Combined, DAYS, Measure, Pair, QUIET_DAYS};
-use crate::domain::figures::{Figure, Side, Value};
+use crate::domain::figures::{Figure, FigureId, Side, Value};
 
 #[derive(Debug, Clone, PartialEq)]
 pub struct FiguresView {
@@ -29,6 +30,7 @@ pub fn message(view: &FiguresView, today: NaiveDate) -> Message {
         format!("{until}An account counts for whom it is assigned to today. Another period: /tandem kpi 2026-Q3, 2026-11 or 2026.")
             .into(),
     ));
+    blocks.extend(chart(view).map(Block::Chart));
     for side in &view.sides {
         let figures: Vec<&Figure> = view.figures.iter().filter(|figure| figure.id.definition().side == *side).collect();
         if figures.is_empty() {
@@ -42,6 +44,20 @@ pub fn message(view: &FiguresView, today: NaiveDate) -> Message {
         blocks.push(Block::Bullets(view.failures.iter().map(|measure| Text::plain(failure(measure))).collect()));
     }
     Message { summary: summary(view, &title), blocks }
+}
+
+/// The shares of which more is better, beside each other.
+fn chart(view: &FiguresView) -> Option<Chart> {
+    let shown = view.figures.iter().filter(|figure| view.sides.contains(&figure.id.definition().side));
+    let bars = shown.filter(|figure| !matches!(figure.id, FigureId::Churn | FigureId::RevenueGrowth));
+    let bars = bars.filter_map(|figure| match figure.value {
+        Ok(Value::Share(share)) => {
+            let said = Value::Share(share).to_string();
+            Some(Bar { label: figure.id.definition().label.to_owned(), value: share.max(0.0) * 100.0, said })
+        }
+        _ => None,
+    });
+    Chart::bars(format!("Shares, {}", view.period), bars.collect())
 }
 
 /// "Key figures of Dana, Q4 2026: retention 96%, GRR 91%": what is known of the first ones.
