@@ -13,7 +13,7 @@ use super::morning::{self, Totals};
 use super::read::{self, AccountRead};
 use super::snapshot::Snapshot;
 use super::views::Reader;
-use super::{App, query, team};
+use super::{App, precision, query, team};
 use crate::domain::account::AccountId;
 use crate::domain::action::Subject;
 use crate::domain::handoff::{Clocks, State};
@@ -51,6 +51,8 @@ pub enum Content {
         person: Option<PersonId>,
         problem: String,
     },
+    /// Rules to put on trial, or to end the trial of.
+    Rules,
     /// A source fell silent for much of the book, or is back.
     Feed {
         source: Source,
@@ -102,6 +104,10 @@ pub async fn render(
         Content::GivenUp { person, problem } => {
             let whom = person.map_or_else(|| "a channel".to_owned(), |id| reader.name(id));
             Ok(Some(notice::given_up(&whom, &problem)))
+        }
+        Content::Rules => {
+            let proposals = precision::proposals(&mut tx, &snapshot, app.now()).await?;
+            Ok(notice::rules(&proposals, &snapshot.policy, &snapshot.organisation.slug, reader.today()))
         }
         Content::Feed { source, silent } => Ok(Some(match silent {
             Some(accounts) => notice::feed_silent(source, accounts as usize, reader.today(), reader.today()),

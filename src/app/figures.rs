@@ -5,11 +5,13 @@ use std::collections::BTreeSet;
 
 use chrono::{DateTime, Days, Utc};
 
+use super::precision;
 use super::snapshot::Snapshot;
 use crate::domain::account::AccountId;
 use crate::domain::calendar;
 use crate::domain::figures::failure::{self, Measure, OpenWork};
 use crate::domain::figures::period::{Period, Span};
+use crate::domain::figures::precision::{RuleUse, Trial};
 use crate::domain::figures::trail::Stretch;
 use crate::domain::figures::{self, AccountFact, Facts, Figure, Side, Whose};
 use crate::domain::money::{Currency, Money};
@@ -27,6 +29,9 @@ pub struct Report {
     pub figures: Vec<Figure>,
     /// Of the models in use, as of now; none for one person.
     pub failures: Vec<Measure>,
+    /// Of the organisation's policy days up to now; none for a person or a team.
+    pub rules: Vec<RuleUse>,
+    pub trials: Vec<Trial>,
 }
 
 /// Whose figures a person is shown: an admin the organisation's, a lead their team's, everybody else their own.
@@ -126,8 +131,21 @@ pub async fn report(
         Whose::Person(_) => Vec::new(),
         Whose::Organisation | Whose::Team(_) => measured(tx, snapshot, &facts.accounts, &open, now).await?,
     };
+    let (rules, trials) = match facts.whose {
+        Whose::Organisation => precision::rules(tx, snapshot, now).await?,
+        Whose::Team(_) | Whose::Person(_) => (Vec::new(), Vec::new()),
+    };
     let figures = figures::all(&facts);
-    Ok(Report { figures, failures, whose: facts.whose, period, span, currency: snapshot.organisation.currency })
+    Ok(Report {
+        figures,
+        failures,
+        rules,
+        trials,
+        whose: facts.whose,
+        period,
+        span,
+        currency: snapshot.organisation.currency,
+    })
 }
 
 /// Just after a moment, so that what happened at it counts.

@@ -3,6 +3,7 @@
 pub mod act;
 pub mod content;
 pub mod figures;
+pub mod fit;
 pub mod import;
 pub mod morning;
 mod names;
@@ -11,6 +12,7 @@ mod notice;
 pub mod organisation;
 pub mod people;
 pub mod policy;
+pub mod precision;
 pub mod query;
 pub mod read;
 pub mod sample;

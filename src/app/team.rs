@@ -2,15 +2,16 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use chrono::{Datelike, NaiveDate};
+use chrono::{Datelike, Days, NaiveDate};
 
-use super::figures;
 use super::read::{self, AccountRead};
 use super::views::Reader;
+use super::{figures, fit};
 use crate::domain::account::{AccountId, AccountStatus};
 use crate::domain::action::Subject;
 use crate::domain::diagnosis::{Band, Stage};
 use crate::domain::digest::Sum;
+use crate::domain::figures::fit::Verdict;
 use crate::domain::handoff::{Handoff, Matter, Return, State};
 use crate::domain::message::lead::{PersonLine, Previous, QuarterView, Stuck, StuckKind, TeamView, WeeklyView};
 use crate::domain::money::Money;
@@ -59,7 +60,13 @@ async fn weekly(
         return Ok(None);
     }
     let failures = figures::failures(tx, reader.snapshot, lead, reader.now).await?;
-    Ok(Some(WeeklyView { failures, unreadable: Vec::new() }))
+    let mut fits = Vec::new();
+    // In the first of these messages of a month.
+    if on.checked_sub_days(Days::new(7)).is_none_or(|before| before.month() != on.month()) {
+        fits = fit::check(tx, reader.snapshot, reader.now).await?;
+        fits.retain(|fit| fit.verdict != Verdict::Fits);
+    }
+    Ok(Some(WeeklyView { failures, fits, unreadable: Vec::new() }))
 }
 
 /// Everyone whom this person leads, at any distance.
@@ -92,9 +99,7 @@ async fn book(
 }
 
 fn sum<'a>(reader: Reader<'_>, reads: impl Iterator<Item = &'a AccountRead>) -> Vec<Money> {
-    let sum = Sum::of(reads.filter_map(|read| read.account.arr), &reader.snapshot.rates);
-    let own = (sum.own.minor != 0).then_some(sum.own);
-    own.into_iter().chain(sum.unrated.iter().map(|(currency, minor)| Money::new(*minor, *currency))).collect()
+    Sum::of(reads.filter_map(|read| read.account.arr), &reader.snapshot.rates).amounts()
 }
 
 /// What was at risk on the night before the latest.

@@ -16,6 +16,7 @@ use crate::clock::{Clock, SystemClock};
 use crate::config::Config;
 use crate::domain::figures::failure::{self, Measure};
 use crate::domain::figures::period::Period;
+use crate::domain::figures::precision::{RuleUse, Trial};
 use crate::domain::figures::{Figure, Value, Whose};
 use crate::domain::message::figures::{FiguresView, message};
 use crate::domain::message::text::to_text;
@@ -76,6 +77,9 @@ pub(super) async fn run(args: Args, config: &Config) -> anyhow::Result<Done> {
                 sides: figures::sides(&snapshot, &report.whose),
                 figures: report.figures,
                 failures: report.failures,
+                rules: report.rules,
+                rule_days: snapshot.policy.precision.days,
+                trials: report.trials,
             };
             print!("{}", to_text(&message(&view, today), WIDTH));
         }
@@ -104,6 +108,23 @@ fn as_json(snapshot: &Snapshot, report: &Report, person: Option<&str>) -> Json {
         "currency": report.currency,
         "figures": report.figures.iter().map(figure_json).collect::<Vec<_>>(),
         "failure_measures": report.failures.iter().map(measure_json).collect::<Vec<_>>(),
+        "rules": report.rules.iter().map(rule_json).collect::<Vec<_>>(),
+        "rule_days": snapshot.policy.precision.days,
+        "rules_on_trial": report.trials.iter().map(trial_json).collect::<Vec<_>>(),
+    })
+}
+
+fn rule_json(used: &RuleUse) -> Json {
+    json!({
+        "rule": used.rule, "shown": used.shown, "not_useful": used.not_useful,
+        "precision": used.precision().map(rounded),
+    })
+}
+
+fn trial_json(trial: &Trial) -> Json {
+    json!({
+        "rule": trial.rule, "since": trial.since, "fired": trial.fired, "right": trial.right,
+        "precision": trial.precision().map(rounded),
     })
 }
 
@@ -242,6 +263,24 @@ fn csv(report: &Report) -> anyhow::Result<()> {
             let label = name.replace('_', " ");
             out.write_record([over.as_str(), &id, &label, "both", &value, "", "", "", "", "", "Tandem's own"])?;
         }
+    }
+    for used in &report.rules {
+        let id = format!("rule.{}", used.rule);
+        let precision = used.precision().map(|share| rounded(share).to_string()).unwrap_or_default();
+        let notes = format!("led {} cards, {} called not useful", used.shown, used.not_useful);
+        out.write_record([
+            "",
+            &id,
+            "precision of the rule",
+            "both",
+            &precision,
+            "share",
+            "",
+            "",
+            &notes,
+            "",
+            "Tandem's own",
+        ])?;
     }
     out.flush()?;
     Ok(())

@@ -12,9 +12,11 @@ mod key;
 mod link;
 mod manifest;
 mod migrate;
+mod model;
 mod open;
 mod org;
 mod policy;
+mod progress;
 mod send;
 mod serve;
 mod slack;
@@ -69,6 +71,9 @@ enum Command {
     Account(account::Args),
     /// Print key figures and the failure measures of the organisation model
     Figures(figures::Args),
+    /// Check the organisation model against the numbers
+    #[command(subcommand)]
+    Model(model::Command),
     /// Check everything that a morning needs
     Doctor(doctor::Args),
     /// Write the app manifest ready to upload
@@ -135,6 +140,7 @@ async fn run(command: Command, config: Config) -> anyhow::Result<Done> {
         Command::Send(args) => send::run(args, &config).await,
         Command::Account(args) => account::run(args, &config).await,
         Command::Figures(args) => figures::run(args, &config).await,
+        Command::Model(command) => model::run(command, &config).await,
         Command::Doctor(args) => doctor::run(args, &config).await,
         Command::Manifest(args) => manifest::run(args),
         Command::Migrate(args) => migrate::run(args, &config).await,

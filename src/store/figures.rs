@@ -79,6 +79,8 @@ statements! {
     DECIDED = "SELECT at, actor, event, subject, data FROM tandem.audit_event
                 WHERE org_id = $1 AND event IN ('renewal.renewed', 'renewal.contracted', 'renewal.lost', 'handoff.won')
                 ORDER BY at, event_id";
+    STEPPED = "SELECT data->>'account', min(at) FROM tandem.audit_event
+                WHERE org_id = $1 AND event = 'renewal.step' AND at >= $2 AND data ? 'account' GROUP BY 1";
     ANY_OUTCOME = "SELECT EXISTS (SELECT FROM tandem.outcome WHERE org_id = $1)";
     OPEN_RISKS = "SELECT account_id FROM tandem.risk
                    WHERE org_id = $1 AND state IN ('open', 'acknowledged', 'snoozed') ORDER BY account_id";
@@ -311,6 +313,18 @@ pub async fn decided(tx: &mut Tenant, zone: Tz) -> anyhow::Result<(Vec<Ended>, V
         ended.insert(renewal, Ended { renewal, account, on, kind, renewal_date, before, after });
     }
     Ok((ended.into_values().collect(), wins))
+}
+
+/// The local date on which the work towards a renewal of each account first reached a step, since a moment.
+pub async fn stepped(
+    tx: &mut Tenant,
+    zone: Tz,
+    since: DateTime<Utc>,
+) -> anyhow::Result<BTreeMap<AccountId, NaiveDate>> {
+    let org = tx.org().0;
+    let rows: Vec<(String, DateTime<Utc>)> =
+        sqlx::query_as(STEPPED).bind(org).bind(since).fetch_all(tx.connection()).await?;
+    Ok(rows.into_iter().map(|(account, at)| (AccountId(account), calendar::local_date(zone, at))).collect())
 }
 
 /// The stretch of a span of local dates.

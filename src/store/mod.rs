@@ -75,6 +75,7 @@ pub mod outcome;
 pub mod person;
 pub mod renewal;
 pub mod risk;
+pub mod rule;
 pub mod settings;
 pub mod signal;
 
@@ -255,6 +256,7 @@ pub fn statements() -> Vec<(&'static str, &'static str, &'static str)> {
         person::STATEMENTS,
         renewal::STATEMENTS,
         risk::STATEMENTS,
+        rule::STATEMENTS,
         settings::STATEMENTS,
         signal::STATEMENTS,
     ];

@@ -1,6 +1,7 @@
 //! The integration tests, one binary: one cluster and one build for all of them.
 
 mod support;
+mod surfaces;
 
 mod act;
 mod chat;
@@ -11,6 +12,7 @@ mod embedded;
 mod figures;
 mod floors;
 mod http;
+mod import;
 mod kill;
 mod morning;
 mod night;

@@ -94,7 +94,7 @@ fn upsell(facts: &Facts, sold: Sold) -> Figure {
     let cross_sell = Sum::of(sold.cross_sell, &facts.rates);
     let mut figure = Figure::of(FigureId::Upsell, value)
         .note(sold.without, |n| format!("Left out: {} without an amount.", count(n, "sale")));
-    if !cross_sell.is_zero() {
+    if !cross_sell.amounts().is_empty() {
         figure.notes.push(format!("Of it {cross_sell} cross-sell, by windows won."));
     }
     if let Ok(Value::Money(sum)) = &figure.value

@@ -6,7 +6,10 @@ use chrono::NaiveDate;
 use super::chart::{Bar, Chart};
 use super::{Block, Message, Text, phrase};
 use crate::domain::figures::failure::{Asymmetric, Combined, DAYS, Measure, Pair, QUIET_DAYS};
+use crate::domain::figures::fit::{Fit, Verdict};
+use crate::domain::figures::precision::{RuleUse, Trial};
 use crate::domain::figures::{Figure, FigureId, Side, Value};
+use crate::domain::routing::Model;
 
 #[derive(Debug, Clone, PartialEq)]
 pub struct FiguresView {
@@ -20,7 +23,15 @@ pub struct FiguresView {
     pub sides: Vec<Side>,
     pub figures: Vec<Figure>,
     pub failures: Vec<Measure>,
+    /// Of the organisation.
+    pub rules: Vec<RuleUse>,
+    /// Over so many days they are counted.
+    pub rule_days: u32,
+    pub trials: Vec<Trial>,
 }
+
+/// Rules that a message names, the least useful first; the JSON has all.
+const MOST_RULES: usize = 12;
 
 pub fn message(view: &FiguresView, today: NaiveDate) -> Message {
     let title = format!("Key figures of {}, {}", view.whose, view.period);
@@ -43,7 +54,63 @@ pub fn message(view: &FiguresView, today: NaiveDate) -> Message {
         blocks.push(Block::Heading("How the model holds".to_owned()));
         blocks.push(Block::Bullets(view.failures.iter().map(|measure| Text::plain(failure(measure))).collect()));
     }
+    if !view.rules.is_empty() || !view.trials.is_empty() {
+        blocks.push(Block::Heading("Precision of the rules".to_owned()));
+        let mut rules: Vec<&RuleUse> = view.rules.iter().collect();
+        let precision = |used: &RuleUse| used.precision().unwrap_or(1.0);
+        rules.sort_by(|a, b| precision(a).total_cmp(&precision(b)).then_with(|| b.shown.cmp(&a.shown)));
+        let used = rules.into_iter().take(MOST_RULES).map(|used| rule_used(used, view.rule_days));
+        blocks.push(Block::Bullets(used.chain(view.trials.iter().map(|trial| rule_on_trial(trial, today))).collect()));
+    }
     Message { summary: summary(view, &title), blocks }
+}
+
+/// "usage_trend led 24 cards in 90 days; 9 were called not useful, so 62.5% were useful."
+pub(super) fn rule_used(used: &RuleUse, days: u32) -> Text {
+    let useful = used.precision().map(|share| format!(", so {} were useful", Value::Share(share))).unwrap_or_default();
+    let judged = match used.not_useful {
+        0 => "none was called not useful".to_owned(),
+        1 => format!("1 was called not useful{useful}"),
+        many => format!("{many} were called not useful{useful}"),
+    };
+    Text::strong(&used.rule).then(format!(" led {} in {days} days; {judged}.", phrase::count(used.shown, "card")))
+}
+
+/// "nps_low is on trial since 3 Sep: it would have been shown on 25 accounts; 19 of them fell at risk, left or shrank later (76%)."
+pub(super) fn rule_on_trial(trial: &Trial, today: NaiveDate) -> Text {
+    let share = trial.precision().map(|share| format!(" ({})", Value::Share(share))).unwrap_or_default();
+    Text::strong(&trial.rule).then(format!(
+        " is on trial since {}: it would have been shown on {}; {} of them fell at risk, left or shrank later{share}.",
+        phrase::date(trial.since, today),
+        phrase::count(trial.fired, "account"),
+        trial.right
+    ))
+}
+
+/// Whether a model fits, as one sentence.
+pub fn verdict(fit: &Fit) -> String {
+    let model = fit.model.as_str();
+    match (fit.verdict, fit.model) {
+        (Verdict::Fits, _) => format!("The model {model} fits."),
+        (Verdict::Strained, _) => {
+            format!(
+                "The model {model} fits in kind, but too few people carry it: more people, pools or better sharing would help."
+            )
+        }
+        (Verdict::Mixed, _) => format!("The numbers on the model {model} disagree."),
+        (Verdict::DoesNotFit, Model::Combined) => {
+            format!("The model {model} does not fit: parting the roles between a CSM and an AM would pay.")
+        }
+        (Verdict::DoesNotFit, Model::Pair | Model::Asymmetric) => {
+            format!("The model {model} does not fit: one person for both roles would cost less than the split gives.")
+        }
+    }
+}
+
+/// The verdict with the numbers that say so, as one paragraph.
+pub fn fit(fit: &Fit) -> Text {
+    let findings: String = fit.findings.iter().map(|finding| format!(" {}", finding.sentence)).collect();
+    Text::strong(verdict(fit)).then(findings)
 }
 
 /// The shares of which more is better, beside each other.

@@ -6,6 +6,7 @@ use chrono::NaiveDate;
 use super::{Block, Button, Buttons, Text, figures, phrase};
 use crate::domain::action::{Action, Subject, Verb};
 use crate::domain::figures::failure::Measure;
+use crate::domain::figures::fit::Fit;
 use crate::domain::money::Money;
 use crate::domain::signal::Source;
 
@@ -94,6 +95,8 @@ pub struct PersonLine {
 pub struct WeeklyView {
     /// Of each model in use.
     pub failures: Vec<Measure>,
+    /// Models that do not fit well; said at most monthly.
+    pub fits: Vec<Fit>,
     pub unreadable: Vec<Unreadable>,
 }
 
@@ -229,6 +232,7 @@ fn person_line(person: &PersonLine, today: NaiveDate) -> Text {
 
 fn weekly_lines(weekly: &WeeklyView) -> Vec<Text> {
     let mut lines: Vec<Text> = weekly.failures.iter().map(|measure| Text::plain(figures::failure(measure))).collect();
+    lines.extend(weekly.fits.iter().map(figures::fit));
     lines.extend(weekly.unreadable.iter().map(|gap| {
         let sum = phrase::amounts(&gap.arr).map(|sum| format!(", {sum}")).unwrap_or_default();
         Text::plain(format!("Cannot be read: {}{sum}, {} missing.", phrase::count(gap.accounts, "account"), gap.source))
@@ -301,6 +305,7 @@ mod tests {
                     hours_to_accept: Some(5.5),
                     ..Pair::default()
                 })],
+                fits: Vec::new(),
                 unreadable: vec![Unreadable { accounts: 41, arr: vec![sample::usd(1_200_000)], source: Source::Usage }],
             }),
         }
