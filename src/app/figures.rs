@@ -105,7 +105,7 @@ pub async fn report(
     };
     let quotas = store::quotas(tx, &quarters, people.as_deref()).await?;
     let span_at = store::stretch(zone, span);
-    let steps = store::steps(tx, Stretch { until: span_at.until.min(later(now)), ..span_at }).await?;
+    let steps = store::steps(tx, span_at).await?;
     let (open, pipeline) = store::open(tx).await?;
     let running_now = calendar::local_date(zone, now) <= span.last;
     let facts = Facts {

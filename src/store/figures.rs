@@ -66,15 +66,14 @@ statements! {
     QUOTAS = "SELECT amount_minor, currency FROM tandem.quota WHERE org_id = $1 AND period = ANY ($2) ORDER BY person_id, period";
     QUOTAS_OF = "SELECT amount_minor, currency FROM tandem.quota
                   WHERE org_id = $1 AND period = ANY ($2) AND person_id = ANY ($3) ORDER BY person_id, period";
-    /// Of everything that moved within the stretch the whole history until its end: an offer may be older than it.
+    /// Of everything that moved within the stretch the whole history: an offer may be older than it, its answer younger.
     STEPS = concat!("WITH moved AS MATERIALIZED (
                        SELECT DISTINCT subject FROM tandem.audit_event
                         WHERE org_id = $1 AND at >= $2 AND at < $3 AND event IN ", figure_events!(), ")
                      SELECT e.at, e.actor, e.event, e.subject, e.data
                        FROM moved
                       CROSS JOIN LATERAL (SELECT event_id, at, actor, event, subject, data FROM tandem.audit_event
-                                           WHERE org_id = $1 AND subject = moved.subject AND at < $3
-                                             AND event IN ", figure_events!(), " OFFSET 0) AS e
+                                           WHERE org_id = $1 AND subject = moved.subject AND event IN ", figure_events!(), " OFFSET 0) AS e
                       ORDER BY e.at, e.event_id");
     DECIDED = "SELECT at, actor, event, subject, data FROM tandem.audit_event
                 WHERE org_id = $1 AND event IN ('renewal.renewed', 'renewal.contracted', 'renewal.lost', 'handoff.won')
@@ -267,7 +266,7 @@ fn data(row: &EventRow) -> EventData {
     EventData::deserialize(&row.data).unwrap_or_default()
 }
 
-/// The steps of everything that moved within the stretch, in order, each matter's whole history until its end.
+/// The steps of everything that moved within the stretch, in order: each matter's whole history, also what came after.
 pub async fn steps(tx: &mut Tenant, stretch: Stretch) -> anyhow::Result<Vec<Step>> {
     let org = tx.org().0;
     let rows: Vec<EventRow> =

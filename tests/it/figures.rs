@@ -2,6 +2,7 @@
 //! to what people are answered, with a second organisation beside.
 
 mod independent;
+mod rules;
 
 use tandem::app::figures::{self, Report};
 use tandem::domain::figures::failure::Measure;

@@ -123,7 +123,7 @@ pub struct Facts {
     pub quotas: Vec<Money>,
     /// Amounts of windows that are qualified or claimed now; `None` where the span is over.
     pub pipeline: Option<Vec<(AccountId, Option<Money>)>>,
-    /// Of every risk and handoff that moved in the span, its whole history until then, in order.
+    /// Of every risk and handoff that moved in the span, its whole history, in order.
     pub steps: Vec<Step>,
     pub span_at: Stretch,
     /// Clocks of offers that are open now.
