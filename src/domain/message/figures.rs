@@ -62,7 +62,24 @@ pub fn message(view: &FiguresView, today: NaiveDate) -> Message {
         let used = rules.into_iter().take(MOST_RULES).map(|used| rule_used(used, view.rule_days));
         blocks.push(Block::Bullets(used.chain(view.trials.iter().map(|trial| rule_on_trial(trial, today))).collect()));
     }
+    blocks.extend(sources(view).map(Block::Context));
     Message { summary: summary(view, &title), blocks }
+}
+
+/// Where the definitions come from, each source once.
+fn sources(view: &FiguresView) -> Option<Text> {
+    let mut by_source: Vec<(&str, Vec<String>)> = Vec::new();
+    let shown = view.figures.iter().map(|figure| figure.id.definition());
+    for definition in shown.filter(|definition| view.sides.contains(&definition.side)) {
+        let label = definition.label.to_lowercase();
+        match by_source.iter_mut().find(|(source, _)| *source == definition.source) {
+            Some((_, labels)) => labels.push(label),
+            None => by_source.push((definition.source, vec![label])),
+        }
+    }
+    let said: Vec<String> =
+        by_source.iter().map(|(source, labels)| format!("{source}: {}", phrase::and(labels))).collect();
+    (!said.is_empty()).then(|| format!("Where the definitions come from. {}.", said.join("; ")).into())
 }
 
 /// "usage_trend led 24 cards in 90 days; 9 were called not useful, so 62.5% were useful."
@@ -221,4 +238,55 @@ fn asymmetric_line(asymmetric: &Asymmetric) -> String {
         "Accounts without an AM had {} in the last {QUIET_DAYS} days; {untouched}.",
         counted(asymmetric.windows, asymmetric.risks)
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::card::sample;
+    use super::super::text::to_text;
+    use super::*;
+    use crate::domain::digest::{Rates, Sum};
+    use crate::domain::money::Currency;
+
+    fn figure(id: FigureId, value: Result<Value, String>) -> Figure {
+        Figure { id, value, notes: Vec::new() }
+    }
+
+    #[test]
+    fn figures_with_what_they_mean() {
+        let rates = Rates::new(Currency::USD, std::collections::BTreeMap::new());
+        let mut retention = figure(FigureId::CustomerRetention, Ok(Value::Share(0.964)));
+        retention.notes.push("Left out: 1 account that left at an unknown date.".into());
+        let view = FiguresView {
+            whose: "your team".into(),
+            period: "Q4 2026".into(),
+            until: Some(sample::today()),
+            sides: vec![Side::Csm, Side::AccountManager],
+            figures: vec![
+                retention,
+                figure(FigureId::Churn, Ok(Value::Share(0.036))),
+                figure(FigureId::Csat, Err("no satisfaction score is imported for the period".into())),
+                figure(FigureId::Upsell, Ok(Value::Money(Sum::of([sample::usd(38_000)], &rates)))),
+                figure(FigureId::NetRetention, Ok(Value::Share(1.031))),
+                figure(FigureId::SlaAttainment, Ok(Value::Share(0.5))),
+            ],
+            failures: vec![
+                Measure::Pair(Pair { offered: 4, in_time: 3, late: 1, hours_to_accept: Some(26.5), ..Pair::default() }),
+                Measure::Pair(Pair::default()),
+                Measure::Combined(Combined { value_done: 6, revenue_done: 18, value_open: 9, revenue_open: 3 }),
+                Measure::Combined(Combined::default()),
+                Measure::Asymmetric(Asymmetric { windows: 7, windows_untouched: 3, risks: 2, risks_untouched: 0 }),
+                Measure::Asymmetric(Asymmetric { windows: 1, ..Asymmetric::default() }),
+                Measure::Asymmetric(Asymmetric::default()),
+            ],
+            rules: vec![
+                RuleUse { rule: "seat_use".into(), shown: 12, not_useful: 0 },
+                RuleUse { rule: "usage_trend".into(), shown: 24, not_useful: 9 },
+            ],
+            rule_days: 90,
+            trials: vec![Trial { rule: "nps_low".into(), since: sample::day("2026-09-03"), fired: 25, right: 19 }],
+        };
+        let message = message(&view, sample::today());
+        insta::assert_snapshot!(format!("({})\n{}", message.summary, to_text(&message, 110)), @"");
+    }
 }
