@@ -288,13 +288,13 @@ fn arr_is_read_off_the_decisions_around_a_day() {
     assert_eq!(at(std::slice::from_ref(&grew), "2026-06-01"), Some(100));
     assert_eq!(at(std::slice::from_ref(&grew), "2026-06-02"), Some(110));
     let renewed = imported("a", "2026-08-01", Renewed, None, None);
-    assert_eq!(at(&[renewed.clone()], "2026-01-01"), Some(120), "renewed as it was");
+    assert_eq!(at(std::slice::from_ref(&renewed), "2026-01-01"), Some(120), "renewed as it was");
     assert_eq!(at(&[renewed, grew.clone()], "2026-12-01"), Some(120));
     let shrank = imported("a", "2026-09-01", Contracted, None, None);
-    assert_eq!(at(&[shrank.clone()], "2026-01-01"), None, "it was more, nobody knows how much");
+    assert_eq!(at(std::slice::from_ref(&shrank), "2026-01-01"), None, "it was more, nobody knows how much");
     assert_eq!(at(&[shrank, grew], "2026-09-02"), Some(120), "as it is now");
     let left = imported("a", "2026-09-01", Churned, None, None);
-    assert_eq!((at(&[left.clone()], "2026-01-01"), at(&[left], "2026-10-01")), (Some(120), Some(0)));
+    assert_eq!((at(std::slice::from_ref(&left), "2026-01-01"), at(&[left], "2026-10-01")), (Some(120), Some(0)));
 }
 
 fn step(when: &str, by: Option<u128>, what: What, subject: Subject) -> Step {

@@ -71,7 +71,7 @@ fn sources(view: &FiguresView) -> Option<Text> {
     let mut by_source: Vec<(&str, Vec<String>)> = Vec::new();
     let shown = view.figures.iter().map(|figure| figure.id.definition());
     for definition in shown.filter(|definition| view.sides.contains(&definition.side)) {
-        let label = definition.label.to_lowercase();
+        let label = lower(definition.label);
         match by_source.iter_mut().find(|(source, _)| *source == definition.source) {
             Some((_, labels)) => labels.push(label),
             None => by_source.push((definition.source, vec![label])),
@@ -130,14 +130,44 @@ pub fn fit(fit: &Fit) -> Text {
     Text::strong(verdict(fit)).then(findings)
 }
 
+/// In the middle of a sentence; what stands in brackets keeps its capitals.
+fn lower(label: &str) -> String {
+    let mut letters = label.chars();
+    letters.next().map(|first| first.to_lowercase().chain(letters).collect()).unwrap_or_default()
+}
+
+/// At most 20 characters, as the chart has room for; `None` for what is no share of which more is better.
+fn bar_label(id: FigureId) -> Option<&'static str> {
+    Some(match id {
+        FigureId::CustomerRetention => "Customers kept",
+        FigureId::GrossRetention => "GRR",
+        FigureId::Adoption => "Adoption",
+        FigureId::RenewalRate => "Renewal rate",
+        FigureId::NetRetention => "NRR",
+        FigureId::GrossMargin => "Gross margin",
+        FigureId::SlaAttainment => "Accepted in time",
+        FigureId::CsqlAcceptance => "Leads accepted",
+        FigureId::CsqlConversion => "Leads won",
+        FigureId::Churn
+        | FigureId::LifetimeValue
+        | FigureId::Nps
+        | FigureId::Csat
+        | FigureId::TimeToValue
+        | FigureId::PortfolioHealth
+        | FigureId::Upsell
+        | FigureId::RevenueGrowth
+        | FigureId::PipelineCoverage
+        | FigureId::TimeToAcknowledge => return None,
+    })
+}
+
 /// The shares of which more is better, beside each other.
 fn chart(view: &FiguresView) -> Option<Chart> {
     let shown = view.figures.iter().filter(|figure| view.sides.contains(&figure.id.definition().side));
-    let bars = shown.filter(|figure| !matches!(figure.id, FigureId::Churn | FigureId::RevenueGrowth));
-    let bars = bars.filter_map(|figure| match figure.value {
-        Ok(Value::Share(share)) => {
-            let said = Value::Share(share).to_string();
-            Some(Bar { label: figure.id.definition().label.to_owned(), value: share.max(0.0) * 100.0, said })
+    let bars = shown.filter_map(|figure| match (bar_label(figure.id), &figure.value) {
+        (Some(label), Ok(Value::Share(share))) => {
+            let said = Value::Share(*share).to_string();
+            Some(Bar { label: label.to_owned(), value: share.max(0.0) * 100.0, said })
         }
         _ => None,
     });
@@ -149,7 +179,7 @@ fn summary(view: &FiguresView, title: &str) -> String {
     let shown = view.figures.iter().filter(|figure| view.sides.contains(&figure.id.definition().side));
     let known = shown.filter_map(|figure| {
         let value = figure.value.as_ref().ok()?;
-        Some(format!("{} {value}", figure.id.definition().label.to_lowercase()))
+        Some(format!("{} {value}", lower(figure.id.definition().label)))
     });
     let known: Vec<String> = known.take(3).collect();
     if known.is_empty() { title.to_owned() } else { format!("{title}: {}", known.join(", ")) }
@@ -287,6 +317,53 @@ mod tests {
             trials: vec![Trial { rule: "nps_low".into(), since: sample::day("2026-09-03"), fired: 25, right: 19 }],
         };
         let message = message(&view, sample::today());
-        insta::assert_snapshot!(format!("({})\n{}", message.summary, to_text(&message, 110)), @"");
+        insta::assert_snapshot!(format!("({})\n{}", message.summary, to_text(&message, 110)), @"
+        (Key figures of your team, Q4 2026: customer retention rate 96.4%, churn rate 3.6%, upsell and cross-sell revenue $38k)
+        Key figures of your team, Q4 2026
+        =================================
+          Until Tue 3 Nov. An account counts for whom it is assigned to today. Another period: /tandem kpi 2026-Q3,
+          2026-11 or 2026.
+
+        Shares, Q4 2026
+        Customers kept ███████████ 96.4%
+        NRR            ████████████ 103.1%
+
+
+        Value (CSM)
+        ===========
+        - Customer retention rate: 96.4%. Customers of the period's start that did not leave in it, divided by the
+          customers of its start. Left out: 1 account that left at an unknown date.
+        - Churn rate: 3.6%. Customers of the period's start that left in it, divided by the customers of its start.
+        - Customer satisfaction (CSAT): not known, no satisfaction score is imported for the period. Mean of each
+          account's latest satisfaction score in the period, from 0 to 100.
+
+        Revenue (AM)
+        ============
+        - Upsell and cross-sell revenue: $38k. ARR added to existing customers in the period: expansions, increases at
+          renewal, and windows won that no imported outcome covers.
+        - Net revenue retention (NRR): 103.1%. ARR at the period's end of the customers of its start, with what they
+          added, divided by their ARR of the start.
+
+        How the model holds
+        ===================
+        - 4 handoffs offered in the last 30 days: 3 accepted in time and 1 late. Half were accepted within 26.5 hours.
+        - No handoff was offered in the last 30 days.
+        - Of 24 actions in the last 30 days 25% served value and 75% revenue; of what is open 75% is value (9 risks)
+          and 25% revenue (3 to sell or renew).
+        - Nobody did anything in the last 30 days; nothing is open.
+        - Accounts without an AM had 7 windows and 2 risks in the last 90 days; nobody touched 3 windows and 0 risks.
+        - Accounts without an AM had 1 window and 0 risks in the last 90 days; somebody worked on each.
+        - Accounts without an AM had no window and no risk in the last 90 days.
+
+        Precision of the rules
+        ======================
+        - usage_trend led 24 cards in 90 days; 9 were called not useful, so 62.5% were useful.
+        - seat_use led 12 cards in 90 days; none was called not useful.
+        - nps_low is on trial since Thu 3 Sep: it would have been shown on 25 accounts; 19 of them fell at risk, left
+          or shrank later (76%).
+          Where the definitions come from. Farris, Bendle, Pfeifer and Reibstein, Marketing Metrics: customer
+          retention rate, churn rate and customer satisfaction (CSAT); SaaS Metrics Standards Board: upsell and
+          cross-sell revenue and net revenue retention (NRR).
+        ");
     }
 }

@@ -342,7 +342,17 @@ mod tests {
             }),
         ];
         let message = rules(&proposals, &policy, "north", sample::today()).unwrap();
-        insta::assert_snapshot!(to_text(&message, 100), @"");
+        insta::assert_snapshot!(to_text(&message, 100), @r#"
+        2 rules to look at
+        ==================
+        - usage_trend led 24 cards in 90 days; 9 were called not useful, so 62.5% were useful. You ask for
+          70%. To put it on trial, still computed and counted but not shown, set shadow = ["nps_low",
+          "usage_trend"].
+        - nps_low is on trial since Thu 3 Sep: it would have been shown on 25 accounts; 19 of them fell at
+          risk, left or shrank later (76%). To show it again, set shadow = [].
+          In your policy file, then run tandem policy use FILE --org north. It holds from the next diagnosis
+          on.
+        "#);
         assert_eq!(rules(&[], &policy, "north", sample::today()), None);
     }
 }

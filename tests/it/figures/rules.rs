@@ -16,7 +16,7 @@ impl TestBot {
         policy::switch(&self.app.store, self.org.id, &text, Actor::System, self.app.now()).await.unwrap();
     }
 
-    async fn whole(&self) -> Report {
+    async fn quarter(&self) -> Report {
         self.report(Whose::Organisation, "2026-Q4").await
     }
 }
@@ -29,7 +29,7 @@ async fn not_useful_counts_against_the_rule_that_led_the_card() {
     let danas = bot.next_post("dana");
     bot.click("dana", &danas, "Not useful", "Acme").await;
     assert!(bot.private().await.contains("not useful"));
-    let report = bot.whole().await;
+    let report = bot.quarter().await;
     let used = |rule: &str| {
         let found = report.rules.iter().find(|used| used.rule == rule);
         found.map(|used| (used.shown, used.not_useful))
@@ -61,7 +61,7 @@ async fn a_rule_on_trial_is_counted_and_comes_back_when_it_was_right() {
     for words in ["nps_low", "1 of them fell at risk", "shadow = []", "tandem policy use FILE --org north"] {
         assert!(text.contains(words), "{words} is not in\n{text}");
     }
-    let report = bot.whole().await;
+    let report = bot.quarter().await;
     assert_eq!(report.trials.iter().map(|trial| (trial.fired, trial.right)).collect::<Vec<_>>(), [(1, 1)]);
 
     // A second night counts the account once; on Tuesday nothing is said again.
