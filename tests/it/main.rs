@@ -15,5 +15,6 @@ mod http;
 mod import;
 mod kill;
 mod morning;
+mod names;
 mod night;
 mod rls;
