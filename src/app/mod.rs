@@ -3,6 +3,8 @@
 pub mod act;
 pub mod channels;
 pub mod content;
+pub mod figures;
+pub mod fit;
 mod gaps;
 pub mod home;
 pub mod import;
@@ -14,6 +16,7 @@ mod notice;
 pub mod organisation;
 pub mod people;
 pub mod policy;
+pub mod precision;
 pub mod query;
 pub mod read;
 pub mod sample;

@@ -68,6 +68,7 @@ pub mod channel;
 pub mod diagnosis;
 pub mod digest;
 pub mod directory;
+pub mod figures;
 pub mod handoff;
 pub mod home;
 pub mod import;
@@ -78,6 +79,7 @@ pub mod outcome;
 pub mod person;
 pub mod renewal;
 pub mod risk;
+pub mod rule;
 pub mod settings;
 pub mod signal;
 
@@ -250,6 +252,7 @@ pub fn statements() -> Vec<(&'static str, &'static str, &'static str)> {
         channel::STATEMENTS,
         diagnosis::STATEMENTS,
         digest::STATEMENTS,
+        figures::STATEMENTS,
         handoff::STATEMENTS,
         home::STATEMENTS,
         import::STATEMENTS,
@@ -259,6 +262,7 @@ pub fn statements() -> Vec<(&'static str, &'static str, &'static str)> {
         person::STATEMENTS,
         renewal::STATEMENTS,
         risk::STATEMENTS,
+        rule::STATEMENTS,
         settings::STATEMENTS,
         signal::STATEMENTS,
     ];
