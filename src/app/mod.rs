@@ -3,6 +3,7 @@
 pub mod act;
 pub mod content;
 pub mod import;
+pub mod installation;
 pub mod morning;
 mod names;
 pub mod night;

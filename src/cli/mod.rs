@@ -8,6 +8,7 @@ mod digest;
 mod doctor;
 mod import;
 mod key;
+mod keys;
 mod link;
 mod manifest;
 mod migrate;
@@ -50,6 +51,9 @@ enum Command {
     /// Make, list and revoke API keys
     #[command(subcommand)]
     Key(key::Command),
+    /// Encrypt stored tokens under another key
+    #[command(subcommand)]
+    Keys(keys::Command),
     /// Say which Slack workspace or Teams tenant belongs to which organisation
     #[command(subcommand)]
     Link(link::Command),
@@ -136,6 +140,7 @@ async fn run(command: Command, config: Config) -> anyhow::Result<Done> {
         Command::Migrate(args) => migrate::run(args, &config).await,
         Command::Org(command) => org::run(command, &config).await,
         Command::Key(command) => key::run(command, &config).await,
+        Command::Keys(command) => keys::run(command, &config).await,
         Command::Link(command) => link::run(command, &config).await,
         Command::Import(args) => import::run(args, &config).await,
         Command::Diagnose(args) => diagnose::run(args, &config).await,

@@ -28,8 +28,15 @@ statements! {
             ON CONFLICT (platform, workspace_id) DO NOTHING";
     LINKS = "SELECT l.platform, l.workspace_id, o.slug FROM directory.chat_link l JOIN directory.organisation o USING (org_id)
               ORDER BY o.slug, l.platform, l.workspace_id";
-    LINKS_OF = "SELECT platform, workspace_id FROM directory.chat_link WHERE org_id = $1 ORDER BY platform, workspace_id";
+    /// Without those from which Tandem was removed: nothing can be sent there.
+    LINKS_OF = "SELECT platform, workspace_id FROM directory.chat_link l
+                 WHERE org_id = $1
+                   AND NOT EXISTS (SELECT FROM directory.slack_installation i
+                                    WHERE l.platform = 'slack' AND i.team_id = l.workspace_id AND i.removed_at IS NOT NULL)
+                 ORDER BY platform, workspace_id";
     UNLINK = "DELETE FROM directory.chat_link WHERE platform = $1 AND workspace_id = $2 RETURNING org_id";
+    FORGET_INSTALL_LINKS = "DELETE FROM directory.used_install_link WHERE expires_at < $1";
+    USE_INSTALL_LINK = "INSERT INTO directory.used_install_link (link_hash, expires_at) VALUES ($1, $2) ON CONFLICT DO NOTHING";
     ENSURE_LANE = "INSERT INTO directory.lane (org_id, platform, workspace_id) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING";
     CREATE_KEY = "INSERT INTO directory.api_key (key_hash, org_id, key_id, name, created_at) VALUES ($1, $2, $3, $4, $5)
                   ON CONFLICT DO NOTHING";
@@ -238,7 +245,7 @@ pub async fn links(tx: &mut Directory) -> anyhow::Result<Vec<(Workspace, String)
         .collect()
 }
 
-/// The workspaces of the running transaction's organisation.
+/// The workspaces of the running transaction's organisation in which Tandem is installed.
 pub async fn own_workspaces(tx: &mut Tenant) -> anyhow::Result<Vec<Workspace>> {
     let org = tx.org().0;
     let rows: Vec<(String, String)> = sqlx::query_as(LINKS_OF).bind(org).fetch_all(tx.connection()).await?;
@@ -253,6 +260,18 @@ pub async fn unlink(tx: &mut Directory, workspace: &Workspace) -> anyhow::Result
         .fetch_optional(tx.connection())
         .await?;
     Ok(org.map(OrgId))
+}
+
+/// Uses an install link up, known by its hash until it expires; false where it was used before.
+pub async fn use_install_link(
+    tx: &mut Directory,
+    hash: &[u8],
+    expires_at: DateTime<Utc>,
+    now: DateTime<Utc>,
+) -> anyhow::Result<bool> {
+    sqlx::query(FORGET_INSTALL_LINKS).bind(now).execute(tx.connection()).await?;
+    let done = sqlx::query(USE_INSTALL_LINK).bind(hash).bind(expires_at).execute(tx.connection()).await?;
+    Ok(done.rows_affected() == 1)
 }
 
 #[derive(Debug, Clone, FromRow)]

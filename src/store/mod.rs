@@ -67,6 +67,7 @@ pub mod digest;
 pub mod directory;
 pub mod handoff;
 pub mod import;
+pub mod installation;
 pub mod message;
 pub mod migrate;
 pub mod note;
@@ -247,6 +248,7 @@ pub fn statements() -> Vec<(&'static str, &'static str, &'static str)> {
         digest::STATEMENTS,
         handoff::STATEMENTS,
         import::STATEMENTS,
+        installation::STATEMENTS,
         message::STATEMENTS,
         note::STATEMENTS,
         outcome::STATEMENTS,
