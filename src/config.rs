@@ -73,6 +73,10 @@ pub struct Log {
 pub struct Slack {
     pub api_url: Option<String>,
     pub signing_secret: Option<SecretString>,
+    pub client_id: Option<String>,
+    pub client_secret: Option<SecretString>,
+    /// Turns Socket Mode on.
+    pub app_token: Option<SecretString>,
     pub bot_token: Option<SecretString>,
 }
 
@@ -131,14 +135,7 @@ impl Config {
             Some(path) => std::path::absolute(path).context("TANDEM_DATA_DIR")?,
             None => default_data_dir(get("XDG_DATA_HOME"))?,
         };
-        let unsupported = [
-            "SLACK_CLIENT_ID",
-            "SLACK_CLIENT_SECRET",
-            "SLACK_APP_TOKEN",
-            "TEAMS_APP_ID",
-            "TEAMS_APP_SECRET",
-            "TANDEM_INBOX",
-        ];
+        let unsupported = ["TEAMS_APP_ID", "TEAMS_APP_SECRET", "TANDEM_INBOX"];
         Ok(Self {
             database,
             data_dir,
@@ -150,6 +147,9 @@ impl Config {
             slack: Slack {
                 api_url: get("TANDEM_API_URL_SLACK"),
                 signing_secret: secret("SLACK_SIGNING_SECRET"),
+                client_id: get("SLACK_CLIENT_ID"),
+                client_secret: secret("SLACK_CLIENT_SECRET"),
+                app_token: secret("SLACK_APP_TOKEN"),
                 bot_token: secret("SLACK_BOT_TOKEN"),
             },
             org: get("TANDEM_ORG"),

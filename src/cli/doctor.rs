@@ -152,7 +152,8 @@ async fn tokens(findings: &mut Findings, config: &Config, opened: &Opened) {
                     findings.say(Mark::Fault, format_args!("slack: the scope {scope} is missing, needed for {what}"));
                 }
             }
-            if let Err(problem) = slack::connect(config, opened).await {
+            let app = App::new(opened.store.clone(), Arc::new(SystemClock));
+            if let Err(problem) = slack::connect(config, opened, &app).await {
                 findings.say(Mark::Fault, format_args!("slack: {}", super::sentence(&problem)));
             }
         }

@@ -49,6 +49,13 @@ impl ApiUrl {
         format!("{}{name}", self.base)
     }
 
+    /// Where somebody agrees to let the app in: on the API's host, beside its base.
+    pub(super) fn consent(&self) -> Url {
+        let mut url = self.base.clone();
+        url.set_path("/oauth/v2/authorize");
+        url
+    }
+
     /// Whether the API is played on this machine, where a proxy would only be in the way.
     pub(super) fn is_loopback(&self) -> bool {
         is_loopback(&self.base)
@@ -108,6 +115,11 @@ mod tests {
     fn the_api_is_https_or_loopback() {
         assert_eq!(ApiUrl::default().method("auth.test"), "https://slack.com/api/auth.test");
         assert_eq!(ApiUrl::parse("https://slack.com/api"), Ok(ApiUrl::default()));
+        assert_eq!(ApiUrl::default().consent().as_str(), "https://slack.com/oauth/v2/authorize");
+        assert_eq!(
+            ApiUrl::parse("http://127.0.0.1:8190/api").unwrap().consent().as_str(),
+            "http://127.0.0.1:8190/oauth/v2/authorize"
+        );
         for good in ["http://127.0.0.1:8190/api", "http://[::1]:8190/api/", "http://localhost/api"] {
             assert!(ApiUrl::parse(good).is_ok_and(|api| api.is_loopback()), "{good}");
         }

@@ -9,6 +9,7 @@ pub mod dialog;
 pub mod digest;
 pub mod form;
 pub mod home;
+pub mod install;
 pub mod lead;
 pub mod list;
 pub mod notice;

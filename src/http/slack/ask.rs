@@ -77,7 +77,7 @@ impl Answer {
 }
 
 /// Short enough to be read out to an admin.
-fn reference() -> String {
+pub(super) fn reference() -> String {
     format!("{:06x}", rand::random::<u32>() >> 8)
 }
 
@@ -144,11 +144,11 @@ impl Desk {
     pub(super) async fn introduce(&self, ask: &Ask, answer: &Answer) -> Option<Reply> {
         let who = &ask.who;
         let unknown = answer.unknown.as_ref()?;
-        let token = self.slack.token(&who.team_id)?;
+        let token = self.slack.token(&who.team_id).await?;
         if !self.slack.asked_about.is_new(who) {
             return None;
         }
-        let user = match self.slack.client.user(token, &who.user_id).await {
+        let user = match self.slack.client.user(&token, &who.user_id).await {
             Ok(user) => user,
             Err(error) => {
                 tracing::warn!(%error, "Slack did not say who an unknown user is");

@@ -21,7 +21,7 @@ pub(super) async fn press(desk: Desk, press: Press) -> Response {
     let channel = press.message.as_ref().map(|message| message.channel.as_str());
     let ask = Ask::new(&press.who, channel, What::Press(action, press.dedup_key()));
     let drain = desk.http.drain.clone();
-    if verb.opens_dialog() && press.trigger_id.is_some() && desk.slack.token(&press.who.team_id).is_some() {
+    if verb.opens_dialog() && press.trigger_id.is_some() && desk.slack.token(&press.who.team_id).await.is_some() {
         drop(drain.spawn(async move { desk.ask_for_more(&press, verb.label(), &ask).await }));
         return nothing();
     }

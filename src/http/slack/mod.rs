@@ -5,6 +5,7 @@
 mod ask;
 mod click;
 mod command;
+mod install;
 mod open;
 
 use std::time::{Duration, Instant};
@@ -13,6 +14,7 @@ use axum::Json;
 use axum::extract::{FromRequest, Request, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
+use chrono::DateTime;
 use secrecy::SecretString;
 use serde_json::Value;
 
@@ -24,6 +26,10 @@ use crate::slack::client::Client;
 use crate::slack::inbound::{self, Door, Event, EventKind, Inbound};
 use crate::store::directory::{Platform, Workspace};
 use crate::store::message;
+use crate::tokens::Tokens;
+
+pub use install::Install;
+pub(super) use install::{finish, start};
 
 /// From the first byte; Slack gives up after 3 s and the answer has to travel.
 const ANSWER_WITHIN: Duration = Duration::from_millis(2500);
@@ -31,33 +37,40 @@ const ANSWER_WITHIN: Duration = Duration::from_millis(2500);
 const BODY: Limits = Limits { bytes: 1 << 20, within: Duration::from_secs(2) };
 
 /// What Slack's routes need.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct SlackDoor {
     /// During a rotation there are two.
     pub signing_secrets: Vec<SecretString>,
     /// Whose hosts a `response_url` may name.
     pub api: ApiUrl,
     pub client: Client,
-    pub bot: Option<Bot>,
+    pub tokens: Tokens,
+    /// `None` where workspaces can't install the app by themselves.
+    pub install: Option<Install>,
     asked_about: ask::AskedAbout,
 }
 
-/// A token and the one workspace that it is for.
-#[derive(Debug, Clone)]
-pub struct Bot {
-    pub token: SecretString,
-    /// As `auth.test` names it: a workspace's id, or an enterprise's.
-    pub team: String,
-}
-
 impl SlackDoor {
-    pub fn new(signing_secrets: Vec<SecretString>, api: ApiUrl, client: Client, bot: Option<Bot>) -> Self {
-        Self { signing_secrets, api, client, bot, asked_about: ask::AskedAbout::default() }
+    pub fn new(
+        signing_secrets: Vec<SecretString>,
+        api: ApiUrl,
+        client: Client,
+        tokens: Tokens,
+        install: Option<Install>,
+    ) -> Self {
+        Self { signing_secrets, api, client, tokens, install, asked_about: ask::AskedAbout::default() }
     }
 
-    /// A token is never used for another workspace than its own.
-    fn token(&self, team: &str) -> Option<&SecretString> {
-        self.bot.as_ref().filter(|bot| bot.team == team).map(|bot| &bot.token)
+    /// What opens a workspace; `None` also where it can't be had now.
+    async fn token(&self, team: &str) -> Option<SecretString> {
+        self.tokens.of(team).await.unwrap_or_else(|error| {
+            tracing::error!(
+                team,
+                error = format!("{:#}", anyhow::Error::from(error)),
+                "there is no token to answer with"
+            );
+            None
+        })
     }
 }
 
@@ -108,7 +121,7 @@ pub(super) async fn receive(State(http): State<Http>, Verified { inbound, since 
         Inbound::Command(command) => command::answer(desk, command).await,
         Inbound::Press(press) => click::press(desk, press).await,
         Inbound::Submission(submission) => click::submit(desk, submission).await,
-        Inbound::Event(event) => happened(&desk.http, &event).await,
+        Inbound::Event(event) => happened(&desk, &event).await,
     }
 }
 
@@ -125,28 +138,32 @@ fn json(body: Value) -> Response {
     Json(body).into_response()
 }
 
-/// Events change nothing here yet but the log; each is noted once, since Slack repeats what it thinks was lost.
-async fn happened(http: &Http, event: &Event) -> Response {
-    let gone = match &event.kind {
-        EventKind::Uninstalled => true,
-        EventKind::TokensRevoked { bots, .. } => !bots.is_empty(),
-        _ => false,
+/// Each event has one effect, since Slack repeats what it thinks was lost.
+async fn happened(desk: &Desk, event: &Event) -> Response {
+    let why = match &event.kind {
+        EventKind::Uninstalled => "app_uninstalled",
+        EventKind::TokensRevoked { bots, .. } if !bots.is_empty() => "tokens_revoked",
+        _ => return nothing(),
     };
-    if !gone {
-        return nothing();
-    }
-    match first_time(http, event).await {
-        Ok(true) => {
-            tracing::warn!(team = event.team_id, "Slack says that Tandem was removed from this workspace");
-            nothing()
-        }
-        Ok(false) => nothing(),
+    match removed(desk, event, why).await {
+        Ok(()) => nothing(),
         Err(error) => {
             tracing::error!(error = %format!("{error:#}"), "an event was not stored");
             // Not 200, so that Slack sends it again.
             super::busy()
         }
     }
+}
+
+/// Tandem was removed from a workspace. Doing that twice is doing it once; the receipt is only written after it.
+async fn removed(desk: &Desk, event: &Event, why: &str) -> anyhow::Result<()> {
+    let said = event.at.and_then(|seconds| DateTime::from_timestamp(seconds, 0));
+    let happened = said.unwrap_or_else(|| desk.http.app.now());
+    let removed = desk.slack.tokens.removed(&event.team_id, happened, why).await?;
+    if first_time(&desk.http, event).await? || removed {
+        tracing::warn!(team = event.team_id, why, removed, "Slack says that Tandem was removed from this workspace");
+    }
+    Ok(())
 }
 
 /// False for repeats and for workspaces that are nobody's.

@@ -9,6 +9,7 @@
 //! - it has no time limit of its own, reads answers without a limit, and its rate control is per team, not per channel.
 
 mod error;
+mod oauth;
 mod outsiders;
 
 use std::time::Duration;
@@ -22,6 +23,7 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 pub use error::Error;
+pub use oauth::{AppCredentials, Grant};
 pub use outsiders::{Channel, User, outsiders};
 
 use super::address::{ApiUrl, ResponseUrl};

@@ -14,10 +14,11 @@ use tandem::app::organisation::{self, NewOrganisation};
 use tandem::clock::MockClock;
 use tandem::domain::person::OrgId;
 use tandem::domain::routing::Model;
-use tandem::http::{Bot, Drain, Http, Metrics, SlackDoor, router, serve};
+use tandem::http::{Drain, Http, Metrics, SlackDoor, router, serve};
 use tandem::slack::address::ApiUrl;
 use tandem::slack::client::{Client, Settings};
 use tandem::store::Store;
+use tandem::tokens::{Bot, Tokens};
 
 use super::cluster::{self, TestDb};
 use super::fake_slack::FakeSlack;
@@ -53,7 +54,8 @@ impl Service {
         let api = ApiUrl::parse(fake.url()).unwrap();
         let client = Client::new(Settings { api: api.clone(), ..Settings::default() }).unwrap();
         let bot = Bot { token: "xoxb-test".into(), team: "T1".into() };
-        let slack = SlackDoor::new(vec![SECRET.into()], api, client, Some(bot));
+        let tokens = Tokens::configured(client.clone(), Some(bot));
+        let slack = SlackDoor::new(vec![SECRET.into()], api, client, tokens, None);
         let drain = Drain::new();
         let apps = [store.clone(), store.beside(2)].map(|store| App::new(store, clock.clone()));
         let [app, api] = apps;
