@@ -10,6 +10,7 @@ mod demo;
 mod embedded;
 mod floors;
 mod http;
+mod install;
 mod kill;
 mod morning;
 mod night;

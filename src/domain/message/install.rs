@@ -107,6 +107,43 @@ mod tests {
         ];
         let texts: Vec<String> =
             pages.iter().map(|page| format!("{}\n{}", page.summary, text::to_text(page, 100))).collect();
-        insta::assert_snapshot!(texts.join("\n"));
+        insta::assert_snapshot!(texts.join("\n"), @r"
+        Tandem is installed in Acme CS
+        All is ready. In Slack, type /tandem help. You can close this page.
+
+        Tandem is installed in Acme CS
+        One step is left: whoever runs Tandem says which organisation this workspace belongs to, with
+
+        tandem link slack T012AB --org SLUG
+
+        Then everybody in Slack can type /tandem help. You can close this page.
+
+        Nothing was installed
+        Slack says that you cancelled.
+
+        Start again (https://tandem.example.com/slack/install)
+
+        This install link does not work any more
+        An install link works once, for ten minutes, in the browser in which it was begun. Nothing was
+        installed.
+
+        Start again (https://tandem.example.com/slack/install)
+
+        Tandem can't be installed for a whole organisation
+        It was asked for all workspaces of your Slack organisation at once, and serves single ones. Nothing
+        was installed. Choose one workspace in Slack's dialog, at the top right.
+
+        Start again (https://tandem.example.com/slack/install)
+
+        Slack did not complete the installation
+        Slack says: invalid_code. Nothing was installed.
+
+        Start again (https://tandem.example.com/slack/install)
+
+        That did not work
+        Tandem could not keep the installation. The log has it as 7f3a91.
+
+        Start again (https://tandem.example.com/slack/install)
+        ");
     }
 }

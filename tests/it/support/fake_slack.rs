@@ -33,6 +33,8 @@ pub(crate) enum Trouble {
 pub(crate) struct Call {
     pub(crate) method: String,
     pub(crate) arguments: Value,
+    /// What came in the Authorization header.
+    pub(crate) authorization: String,
     pub(crate) at: Instant,
     pub(crate) troubled: bool,
 }
@@ -59,6 +61,8 @@ struct Inside {
     /// Flags by user id, over those of a usual colleague.
     users: BTreeMap<String, Value>,
     channels: BTreeMap<String, Value>,
+    /// What a code or a refresh token is good for, once.
+    grants: BTreeMap<String, Value>,
 }
 
 #[derive(Clone)]
@@ -111,6 +115,11 @@ impl FakeSlack {
         self.inside().channels.insert(id.to_owned(), flags);
     }
 
+    /// What `oauth.v2.access` answers to this code or refresh token, once.
+    pub(crate) fn grant(&self, code: &str, answer: Value) {
+        self.inside().grants.insert(code.to_owned(), answer);
+    }
+
     pub(crate) fn calls(&self, method: &str) -> Vec<Call> {
         self.inside().calls.iter().filter(|call| call.method == method).cloned().collect()
     }
@@ -124,13 +133,14 @@ impl FakeSlack {
         self.standing().into_iter().map(|message| message.text).collect()
     }
 
-    fn take(&self, method: &str, arguments: &Value) -> Option<Trouble> {
+    fn take(&self, method: &str, arguments: &Value, authorization: String) -> Option<Trouble> {
         let mut inside = self.inside();
         let once = inside.next.get_mut(method).and_then(VecDeque::pop_front);
         let trouble = once.or_else(|| inside.always.get(method).copied());
         inside.calls.push(Call {
             method: method.to_owned(),
             arguments: arguments.clone(),
+            authorization,
             at: Instant::now(),
             troubled: trouble.is_some(),
         });
@@ -194,6 +204,11 @@ impl FakeSlack {
                     .collect();
                 json!({"ok": true, "messages": found, "has_more": false})
             }
+            "oauth.v2.access" => {
+                let key = if arguments["code"].is_string() { said("code") } else { said("refresh_token") };
+                inside.grants.remove(&key).unwrap_or_else(|| json!({"ok": false, "error": "invalid_code"}))
+            }
+            "auth.revoke" => json!({"ok": true, "revoked": true}),
             "views.open" | "views.update" => json!({"ok": true, "view": {"id": "V1"}}),
             _ => json!({"ok": false, "error": "unknown_method"}),
         }
@@ -223,7 +238,8 @@ async fn answer(
     body: Bytes,
 ) -> Response {
     let arguments = arguments(&headers, &body);
-    match slack.take(&method, &arguments) {
+    let authorization = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    match slack.take(&method, &arguments, authorization.to_owned()) {
         None => axum::Json(slack.act(&method, &arguments)).into_response(),
         Some(Trouble::Slow(pause)) => {
             tokio::time::sleep(pause).await;
