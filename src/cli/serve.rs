@@ -13,7 +13,7 @@ use crate::app::{App, organisation};
 use crate::clock::{Clock, SystemClock};
 use crate::config::Config;
 use crate::delivery::{Delivery, Senders, SlackSender};
-use crate::http::{Drain, Http, Metrics, SlackDoor, router, serve};
+use crate::http::{Drain, Http, Metrics, SlackDoor, router, serve, socket};
 use crate::scheduler;
 use crate::store::{directory, migrate};
 
@@ -61,13 +61,15 @@ pub(super) async fn run(args: Args, config: &Config) -> anyhow::Result<Done> {
         );
     }
     let delivery = Delivery::new(work.clone(), Senders { slack: sender, preview: false });
-    let routes = router(Http::new(app.clone(), api, door, Metrics::install()?, drain.clone()));
+    let http = Http::new(app.clone(), api, door, Metrics::install()?, drain.clone());
+    let routes = router(http.clone());
 
     let (stopping, stopped) = watch::channel(false);
     let until = |mut stopped: watch::Receiver<bool>| async move {
         let _ = stopped.wait_for(|stopping| *stopping).await;
     };
     let scheduling = tokio::spawn(scheduler::run(work.clone(), stopped.clone()));
+    let hearing = config.slack.app_token.clone().map(|token| tokio::spawn(socket::run(http, token, stopped.clone())));
     let refreshing = tokio::spawn({
         let stopped = stopped.clone();
         async move {
@@ -88,6 +90,9 @@ pub(super) async fn run(args: Args, config: &Config) -> anyhow::Result<Done> {
     });
     let served = serving.await;
     scheduling.await.context("the scheduler panicked")?;
+    if let Some(hearing) = hearing {
+        hearing.await.context("Socket Mode panicked")?;
+    }
     refreshing.await.context("the refreshing of tokens panicked")?;
     delivering.await.context("delivery panicked")?;
     opened.close().await?;

@@ -36,7 +36,7 @@ use body::Budget;
 
 pub use health::Metrics;
 pub use serve::{Drain, serve};
-pub use slack::{Install, SlackDoor};
+pub use slack::{Install, SlackDoor, socket};
 
 /// A request takes no longer than this from its head to its answer; one of 10 MiB may need it.
 const REQUEST: Duration = Duration::from_secs(60);

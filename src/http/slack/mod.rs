@@ -7,6 +7,7 @@ mod click;
 mod command;
 mod install;
 mod open;
+pub mod socket;
 
 use std::time::{Duration, Instant};
 
@@ -113,6 +114,11 @@ struct Desk {
 }
 
 pub(super) async fn receive(State(http): State<Http>, Verified { inbound, since }: Verified) -> Response {
+    answer(http, inbound, since).await
+}
+
+/// The same for whatever door it came by.
+async fn answer(http: Http, inbound: Inbound, since: Instant) -> Response {
     let Some(slack) = http.slack.clone() else { return nothing() };
     let desk = Desk { http, slack, since };
     match inbound {

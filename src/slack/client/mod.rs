@@ -59,6 +59,8 @@ impl Default for Settings {
 #[derive(Debug, Clone)]
 pub struct Client {
     http: reqwest::Client,
+    /// For connections that stay: HTTP/1, which alone can be upgraded, and no end.
+    sockets: reqwest::Client,
     settings: Settings,
 }
 
@@ -102,15 +104,34 @@ pub struct Search<'a> {
 impl Client {
     /// Fails if no TLS provider is installed.
     pub fn new(settings: Settings) -> Result<Self, reqwest::Error> {
-        let mut builder = reqwest::Client::builder()
-            .timeout(settings.attempt)
-            // A redirect would carry the token, or what is said, to another host.
-            .redirect(reqwest::redirect::Policy::none())
-            .user_agent(concat!("tandem/", env!("CARGO_PKG_VERSION")));
-        if settings.api.is_loopback() {
-            builder = builder.no_proxy();
+        let builder = || {
+            let builder = reqwest::Client::builder()
+                // A redirect would carry the token, or what is said, to another host.
+                .redirect(reqwest::redirect::Policy::none())
+                .user_agent(concat!("tandem/", env!("CARGO_PKG_VERSION")));
+            if settings.api.is_loopback() { builder.no_proxy() } else { builder }
+        };
+        let http = builder().timeout(settings.attempt).build()?;
+        let sockets = builder().http1_only().build()?;
+        Ok(Self { http, sockets, settings })
+    }
+
+    pub(super) fn api(&self) -> &ApiUrl {
+        &self.settings.api
+    }
+
+    pub(super) fn sockets(&self) -> &reqwest::Client {
+        &self.sockets
+    }
+
+    /// The address of a Socket Mode connection, good for one; with the app-level token.
+    pub(super) async fn open_connection(&self, app_token: &SecretString) -> Result<String, Error> {
+        #[derive(Deserialize)]
+        struct Address {
+            url: String,
         }
-        Ok(Self { http: builder.build()?, settings })
+        let (_, address): (_, Address) = answer(self.request(app_token, "apps.connections.open")?).await?;
+        Ok(address.url)
     }
 
     /// Posts a message, or a reply in the thread of `thread_ts`, that carries `delivery_id` in its metadata.
