@@ -15,6 +15,7 @@ mod migrate;
 mod open;
 mod org;
 mod policy;
+mod progress;
 mod send;
 mod serve;
 mod slack;

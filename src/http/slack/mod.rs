@@ -7,6 +7,7 @@ mod click;
 mod command;
 mod install;
 mod open;
+mod picture;
 pub mod socket;
 
 use std::time::{Duration, Instant};
@@ -49,6 +50,7 @@ pub struct SlackDoor {
     /// `None` where workspaces can't install the app by themselves.
     pub install: Option<Install>,
     asked_about: ask::AskedAbout,
+    pictures: picture::Uploaded,
 }
 
 impl SlackDoor {
@@ -59,7 +61,15 @@ impl SlackDoor {
         tokens: Tokens,
         install: Option<Install>,
     ) -> Self {
-        Self { signing_secrets, api, client, tokens, install, asked_about: ask::AskedAbout::default() }
+        Self {
+            signing_secrets,
+            api,
+            client,
+            tokens,
+            install,
+            asked_about: ask::AskedAbout::default(),
+            pictures: picture::Uploaded::default(),
+        }
     }
 
     /// What opens a workspace; `None` also where it can't be had now.
