@@ -94,6 +94,25 @@ pub(super) async fn connect(config: &Config, opened: &Opened, app: &App) -> anyh
     Ok(Some(Slack { client, api, tokens, install: Some(Install { credentials, base_url }) }))
 }
 
+/// A token of this workspace, where these settings have one; for a look, not for the service.
+pub(super) async fn token_of(
+    config: &Config,
+    app: &App,
+    client: &Client,
+    team: &str,
+) -> anyhow::Result<Option<SecretString>> {
+    if let Some(credentials) = credentials(config) {
+        let keys = master_keys(config)?;
+        let tokens = Tokens::with_installations(client.clone(), None, app.clone(), keys, credentials);
+        if let Some(token) = tokens.of(team).await? {
+            return Ok(Some(token));
+        }
+    }
+    let Some(token) = &config.slack.bot_token else { return Ok(None) };
+    let identity = client.identify(token).await?;
+    Ok((identity.team_id == team).then(|| token.clone()))
+}
+
 fn credentials(config: &Config) -> Option<AppCredentials> {
     let slack = &config.slack;
     let (client_id, client_secret) = (slack.client_id.clone()?, slack.client_secret.clone()?);

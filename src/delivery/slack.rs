@@ -24,6 +24,9 @@ use crate::store::person::{self, ChatUser, Reach};
 /// How far Slack's clock and ours may be apart, in seconds.
 const CLOCKS_APART: i64 = 300;
 
+/// Members of a channel that are looked at; larger ones are announcements to everybody.
+const MEMBERS_MOST: usize = 20_000;
+
 /// What the database knows about a row before it is sent.
 struct Known {
     copies: Vec<MessageCopy>,
@@ -231,7 +234,7 @@ impl Slack<'_, '_> {
     async fn keep_from_outsiders(&mut self, channel: &str, copies: &[MessageCopy]) -> Result<(), Failure> {
         self.claim.held.clear()?;
         let info = self.sender.client.channel(&self.token, channel).await?;
-        if !outsiders(&info, &[]) {
+        if !outsiders(&info, &[]) && !self.has_guests(channel).await? {
             return Ok(());
         }
         if !copies.is_empty() {
@@ -248,6 +251,18 @@ impl Slack<'_, '_> {
             }
         }
         Err(Failure::Outsiders)
+    }
+
+    /// Whether a guest is a member. The workspace's guests are known for some minutes; a channel's members are asked for.
+    async fn has_guests(&mut self, channel: &str) -> Result<bool, Failure> {
+        let client = &self.sender.client;
+        let guests = client.guests(&self.token, &self.claim.held.lease.workspace.id).await?;
+        if guests.is_empty() {
+            return Ok(false);
+        }
+        self.claim.held.clear()?;
+        let members = client.members(&self.token, channel, MEMBERS_MOST).await?;
+        Ok(members.iter().any(|member| guests.contains(member)))
     }
 
     /// The direct message channel with a colleague: the one that is kept, else a new one. Whether they are a

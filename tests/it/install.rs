@@ -312,6 +312,37 @@ async fn removed_in_any_order_its_tokens_go_and_its_history_stays() {
     }
 }
 
+/// An internal channel that outsiders come into later: what stands there is taken back at once, nothing more is said.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_channel_that_outsiders_come_to_read_is_emptied() {
+    let shared = json!({"type": "channel_shared", "channel": "C1", "connected_team_id": "T9"});
+    let joined = json!({"type": "member_joined_channel", "channel": "C1", "user": "UG", "channel_type": "C"});
+    for (inner, channel) in [
+        (shared, json!({"is_ext_shared": true})),
+        (json!({"type": "channel_shared", "channel": "C1"}), json!({"is_pending_ext_shared": true})),
+        (joined, json!({"members": ["U1", "UG"]})),
+    ] {
+        let service = Service::for_many().await;
+        let north = organisation(&service, "north", Some("T1")).await;
+        say(&service, north, "T1").await;
+        assert_eq!(deliver(&service).await, (1, 0));
+        let before = service.slack.standing()[0].text.clone();
+        event(&service, "E0", "T1", 0, json!({"type": "member_joined_channel", "channel": "C1", "user": "U2"})).await;
+        deliver(&service).await;
+        assert_eq!(service.slack.standing()[0].text, before, "a colleague joined");
+
+        service.slack.user("UG", json!({"is_restricted": true}));
+        service.slack.channel("C1", channel);
+        event(&service, "E1", "T1", 0, inner.clone()).await;
+        deliver(&service).await;
+        let after = service.slack.standing()[0].text.clone();
+        assert!(after != before && after.contains("outside"), "{inner}: {after}");
+        say(&service, north, "T1").await;
+        assert_eq!(deliver(&service).await, (0, 1));
+        assert_eq!(service.slack.standing().len(), 1);
+    }
+}
+
 /// The event was lost, but Slack's answer says the same.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_token_that_slack_calls_dead_is_taken_for_a_removal() {

@@ -18,3 +18,4 @@ mod morning;
 mod night;
 mod rls;
 mod secrets;
+mod socket;

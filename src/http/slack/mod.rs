@@ -156,12 +156,15 @@ fn json(body: Value) -> Response {
 
 /// Each event has one effect, since Slack repeats what it thinks was lost.
 async fn happened(desk: &Desk, event: &Event) -> Response {
-    let why = match &event.kind {
-        EventKind::Uninstalled => "app_uninstalled",
-        EventKind::TokensRevoked { bots, .. } if !bots.is_empty() => "tokens_revoked",
+    let done = match &event.kind {
+        EventKind::Uninstalled => removed(desk, event, "app_uninstalled").await,
+        EventKind::TokensRevoked { bots, .. } if !bots.is_empty() => removed(desk, event, "tokens_revoked").await,
+        EventKind::ChannelShared { channel_id } | EventKind::MemberJoined { channel_id, .. } => {
+            others_read(desk, event, channel_id).await
+        }
         _ => return nothing(),
     };
-    match removed(desk, event, why).await {
+    match done {
         Ok(()) => nothing(),
         Err(error) => {
             tracing::error!(error = %format!("{error:#}"), "an event was not stored");
@@ -182,9 +185,25 @@ async fn removed(desk: &Desk, event: &Event, why: &str) -> anyhow::Result<()> {
     Ok(())
 }
 
+/// Perhaps outsiders read a channel from now on: what stands there is drawn again, and delivery looks before it draws.
+async fn others_read(desk: &Desk, event: &Event, channel: &str) -> anyhow::Result<()> {
+    desk.slack.client.forget_guests(&event.team_id);
+    let (app, workspace) = (&desk.http.app, slack(&event.team_id));
+    let Some(org) = query::organisation_of(app, &workspace).await? else { return Ok(()) };
+    let mut tx = app.store.tenant(org).await?;
+    message::queue_channel(&mut tx, &workspace, channel, app.now()).await?;
+    tx.commit().await?;
+    app.outbox_bell.notify_waiters();
+    Ok(())
+}
+
+fn slack(team: &str) -> Workspace {
+    Workspace { platform: Platform::Slack, id: team.to_owned() }
+}
+
 /// False for repeats and for workspaces that are nobody's.
 async fn first_time(http: &Http, event: &Event) -> anyhow::Result<bool> {
-    let workspace = Workspace { platform: Platform::Slack, id: event.team_id.clone() };
+    let workspace = slack(&event.team_id);
     let Some(org) = query::organisation_of(&http.app, &workspace).await? else { return Ok(false) };
     let mut tx = http.app.store.tenant(org).await?;
     let first = message::receive(&mut tx, &format!("event:{}", event.event_id), http.app.now()).await?;

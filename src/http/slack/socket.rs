@@ -168,7 +168,7 @@ async fn slot(office: Arc<Office>, mut shutdown: watch::Receiver<bool>) {
                             wait = FIRST_WAIT;
                         }
                         tracing::info!("a connection of Socket Mode ended; another is opened");
-                        std::mem::replace(&mut wait, (wait * 2).min(LONGEST_WAIT))
+                        doubled(&mut wait)
                     }
                     Ended::LinkDisabled => {
                         tracing::error!(
@@ -185,7 +185,7 @@ async fn slot(office: Arc<Office>, mut shutdown: watch::Receiver<bool>) {
                 match error {
                     Error::Unauthorized(_) | Error::Rejected(_) => REFUSED,
                     Error::RateLimited { retry_after } => retry_after,
-                    _ => std::mem::replace(&mut wait, (wait * 2).min(LONGEST_WAIT)),
+                    _ => doubled(&mut wait),
                 }
             }
         };
@@ -196,6 +196,18 @@ async fn slot(office: Arc<Office>, mut shutdown: watch::Receiver<bool>) {
             _ = shutdown.changed() => return,
         }
     }
+}
+
+/// This wait, and from then on twice as long.
+fn doubled(wait: &mut Duration) -> Duration {
+    let now = *wait;
+    *wait = (now * 2).min(LONGEST_WAIT);
+    now
+}
+
+/// Completes when the process is to end, or whoever would say so is gone.
+async fn stopping(shutdown: &mut watch::Receiver<bool>) {
+    let _ = shutdown.wait_for(|stopping| *stopping).await;
 }
 
 impl Office {
@@ -281,7 +293,7 @@ impl Office {
                     }
                 }
                 () = tokio::time::sleep_until(until.unwrap_or(far)), if until.is_some() => break Ended::Dropped,
-                _ = shutdown.wait_for(|stopping| *stopping) => {
+                () = stopping(shutdown) => {
                     self.finish(connection, line).await;
                     return Ended::Stopped;
                 }

@@ -10,12 +10,14 @@
 
 mod error;
 mod files;
+mod guests;
 mod oauth;
 mod outsiders;
 
 use std::time::Duration;
 
-use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValue, RETRY_AFTER};
+use chrono::{DateTime, Utc};
+use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, DATE, HeaderMap, HeaderValue, RETRY_AFTER};
 use reqwest::{RequestBuilder, Response, StatusCode};
 use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
@@ -62,6 +64,7 @@ pub struct Client {
     http: reqwest::Client,
     /// For connections that stay: HTTP/1, which alone can be upgraded, and no end.
     sockets: reqwest::Client,
+    guests: guests::Guests,
     settings: Settings,
 }
 
@@ -88,6 +91,9 @@ pub struct Identity {
     /// The granted scopes, from the header `x-oauth-scopes`; empty if Slack did not say.
     #[serde(skip)]
     pub scopes: Vec<String>,
+    /// What time it is there, from the header `date`.
+    #[serde(skip)]
+    pub date: Option<DateTime<Utc>>,
 }
 
 /// A message to look for after a crash.
@@ -114,7 +120,7 @@ impl Client {
         };
         let http = builder().timeout(settings.attempt).build()?;
         let sockets = builder().http1_only().build()?;
-        Ok(Self { http, sockets, settings })
+        Ok(Self { http, sockets, guests: guests::Guests::default(), settings })
     }
 
     pub(super) fn api(&self) -> &ApiUrl {
@@ -208,6 +214,8 @@ impl Client {
         let request = self.request(token, "auth.test")?;
         let (headers, mut identity): (_, Identity) = answer(request).await?;
         let scopes = headers.get("x-oauth-scopes").and_then(|value| value.to_str().ok()).unwrap_or_default();
+        let date = headers.get(DATE).and_then(|value| value.to_str().ok());
+        identity.date = date.and_then(|text| DateTime::parse_from_rfc2822(text).ok()).map(|date| date.to_utc());
         identity.scopes = scopes.split(',').map(str::trim).filter(|s| !s.is_empty()).map(str::to_owned).collect();
         Ok(identity)
     }

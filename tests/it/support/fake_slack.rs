@@ -67,6 +67,8 @@ struct Inside {
     channels: BTreeMap<String, Value>,
     /// What a code or a refresh token is good for, once.
     grants: BTreeMap<String, Value>,
+    /// By method, in place of what it would answer.
+    answers: BTreeMap<String, Value>,
 }
 
 #[derive(Clone)]
@@ -119,6 +121,10 @@ impl FakeSlack {
         self.inside().channels.insert(id.to_owned(), flags);
     }
 
+    pub(crate) fn answers(&self, method: &str, answer: Value) {
+        self.inside().answers.insert(method.to_owned(), answer);
+    }
+
     /// What `oauth.v2.access` answers to this code or refresh token, once.
     pub(crate) fn grant(&self, code: &str, answer: Value) {
         self.inside().grants.insert(code.to_owned(), answer);
@@ -155,6 +161,9 @@ impl FakeSlack {
         let now = self.clock.now().timestamp();
         let mut inside = self.inside();
         let said = |key: &str| arguments[key].as_str().unwrap_or_default().to_owned();
+        if let Some(answer) = inside.answers.get(method) {
+            return answer.clone();
+        }
         match method {
             "auth.test" => json!({"ok": true, "team_id": "T1", "user_id": "U0", "bot_id": "B0"}),
             "chat.postMessage" => {
@@ -181,6 +190,15 @@ impl FakeSlack {
             "conversations.info" => {
                 let id = said("channel");
                 json!({"ok": true, "channel": with(json!({"id": id}), inside.channels.get(&id))})
+            }
+            "users.list" => {
+                let members: Vec<Value> =
+                    inside.users.iter().map(|(id, flags)| with(json!({"id": id}), Some(flags))).collect();
+                json!({"ok": true, "members": members})
+            }
+            "conversations.members" => {
+                let members = inside.channels.get(&said("channel")).map(|channel| channel["members"].clone());
+                json!({"ok": true, "members": members.filter(Value::is_array).unwrap_or_else(|| json!([]))})
             }
             "users.info" => {
                 let id = said("user");

@@ -44,6 +44,8 @@ pub(crate) struct Service {
     pub(crate) slack: FakeSlack,
     pub(crate) db: TestDb,
     pub(crate) clock: MockClock,
+    /// What stands behind the routes.
+    pub(crate) door: Http,
     pub(crate) app: App,
     pub(crate) client: Client,
     pub(crate) tokens: Tokens,
@@ -84,9 +86,10 @@ impl Service {
         let http = Http::new(app.clone(), api, Some(slack), Metrics::install().unwrap(), drain.clone());
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
+        let door = http.clone();
         tokio::spawn(serve(listener, router(http), drain, std::future::pending()));
         let http = reqwest::Client::builder().no_proxy().timeout(Duration::from_secs(20)).build().unwrap();
-        Self { address, http, store, slack: fake, db, clock, app, client, tokens }
+        Self { address, http, store, slack: fake, db, clock, door, app, client, tokens }
     }
 
     pub(crate) async fn organisation(&self, slug: &str) -> (OrgId, String) {
