@@ -58,8 +58,8 @@ pub(super) enum Failure {
     Refused,
     /// The person can't be written to, by a code.
     Unreachable(&'static str),
-    /// The channel is shared with people outside the company.
-    Outsiders,
+    /// People outside the company read the channel, or nobody can say that they do not; by a code.
+    Outsiders(&'static str),
     /// Tandem was removed from the workspace.
     Uninstalled,
     /// The workspace's token is there and can't be opened.
@@ -195,7 +195,7 @@ impl Claim<'_> {
             Err(Failure::Stopped) => self.back(in_line, "interrupted", false).await,
             Err(Failure::NotYet) => self.back(now + THREAD, "thread", false).await,
             Err(Failure::Unreachable(code)) => self.unreachable(code).await,
-            Err(Failure::Outsiders) => self.give_up("outsiders", "outsiders", false).await,
+            Err(Failure::Outsiders(code)) => self.give_up("outsiders", code, false).await,
             Err(Failure::Uninstalled) => self.give_up("uninstalled", "uninstalled", false).await,
             Err(Failure::Locked(why)) => self.unauthorized("token_unreadable", &why).await,
             Err(Failure::Render(problem)) => {

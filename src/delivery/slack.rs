@@ -14,18 +14,16 @@ use uuid::Uuid;
 use super::SlackSender;
 use super::lane::place;
 use super::row::{Arrival, Claim, Failure};
+use crate::app::home;
 use crate::domain::message::withdrawn;
 use crate::domain::person::PersonId;
-use crate::slack::client::{Error, Posted, Search, outsiders};
+use crate::slack::client::{Error, Posted, Search};
 use crate::slack::render::{self, Rendered};
 use crate::store::message::{self, Address, MessageCopy, Outgoing, Sending};
 use crate::store::person::{self, ChatUser, Reach};
 
 /// How far Slack's clock and ours may be apart, in seconds.
 const CLOCKS_APART: i64 = 300;
-
-/// Members of a channel that are looked at; larger ones are announcements to everybody.
-const MEMBERS_MOST: usize = 20_000;
 
 /// What the database knows about a row before it is sent.
 struct Known {
@@ -85,6 +83,7 @@ pub(super) async fn send(claim: &mut Claim<'_>, sender: &SlackSender) -> Result<
 impl Slack<'_, '_> {
     async fn send(&mut self, row: &Outgoing, known: &Known) -> Result<Arrival, Failure> {
         match row.sending {
+            _ if home::is_home(&row.content) => self.publish(known).await,
             Sending::Post if known.parent_waits && known.parent.is_none() => Err(Failure::NotYet),
             Sending::Redraw if known.copies.is_empty() => Ok(Arrival::Nothing),
             sending => {
@@ -146,6 +145,28 @@ impl Slack<'_, '_> {
         }
         self.post_missing(&known.copies[0].channel_id, &parts, known).await?;
         Ok(Arrival::Arrived)
+    }
+
+    /// A home page is published over itself, so an attempt whose answer was lost is simply made again. One that Slack
+    /// does not take is let be: it is drawn anew when it is opened next.
+    async fn publish(&mut self, known: &Known) -> Result<Arrival, Failure> {
+        let active = known.reach.as_ref().filter(|reach| reach.active);
+        let user =
+            known.user.as_ref().map(|user| &user.user_id).or(active.and_then(|reach| reach.slack_user_id.as_ref()));
+        let (Some(user), Some(_)) = (user, active) else { return Ok(Arrival::Nothing) };
+        self.turn().await?;
+        self.claim.mark().await?;
+        let Some(message) = self.claim.render().await? else { return Ok(Arrival::Nothing) };
+        match self.sender.client.publish_view(&self.token, user, &render::home(&message)).await {
+            Ok(()) => Ok(Arrival::Arrived),
+            Err(error @ (Error::RateLimited { .. } | Error::Transient { .. } | Error::Unauthorized(_))) => {
+                Err(error.into())
+            }
+            Err(error) => {
+                warn!(message = %self.claim.row.message_id, %error, "a home page could not be published");
+                Ok(Arrival::Nothing)
+            }
+        }
     }
 
     /// Posts, in order, the parts that have no copy yet.
@@ -233,10 +254,7 @@ impl Slack<'_, '_> {
     /// along, what stands there is taken back.
     async fn keep_from_outsiders(&mut self, channel: &str, copies: &[MessageCopy]) -> Result<(), Failure> {
         self.claim.held.clear()?;
-        let info = self.sender.client.channel(&self.token, channel).await?;
-        if !outsiders(&info, &[]) && !self.has_guests(channel).await? {
-            return Ok(());
-        }
+        let Some(why) = self.sender.client.not_for(&self.token, channel).await? else { return Ok(()) };
         if !copies.is_empty() {
             self.turn().await?;
             self.claim.mark().await?;
@@ -250,19 +268,7 @@ impl Slack<'_, '_> {
                 }
             }
         }
-        Err(Failure::Outsiders)
-    }
-
-    /// Whether a guest is a member. The workspace's guests are known for some minutes; a channel's members are asked for.
-    async fn has_guests(&mut self, channel: &str) -> Result<bool, Failure> {
-        let client = &self.sender.client;
-        let guests = client.guests(&self.token, &self.claim.held.lease.workspace.id).await?;
-        if guests.is_empty() {
-            return Ok(false);
-        }
-        self.claim.held.clear()?;
-        let members = client.members(&self.token, channel, MEMBERS_MOST).await?;
-        Ok(members.iter().any(|member| guests.contains(member)))
+        Err(Failure::Outsiders(why))
     }
 
     /// The direct message channel with a colleague: the one that is kept, else a new one. Whether they are a

@@ -15,6 +15,7 @@ mod import;
 mod install;
 mod kill;
 mod morning;
+mod names;
 mod night;
 mod rls;
 mod secrets;

@@ -197,8 +197,8 @@ impl FakeSlack {
                 json!({"ok": true, "members": members})
             }
             "conversations.members" => {
-                let members = inside.channels.get(&said("channel")).map(|channel| channel["members"].clone());
-                json!({"ok": true, "members": members.filter(Value::is_array).unwrap_or_else(|| json!([]))})
+                let members = inside.channels.get(&said("channel")).and_then(|channel| channel.get("members"));
+                json!({"ok": true, "members": members.cloned().unwrap_or_else(|| json!([]))})
             }
             "users.info" => {
                 let id = said("user");
@@ -237,7 +237,7 @@ impl FakeSlack {
             }
             "upload" => json!({"ok": true}),
             "files.completeUploadExternal" => json!({"ok": true, "files": arguments["files"]}),
-            "views.open" | "views.update" => json!({"ok": true, "view": {"id": "V1"}}),
+            "views.open" | "views.update" | "views.publish" => json!({"ok": true, "view": {"id": "V1"}}),
             _ => json!({"ok": false, "error": "unknown_method"}),
         }
     }
