@@ -15,9 +15,11 @@ use crate::domain::renewal_work::{RenewalRecord, RenewalWork};
 statements! {
     LOCK = "SELECT record FROM tandem.renewal WHERE org_id = $1 AND renewal_id = $2 FOR NO KEY UPDATE";
     READ = "SELECT record FROM tandem.renewal WHERE org_id = $1 AND renewal_id = ANY ($2)";
-    /// The newest work of each account, open or ended.
-    LATEST = "SELECT DISTINCT ON (account_id) record FROM tandem.renewal
-               WHERE org_id = $1 AND account_id = ANY ($2) ORDER BY account_id, deadline DESC, renewal_id";
+    /// The newest work of each account, open or ended; account by account, here and below: on the first night the planner
+    /// takes the table for empty and would read all of it for every page.
+    LATEST = "SELECT r.record FROM unnest($2::text[]) AS wanted (account_id)
+               CROSS JOIN LATERAL (SELECT record FROM tandem.renewal WHERE org_id = $1 AND account_id = wanted.account_id
+                                    ORDER BY deadline DESC, renewal_id LIMIT 1) AS r";
     OPEN = "SELECT record FROM tandem.renewal WHERE org_id = $1 AND state IN ('upcoming', 'preparing', 'negotiating')
              ORDER BY account_id";
     SETTLED_BETWEEN = "SELECT record FROM tandem.renewal
@@ -29,12 +31,15 @@ statements! {
                    deadline = excluded.deadline, version = excluded.version, record = excluded.record,
                    state = excluded.state, owner_id = excluded.owner_id
              WHERE t.version <= excluded.version";
-    LOCK_OF_ACCOUNTS = "SELECT renewal_id FROM tandem.renewal WHERE org_id = $1 AND account_id = ANY ($2)
-                         ORDER BY account_id, renewal_id FOR NO KEY UPDATE";
+    LOCK_OF_ACCOUNTS = "SELECT r.renewal_id FROM unnest($2::text[]) AS wanted (account_id)
+                         CROSS JOIN LATERAL (SELECT renewal_id FROM tandem.renewal
+                                              WHERE org_id = $1 AND account_id = wanted.account_id
+                                              ORDER BY renewal_id FOR NO KEY UPDATE) AS r";
     /// The newest work of each account; the record is read by the program, so that one bad row is one account's fault.
-    LATEST_RAW = "SELECT DISTINCT ON (account_id) account_id, record FROM tandem.renewal
-                   WHERE org_id = $1 AND account_id = ANY ($2)
-                   ORDER BY account_id, owner_id IS NULL, deadline DESC, renewal_id";
+    LATEST_RAW = "SELECT r.* FROM unnest($2::text[]) AS wanted (account_id)
+                   CROSS JOIN LATERAL (SELECT account_id, record FROM tandem.renewal
+                                        WHERE org_id = $1 AND account_id = wanted.account_id
+                                        ORDER BY owner_id IS NULL, deadline DESC, renewal_id LIMIT 1) AS r";
     SAVE_ALL = "INSERT INTO tandem.renewal AS t (org_id, renewal_id, account_id, deadline, version, record, state, owner_id)
                 SELECT $1, (r->>'id')::uuid, r->>'account', (r->>'deadline')::date, (r->>'version')::integer, r, r->>'state',
                        CASE WHEN r->>'state' IN ('upcoming', 'preparing', 'negotiating') THEN (r->>'owner')::uuid END

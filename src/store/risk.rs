@@ -37,11 +37,14 @@ statements! {
     READ = "SELECT risk_id, account_id, version, since, opened_on, raised_by, raised_why, calm_nights, last_night, latest,
                    confirmed, state, moved_by, next_step, next_step_due, snoozed_until, resolution, known
               FROM tandem.risk WHERE org_id = $1 AND risk_id = ANY ($2)";
-    /// The newest episode of each account.
-    LATEST = "SELECT DISTINCT ON (account_id) risk_id, account_id, version, since, opened_on, raised_by, raised_why, calm_nights,
-                     last_night, latest, confirmed, state, moved_by, next_step, next_step_due, snoozed_until, resolution, known
-                FROM tandem.risk WHERE org_id = $1 AND account_id = ANY ($2)
-               ORDER BY account_id, since DESC, risk_id";
+    /// The newest episode of each account; account by account, here and below: on the first night the planner takes the
+    /// table for empty and would read all of it for every page.
+    LATEST = "SELECT r.* FROM unnest($2::text[]) AS wanted (account_id)
+               CROSS JOIN LATERAL (SELECT risk_id, account_id, version, since, opened_on, raised_by, raised_why, calm_nights,
+                                          last_night, latest, confirmed, state, moved_by, next_step, next_step_due,
+                                          snoozed_until, resolution, known
+                                     FROM tandem.risk WHERE org_id = $1 AND account_id = wanted.account_id
+                                    ORDER BY since DESC, risk_id LIMIT 1) AS r";
     OPEN = "SELECT risk_id, account_id, version, since, opened_on, raised_by, raised_why, calm_nights, last_night, latest,
                    confirmed, state, moved_by, next_step, next_step_due, snoozed_until, resolution, known
               FROM tandem.risk WHERE org_id = $1 AND state IN ('open', 'acknowledged', 'snoozed') ORDER BY account_id";
@@ -55,8 +58,9 @@ statements! {
                    snoozed_until = excluded.snoozed_until, resolution = excluded.resolution, known = excluded.known
              WHERE t.version <= excluded.version";
     /// All of these accounts' episodes, locked in one order for every page of a night.
-    LOCK_OF_ACCOUNTS = "SELECT risk_id FROM tandem.risk WHERE org_id = $1 AND account_id = ANY ($2)
-                         ORDER BY account_id, risk_id FOR NO KEY UPDATE";
+    LOCK_OF_ACCOUNTS = "SELECT r.risk_id FROM unnest($2::text[]) AS wanted (account_id)
+                         CROSS JOIN LATERAL (SELECT risk_id FROM tandem.risk WHERE org_id = $1 AND account_id = wanted.account_id
+                                              ORDER BY risk_id FOR NO KEY UPDATE) AS r";
     /// Many at once, each as an object whose keys are columns.
     SAVE_ALL = "INSERT INTO tandem.risk AS t
                 SELECT r.* FROM jsonb_array_elements($1) AS j, jsonb_populate_record(NULL::tandem.risk, j) AS r

@@ -52,7 +52,8 @@ pub async fn trial(app: &App, org: OrgId, policy: &Policy) -> anyhow::Result<Tri
     let (before, state) = diagnosis::night_before(&mut tx, date).await?.unzip();
     let book = Book::of(gathered.evidence.iter(), state.as_ref(), policy, date);
     let at = app.now();
-    let night = Night { app, org, snapshot: snapshot.clone(), policy, book, date, at, run: Run::History, before };
+    let (run, again) = (Run::History, true);
+    let night = Night { app, org, snapshot: snapshot.clone(), policy, book, date, at, run, before, again };
     let mut trial = Trial { date, accounts: 0, moved: Vec::new() };
     for page in gathered.evidence.chunks(PAGE) {
         let inputs = Inputs::read(&mut tx, &night, page).await?;
