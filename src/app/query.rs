@@ -384,11 +384,19 @@ fn shown(reader: Reader<'_>, read: Answer, share: bool) -> Option<Message> {
         }),
         // Without a latest diagnosis there is nothing that it would lead up to.
         history: if read.diagnosis.is_some() { history } else { Vec::new() },
+        events: Vec::new(),
+        bands: bands(reader.snapshot),
         may_act: reader.may_act(&read),
         may_share: share,
         diagnosis: read.diagnosis,
     };
     Some(account::message(&view, reader.today()))
+}
+
+/// The health from which an account is healthy, and from which it is watched.
+fn bands(snapshot: &Snapshot) -> (u8, u8) {
+    let health = |from: u32| u8::try_from(from).unwrap_or(100).min(100);
+    (health(snapshot.policy.score.healthy_from), health(snapshot.policy.score.watch_from))
 }
 
 fn onboarding_view(latest: &BTreeMap<String, SignalValue>) -> Option<OnboardingView> {
