@@ -21,10 +21,6 @@ statements! {
                    go_live_date, renewal_date, term_months, notice_period_days, auto_renew, csm_id,
                    account_manager_id, pool, status, cost_to_serve_minor
               FROM tandem.account WHERE org_id = $1 AND account_id = ANY ($2) ORDER BY account_id";
-    BETWEEN = "SELECT account_id, name, segment, arr_minor, currency, seats, plan, domains, url, goals, start_date,
-                   go_live_date, renewal_date, term_months, notice_period_days, auto_renew, csm_id,
-                   account_manager_id, pool, status, cost_to_serve_minor
-              FROM tandem.account WHERE org_id = $1 AND account_id BETWEEN $2 AND $3 ORDER BY account_id";
     CONTACTS_BETWEEN = "SELECT account_id, email, name, title, phone, persona, last_interaction, departed_on
                           FROM tandem.contact WHERE org_id = $1 AND account_id BETWEEN $2 AND $3
                          ORDER BY account_id, email";
@@ -157,18 +153,6 @@ pub async fn page_one_by_one(
     let org = tx.org().0;
     let rows: Vec<AccountRow> =
         sqlx::query_as(PAGE).bind(org).bind(after).bind(most).fetch_all(tx.connection()).await?;
-    Ok(rows.into_iter().map(|row| (AccountId(row.account_id.clone()), Account::try_from(row))).collect())
-}
-
-/// The accounts from `first` to `last`, both included, as [`page_one_by_one`] reads them.
-pub async fn between_one_by_one(
-    tx: &mut Tenant,
-    first: &AccountId,
-    last: &AccountId,
-) -> anyhow::Result<Vec<(AccountId, anyhow::Result<Account>)>> {
-    let org = tx.org().0;
-    let rows: Vec<AccountRow> =
-        sqlx::query_as(BETWEEN).bind(org).bind(&first.0).bind(&last.0).fetch_all(tx.connection()).await?;
     Ok(rows.into_iter().map(|row| (AccountId(row.account_id.clone()), Account::try_from(row))).collect())
 }
 

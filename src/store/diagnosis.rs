@@ -66,7 +66,9 @@ statements! {
                  CROSS JOIN LATERAL (SELECT account_id, detail_id FROM tandem.diagnosis
                                       WHERE org_id = $1 AND date = $2 AND account_id = n.account_id OFFSET 0) AS d
                  WHERE d.detail_id <> n.detail_id";
-    HAS_ROWS = "SELECT EXISTS (SELECT FROM tandem.diagnosis WHERE org_id = $1 AND date = $2)";
+    /// By the key: an EXISTS would be planned as a search through all dates.
+    HAS_ROWS = "SELECT count(*) > 0 FROM (SELECT account_id FROM tandem.diagnosis WHERE org_id = $1 AND date = $2
+                                           ORDER BY account_id LIMIT 1) AS one";
     /// Which of these details some night has already: their bodies need not be sent.
     KNOWN_DETAILS = "SELECT n.account_id
                        FROM unnest($2::text[], $3::uuid[]) AS n (account_id, detail_id)

@@ -27,7 +27,7 @@ statements! {
                     CROSS JOIN LATERAL (SELECT * FROM tandem.handoff
                                          WHERE org_id = $1 AND account_id = wanted.account_id
                                            AND (accountable IS NOT NULL OR since > $3)
-                                         ORDER BY since, handoff_id FOR NO KEY UPDATE) AS h
+                                         ORDER BY since DESC, handoff_id FOR NO KEY UPDATE) AS h
                     ORDER BY h.account_id, h.since, h.handoff_id";
     /// Many new ones at once, each as an object whose keys are columns.
     INSERT_ALL = "INSERT INTO tandem.handoff

@@ -23,9 +23,16 @@ const PAGE: i64 = 2_000;
 /// Pieces of signals that wait to be reduced.
 const PIECES: usize = 4;
 
+/// An account with what its signals came to.
+pub(super) struct Seen {
+    /// Without what no rule reads and may be long.
+    pub(super) account: Account,
+    pub(super) evidence: Evidence,
+}
+
 pub(super) struct Gathered {
-    /// By account id; of every account that has not left.
-    pub(super) evidence: Vec<Evidence>,
+    /// By account id; every account that has not left.
+    pub(super) seen: Vec<Seen>,
     /// Accounts whose status is churned, by id: not diagnosed.
     pub(super) left: Vec<AccountId>,
     pub(super) rejected: Vec<Rejected>,
@@ -51,7 +58,7 @@ pub(super) async fn gather(tx: &mut Tenant, policy: &Policy, date: NaiveDate) ->
         policy: policy.clone(),
         date,
         gathered: Gathered {
-            evidence: Vec::with_capacity(count),
+            seen: Vec::with_capacity(count),
             left: Vec::new(),
             rejected: Vec::new(),
             sources: BTreeMap::new(),
@@ -150,7 +157,8 @@ impl Reducer {
                         *newest = day.max(*newest);
                     }
                 }
-                gathered.evidence.push(evidence);
+                let account = Account { goals: None, domains: Vec::new(), url: None, ..account };
+                gathered.seen.push(Seen { account, evidence });
             }
             Err(error) => gathered.rejected.push(rejected(id, &error)),
         }

@@ -168,11 +168,11 @@ async fn diagnose_locked(
     let policy = &snapshot.policy;
     let gathered = evidence::gather(lock, policy, date).await?;
     let (before, state) = diagnosis::night_before(lock, date).await?.unzip();
-    let book = Book::of(gathered.evidence.iter(), state.as_ref(), policy, date);
+    let book = Book::of(gathered.seen.iter().map(|seen| &seen.evidence), state.as_ref(), policy, date);
     drop(state);
     let (org, at, again) = (lock.org(), app.now(), diagnosis::has_rows(lock, date).await?);
     let night = Night { app, org, snapshot: snapshot.clone(), policy, book, date, at, run, before, again };
-    let mut done = night.pages(lock, &gathered.evidence, each).await?;
+    let mut done = night.pages(lock, &gathered.seen, each).await?;
     if run == Run::Live {
         night.accounts_that_left(&gathered.left, &mut done).await?;
     }

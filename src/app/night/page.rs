@@ -11,7 +11,7 @@ use chrono::TimeDelta;
 use futures_util::{FutureExt, StreamExt, TryStreamExt, stream};
 use tokio::sync::Mutex;
 
-use super::evidence::by_account;
+use super::evidence::{Seen, by_account};
 use super::moves::{Moves, Standing};
 use super::{Each, Night, Run, Worse, guarded, rejected};
 use crate::domain::account::{Account, AccountId};
@@ -23,7 +23,7 @@ use crate::domain::window::{Cooling, OpenWindow};
 use crate::store::audit::{self, Actor};
 use crate::store::diagnosis::{Earlier, NewRow, Rejected};
 use crate::store::outcome::{self, KnownOutcome};
-use crate::store::{self, Tenant, account, diagnosis, handoff, message, renewal, risk};
+use crate::store::{self, Tenant, diagnosis, handoff, message, renewal, risk};
 
 /// Accounts of one transaction: risks and handoffs of a page are locked for as long as it takes, and a click
 /// on one of them waits.
@@ -66,7 +66,7 @@ impl Done {
 /// A page, and the ids for which it speaks: those after `after`, up to `end` (all for `None`).
 #[derive(Clone, Copy)]
 struct Span<'a> {
-    evidence: &'a [Evidence],
+    seen: &'a [Seen],
     after: &'a str,
     end: Option<&'a AccountId>,
     /// Some of its ids may have a diagnosis of the date already, which is replaced.
@@ -83,11 +83,11 @@ impl<'a> Span<'a> {
     fn cut(self, most: usize) -> Vec<Self> {
         let mut after = self.after;
         let mut spans: Vec<Self> = self
-            .evidence
+            .seen
             .chunks(most)
-            .map(|evidence| {
-                let end = evidence.last().map(|last| &last.account_id);
-                let span = Self { evidence, after, end, ..self };
+            .map(|seen| {
+                let end = seen.last().map(|last| &last.account.id);
+                let span = Self { seen, after, end, ..self };
                 after = end.map_or(after, |end| end.0.as_str());
                 span
             })
@@ -102,25 +102,22 @@ impl<'a> Span<'a> {
 
 /// What a page's accounts stand on, read together.
 pub(super) struct Inputs {
-    pub(super) accounts: BTreeMap<AccountId, Account>,
     earlier: BTreeMap<AccountId, Earlier>,
     handoffs: BTreeMap<AccountId, Vec<(AccountId, anyhow::Result<Handoff>)>>,
     outcomes: BTreeMap<AccountId, Vec<KnownOutcome>>,
 }
 
 impl Inputs {
-    pub(super) async fn read(tx: &mut Tenant, night: &Night<'_>, page: &[Evidence]) -> anyhow::Result<Self> {
+    pub(super) async fn read(tx: &mut Tenant, night: &Night<'_>, page: &[Seen]) -> anyhow::Result<Self> {
         let (Some(first), Some(last)) = (page.first(), page.last()) else {
             return Ok(Self {
-                accounts: BTreeMap::new(),
                 earlier: BTreeMap::new(),
                 handoffs: BTreeMap::new(),
                 outcomes: BTreeMap::new(),
             });
         };
         let ids = ids(page);
-        let (first, last) = (&first.account_id, &last.account_id);
-        let accounts = account::between_one_by_one(tx, first, last).await?;
+        let (first, last) = (&first.account.id, &last.account.id);
         let earlier = match night.before {
             Some(date) => diagnosis::earlier(tx, date, first, last, night.book.withholds()).await?,
             None => BTreeMap::new(),
@@ -130,8 +127,6 @@ impl Inputs {
         let handoffs = handoff::of_accounts_one_by_one(tx, &ids, night.at - quiet, live).await?;
         let outcomes = outcome::between(tx, first, last, night.date).await?;
         Ok(Self {
-            // One that can't be read any more is treated like one that was deleted.
-            accounts: accounts.into_iter().filter_map(|(id, account)| Some((id, account.ok()?))).collect(),
             earlier,
             handoffs: by_account(handoffs, |(account, _)| account),
             outcomes: by_account(outcomes, |outcome| &outcome.account),
@@ -149,8 +144,8 @@ impl Inputs {
     }
 }
 
-fn ids(page: &[Evidence]) -> Vec<AccountId> {
-    page.iter().map(|evidence| evidence.account_id.clone()).collect()
+fn ids(page: &[Seen]) -> Vec<AccountId> {
+    page.iter().map(|seen| seen.account.id.clone()).collect()
 }
 
 /// One account's night: what is stored of it, and what moves.
@@ -166,11 +161,11 @@ impl Night<'_> {
     pub(super) async fn pages(
         &self,
         rows: &mut Tenant,
-        evidence: &[Evidence],
+        seen: &[Seen],
         each: Each<'_>,
     ) -> anyhow::Result<Done> {
         let rows = Mutex::new(rows);
-        let spans = Span { evidence, after: "", end: None, again: self.again }.cut(PAGE).into_iter();
+        let spans = Span { seen, after: "", end: None, again: self.again }.cut(PAGE).into_iter();
         // Boxed before the stream: of a closure within it the compiler can't tell that its futures may change threads.
         let pages: Vec<_> = spans.map(|span| self.page_or_one_by_one(span, &rows).boxed()).collect();
         let mut pages = stream::iter(pages).buffered(AT_ONCE);
@@ -191,12 +186,12 @@ impl Night<'_> {
         tracing::warn!("a page of the diagnosis was refused; trying its accounts alone: {error:#}");
         let mut done = Done::default();
         for one in span.again().cut(1) {
-            match (self.page_or_again(one, rows).await, one.evidence) {
+            match (self.page_or_again(one, rows).await, one.seen) {
                 (Ok(page), _) => done.add(page),
-                (Err(error), [evidence]) if store::is_refused_data(&error) => {
-                    done.rejected.push(rejected(&evidence.account_id, &error));
+                (Err(error), [seen]) if store::is_refused_data(&error) => {
+                    done.rejected.push(rejected(&seen.account.id, &error));
                     // So that no row of an earlier run of the date stands for it.
-                    done.add(self.page(Span { evidence: &[], ..one }, rows).await?);
+                    done.add(self.page(Span { seen: &[], ..one }, rows).await?);
                 }
                 (Err(error), _) => return Err(error),
             }
@@ -216,7 +211,7 @@ impl Night<'_> {
 
     /// Diagnoses the accounts of a page, stores and moves them.
     async fn page(&self, span: Span<'_>, rows: &Mutex<&mut Tenant>) -> anyhow::Result<Done> {
-        let page = span.evidence;
+        let page = span.seen;
         let mut tx = self.app.store.tenant(self.org).await?;
         let mut inputs = Inputs::read(&mut tx, self, page).await?;
         let live = self.run == Run::Live;
@@ -228,10 +223,8 @@ impl Night<'_> {
         }
         let mut done = Done::default();
         let (mut new, mut moves) = (Vec::with_capacity(page.len()), Moves::default());
-        for evidence in page {
-            let id = &evidence.account_id;
-            // Deleted since the first pass.
-            let Some(account) = inputs.accounts.get(id) else { continue };
+        for Seen { account, evidence } in page {
+            let id = &account.id;
             let (risk, renewal) = (risks.remove(id).transpose(), renewals.remove(id).transpose());
             let handoffs = inputs.handoffs.remove(id).unwrap_or_default();
             let read = guarded(|| {
