@@ -2,9 +2,9 @@
 //! message is made from the present state at each sending, so an outbox row
 //! that waited says what is true when it leaves.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, NaiveDate, Utc};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use uuid::Uuid;
@@ -58,6 +58,15 @@ pub enum Content {
     },
 }
 
+impl Content {
+    fn digest(&self) -> Option<Uuid> {
+        match self {
+            Content::Digest(id) => Some(*id),
+            _ => None,
+        }
+    }
+}
+
 /// What a notice is about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -77,6 +86,13 @@ impl About {
     }
 }
 
+/// Something to be said: which message, to whom (`None`: a channel).
+#[derive(Debug, Clone, PartialEq)]
+pub struct Said {
+    pub content: Value,
+    pub reader: Option<PersonId>,
+}
+
 /// The message of this content as it reads now, for this reader (`None`: a channel). `None` where
 /// there is nothing left to say: the row is then settled without sending.
 pub async fn render(
@@ -85,29 +101,41 @@ pub async fn render(
     content: &Value,
     reader: Option<PersonId>,
 ) -> anyhow::Result<Option<Message>> {
-    let content: Content = serde_json::from_value(content.clone())?;
+    let said = Said { content: content.clone(), reader };
+    Ok(render_all(app, org, &[said]).await?.pop().flatten())
+}
+
+/// As [`render`], of all at once: most are mornings, and what those show is read together.
+pub async fn render_all(app: &App, org: OrgId, all: &[Said]) -> anyhow::Result<Vec<Option<Message>>> {
     let mut tx = app.store.tenant(org).await?;
     let snapshot = app.snapshot(&mut tx).await?;
-    let reader = Reader::new(&snapshot, reader, app.now());
-    match content {
-        Content::Digest(id) => match mornings::read(&mut tx, id).await? {
-            Some(stored) => morning_message(&mut tx, reader, &stored).await,
-            None => Ok(None),
-        },
-        Content::Account(id) => match query::account_message(&mut tx, reader, &id, false).await? {
-            Some(message) => Ok(Some(message)),
-            None => Ok(None),
-        },
-        Content::Notice { about, event, by, .. } => notice_message(&mut tx, reader, about, &event, by).await,
-        Content::GivenUp { person, problem } => {
-            let whom = person.map_or_else(|| "a channel".to_owned(), |id| reader.name(id));
-            Ok(Some(notice::given_up(&whom, &problem)))
-        }
-        Content::Feed { source, silent } => Ok(Some(match silent {
-            Some(accounts) => notice::feed_silent(source, accounts as usize, reader.today(), reader.today()),
-            None => notice::feed_back(source),
-        })),
+    let now = app.now();
+    let contents: Vec<Content> =
+        all.iter().map(|said| serde_json::from_value(said.content.clone())).collect::<Result<_, _>>()?;
+    let digests: Vec<Uuid> = contents.iter().filter_map(Content::digest).collect();
+    let stored = if digests.is_empty() { BTreeMap::new() } else { mornings::read_all(&mut tx, &digests).await? };
+    let shown = Shown::read(&mut tx, &snapshot, stored.values(), now).await?;
+    let mut messages = Vec::with_capacity(all.len());
+    for (content, said) in contents.into_iter().zip(all) {
+        let reader = Reader::new(&snapshot, said.reader, now);
+        messages.push(match content {
+            Content::Digest(id) => match stored.get(&id) {
+                Some(stored) => shown.morning(&mut tx, reader, stored).await?,
+                None => None,
+            },
+            Content::Account(id) => query::account_message(&mut tx, reader, &id, false).await?,
+            Content::Notice { about, event, by, .. } => notice_message(&mut tx, reader, about, &event, by).await?,
+            Content::GivenUp { person, problem } => {
+                let whom = person.map_or_else(|| "a channel".to_owned(), |id| reader.name(id));
+                Some(notice::given_up(&whom, &problem))
+            }
+            Content::Feed { source, silent } => Some(match silent {
+                Some(accounts) => notice::feed_silent(source, accounts as usize, reader.today(), reader.today()),
+                None => notice::feed_back(source),
+            }),
+        });
     }
+    Ok(messages)
 }
 
 /// The card as it stands now, with what the notification line has to say of the step.
@@ -158,35 +186,80 @@ pub fn card_of(reader: Reader<'_>, read: &AccountRead, subject: &Subject, why: W
 
 /// A morning, stored or only composed, as it reads now.
 pub async fn morning_message(tx: &mut Tenant, reader: Reader<'_>, stored: &Digest) -> anyhow::Result<Option<Message>> {
-    let Some(person) = reader.snapshot.person(stored.person) else { return Ok(None) };
-    let reader = Reader { person: Some(stored.person), ..reader };
-    let totals: Totals = serde_json::from_value(stored.totals.clone())?;
-    let mut ids: Vec<AccountId> = stored.items.iter().map(|item| item.account.clone()).collect();
-    ids.extend(totals.next.iter().map(|(id, _)| id.clone()).chain(totals.news.iter().map(|(id, _)| id.clone())));
-    ids.sort();
-    ids.dedup();
-    let reads = read::accounts(tx, reader.snapshot, &ids, reader.now).await?;
-    let organisation = &reader.snapshot.organisation;
-    let view = DigestView {
-        digest: stored.id,
-        name: person.first_name().to_owned(),
-        date: stored.local_date,
-        angle: morning::wording_angle(person),
-        basis: organisation.diagnosed_at.map(|at| Basis {
-            diagnosed_on: stored.diagnosed_on,
-            hours_old: u32::try_from((reader.now - at).num_hours()).unwrap_or(0),
-            delayed: stored.late,
-        }),
-        totals: totals_view(&totals, &reads),
-        news: totals.news.as_ref().and_then(|(id, words)| Some(format!("{} {words}", reads.get(id)?.account.name))),
-        first_read: totals.first_read,
-        sections: sections(reader, &stored.items, &reads),
-        rest: rest(reader, &stored.items, &reads),
-        withheld: withheld(reader, &stored.items, &reads),
-        sources: sources(tx, stored).await?,
-        team: if person.is(Role::Lead) { team::view(tx, reader, person).await? } else { None },
-    };
-    Ok(Some(digest::message(&view)))
+    let shown = Shown::read(tx, reader.snapshot, std::iter::once(stored), reader.now).await?;
+    shown.morning(tx, reader, stored).await
+}
+
+/// What mornings show, read together.
+struct Shown {
+    reads: BTreeMap<AccountId, AccountRead>,
+    /// The newest observation of each source, by the date of the diagnosis.
+    sources: BTreeMap<NaiveDate, BTreeMap<Source, NaiveDate>>,
+}
+
+impl Shown {
+    async fn read(
+        tx: &mut Tenant,
+        snapshot: &Snapshot,
+        mornings: impl Iterator<Item = &Digest> + Clone,
+        now: DateTime<Utc>,
+    ) -> anyhow::Result<Self> {
+        let mut ids: BTreeSet<AccountId> = BTreeSet::new();
+        let mut sources = BTreeMap::new();
+        for stored in mornings {
+            ids.extend(stored.items.iter().map(|item| item.account.clone()));
+            let totals: Totals = serde_json::from_value(stored.totals.clone())?;
+            ids.extend(totals.next.into_iter().map(|(id, _)| id).chain(totals.news.into_iter().map(|(id, _)| id)));
+            if !sources.contains_key(&stored.diagnosed_on) {
+                let newest = diagnosis::run_sources(tx, stored.diagnosed_on).await?;
+                sources.insert(stored.diagnosed_on, newest);
+            }
+        }
+        let ids: Vec<AccountId> = ids.into_iter().collect();
+        let reads = if ids.is_empty() { BTreeMap::new() } else { read::accounts(tx, snapshot, &ids, now).await? };
+        Ok(Self { reads, sources })
+    }
+
+    async fn morning(&self, tx: &mut Tenant, reader: Reader<'_>, stored: &Digest) -> anyhow::Result<Option<Message>> {
+        let Some(person) = reader.snapshot.person(stored.person) else { return Ok(None) };
+        let reader = Reader { person: Some(stored.person), ..reader };
+        let totals: Totals = serde_json::from_value(stored.totals.clone())?;
+        let reads = &self.reads;
+        let organisation = &reader.snapshot.organisation;
+        let view = DigestView {
+            digest: stored.id,
+            name: person.first_name().to_owned(),
+            date: stored.local_date,
+            angle: morning::wording_angle(person),
+            basis: organisation.diagnosed_at.map(|at| Basis {
+                diagnosed_on: stored.diagnosed_on,
+                hours_old: u32::try_from((reader.now - at).num_hours()).unwrap_or(0),
+                delayed: stored.late,
+            }),
+            totals: totals_view(&totals, reads),
+            news: totals.news.as_ref().and_then(|(id, words)| Some(format!("{} {words}", reads.get(id)?.account.name))),
+            first_read: totals.first_read,
+            sections: sections(reader, &stored.items, reads),
+            rest: rest(reader, &stored.items, reads),
+            withheld: withheld(reader, &stored.items, reads),
+            sources: self.sources(stored),
+            team: if person.is(Role::Lead) { team::view(tx, reader, person).await? } else { None },
+        };
+        Ok(Some(digest::message(&view)))
+    }
+
+    fn sources(&self, stored: &Digest) -> Vec<SourceAge> {
+        let Some(newest) = self.sources.get(&stored.diagnosed_on) else { return Vec::new() };
+        // A source that never delivered anything is not connected: nothing to say about it.
+        Source::ALL
+            .into_iter()
+            .filter_map(|source| {
+                let last = *newest.get(&source)?;
+                let late = (stored.local_date - last).num_days() > LATE_SOURCE_DAYS;
+                Some(SourceAge { source, last: Some(last), late })
+            })
+            .collect()
+    }
 }
 
 fn totals_view(totals: &Totals, reads: &BTreeMap<AccountId, AccountRead>) -> digest::Totals {
@@ -306,49 +379,45 @@ fn withheld(reader: Reader<'_>, items: &[Item], reads: &BTreeMap<AccountId, Acco
 /// How old a source may be before its age is marked, in days (three weekly intervals, or the 45 days of diagnosis.md).
 const LATE_SOURCE_DAYS: i64 = 45;
 
-async fn sources(tx: &mut Tenant, stored: &Digest) -> anyhow::Result<Vec<SourceAge>> {
-    let newest = diagnosis::run_sources(tx, stored.diagnosed_on).await?;
-    // A source that never delivered anything is not connected: nothing to say about it.
-    Ok(Source::ALL
-        .into_iter()
-        .filter_map(|source| {
-            let last = *newest.get(&source)?;
-            let late = (stored.local_date - last).num_days() > LATE_SOURCE_DAYS;
-            Some(SourceAge { source, last: Some(last), late })
-        })
-        .collect())
+/// A message that has arrived in chat.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Arrived {
+    pub message: Uuid,
+    pub said: Said,
 }
 
-/// A message has arrived in chat: clocks that start with delivery start, the audit trail says so.
-/// In the transaction that settles its outbox row.
-pub async fn delivered(
-    app: &App,
-    tx: &mut Tenant,
-    message_id: Uuid,
-    content: &Value,
-    reader: Option<PersonId>,
-    at: DateTime<Utc>,
-) -> anyhow::Result<()> {
-    let content: Content = serde_json::from_value(content.clone())?;
+/// Messages have arrived in chat: clocks that start with delivery start, the audit trail says so.
+/// In the transaction that settles their outbox rows.
+pub async fn delivered(app: &App, tx: &mut Tenant, all: &[Arrived], at: DateTime<Utc>) -> anyhow::Result<()> {
     let snapshot = app.snapshot(tx).await?;
-    let shown: Vec<Uuid> = match &content {
-        Content::Digest(id) => {
-            let entry =
-                Entry::new("digest.sent", format!("digest:{id}"), json!({"person": reader, "message": message_id}));
-            audit::record(tx, Actor::System, at, &[entry]).await?;
-            let stored = mornings::read(tx, *id).await?;
-            let cards = stored.iter().flat_map(|stored| &stored.items).filter(|item| item.place == Place::Card);
-            let handoffs = cards.filter_map(|item| match item.subject {
-                Subject::Handoff(id) => Some(id),
-                _ => None,
-            });
-            handoffs.collect()
+    let (mut entries, mut digests, mut handoffs) = (Vec::new(), BTreeMap::new(), BTreeSet::new());
+    for Arrived { message, said } in all {
+        match serde_json::from_value(said.content.clone())? {
+            Content::Digest(id) => {
+                let data = json!({"person": said.reader, "message": message});
+                entries.push(Entry::new("digest.sent", format!("digest:{id}"), data));
+                digests.extend(said.reader.map(|reader| (id, reader)));
+            }
+            Content::Notice { about: About::Handoff(id), .. } => {
+                handoffs.extend(said.reader.map(|reader| (id, reader)));
+            }
+            _ => {}
         }
-        Content::Notice { about: About::Handoff(id), .. } => vec![*id],
-        _ => Vec::new(),
-    };
-    if let Some(person) = reader.and_then(|id| snapshot.person(id)) {
-        for id in shown {
+    }
+    audit::record(tx, Actor::System, at, &entries).await?;
+    if !digests.is_empty() {
+        let ids: Vec<Uuid> = digests.keys().copied().collect();
+        for stored in mornings::read_all(tx, &ids).await?.into_values() {
+            let cards = stored.items.iter().filter(|item| item.place == Place::Card);
+            handoffs.extend(cards.filter_map(|item| match item.subject {
+                Subject::Handoff(id) => Some((id, *digests.get(&stored.id)?)),
+                _ => None,
+            }));
+        }
+    }
+    // In the order of ids, so that two who show the same cannot wait for each other.
+    for (id, reader) in handoffs {
+        if let Some(person) = snapshot.person(reader) {
             start_clock(tx, &snapshot, person, id, at).await?;
         }
     }

@@ -16,6 +16,7 @@ pub mod sample;
 pub mod schedule;
 pub mod snapshot;
 pub mod team;
+pub(crate) mod together;
 pub mod views;
 
 use std::sync::Arc;

@@ -18,6 +18,7 @@ use tracing::{debug, warn};
 
 use super::pace::Pace;
 use super::row::{self, Fate};
+use super::steps::Steps;
 use super::{ATTEMPT, Drained, LEASE, POLL, Shared};
 use crate::app::policy;
 use crate::domain::policy::{Pacing, Policy};
@@ -85,6 +86,7 @@ pub(super) struct Held {
     pub(super) shared: Arc<Shared>,
     pub(super) lease: Lease,
     pub(super) pace: Pace,
+    pub(super) steps: Steps,
     /// When the lease ends, or earlier.
     until: Mutex<Instant>,
     closing: watch::Receiver<bool>,
@@ -118,7 +120,8 @@ impl Lane {
             pace.block(now + left);
         }
         let until = Mutex::new(self.asked + LEASE);
-        let held = Arc::new(Held { shared: self.shared, lease: self.lease, pace, until, closing });
+        let steps = Steps::default();
+        let held = Arc::new(Held { shared: self.shared, lease: self.lease, pace, steps, until, closing });
         let ended = Worker::new(held.clone(), tally).work(mode).await;
         let released = held.release().await;
         ended.and(released)

@@ -15,6 +15,7 @@ mod lane;
 mod pace;
 mod row;
 mod slack;
+mod steps;
 
 use std::collections::BTreeSet;
 use std::pin::pin;
@@ -29,7 +30,7 @@ use tokio::time::{Instant, sleep, timeout};
 use tracing::{error, warn};
 use uuid::Uuid;
 
-pub use content::{Contents, Delivered, GivenUp, Render};
+pub use content::{Arrived, Contents, Delivered, GivenUp, Render, Said};
 
 use crate::app::App;
 use crate::domain::person::OrgId;

@@ -393,15 +393,14 @@ pub async fn earlier(
     with_families: bool,
 ) -> anyhow::Result<BTreeMap<AccountId, Earlier>> {
     let org = tx.org().0;
-    let rows: Vec<EarlierRow> =
-        sqlx::query_as(EARLIER)
-            .bind(org)
-            .bind(date)
-            .bind(&first.0)
-            .bind(&last.0)
-            .bind(with_families)
-            .fetch_all(tx.connection())
-            .await?;
+    let rows: Vec<EarlierRow> = sqlx::query_as(EARLIER)
+        .bind(org)
+        .bind(date)
+        .bind(&first.0)
+        .bind(&last.0)
+        .bind(with_families)
+        .fetch_all(tx.connection())
+        .await?;
     rows.into_iter()
         .map(|row| {
             let previous = Previous {
@@ -470,11 +469,7 @@ pub async fn save(
     drop_unused(tx, unused).await
 }
 
-async fn save_details(
-    tx: &mut Tenant,
-    rows: &[NewRow],
-    earlier: &BTreeMap<AccountId, Earlier>,
-) -> anyhow::Result<()> {
+async fn save_details(tx: &mut Tenant, rows: &[NewRow], earlier: &BTreeMap<AccountId, Earlier>) -> anyhow::Result<()> {
     let org = tx.org().0;
     let changed = |row: &&NewRow| earlier.get(&row.account).is_none_or(|earlier| earlier.detail_id != row.detail_id);
     let mut fresh: Vec<&NewRow> = rows.iter().filter(changed).collect();

@@ -32,21 +32,31 @@ statements! {
          UPDATE directory.lane l SET wake_at = $3 FROM asleep
           WHERE l.org_id = $1 AND l.platform = asleep.platform AND l.workspace_id = asleep.workspace_id"
     );
-    DUE = "SELECT o.outbox_id, o.message_id, o.kind, o.state = 'sending' OR o.sending_part IS NOT NULL AS uncertain,
-                  o.attempts, o.queued_at, m.person_id, m.channel_id, m.content, m.thread_of
-             FROM tandem.outbox o JOIN tandem.message m USING (org_id, message_id)
-            WHERE o.org_id = $1 AND o.platform = $2 AND o.workspace_id = $3 AND o.due_at <= $4
-              AND (o.state = 'queued' OR (o.state = 'sending' AND o.fence < $5))
-            ORDER BY o.due_at, o.outbox_id LIMIT $6";
+    /// The rows first, then what they say: thousands of redraws may be due, and only a page of them is wanted. The index
+    /// has them in this order.
+    DUE = "SELECT o.outbox_id, o.message_id, o.kind, o.uncertain, o.attempts, o.queued_at,
+                  m.person_id, m.channel_id, m.content, m.thread_of
+             FROM (SELECT outbox_id, message_id, kind, state = 'sending' OR sending_part IS NOT NULL AS uncertain,
+                          attempts, queued_at, due_at
+                     FROM tandem.outbox
+                    WHERE org_id = $1 AND platform = $2 AND workspace_id = $3 AND due_at <= $4
+                      AND state IN ('queued', 'sending') AND (state = 'queued' OR fence < $5)
+                    ORDER BY due_at, outbox_id LIMIT $6) AS o
+            CROSS JOIN LATERAL (SELECT person_id, channel_id, content, thread_of FROM tandem.message
+                                 WHERE org_id = $1 AND message_id = o.message_id OFFSET 0) AS m
+            ORDER BY o.due_at, o.outbox_id";
     NEXT_DUE = "SELECT min(due_at) FROM tandem.outbox
                  WHERE org_id = $1 AND platform = $2 AND workspace_id = $3 AND state IN ('queued', 'sending')";
     /// The lease is checked in the same statement: a paused process that lost its lane writes nothing.
     MARK_SENDING = "UPDATE tandem.outbox o SET state = 'sending', fence = $3, attempts = attempts + 1
-                     WHERE o.org_id = $1 AND o.outbox_id = $2
+                     WHERE o.org_id = $1 AND o.outbox_id = ANY ($2)
                        AND (o.state = 'queued' OR (o.state = 'sending' AND o.fence < $3))
                        AND EXISTS (SELECT FROM directory.lane l
                                     WHERE l.org_id = o.org_id AND l.platform = o.platform AND l.workspace_id = o.workspace_id
-                                      AND l.fence = $3 AND l.leased_until > clock_timestamp())";
+                                      AND l.fence = $3 AND l.leased_until > clock_timestamp())
+                    RETURNING o.outbox_id";
+    SETTLE_SENT = "UPDATE tandem.outbox SET state = 'sent', problem = NULL, settled_at = $4
+                    WHERE org_id = $1 AND outbox_id = ANY ($2) AND fence = $3 AND state = 'sending'";
     SETTLE = "UPDATE tandem.outbox SET state = $4, problem = $5, settled_at = $6
                WHERE org_id = $1 AND outbox_id = $2 AND fence = $3 AND state = 'sending'";
     /// A part that may stand in chat although no answer came is remembered, so that it is looked up first.
@@ -57,16 +67,18 @@ statements! {
                           WHERE o.org_id = $1 AND o.outbox_id = $2 AND o.fence = $3 AND o.kind = 'redraw' AND o.state = 'sending'
                             AND EXISTS (SELECT FROM tandem.outbox n WHERE n.org_id = o.org_id AND n.message_id = o.message_id
                                            AND n.kind = 'redraw' AND n.state = 'queued')";
-    COPIES = "SELECT part, channel_id, ts, sent_at FROM tandem.message_copy WHERE org_id = $1 AND message_id = $2 ORDER BY part";
-    SAVE_COPY = "INSERT INTO tandem.message_copy (org_id, message_id, part, channel_id, ts, sent_at) VALUES ($1, $2, $3, $4, $5, $6)
-                 ON CONFLICT (org_id, message_id, part) DO NOTHING";
+    COPIES = "SELECT message_id, part, channel_id, ts, sent_at FROM tandem.message_copy
+               WHERE org_id = $1 AND message_id = ANY ($2) ORDER BY message_id, part";
+    SAVE_COPIES = "INSERT INTO tandem.message_copy (org_id, message_id, part, channel_id, ts, sent_at)
+                   SELECT $1, c.* FROM unnest($2::uuid[], $3::int[], $4::text[], $5::text[], $6::timestamptz[]) AS c
+                   ON CONFLICT (org_id, message_id, part) DO NOTHING";
     AT_PLACE = "SELECT m.message_id, m.content, m.person_id FROM tandem.message_copy c JOIN tandem.message m USING (org_id, message_id)
                  WHERE c.org_id = $1 AND c.channel_id = $2 AND c.ts = $3";
     COUNT_BY_STATE = "SELECT o.state, count(*) FROM tandem.outbox o JOIN tandem.message m USING (org_id, message_id)
                        WHERE o.org_id = $1 AND o.kind = 'post' AND m.content->>'digest' = ANY ($2) GROUP BY o.state";
     OPEN_COUNT = "SELECT count(*) FROM tandem.outbox WHERE org_id = $1 AND state IN ('queued', 'sending')";
-    POST_IS_OPEN = "SELECT EXISTS (SELECT FROM tandem.outbox WHERE org_id = $1 AND message_id = $2 AND kind = 'post'
-                                      AND state IN ('queued', 'sending'))";
+    OPEN_POSTS_OF = "SELECT message_id FROM tandem.outbox
+                      WHERE org_id = $1 AND message_id = ANY ($2) AND kind = 'post' AND state IN ('queued', 'sending')";
     OPEN_POSTS = "SELECT count(*) FROM tandem.outbox WHERE org_id = $1 AND kind = 'post' AND state IN ('queued', 'sending')";
     GIVEN_UP_SINCE = "SELECT count(*) FROM tandem.outbox WHERE org_id = $1 AND state = 'given_up' AND settled_at >= $2";
     OF_PERSON = "SELECT m.message_id, m.content, m.thread_of, c.sent_at, c.channel_id, c.ts
@@ -257,9 +269,21 @@ pub async fn next_due(tx: &mut Tenant, workspace: &Workspace) -> anyhow::Result<
 
 /// Claims a row for this lease. False where the lease is lost or the row is another's: then nothing may be sent.
 pub async fn mark_sending(tx: &mut Tenant, outbox_id: Uuid, lease: &Lease) -> anyhow::Result<bool> {
+    Ok(mark_all_sending(tx, &[outbox_id], lease).await?.contains(&outbox_id))
+}
+
+/// Claims these rows, as [`mark_sending`] does: which are this lease's now.
+pub async fn mark_all_sending(tx: &mut Tenant, rows: &[Uuid], lease: &Lease) -> anyhow::Result<Vec<Uuid>> {
     let org = tx.org().0;
-    let done = sqlx::query(MARK_SENDING).bind(org).bind(outbox_id).bind(lease.fence).execute(tx.connection()).await?;
-    Ok(done.rows_affected() == 1)
+    Ok(sqlx::query_scalar(MARK_SENDING).bind(org).bind(rows).bind(lease.fence).fetch_all(tx.connection()).await?)
+}
+
+/// Settles these rows as sent: how many of them were still this lease's.
+pub async fn settle_sent(tx: &mut Tenant, rows: &[Uuid], lease: &Lease, now: DateTime<Utc>) -> anyhow::Result<usize> {
+    let org = tx.org().0;
+    let done =
+        sqlx::query(SETTLE_SENT).bind(org).bind(rows).bind(lease.fence).bind(now).execute(tx.connection()).await?;
+    Ok(usize::try_from(done.rows_affected())?)
 }
 
 /// How a row ended.
@@ -324,15 +348,16 @@ pub async fn retry(
     Ok(())
 }
 
-/// Whether a message's post still waits or is being sent.
-pub async fn post_is_open(tx: &mut Tenant, message_id: Uuid) -> anyhow::Result<bool> {
+/// Of these messages those whose post still waits or is being sent.
+pub async fn open_posts_of(tx: &mut Tenant, messages: &[Uuid]) -> anyhow::Result<Vec<Uuid>> {
     let org = tx.org().0;
-    Ok(sqlx::query_scalar(POST_IS_OPEN).bind(org).bind(message_id).fetch_one(tx.connection()).await?)
+    Ok(sqlx::query_scalar(OPEN_POSTS_OF).bind(org).bind(messages).fetch_all(tx.connection()).await?)
 }
 
 /// Where one part of a message stands in chat.
 #[derive(Debug, Clone, PartialEq, Eq, FromRow)]
 pub struct MessageCopy {
+    pub message_id: Uuid,
     pub part: i32,
     pub channel_id: String,
     pub ts: String,
@@ -340,19 +365,24 @@ pub struct MessageCopy {
 }
 
 pub async fn copies(tx: &mut Tenant, message_id: Uuid) -> anyhow::Result<Vec<MessageCopy>> {
-    let org = tx.org().0;
-    Ok(sqlx::query_as(COPIES).bind(org).bind(message_id).fetch_all(tx.connection()).await?)
+    copies_of(tx, &[message_id]).await
 }
 
-pub async fn save_copy(tx: &mut Tenant, message_id: Uuid, copy: &MessageCopy) -> anyhow::Result<()> {
+/// The copies of these messages, by message and part.
+pub async fn copies_of(tx: &mut Tenant, messages: &[Uuid]) -> anyhow::Result<Vec<MessageCopy>> {
     let org = tx.org().0;
-    sqlx::query(SAVE_COPY)
+    Ok(sqlx::query_as(COPIES).bind(org).bind(messages).fetch_all(tx.connection()).await?)
+}
+
+pub async fn save_copies(tx: &mut Tenant, copies: &[MessageCopy]) -> anyhow::Result<()> {
+    let org = tx.org().0;
+    sqlx::query(SAVE_COPIES)
         .bind(org)
-        .bind(message_id)
-        .bind(copy.part)
-        .bind(&copy.channel_id)
-        .bind(&copy.ts)
-        .bind(copy.sent_at)
+        .bind(copies.iter().map(|copy| copy.message_id).collect::<Vec<_>>())
+        .bind(copies.iter().map(|copy| copy.part).collect::<Vec<_>>())
+        .bind(copies.iter().map(|copy| copy.channel_id.as_str()).collect::<Vec<_>>())
+        .bind(copies.iter().map(|copy| copy.ts.as_str()).collect::<Vec<_>>())
+        .bind(copies.iter().map(|copy| copy.sent_at).collect::<Vec<_>>())
         .execute(tx.connection())
         .await?;
     Ok(())

@@ -16,8 +16,8 @@ statements! {
     CHAT_USERS = "SELECT platform, workspace_id, user_id, person_id FROM tandem.chat_user WHERE org_id = $1";
     OF_CHAT_USER = "SELECT person_id FROM tandem.chat_user
                      WHERE org_id = $1 AND platform = $2 AND workspace_id = $3 AND user_id = $4";
-    CHAT_USER = "SELECT user_id, dm_channel_id, unreachable_since FROM tandem.chat_user
-                  WHERE org_id = $1 AND platform = $2 AND workspace_id = $3 AND person_id = $4";
+    CHAT_USER = "SELECT person_id, user_id, dm_channel_id, unreachable_since FROM tandem.chat_user
+                  WHERE org_id = $1 AND platform = $2 AND workspace_id = $3 AND person_id = ANY ($4)";
     SAVE_CHAT_USER = "INSERT INTO tandem.chat_user (org_id, platform, workspace_id, person_id, user_id, dm_channel_id)
                       VALUES ($1, $2, $3, $4, $5, $6)
                       ON CONFLICT (org_id, platform, workspace_id, person_id)
@@ -26,7 +26,7 @@ statements! {
                                     unreachable_since = NULL";
     UNREACHABLE = "UPDATE tandem.chat_user SET unreachable_since = coalesce(unreachable_since, $5), dm_channel_id = NULL
                     WHERE org_id = $1 AND platform = $2 AND workspace_id = $3 AND person_id = $4";
-    REACH = "SELECT email, slack_user_id, active FROM tandem.person WHERE org_id = $1 AND person_id = $2";
+    REACH = "SELECT person_id, email, slack_user_id, active FROM tandem.person WHERE org_id = $1 AND person_id = ANY ($2)";
     RELEASE_CHAT_USER = "DELETE FROM tandem.chat_user
                           WHERE org_id = $1 AND platform = $2 AND workspace_id = $3 AND user_id = $4 AND person_id <> $5";
     FIRST_DIGEST = "UPDATE tandem.person SET digests_since = $3
@@ -121,25 +121,37 @@ pub async fn of_chat_user(tx: &mut Tenant, workspace: &Workspace, user_id: &str)
 /// A person as a user of one workspace.
 #[derive(Debug, Clone, PartialEq, Eq, FromRow)]
 pub struct ChatUser {
+    pub person_id: Uuid,
     pub user_id: String,
     pub dm_channel_id: Option<String>,
     pub unreachable_since: Option<DateTime<Utc>>,
 }
 
 pub async fn chat_user(tx: &mut Tenant, workspace: &Workspace, person: PersonId) -> anyhow::Result<Option<ChatUser>> {
+    Ok(chat_users_of(tx, workspace, &[person]).await?.pop())
+}
+
+/// Those of these people who are known in that workspace.
+pub async fn chat_users_of(
+    tx: &mut Tenant,
+    workspace: &Workspace,
+    people: &[PersonId],
+) -> anyhow::Result<Vec<ChatUser>> {
     let org = tx.org().0;
+    let ids: Vec<Uuid> = people.iter().map(|person| person.0).collect();
     Ok(sqlx::query_as(CHAT_USER)
         .bind(org)
         .bind(workspace.platform.as_str())
         .bind(&workspace.id)
-        .bind(person.0)
-        .fetch_optional(tx.connection())
+        .bind(&ids)
+        .fetch_all(tx.connection())
         .await?)
 }
 
 /// How a person can be found in chat.
 #[derive(Debug, Clone, PartialEq, Eq, FromRow)]
 pub struct Reach {
+    pub person_id: Uuid,
     pub email: String,
     /// As imported; a chat_user row goes before it.
     pub slack_user_id: Option<String>,
@@ -148,8 +160,14 @@ pub struct Reach {
 
 /// `None` where the person is gone.
 pub async fn reach(tx: &mut Tenant, person: PersonId) -> anyhow::Result<Option<Reach>> {
+    Ok(reach_of(tx, &[person]).await?.pop())
+}
+
+/// Those of these people who are not gone.
+pub async fn reach_of(tx: &mut Tenant, people: &[PersonId]) -> anyhow::Result<Vec<Reach>> {
     let org = tx.org().0;
-    Ok(sqlx::query_as(REACH).bind(org).bind(person.0).fetch_optional(tx.connection()).await?)
+    let ids: Vec<Uuid> = people.iter().map(|person| person.0).collect();
+    Ok(sqlx::query_as(REACH).bind(org).bind(&ids).fetch_all(tx.connection()).await?)
 }
 
 /// Takes a chat user from whoever else was thought to be it: the workspace says who it is now.

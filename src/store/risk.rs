@@ -212,8 +212,7 @@ pub async fn lock_latest(
 ) -> anyhow::Result<BTreeMap<AccountId, anyhow::Result<Risk>>> {
     let org = tx.org().0;
     let ids: Vec<&str> = accounts.iter().map(|id| id.0.as_str()).collect();
-    let rows: Vec<RiskRow> =
-        sqlx::query_as(LOCK_OF_ACCOUNTS).bind(org).bind(&ids).fetch_all(tx.connection()).await?;
+    let rows: Vec<RiskRow> = sqlx::query_as(LOCK_OF_ACCOUNTS).bind(org).bind(&ids).fetch_all(tx.connection()).await?;
     let mut latest = BTreeMap::new();
     for row in rows {
         latest.entry(AccountId(row.account_id.clone())).or_insert_with(|| Risk::try_from(row));

@@ -90,11 +90,7 @@ impl Decoder {
     ///
     /// # Errors
     /// Where the bytes are no COPY of signals.
-    pub fn take(
-        &mut self,
-        piece: &[u8],
-        mut each: impl FnMut(&str, anyhow::Result<&[Signal]>),
-    ) -> anyhow::Result<()> {
+    pub fn take(&mut self, piece: &[u8], mut each: impl FnMut(&str, anyhow::Result<&[Signal]>)) -> anyhow::Result<()> {
         self.buffer.extend_from_slice(piece);
         if !self.header_read {
             // 11 bytes of signature, 4 of flags, 4 of extension length (always 0).

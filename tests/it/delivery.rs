@@ -12,7 +12,7 @@ use sqlx::{AssertSqlSafe, Postgres, Transaction};
 use tandem::app::App;
 use tandem::app::organisation::{self, NewOrganisation};
 use tandem::clock::{Clock, MockClock, SystemClock};
-use tandem::delivery::{Contents, Delivery, Drained, Senders, SlackSender};
+use tandem::delivery::{Arrived, Contents, Delivery, Drained, Senders, SlackSender};
 use tandem::domain::account::AccountId;
 use tandem::domain::message::{Block, Message, Text};
 use tandem::domain::person::{OrgId, PersonId};
@@ -31,17 +31,21 @@ use crate::support::fake_slack::{FakeSlack, Trouble};
 /// What the tests' messages say stands in their content, so that a changed content is a changed state.
 fn contents() -> Contents {
     Contents {
-        render: |_, _, content, _| {
-            let text = content["text"].as_str().unwrap_or_default().to_owned();
-            let blocks = content["blocks"].as_u64().unwrap_or(1);
-            let said = (0..blocks).map(|block| Block::Text(Text::plain(format!("{text} block {block}"))));
-            let message = Message { summary: text.clone(), blocks: said.collect() };
-            async move { Ok((!text.is_empty()).then_some(message)) }.boxed()
+        render: |_, _, all| {
+            let message = |content: &Value| {
+                let text = content["text"].as_str().unwrap_or_default().to_owned();
+                let blocks = content["blocks"].as_u64().unwrap_or(1);
+                let said = (0..blocks).map(|block| Block::Text(Text::plain(format!("{text} block {block}"))));
+                let message = Message { summary: text.clone(), blocks: said.collect() };
+                (!text.is_empty()).then_some(message)
+            };
+            let messages = all.iter().map(|said| message(&said.content)).collect();
+            async move { Ok(messages) }.boxed()
         },
-        delivered: |_, tx, message, _, _, at| {
+        delivered: |_, tx, all, at| {
             async move {
-                let entry = Entry::new("test.delivered", message, json!({}));
-                audit::record(tx, Actor::System, at, &[entry]).await
+                let entry = |arrived: &Arrived| Entry::new("test.delivered", arrived.message, json!({}));
+                audit::record(tx, Actor::System, at, &all.iter().map(entry).collect::<Vec<_>>()).await
             }
             .boxed()
         },

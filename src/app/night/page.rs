@@ -110,11 +110,7 @@ pub(super) struct Inputs {
 impl Inputs {
     pub(super) async fn read(tx: &mut Tenant, night: &Night<'_>, page: &[Seen]) -> anyhow::Result<Self> {
         let (Some(first), Some(last)) = (page.first(), page.last()) else {
-            return Ok(Self {
-                earlier: BTreeMap::new(),
-                handoffs: BTreeMap::new(),
-                outcomes: BTreeMap::new(),
-            });
+            return Ok(Self { earlier: BTreeMap::new(), handoffs: BTreeMap::new(), outcomes: BTreeMap::new() });
         };
         let ids = ids(page);
         let (first, last) = (&first.account.id, &last.account.id);
@@ -158,12 +154,7 @@ struct Read {
 
 impl Night<'_> {
     /// Diagnoses everything into `rows`, the night's own transaction, and hands each diagnosis over once it is kept.
-    pub(super) async fn pages(
-        &self,
-        rows: &mut Tenant,
-        seen: &[Seen],
-        each: Each<'_>,
-    ) -> anyhow::Result<Done> {
+    pub(super) async fn pages(&self, rows: &mut Tenant, seen: &[Seen], each: Each<'_>) -> anyhow::Result<Done> {
         let rows = Mutex::new(rows);
         let spans = Span { seen, after: "", end: None, again: self.again }.cut(PAGE).into_iter();
         // Boxed before the stream: of a closure within it the compiler can't tell that its futures may change threads.
