@@ -79,11 +79,11 @@ pub(crate) fn write(folder: &Path, count: usize, people_count: usize) -> anyhow:
     let today = DateTime::<Utc>::from(std::time::SystemTime::now()).date_naive();
     let file = |name: &str| anyhow::Ok(BufWriter::new(File::create(folder.join(name))?));
     let mut people = file("people.csv")?;
-    writeln!(people, "email,name,roles,timezone,manager_email,slack_user_id")?;
-    writeln!(people, "lead@bench.example,Lee Lead,lead;admin,UTC,,U000000")?;
+    writeln!(people, "email,name,roles,timezone,workdays,manager_email,slack_user_id")?;
+    writeln!(people, "lead@bench.example,Lee Lead,lead;admin,UTC,mon-sun,,U000000")?;
     for person in 1..=people_count {
         let role = if person % 2 == 1 { "csm" } else { "account_manager" };
-        writeln!(people, "p{person}@bench.example,Pat{person} Doe,{role},UTC,lead@bench.example,U{person:06}")?;
+        writeln!(people, "p{person}@bench.example,Pat{person} Doe,{role},UTC,mon-sun,lead@bench.example,U{person:06}")?;
     }
     let mut accounts = file("accounts.csv")?;
     let mut contacts = file("contacts.csv")?;

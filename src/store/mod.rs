@@ -112,6 +112,11 @@ impl Store {
             // statement anew each time: half of a click's time. Every statement here goes by org_id and a key, whatever
             // the values, so one plan serves.
             ("plan_cache_mode", "force_generic_plan"),
+            // Of an organisation that has just come there are no statistics: Postgres takes its tables for tiny and would
+            // read all of them for every key, for as long as it keeps the plan. Everything here has an index.
+            ("enable_seqscan", "off"),
+            // Compiling costs more than any of these statements, and a table that has to be read whole seems dear now.
+            ("jit", "off"),
         ]);
         let pool = Self::pool_options(connections)
             .connect_with(options)

@@ -44,6 +44,7 @@ fn contents() -> Contents {
         },
         delivered: |_, tx, all, at| {
             async move {
+                anyhow::ensure!(all.iter().all(|arrived| arrived.said.content["fault"].is_null()), "one has a fault");
                 let entry = |arrived: &Arrived| Entry::new("test.delivered", arrived.message, json!({}));
                 audit::record(tx, Actor::System, at, &all.iter().map(entry).collect::<Vec<_>>()).await
             }
@@ -280,6 +281,23 @@ async fn each_organisation_gets_its_own_once() {
     assert_eq!(scene.drain(&acme, 0).await.sent, 1);
     assert_eq!(scene.slack.calls("conversations.open").len(), 2);
     assert_eq!(scene.slack.calls("users.lookupByEmail").len(), 2);
+}
+
+/// Rows under way ask the database together; what one of them can't have does not keep it from the others.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_row_with_a_fault_fails_alone() {
+    let scene = Scene::new(SystemClock).await;
+    let org = scene.organisation("T1").await;
+    let messages = (0..40).map(|number| {
+        let fault = if number == 7 { json!(true) } else { Value::Null };
+        new(&org, &channel(&format!("C{number}")), json!({"text": format!("{number:02}"), "fault": fault}))
+    });
+    scene.queue(&org, messages.collect()).await;
+    assert_eq!(scene.drain(&org, 0).await, Drained { sent: 39, given_up: 0 });
+    let mut texts = scene.slack.texts();
+    texts.sort();
+    assert_eq!(texts, (0..40).map(|number| format!("{number:02}")).collect::<Vec<_>>(), "each once");
+    assert_eq!(scene.consequences(&org).await, (39, 0));
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -92,6 +92,46 @@ async fn looking_up_a_name_reads_an_index_and_not_the_table() {
     }
 }
 
+/// Thousands of redraws may be due at once; a page of them is read in the index's order, without sorting all.
+#[tokio::test]
+async fn what_a_lane_owes_is_read_page_by_page() {
+    let db = database().await;
+    let store = db.store().await;
+    let new = NewOrganisation {
+        slug: "north".into(),
+        name: "north".into(),
+        model: Model::Pair,
+        timezone: chrono_tz::UTC,
+        currency: "EUR".parse().unwrap(),
+    };
+    let org = organisation::create(&store, new, now()).await.unwrap().id;
+    let mut tx = as_app(&db.pool, Some(org)).await;
+    let rows = format!(
+        "WITH said AS (
+           INSERT INTO tandem.message (org_id, message_id, platform, workspace_id, channel_id, content, created_at)
+           SELECT '{org}', gen_random_uuid(), 'slack', 'T1', 'C1', '{{}}', now() FROM generate_series(1, 5000)
+           RETURNING org_id, message_id)
+         INSERT INTO tandem.outbox (org_id, outbox_id, platform, workspace_id, message_id, kind, due_at, queued_at)
+         SELECT org_id, gen_random_uuid(), 'slack', 'T1', message_id, 'redraw', now(), now() FROM said"
+    );
+    tx.execute(AssertSqlSafe(rows)).await.unwrap();
+    let due = tandem::store::statements().into_iter().find(|(_, name, sql)| *name == "DUE" && sql.contains("outbox"));
+    let explained = format!("EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) {}", due.unwrap().2);
+    let query = sqlx::query(AssertSqlSafe(explained))
+        .bind(org.0)
+        .bind("slack")
+        .bind("T1")
+        .bind(chrono::DateTime::<chrono::Utc>::MAX_UTC.min("9999-01-01T00:00:00Z".parse().unwrap()))
+        .bind(1_i64)
+        .bind(20_i64);
+    let plan = plan(query, &mut tx).await;
+    assert!(buffers(&plan) < 200, "{plan:#}");
+    for node in nodes(&plan) {
+        let kind = node["Node Type"].as_str().unwrap();
+        assert!(!["Seq Scan", "Sort"].contains(&kind), "{plan:#}");
+    }
+}
+
 async fn plan<'q>(
     query: Query<'q, Postgres, sqlx::postgres::PgArguments>,
     connection: &mut sqlx::PgConnection,
