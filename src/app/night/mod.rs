@@ -94,11 +94,11 @@ pub struct Worse {
 }
 
 /// One organisation on one date, as both passes see it.
-struct Night<'a> {
-    app: &'a App,
+struct Night {
+    app: App,
     org: OrgId,
     snapshot: Arc<Snapshot>,
-    policy: &'a Policy,
+    policy: Policy,
     book: Book,
     date: NaiveDate,
     at: DateTime<Utc>,
@@ -170,9 +170,11 @@ async fn diagnose_locked(
     let (before, state) = diagnosis::night_before(lock, date).await?.unzip();
     let book = Book::of(gathered.seen.iter().map(|seen| &seen.evidence), state.as_ref(), policy, date);
     drop(state);
-    let (org, at, again) = (lock.org(), app.now(), diagnosis::has_rows(lock, date).await?);
-    let night = Night { app, org, snapshot: snapshot.clone(), policy, book, date, at, run, before, again };
-    let mut done = night.pages(lock, &gathered.seen, each).await?;
+    let (app, org, at) = (app.clone(), lock.org(), app.now());
+    let again = diagnosis::has_rows(lock, date).await?;
+    let policy = policy.clone();
+    let night = Arc::new(Night { app, org, snapshot, policy, book, date, at, run, before, again });
+    let mut done = night.pages(lock, gathered.seen, each).await?;
     if run == Run::Live {
         night.accounts_that_left(&gathered.left, &mut done).await?;
     }
@@ -181,7 +183,7 @@ async fn diagnose_locked(
     let report = RunReport {
         date,
         run,
-        policy_version: policy.version(),
+        policy_version: night.policy.version(),
         accounts: done.bands.values().sum(),
         bands: done.bands,
         rejected: done.rejected,
@@ -194,7 +196,7 @@ async fn diagnose_locked(
     Ok(report)
 }
 
-impl Night<'_> {
+impl Night {
     /// A source that fell silent for much of the book, or that is back, is told to the admins, once.
     async fn tell_of_feeds(&self, lock: &mut Tenant) -> anyhow::Result<()> {
         let people = &self.snapshot.people;

@@ -6,7 +6,10 @@
 //! go first: where the moves are refused, the page is made anew and replaces them.
 
 use std::collections::BTreeMap;
+use std::ops::Range;
+use std::sync::Arc;
 
+use anyhow::Context;
 use chrono::TimeDelta;
 use futures_util::{FutureExt, StreamExt, TryStreamExt, stream};
 use tokio::sync::Mutex;
@@ -19,6 +22,8 @@ use crate::domain::calendar;
 use crate::domain::diagnosis::{self as domain, Band, Before, Change, Diagnosis, WindowKind};
 use crate::domain::handoff::{Handoff, State};
 use crate::domain::health::Evidence;
+use crate::domain::renewal_work::RenewalWork;
+use crate::domain::risk::Risk;
 use crate::domain::window::{Cooling, OpenWindow};
 use crate::store::audit::{self, Actor};
 use crate::store::diagnosis::{Earlier, NewRow, Rejected};
@@ -63,40 +68,42 @@ impl Done {
     }
 }
 
-/// A page, and the ids for which it speaks: those after `after`, up to `end` (all for `None`).
-#[derive(Clone, Copy)]
-struct Span<'a> {
-    seen: &'a [Seen],
-    after: &'a str,
-    end: Option<&'a AccountId>,
+/// A page: some of the accounts, and the ids for which it speaks, from behind the account before to its last.
+#[derive(Clone)]
+struct Span {
+    all: Arc<Vec<Seen>>,
+    range: Range<usize>,
+    /// Without its accounts: nobody is to have a diagnosis.
+    empty: bool,
     /// Some of its ids may have a diagnosis of the date already, which is replaced.
     again: bool,
 }
 
-impl<'a> Span<'a> {
+impl Span {
     /// Once more, whatever of it was stored.
     fn again(self) -> Self {
         Self { again: true, ..self }
     }
 
-    /// Cut into spans of at most `most` accounts, at least one. The last also speaks for ids that nobody has any more.
+    /// Cut into spans of at most `most` accounts, at least one.
     fn cut(self, most: usize) -> Vec<Self> {
-        let mut after = self.after;
-        let mut spans: Vec<Self> = self
-            .seen
-            .chunks(most)
-            .map(|seen| {
-                let end = seen.last().map(|last| &last.account.id);
-                let span = Self { seen, after, end, ..self };
-                after = end.map_or(after, |end| end.0.as_str());
-                span
-            })
-            .collect();
-        match spans.last_mut() {
-            Some(last) => last.end = self.end,
-            None => spans.push(self),
-        }
-        spans
+        let Range { start, end } = self.range;
+        let starts = (start..end.max(start + 1)).step_by(most);
+        starts.map(|start| Self { range: start..end.min(start + most), ..self.clone() }).collect()
+    }
+
+    fn seen(&self) -> &[Seen] {
+        if self.empty { &[] } else { &self.all[self.range.clone()] }
+    }
+
+    fn after(&self) -> &str {
+        self.range.start.checked_sub(1).map_or("", |before| self.all[before].account.id.0.as_str())
+    }
+
+    /// `None` for the last, which also speaks for ids that nobody has any more.
+    fn end(&self) -> Option<&AccountId> {
+        let last = self.range.end.checked_sub(1).filter(|_| self.range.end < self.all.len());
+        last.map(|last| &self.all[last].account.id)
     }
 }
 
@@ -108,7 +115,7 @@ pub(super) struct Inputs {
 }
 
 impl Inputs {
-    pub(super) async fn read(tx: &mut Tenant, night: &Night<'_>, page: &[Seen]) -> anyhow::Result<Self> {
+    pub(super) async fn read(tx: &mut Tenant, night: &Night, page: &[Seen]) -> anyhow::Result<Self> {
         let (Some(first), Some(last)) = (page.first(), page.last()) else {
             return Ok(Self { earlier: BTreeMap::new(), handoffs: BTreeMap::new(), outcomes: BTreeMap::new() });
         };
@@ -144,6 +151,14 @@ fn ids(page: &[Seen]) -> Vec<AccountId> {
     page.iter().map(|seen| seen.account.id.clone()).collect()
 }
 
+/// What the rules made of a page.
+struct Made {
+    done: Done,
+    rows: Vec<NewRow>,
+    moves: Moves,
+    earlier: BTreeMap<AccountId, Earlier>,
+}
+
 /// One account's night: what is stored of it, and what moves.
 struct Read {
     diagnosis: Diagnosis,
@@ -152,13 +167,19 @@ struct Read {
     moves: Moves,
 }
 
-impl Night<'_> {
+impl Night {
     /// Diagnoses everything into `rows`, the night's own transaction, and hands each diagnosis over once it is kept.
-    pub(super) async fn pages(&self, rows: &mut Tenant, seen: &[Seen], each: Each<'_>) -> anyhow::Result<Done> {
+    pub(super) async fn pages(
+        self: &Arc<Self>,
+        rows: &mut Tenant,
+        seen: Vec<Seen>,
+        each: Each<'_>,
+    ) -> anyhow::Result<Done> {
         let rows = Mutex::new(rows);
-        let spans = Span { seen, after: "", end: None, again: self.again }.cut(PAGE).into_iter();
+        let all = Span { range: 0..seen.len(), all: Arc::new(seen), empty: false, again: self.again };
         // Boxed before the stream: of a closure within it the compiler can't tell that its futures may change threads.
-        let pages: Vec<_> = spans.map(|span| self.page_or_one_by_one(span, &rows).boxed()).collect();
+        let pages: Vec<_> =
+            all.cut(PAGE).into_iter().map(|span| self.page_or_one_by_one(span, &rows).boxed()).collect();
         let mut pages = stream::iter(pages).buffered(AT_ONCE);
         let mut done = Done::default();
         while let Some(mut page) = pages.try_next().await? {
@@ -168,8 +189,8 @@ impl Night<'_> {
         Ok(done)
     }
 
-    async fn page_or_one_by_one(&self, span: Span<'_>, rows: &Mutex<&mut Tenant>) -> anyhow::Result<Done> {
-        let error = match self.page_or_again(span, rows).await {
+    async fn page_or_one_by_one(self: &Arc<Self>, span: Span, rows: &Mutex<&mut Tenant>) -> anyhow::Result<Done> {
+        let error = match self.page_or_again(span.clone(), rows).await {
             Err(error) if store::is_refused_data(&error) => error,
             done => return done,
         };
@@ -177,12 +198,12 @@ impl Night<'_> {
         tracing::warn!("a page of the diagnosis was refused; trying its accounts alone: {error:#}");
         let mut done = Done::default();
         for one in span.again().cut(1) {
-            match (self.page_or_again(one, rows).await, one.seen) {
+            match (self.page_or_again(one.clone(), rows).await, one.seen()) {
                 (Ok(page), _) => done.add(page),
                 (Err(error), [seen]) if store::is_refused_data(&error) => {
                     done.rejected.push(rejected(&seen.account.id, &error));
                     // So that no row of an earlier run of the date stands for it.
-                    done.add(self.page(Span { seen: &[], ..one }, rows).await?);
+                    done.add(self.page(&Span { empty: true, ..one.clone() }, rows).await?);
                 }
                 (Err(error), _) => return Err(error),
             }
@@ -190,30 +211,52 @@ impl Night<'_> {
         Ok(done)
     }
 
-    async fn page_or_again(&self, mut span: Span<'_>, rows: &Mutex<&mut Tenant>) -> anyhow::Result<Done> {
+    async fn page_or_again(self: &Arc<Self>, mut span: Span, rows: &Mutex<&mut Tenant>) -> anyhow::Result<Done> {
         for _ in 1..TRIES {
-            match self.page(span, rows).await {
+            match self.page(&span, rows).await {
                 Err(error) if store::is_deadlock(&error) => span = span.again(),
                 done => return done,
             }
         }
-        self.page(span, rows).await
+        self.page(&span, rows).await
     }
 
     /// Diagnoses the accounts of a page, stores and moves them.
-    async fn page(&self, span: Span<'_>, rows: &Mutex<&mut Tenant>) -> anyhow::Result<Done> {
-        let page = span.seen;
+    async fn page(self: &Arc<Self>, span: &Span, rows: &Mutex<&mut Tenant>) -> anyhow::Result<Done> {
         let mut tx = self.app.store.tenant(self.org).await?;
-        let mut inputs = Inputs::read(&mut tx, self, page).await?;
+        let inputs = Inputs::read(&mut tx, self, span.seen()).await?;
         let live = self.run == Run::Live;
         let (mut risks, mut renewals) = (BTreeMap::new(), BTreeMap::new());
         if live {
-            let ids = ids(page);
+            let ids = ids(span.seen());
             risks = risk::lock_latest(&mut tx, &ids).await?;
             renewals = renewal::lock_latest(&mut tx, &ids).await?;
         }
+        // On a thread of its own, so that Postgres is not kept waiting by the rules.
+        let (night, page) = (self.clone(), span.clone());
+        let made = tokio::task::spawn_blocking(move || night.make(page.seen(), inputs, risks, renewals));
+        let Made { mut done, rows: new, moves, earlier } = made.await.context("the rules' thread broke off")?;
+        self.store(rows, span, &new, &earlier).await?;
+        if live {
+            done.unrouted = moves.unrouted;
+            done.events = self.save_moves(&mut tx, &moves).await?;
+            tx.commit().await?;
+        } else {
+            done.redrawn.clear();
+            done.worse.clear();
+        }
+        Ok(done)
+    }
+
+    fn make(
+        &self,
+        page: &[Seen],
+        mut inputs: Inputs,
+        mut risks: BTreeMap<AccountId, anyhow::Result<Risk>>,
+        mut renewals: BTreeMap<AccountId, anyhow::Result<RenewalWork>>,
+    ) -> Made {
         let mut done = Done::default();
-        let (mut new, mut moves) = (Vec::with_capacity(page.len()), Moves::default());
+        let (mut rows, mut moves) = (Vec::with_capacity(page.len()), Moves::default());
         for Seen { account, evidence } in page {
             let id = &account.id;
             let (risk, renewal) = (risks.remove(id).transpose(), renewals.remove(id).transpose());
@@ -231,35 +274,26 @@ impl Night<'_> {
                     }
                     done.worse.extend(read.worse);
                     done.diagnoses.push(read.diagnosis);
-                    new.push(read.row);
+                    rows.push(read.row);
                     moves.add(read.moves);
                 }
                 Err(error) => done.rejected.push(rejected(id, &error)),
             }
         }
-        self.store(rows, span, &new, &inputs.earlier).await?;
-        if live {
-            done.unrouted = moves.unrouted;
-            done.events = self.save_moves(&mut tx, &moves).await?;
-            tx.commit().await?;
-        } else {
-            done.redrawn.clear();
-            done.worse.clear();
-        }
-        Ok(done)
+        Made { done, rows, moves, earlier: inputs.earlier }
     }
 
     /// Stores a page's diagnoses, as a part of the night's transaction that a refusal does not end.
     async fn store(
         &self,
         rows: &Mutex<&mut Tenant>,
-        span: Span<'_>,
+        span: &Span,
         new: &[NewRow],
         earlier: &BTreeMap<AccountId, Earlier>,
     ) -> anyhow::Result<()> {
         let mut rows = rows.lock().await;
         rows.begin_part().await?;
-        let saved = diagnosis::save(&mut rows, self.date, span.again, span.after, span.end, new, earlier).await;
+        let saved = diagnosis::save(&mut rows, self.date, span.again, span.after(), span.end(), new, earlier).await;
         rows.end_part(saved.is_ok()).await?;
         saved
     }
@@ -299,7 +333,7 @@ impl Night<'_> {
         let cooling: Vec<Cooling> = handoffs.iter().filter_map(|handoff| self.cooling(handoff)).collect();
         let before =
             Before { previous: earlier.map(|earlier| &earlier.previous), open_windows: &open, cooling: &cooling };
-        domain::diagnose(self.org, account, evidence, &self.book, self.policy, &before, self.date)
+        domain::diagnose(self.org, account, evidence, &self.book, &self.policy, &before, self.date)
     }
 
     /// Alone, as a policy on trial sees it: whatever can't be read of its handoffs is left out.

@@ -54,7 +54,8 @@ pub async fn trial(app: &App, org: OrgId, policy: &Policy) -> anyhow::Result<Tri
     let book = Book::of(gathered.seen.iter().map(|seen| &seen.evidence), state.as_ref(), policy, date);
     let at = app.now();
     let (run, again) = (Run::History, true);
-    let night = Night { app, org, snapshot: snapshot.clone(), policy, book, date, at, run, before, again };
+    let (app, policy) = (app.clone(), policy.clone());
+    let night = Night { app, org, snapshot, policy, book, date, at, run, before, again };
     let mut trial = Trial { date, accounts: 0, moved: Vec::new() };
     for page in gathered.seen.chunks(PAGE) {
         let inputs = Inputs::read(&mut tx, &night, page).await?;
