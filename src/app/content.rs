@@ -2,6 +2,7 @@
 //! message is made from the present state at each sending, so an outbox row
 //! that waited says what is true when it leaves.
 
+use std::collections::btree_map::Entry as Slot;
 use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, NaiveDate, Utc};
@@ -210,9 +211,8 @@ impl Shown {
             ids.extend(stored.items.iter().map(|item| item.account.clone()));
             let totals: Totals = serde_json::from_value(stored.totals.clone())?;
             ids.extend(totals.next.into_iter().map(|(id, _)| id).chain(totals.news.into_iter().map(|(id, _)| id)));
-            if !sources.contains_key(&stored.diagnosed_on) {
-                let newest = diagnosis::run_sources(tx, stored.diagnosed_on).await?;
-                sources.insert(stored.diagnosed_on, newest);
+            if let Slot::Vacant(unread) = sources.entry(stored.diagnosed_on) {
+                unread.insert(diagnosis::run_sources(tx, stored.diagnosed_on).await?);
             }
         }
         let ids: Vec<AccountId> = ids.into_iter().collect();

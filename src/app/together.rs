@@ -19,28 +19,14 @@ const AT_ONCE: usize = 2;
 
 /// Who asks for an `Ask` and hears a `Told`, by organisation. Cheap to clone: all clones share.
 #[derive(Debug)]
-pub(crate) struct Together<Ask, Told>(Arc<Mutex<HashMap<OrgId, Arc<Line<Ask, Told>>>>>);
+pub(crate) struct Together<Ask, Told>(Arc<Mutex<Lines<Ask, Told>>>);
+
+type Lines<Ask, Told> = HashMap<OrgId, Arc<Line<Ask, Told>>>;
 
 #[derive(Debug)]
 struct Line<Ask, Told> {
     turns: Semaphore,
     waiting: Mutex<Vec<(Ask, oneshot::Sender<Told>)>>,
-}
-
-/// One failure, told to all whom it concerns.
-#[derive(Debug, Clone)]
-pub(crate) struct Shared(pub(crate) Arc<anyhow::Error>);
-
-impl std::fmt::Display for Shared {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("served together with others")
-    }
-}
-
-impl std::error::Error for Shared {
-    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
-        Some(self.0.as_ref().as_ref())
-    }
 }
 
 impl<Ask, Told> Clone for Together<Ask, Told> {
