@@ -300,6 +300,25 @@ async fn a_row_with_a_fault_fails_alone() {
     assert_eq!(scene.consequences(&org).await, (39, 0));
 }
 
+/// The parts of a long message follow each other at its channel's pace; others go on meanwhile.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_long_message_does_not_hold_up_the_lane() {
+    let scene = Scene::new(SystemClock).await;
+    let org = scene.organisation("T1").await;
+    scene.pace(&org, 1.0, 60_000).await;
+    let messages = (0..60).map(|number| {
+        let content = json!({"text": format!("{number:02}"), "blocks": 60});
+        new(&org, &channel(&format!("C{number}")), content)
+    });
+    scene.queue(&org, messages.collect()).await;
+    let start = Instant::now();
+    assert_eq!(scene.drain(&org, 0).await, Drained { sent: 60, given_up: 0 });
+    let parts = scene.slack.calls("chat.postMessage").len();
+    assert!(parts >= 120, "{parts} parts are no long messages");
+    // Sixteen at a time would take a second for each sixteen.
+    assert!(start.elapsed() < Duration::from_secs(3), "{:?}", start.elapsed());
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn retry_after_is_kept_and_nothing_is_lost_or_doubled() {
     let scene = Scene::new(SystemClock).await;
@@ -605,7 +624,7 @@ async fn consequences_that_fail_are_caught_up_with() {
     let org = scene.organisation("T1").await;
     scene.say(&org, &channel("C1"), "hello").await;
     let mut failing = contents();
-    failing.delivered = |_, _, _, _, _, _| async { anyhow::bail!("no") }.boxed();
+    failing.delivered = |_, _, _, _| async { anyhow::bail!("no") }.boxed();
     let replica = scene.replica_with(&org, Duration::from_secs(10), failing).await;
     assert_eq!(replica.drain(None, Duration::ZERO).await.unwrap(), Drained::default());
     assert_eq!(scene.rows(&org).await, [("queued".to_owned(), Some("consequences".to_owned()))]);
