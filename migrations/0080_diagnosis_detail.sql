@@ -16,6 +16,6 @@ EXCEPTION WHEN feature_not_supported THEN
   -- A server that was built without lz4 keeps its own compression, which takes ten times as long.
   NULL;
 END $$;
-COMMENT ON COLUMN tandem.diagnosis_detail.body IS 'store::diagnosis::Detail as JSON.';
+COMMENT ON COLUMN tandem.diagnosis_detail.body IS 'store::detail::Detail as JSON.';
 COMMENT ON COLUMN tandem.diagnosis_detail.floors IS 'The rules of decisions that stood, as in body: what the next night compares with.';
 COMMENT ON COLUMN tandem.diagnosis_detail.windows IS 'The windows, as in body: the next night keeps their dates.';

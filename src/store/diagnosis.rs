@@ -11,11 +11,10 @@ use sqlx::FromRow;
 use sqlx::types::Json;
 use uuid::Uuid;
 
+use super::detail::{Detail, StoredCause};
 use super::{Tenant, word};
 use crate::domain::account::{Account, AccountId};
-use crate::domain::diagnosis::{
-    self, Band, Cause, Diagnosis, Fact, FactValue, FoundWindow, NightState, Previous, RoleActions,
-};
+use crate::domain::diagnosis::{self, Band, Diagnosis, FoundWindow, NightState, Previous};
 use crate::domain::person::OrgId;
 use crate::domain::policy::Policy;
 use crate::domain::renewal;
@@ -103,83 +102,6 @@ statements! {
     FORGOTTEN_DATES = "SELECT date FROM tandem.diagnosis_run WHERE org_id = $1 AND date < $2 ORDER BY date LIMIT $3";
     FORGET_RUN = "DELETE FROM tandem.diagnosis_run WHERE org_id = $1 AND date = $2";
     BANDS = "SELECT account_id, health, band FROM tandem.diagnosis WHERE org_id = $1 AND date = $2 AND account_id = ANY ($3)";
-}
-
-/// What is stored as JSON: written once for as many nights as it stays the same.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-struct Detail<'a> {
-    coverage: f64,
-    families: Cow<'a, BTreeMap<Source, Option<u8>>>,
-    not_checked: Cow<'a, [Source]>,
-    #[serde(default)]
-    stale: Cow<'a, [Source]>,
-    causes: Vec<StoredCause<'a>>,
-    windows: Cow<'a, [FoundWindow]>,
-    /// The latest signal, else the account's column: deadlines are read with it.
-    auto_renew: Option<bool>,
-}
-
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-struct StoredCause<'a> {
-    rule: Cow<'a, str>,
-    points: u8,
-    floor: bool,
-    headline: Cow<'a, str>,
-    actions: Cow<'a, RoleActions>,
-    facts: Vec<StoredFact<'a>>,
-}
-
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-struct StoredFact<'a> {
-    label: Cow<'a, str>,
-    value: Cow<'a, FactValue>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    previous: Option<Cow<'a, FactValue>>,
-    unit: Cow<'a, str>,
-    source: Source,
-    /// Absent where it is the date of the diagnosis: a night that finds the same then has the same body.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    as_of: Option<NaiveDate>,
-}
-
-impl<'a> StoredCause<'a> {
-    fn of(cause: &'a Cause, date: NaiveDate) -> Self {
-        let fact = |fact: &'a Fact| StoredFact {
-            label: Cow::Borrowed(&fact.label),
-            value: Cow::Borrowed(&fact.value),
-            previous: fact.previous.as_ref().map(Cow::Borrowed),
-            unit: Cow::Borrowed(&fact.unit),
-            source: fact.source,
-            as_of: Some(fact.as_of).filter(|as_of| *as_of != date),
-        };
-        Self {
-            rule: Cow::Borrowed(&cause.rule),
-            points: cause.points,
-            floor: cause.floor,
-            headline: Cow::Borrowed(&cause.headline),
-            actions: Cow::Borrowed(&cause.actions),
-            facts: cause.facts.iter().map(fact).collect(),
-        }
-    }
-
-    fn on(self, date: NaiveDate) -> Cause {
-        let fact = |fact: StoredFact<'_>| Fact {
-            label: fact.label.into_owned(),
-            value: fact.value.into_owned(),
-            previous: fact.previous.map(Cow::into_owned),
-            unit: fact.unit.into_owned(),
-            source: fact.source,
-            as_of: fact.as_of.unwrap_or(date),
-        };
-        Cause {
-            rule: self.rule.into_owned(),
-            points: self.points,
-            floor: self.floor,
-            headline: self.headline.into_owned(),
-            actions: self.actions.into_owned(),
-            facts: self.facts.into_iter().map(fact).collect(),
-        }
-    }
 }
 
 #[derive(FromRow, Deserialize)]

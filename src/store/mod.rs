@@ -64,6 +64,7 @@ pub mod account;
 pub mod answer;
 pub mod audit;
 pub mod change;
+mod detail;
 pub mod diagnosis;
 pub mod digest;
 pub mod directory;
