@@ -65,6 +65,8 @@ async fn looking_up_a_name_reads_an_index_and_not_the_table() {
         .await
         .unwrap();
     let mut tx = as_app(&db.pool, Some(orgs[0])).await;
+    // As the store's connections have it.
+    tx.execute("SET LOCAL enable_seqscan = off").await.unwrap();
     let (key, account): (String, String) =
         sqlx::query_as("SELECT name_key, account_id FROM tandem.account LIMIT 1 OFFSET 777")
             .fetch_one(&mut *tx)
