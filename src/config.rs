@@ -48,6 +48,10 @@ pub struct Config {
     pub slack: Slack,
     /// Which organisation `SLACK_BOT_TOKEN` belongs to.
     pub org: Option<String>,
+    /// The folder whose files are imported before each diagnosis.
+    pub inbox: Option<PathBuf>,
+    /// Variables of the operator's own that hold a Postgres address, by name: warehouses that rows may come from.
+    pub warehouses: BTreeMap<String, SecretString>,
     /// Names of set variables whose part of Tandem is not built yet.
     pub unsupported: Vec<&'static str>,
 }
@@ -75,9 +79,9 @@ pub struct Slack {
 impl Config {
     /// Reads the file, if one is named, and the environment over it.
     pub fn load(file: Option<&Path>) -> anyhow::Result<Self> {
-        let mut values = match file {
+        let (mut values, mut warehouses) = match file {
             Some(path) => from_file(path)?,
-            None => BTreeMap::new(),
+            None => Default::default(),
         };
         for (name, value) in environment() {
             let name = name.as_str();
@@ -85,10 +89,12 @@ impl Config {
                 values.insert((*key).to_owned(), value);
             } else if name.starts_with("TANDEM_") && !name.starts_with("TANDEM_TEST_") {
                 anyhow::bail!("the environment variable {name} is no setting of Tandem{}", did_you_mean(name));
+            } else if is_postgres(&value) {
+                warehouses.insert(name.to_owned(), value.into());
             }
         }
         values.retain(|_, value| !value.is_empty());
-        Self::from_values(&values)
+        Ok(Self { warehouses, ..Self::from_values(&values)? })
     }
 
     fn from_values(values: &BTreeMap<String, String>) -> anyhow::Result<Self> {
@@ -97,7 +103,7 @@ impl Config {
         let database = match get("DATABASE_URL") {
             Some(url) => {
                 anyhow::ensure!(
-                    url.starts_with("postgres://") || url.starts_with("postgresql://"),
+                    is_postgres(&url),
                     "DATABASE_URL has to begin with postgres://, for example postgres://tandem:secret@localhost/tandem"
                 );
                 Database::Url(url.into())
@@ -124,14 +130,8 @@ impl Config {
             Some(path) => std::path::absolute(path).context("TANDEM_DATA_DIR")?,
             None => default_data_dir(get("XDG_DATA_HOME"))?,
         };
-        let unsupported = [
-            "SLACK_CLIENT_ID",
-            "SLACK_CLIENT_SECRET",
-            "SLACK_APP_TOKEN",
-            "TEAMS_APP_ID",
-            "TEAMS_APP_SECRET",
-            "TANDEM_INBOX",
-        ];
+        let unsupported =
+            ["SLACK_CLIENT_ID", "SLACK_CLIENT_SECRET", "SLACK_APP_TOKEN", "TEAMS_APP_ID", "TEAMS_APP_SECRET"];
         Ok(Self {
             database,
             data_dir,
@@ -145,6 +145,8 @@ impl Config {
                 bot_token: secret("SLACK_BOT_TOKEN"),
             },
             org: get("TANDEM_ORG"),
+            inbox: get("TANDEM_INBOX").map(PathBuf::from),
+            warehouses: BTreeMap::new(),
             unsupported: unsupported.into_iter().filter(|key| values.contains_key(*key)).collect(),
         })
     }
@@ -158,13 +160,31 @@ fn environment() -> Vec<(String, String)> {
         .collect()
 }
 
-fn from_file(path: &Path) -> anyhow::Result<BTreeMap<String, String>> {
+fn is_postgres(address: &str) -> bool {
+    address.starts_with("postgres://") || address.starts_with("postgresql://")
+}
+
+type Settings = (BTreeMap<String, String>, BTreeMap<String, SecretString>);
+
+/// The file's settings, and the warehouses in its table `[warehouses]`.
+fn from_file(path: &Path) -> anyhow::Result<Settings> {
     let name = path.display();
     let text = std::fs::read_to_string(path).with_context(|| format!("the configuration file {name} can't be read"))?;
     let table: toml::Table =
         text.parse().map_err(|error| anyhow::anyhow!("the configuration file {name} is not TOML: {error}"))?;
-    let mut values = BTreeMap::new();
+    let (mut values, mut warehouses) = Settings::default();
     for (key, value) in table {
+        if key == "warehouses"
+            && let toml::Value::Table(named) = &value
+        {
+            for (warehouse, address) in named {
+                let address = address.as_str().filter(|address| is_postgres(address)).with_context(|| {
+                    format!("{name}: the warehouse {warehouse} has no address in quotes that begins with postgres://")
+                })?;
+                warehouses.insert(warehouse.clone(), address.to_owned().into());
+            }
+            continue;
+        }
         anyhow::ensure!(
             KEYS.contains(&key.as_str()),
             "{name}: \"{key}\" is no setting of Tandem{}",
@@ -176,7 +196,7 @@ fn from_file(path: &Path) -> anyhow::Result<BTreeMap<String, String>> {
         };
         values.insert(key, text);
     }
-    Ok(values)
+    Ok((values, warehouses))
 }
 
 fn did_you_mean(name: &str) -> String {

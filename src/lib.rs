@@ -8,8 +8,8 @@
 //! |---|---|---|
 //! | 4 | `main`, `cli`, `config` | all |
 //! | 3 | `http`, `scheduler`, `delivery` | `app`, `store`, `slack`, `picture`, `preview`, `domain`, `clock` |
-//! | 2 | `app` | `store`, `ingest`, `domain`, `clock` |
-//! | 1 | `store`, `ingest`, `slack`, `picture`, `preview`, `postgres` | `domain`, `clock`; never each other |
+//! | 2 | `app` | `store`, `ingest`, `warehouse`, `domain`, `clock` |
+//! | 1 | `store`, `ingest`, `warehouse`, `slack`, `picture`, `preview`, `postgres` | `domain`, `clock`; never each other |
 //! | 0 | `domain`, `clock` | nothing of ours |
 //!
 //! What stands in which room, in reading order:
@@ -20,6 +20,7 @@
 //! | [`clock`] | the one injected trait: the time |
 //! | [`ingest`] | files and pushed rows to validated domain values |
 //! | [`store`] | Postgres: the only module with SQL, one file a noun |
+//! | [`warehouse`] | rows out of somebody else's Postgres, as the files would have them |
 //! | [`slack`] | Slack's requests in, messages out, its client |
 //! | [`picture`] | charts as PNG |
 //! | [`preview`] | messages as HTML, for the demo |
@@ -46,6 +47,7 @@ pub mod postgres;
 pub mod preview;
 pub mod slack;
 pub mod store;
+pub mod warehouse;
 
 pub mod app;
 

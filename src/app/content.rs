@@ -2,10 +2,9 @@
 //! message is made from the present state at each sending, so an outbox row
 //! that waited says what is true when it leaves.
 
-use std::collections::btree_map::Entry as Slot;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
-use chrono::{DateTime, NaiveDate, Utc};
+use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use uuid::Uuid;
@@ -14,7 +13,7 @@ use super::morning::{self, Totals};
 use super::read::{self, AccountRead};
 use super::snapshot::Snapshot;
 use super::views::Reader;
-use super::{App, query, team};
+use super::{App, gaps, home, precision, query, team, transfer};
 use crate::domain::account::AccountId;
 use crate::domain::action::Subject;
 use crate::domain::handoff::{Clocks, State};
@@ -47,25 +46,42 @@ pub enum Content {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         by: Option<PersonId>,
     },
+    /// The same in the channel of a pool, as its members read it.
+    InChannel {
+        pool: String,
+        of: Box<Content>,
+    },
+    /// The same in direct messages, since its channel could not be posted in: why not.
+    Instead {
+        problem: String,
+        of: Box<Content>,
+    },
     /// An admin hears that a message could not be delivered.
     GivenUp {
         person: Option<PersonId>,
         problem: String,
+    },
+    /// Rules to put on trial, or to end the trial of.
+    Rules,
+    /// A person's home page, and which page of it they look at.
+    Home {
+        page: u16,
     },
     /// A source fell silent for much of the book, or is back.
     Feed {
         source: Source,
         silent: Option<u32>,
     },
-}
-
-impl Content {
-    fn digest(&self) -> Option<Uuid> {
-        match self {
-            Content::Digest(id) => Some(*id),
-            _ => None,
-        }
-    }
+    /// A book went from one to the other: the brief for who takes over, a word for who gave.
+    Transfer {
+        from: PersonId,
+        to: PersonId,
+        accounts: Vec<AccountId>,
+    },
+    /// Files of the inbox, each with how many of its rows were rejected; 0 where it could not be taken at all.
+    Inbox {
+        files: Vec<(String, u64)>,
+    },
 }
 
 /// What a notice is about.
@@ -75,6 +91,30 @@ pub enum About {
     Handoff(Uuid),
     Risk(Uuid),
     Renewal(Uuid),
+}
+
+/// A content without what says where it stands: the pool whose channel it stands in, and why it does not.
+struct Unwrapped {
+    content: Content,
+    pool: Option<String>,
+    problem: Option<String>,
+}
+
+fn unwrapped(content: &Value) -> anyhow::Result<Unwrapped> {
+    let mut found = Unwrapped { content: serde_json::from_value(content.clone())?, pool: None, problem: None };
+    loop {
+        found.content = match found.content {
+            Content::InChannel { pool, of } => {
+                found.pool = Some(pool);
+                *of
+            }
+            Content::Instead { problem, of } => {
+                found.problem = Some(problem);
+                *of
+            }
+            content => return Ok(Unwrapped { content, ..found }),
+        };
+    }
 }
 
 impl About {
@@ -87,13 +127,6 @@ impl About {
     }
 }
 
-/// Something to be said: which message, to whom (`None`: a channel).
-#[derive(Debug, Clone, PartialEq)]
-pub struct Said {
-    pub content: Value,
-    pub reader: Option<PersonId>,
-}
-
 /// The message of this content as it reads now, for this reader (`None`: a channel). `None` where
 /// there is nothing left to say: the row is then settled without sending.
 pub async fn render(
@@ -102,41 +135,47 @@ pub async fn render(
     content: &Value,
     reader: Option<PersonId>,
 ) -> anyhow::Result<Option<Message>> {
-    let said = Said { content: content.clone(), reader };
-    Ok(render_all(app, org, &[said]).await?.pop().flatten())
-}
-
-/// As [`render`], of all at once: most are mornings, and what those show is read together.
-pub async fn render_all(app: &App, org: OrgId, all: &[Said]) -> anyhow::Result<Vec<Option<Message>>> {
+    let Unwrapped { content, pool, problem } = unwrapped(content)?;
     let mut tx = app.store.tenant(org).await?;
     let snapshot = app.snapshot(&mut tx).await?;
-    let now = app.now();
-    let contents: Vec<Content> =
-        all.iter().map(|said| serde_json::from_value(said.content.clone())).collect::<Result<_, _>>()?;
-    let digests: Vec<Uuid> = contents.iter().filter_map(Content::digest).collect();
-    let stored = if digests.is_empty() { BTreeMap::new() } else { mornings::read_all(&mut tx, &digests).await? };
-    let shown = Shown::read(&mut tx, &snapshot, stored.values(), now).await?;
-    let mut messages = Vec::with_capacity(all.len());
-    for (content, said) in contents.into_iter().zip(all) {
-        let reader = Reader::new(&snapshot, said.reader, now);
-        messages.push(match content {
-            Content::Digest(id) => match stored.get(&id) {
-                Some(stored) => shown.morning(&mut tx, reader, stored).await?,
-                None => None,
-            },
-            Content::Account(id) => query::account_message(&mut tx, reader, &id, false).await?,
-            Content::Notice { about, event, by, .. } => notice_message(&mut tx, reader, about, &event, by).await?,
-            Content::GivenUp { person, problem } => {
-                let whom = person.map_or_else(|| "a channel".to_owned(), |id| reader.name(id));
-                Some(notice::given_up(&whom, &problem))
-            }
-            Content::Feed { source, silent } => Some(match silent {
-                Some(accounts) => notice::feed_silent(source, accounts as usize, reader.today(), reader.today()),
-                None => notice::feed_back(source),
-            }),
-        });
+    let reader = Reader { pool: pool.as_deref(), ..Reader::new(&snapshot, reader, app.now()) };
+    let said = said(&mut tx, reader, content).await?;
+    Ok(match problem {
+        Some(problem) => said.map(|message| notice::instead(message, &problem)),
+        None => said,
+    })
+}
+
+async fn said(tx: &mut Tenant, reader: Reader<'_>, content: Content) -> anyhow::Result<Option<Message>> {
+    match content {
+        Content::Digest(id) => match mornings::read(tx, id).await? {
+            Some(stored) => morning_message(tx, reader, &stored).await,
+            None => Ok(None),
+        },
+        Content::Account(id) => match query::account_message(tx, reader, &id, false).await? {
+            Some(message) => Ok(Some(message)),
+            None => Ok(None),
+        },
+        Content::Notice { about, event, by, .. } => notice_message(tx, reader, about, &event, by).await,
+        Content::GivenUp { person, problem } => {
+            let whom = person.map_or_else(|| "a channel".to_owned(), |id| reader.name(id));
+            Ok(Some(notice::given_up(&whom, &problem)))
+        }
+        Content::Rules => {
+            let proposals = precision::proposals(tx, reader.snapshot, reader.now).await?;
+            let (policy, slug) = (&reader.snapshot.policy, &reader.snapshot.organisation.slug);
+            Ok(notice::rules(&proposals, policy, slug, reader.today()))
+        }
+        Content::Home { page } => home::message(tx, reader, page).await,
+        // Taken off before.
+        Content::InChannel { .. } | Content::Instead { .. } => Ok(None),
+        Content::Feed { source, silent } => Ok(Some(match silent {
+            Some(accounts) => notice::feed_silent(source, accounts as usize, reader.today(), reader.today()),
+            None => notice::feed_back(source),
+        })),
+        Content::Transfer { from, to, accounts } => Ok(Some(transfer::message(tx, reader, from, to, &accounts).await?)),
+        Content::Inbox { files } => Ok(Some(notice::inbox(&files))),
     }
-    Ok(messages)
 }
 
 /// The card as it stands now, with what the notification line has to say of the step.
@@ -166,7 +205,7 @@ async fn account_of(tx: &mut Tenant, subject: &Subject) -> anyhow::Result<Option
         Subject::Risk(id) => risk::read(tx, &[*id]).await?.pop().map(|risk| risk.account),
         Subject::Handoff(id) => handoff::read(tx, &[*id]).await?.pop().map(|handoff| handoff.account),
         Subject::Renewal(id) => renewal::read(tx, &[*id]).await?.pop().map(|work| work.account),
-        Subject::Group(..) => None,
+        Subject::Group(..) | Subject::Home(_) => None,
     })
 }
 
@@ -181,85 +220,42 @@ pub fn card_of(reader: Reader<'_>, read: &AccountRead, subject: &Subject, why: W
             let work = read.renewal.as_ref().filter(|work| work.id == *id)?;
             reader.renewal(read, work, why).map(Card::Renewal)
         }
-        Subject::Account(_) | Subject::Group(..) => None,
+        Subject::Account(_) | Subject::Group(..) | Subject::Home(_) => None,
     }
 }
 
 /// A morning, stored or only composed, as it reads now.
 pub async fn morning_message(tx: &mut Tenant, reader: Reader<'_>, stored: &Digest) -> anyhow::Result<Option<Message>> {
-    let shown = Shown::read(tx, reader.snapshot, std::iter::once(stored), reader.now).await?;
-    shown.morning(tx, reader, stored).await
-}
-
-/// What mornings show, read together.
-struct Shown {
-    reads: BTreeMap<AccountId, AccountRead>,
-    /// The newest observation of each source, by the date of the diagnosis.
-    sources: BTreeMap<NaiveDate, BTreeMap<Source, NaiveDate>>,
-}
-
-impl Shown {
-    async fn read(
-        tx: &mut Tenant,
-        snapshot: &Snapshot,
-        mornings: impl Iterator<Item = &Digest> + Clone,
-        now: DateTime<Utc>,
-    ) -> anyhow::Result<Self> {
-        let mut ids: BTreeSet<AccountId> = BTreeSet::new();
-        let mut sources = BTreeMap::new();
-        for stored in mornings {
-            ids.extend(stored.items.iter().map(|item| item.account.clone()));
-            let totals: Totals = serde_json::from_value(stored.totals.clone())?;
-            ids.extend(totals.next.into_iter().map(|(id, _)| id).chain(totals.news.into_iter().map(|(id, _)| id)));
-            if let Slot::Vacant(unread) = sources.entry(stored.diagnosed_on) {
-                unread.insert(diagnosis::run_sources(tx, stored.diagnosed_on).await?);
-            }
-        }
-        let ids: Vec<AccountId> = ids.into_iter().collect();
-        let reads = if ids.is_empty() { BTreeMap::new() } else { read::accounts(tx, snapshot, &ids, now).await? };
-        Ok(Self { reads, sources })
-    }
-
-    async fn morning(&self, tx: &mut Tenant, reader: Reader<'_>, stored: &Digest) -> anyhow::Result<Option<Message>> {
-        let Some(person) = reader.snapshot.person(stored.person) else { return Ok(None) };
-        let reader = Reader { person: Some(stored.person), ..reader };
-        let totals: Totals = serde_json::from_value(stored.totals.clone())?;
-        let reads = &self.reads;
-        let organisation = &reader.snapshot.organisation;
-        let view = DigestView {
-            digest: stored.id,
-            name: person.first_name().to_owned(),
-            date: stored.local_date,
-            angle: morning::wording_angle(person),
-            basis: organisation.diagnosed_at.map(|at| Basis {
-                diagnosed_on: stored.diagnosed_on,
-                hours_old: u32::try_from((reader.now - at).num_hours()).unwrap_or(0),
-                delayed: stored.late,
-            }),
-            totals: totals_view(&totals, reads),
-            news: totals.news.as_ref().and_then(|(id, words)| Some(format!("{} {words}", reads.get(id)?.account.name))),
-            first_read: totals.first_read,
-            sections: sections(reader, &stored.items, reads),
-            rest: rest(reader, &stored.items, reads),
-            withheld: withheld(reader, &stored.items, reads),
-            sources: self.sources(stored),
-            team: if person.is(Role::Lead) { team::view(tx, reader, person).await? } else { None },
-        };
-        Ok(Some(digest::message(&view)))
-    }
-
-    fn sources(&self, stored: &Digest) -> Vec<SourceAge> {
-        let Some(newest) = self.sources.get(&stored.diagnosed_on) else { return Vec::new() };
-        // A source that never delivered anything is not connected: nothing to say about it.
-        Source::ALL
-            .into_iter()
-            .filter_map(|source| {
-                let last = *newest.get(&source)?;
-                let late = (stored.local_date - last).num_days() > LATE_SOURCE_DAYS;
-                Some(SourceAge { source, last: Some(last), late })
-            })
-            .collect()
-    }
+    let Some(person) = reader.snapshot.person(stored.person) else { return Ok(None) };
+    let reader = Reader { person: Some(stored.person), ..reader };
+    let totals: Totals = serde_json::from_value(stored.totals.clone())?;
+    let mut ids: Vec<AccountId> = stored.items.iter().map(|item| item.account.clone()).collect();
+    ids.extend(totals.next.iter().map(|(id, _)| id.clone()).chain(totals.news.iter().map(|(id, _)| id.clone())));
+    ids.sort();
+    ids.dedup();
+    let reads = read::accounts(tx, reader.snapshot, &ids, reader.now).await?;
+    let organisation = &reader.snapshot.organisation;
+    let view = DigestView {
+        digest: stored.id,
+        name: person.first_name().to_owned(),
+        date: stored.local_date,
+        angle: morning::wording_angle(person),
+        basis: organisation.diagnosed_at.map(|at| Basis {
+            diagnosed_on: stored.diagnosed_on,
+            hours_old: u32::try_from((reader.now - at).num_hours()).unwrap_or(0),
+            delayed: stored.late,
+        }),
+        totals: totals_view(&totals, &reads),
+        news: totals.news.as_ref().and_then(|(id, words)| Some(format!("{} {words}", reads.get(id)?.account.name))),
+        first_read: totals.first_read,
+        sections: sections(reader, &stored.items, &reads),
+        rest: rest(reader, &stored.items, &reads),
+        withheld: withheld(reader, &stored.items, &reads),
+        sources: sources(tx, stored).await?,
+        gaps: gaps::view(tx, reader, person, stored.local_date).await?,
+        team: if person.is(Role::Lead) { team::view(tx, reader, person, stored.local_date).await? } else { None },
+    };
+    Ok(Some(digest::message(&view)))
 }
 
 fn totals_view(totals: &Totals, reads: &BTreeMap<AccountId, AccountRead>) -> digest::Totals {
@@ -379,45 +375,56 @@ fn withheld(reader: Reader<'_>, items: &[Item], reads: &BTreeMap<AccountId, Acco
 /// How old a source may be before its age is marked, in days (three weekly intervals, or the 45 days of diagnosis.md).
 const LATE_SOURCE_DAYS: i64 = 45;
 
-/// A message that has arrived in chat.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Arrived {
-    pub message: Uuid,
-    pub said: Said,
+async fn sources(tx: &mut Tenant, stored: &Digest) -> anyhow::Result<Vec<SourceAge>> {
+    let newest = diagnosis::run_sources(tx, stored.diagnosed_on).await?;
+    // A source that never delivered anything is not connected: nothing to say about it.
+    Ok(Source::ALL
+        .into_iter()
+        .filter_map(|source| {
+            let last = *newest.get(&source)?;
+            let late = (stored.local_date - last).num_days() > LATE_SOURCE_DAYS;
+            Some(SourceAge { source, last: Some(last), late })
+        })
+        .collect())
 }
 
-/// Messages have arrived in chat: clocks that start with delivery start, the audit trail says so.
-/// In the transaction that settles their outbox rows.
-pub async fn delivered(app: &App, tx: &mut Tenant, all: &[Arrived], at: DateTime<Utc>) -> anyhow::Result<()> {
+/// A message has arrived in chat: clocks that start with delivery start, the audit trail says so.
+/// In the transaction that settles its outbox row.
+pub async fn delivered(
+    app: &App,
+    tx: &mut Tenant,
+    message_id: Uuid,
+    content: &Value,
+    reader: Option<PersonId>,
+    at: DateTime<Utc>,
+) -> anyhow::Result<()> {
+    let Unwrapped { content, pool, .. } = unwrapped(content)?;
     let snapshot = app.snapshot(tx).await?;
-    let (mut entries, mut digests, mut handoffs) = (Vec::new(), BTreeMap::new(), BTreeSet::new());
-    for Arrived { message, said } in all {
-        match serde_json::from_value(said.content.clone())? {
-            Content::Digest(id) => {
-                let data = json!({"person": said.reader, "message": message});
-                entries.push(Entry::new("digest.sent", format!("digest:{id}"), data));
-                digests.extend(said.reader.map(|reader| (id, reader)));
-            }
-            Content::Notice { about: About::Handoff(id), .. } => {
-                handoffs.extend(said.reader.map(|reader| (id, reader)));
-            }
-            _ => {}
-        }
-    }
-    audit::record(tx, Actor::System, at, &entries).await?;
-    if !digests.is_empty() {
-        let ids: Vec<Uuid> = digests.keys().copied().collect();
-        for stored in mornings::read_all(tx, &ids).await?.into_values() {
-            let cards = stored.items.iter().filter(|item| item.place == Place::Card);
-            handoffs.extend(cards.filter_map(|item| match item.subject {
-                Subject::Handoff(id) => Some((id, *digests.get(&stored.id)?)),
+    // A lead's morning is theirs also where it stands in a channel.
+    let reader = match &content {
+        Content::Digest(id) if reader.is_none() => mornings::read(tx, *id).await?.map(|stored| stored.person),
+        _ => reader,
+    };
+    let shown: Vec<Uuid> = match &content {
+        Content::Digest(id) => {
+            let entry =
+                Entry::new("digest.sent", format!("digest:{id}"), json!({"person": reader, "message": message_id}));
+            audit::record(tx, Actor::System, at, &[entry]).await?;
+            let stored = mornings::read(tx, *id).await?;
+            let cards = stored.iter().flat_map(|stored| &stored.items).filter(|item| item.place == Place::Card);
+            let handoffs = cards.filter_map(|item| match item.subject {
+                Subject::Handoff(id) => Some(id),
                 _ => None,
-            }));
+            });
+            handoffs.collect()
         }
-    }
-    // In the order of ids, so that two who show the same cannot wait for each other.
-    for (id, reader) in handoffs {
-        if let Some(person) = snapshot.person(reader) {
+        Content::Notice { about: About::Handoff(id), .. } => vec![*id],
+        _ => Vec::new(),
+    };
+    // In a channel a pool's clock runs by the hours of its first member: somebody's calendar has to be it.
+    let of_pool = pool.as_deref().and_then(|pool| snapshot.people.pool(pool).first().copied());
+    if let Some(person) = reader.or(of_pool).and_then(|id| snapshot.person(id)) {
+        for id in shown {
             start_clock(tx, &snapshot, person, id, at).await?;
         }
     }
@@ -465,7 +472,11 @@ pub async fn given_up(
     problem: &str,
     at: DateTime<Utc>,
 ) -> anyhow::Result<()> {
-    let content: Content = serde_json::from_value(content.clone())?;
+    let Unwrapped { content, pool, .. } = unwrapped(content)?;
+    if matches!(content, Content::Home { .. }) {
+        // Drawn anew when it is opened next; nobody misses it.
+        return Ok(());
+    }
     let subject = match &content {
         Content::Digest(id) => format!("digest:{id}"),
         _ => format!("message:{message_id}"),
@@ -476,6 +487,10 @@ pub async fn given_up(
         return Ok(());
     }
     let snapshot = app.snapshot(tx).await?;
+    if reader.is_none() && instead_of_channel(tx, &snapshot, message_id, &content, pool.as_deref(), problem, at).await?
+    {
+        return Ok(());
+    }
     let admin =
         snapshot.people.iter().find(|person| person.active && person.is(Role::Admin) && Some(person.id) != reader);
     let Some((admin, workspace)) = admin.and_then(|admin| Some((admin, snapshot.workspace_of(admin.id)?.clone())))
@@ -491,4 +506,41 @@ pub async fn given_up(
         thread_of: None,
     };
     message::queue_posts(tx, &[told], at).await
+}
+
+/// What could not be posted in a pool's or a lead's channel goes to their direct messages and says why. False where
+/// there is nobody to tell it: then an admin hears of it.
+async fn instead_of_channel(
+    tx: &mut Tenant,
+    snapshot: &Snapshot,
+    message_id: Uuid,
+    content: &Content,
+    pool: Option<&str>,
+    problem: &str,
+    at: DateTime<Utc>,
+) -> anyhow::Result<bool> {
+    let people: Vec<PersonId> = match (content, pool) {
+        (Content::Digest(id), _) => mornings::read(tx, *id).await?.map(|stored| stored.person).into_iter().collect(),
+        (_, Some(pool)) => snapshot.people.pool(pool).to_vec(),
+        _ => Vec::new(),
+    };
+    let content = Content::Instead { problem: problem.to_owned(), of: Box::new(content.clone()) };
+    let content = serde_json::to_value(content)?;
+    let accounts = message::accounts_of(tx, message_id).await?;
+    let told: Vec<NewMessage> = people
+        .into_iter()
+        .filter(|id| snapshot.person(*id).is_some_and(|person| person.active))
+        .filter_map(|id| {
+            Some(NewMessage {
+                id: Uuid::now_v7(),
+                workspace: snapshot.workspace_of(id)?.clone(),
+                to: Address::Person(id),
+                content: content.clone(),
+                accounts: accounts.clone(),
+                thread_of: None,
+            })
+        })
+        .collect();
+    message::queue_posts(tx, &told, at).await?;
+    Ok(!told.is_empty())
 }

@@ -2,6 +2,7 @@
 
 mod account;
 mod audit;
+mod channel;
 mod demo;
 mod diagnose;
 mod digest;
@@ -18,6 +19,7 @@ mod progress;
 mod send;
 mod serve;
 mod slack;
+mod transfer;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -54,6 +56,9 @@ enum Command {
     /// Say which Slack workspace or Teams tenant belongs to which organisation
     #[command(subcommand)]
     Link(link::Command),
+    /// Say which pools and leads read a channel instead of direct messages
+    #[command(subcommand)]
+    Channel(channel::Command),
     /// Read people, accounts, contacts, signals, outcomes, quotas and holidays from files
     Import(import::Args),
     /// Diagnose every account for a date and store it
@@ -67,6 +72,8 @@ enum Command {
     Send(send::Args),
     /// Print an account's card
     Account(account::Args),
+    /// Give a book, or one account, to somebody else, with a brief
+    Transfer(transfer::Args),
     /// Check everything that a morning needs
     Doctor(doctor::Args),
     /// Write the app manifest ready to upload
@@ -138,6 +145,8 @@ async fn run(command: Command, config: Config) -> anyhow::Result<Done> {
         Command::Org(command) => org::run(command, &config).await,
         Command::Key(command) => key::run(command, &config).await,
         Command::Link(command) => link::run(command, &config).await,
+        Command::Channel(command) => channel::run(command, &config).await,
+        Command::Transfer(args) => transfer::run(args, &config).await,
         Command::Import(args) => import::run(args, &config).await,
         Command::Diagnose(args) => diagnose::run(args, &config).await,
         Command::Policy(command) => policy::run(command, &config).await,

@@ -9,6 +9,7 @@ use tokio::sync::watch;
 
 use super::open::{Opened, open, open_as_it_is};
 use super::{Done, slack};
+use crate::app::inbox::Inbox;
 use crate::app::{App, organisation};
 use crate::clock::{Clock, SystemClock};
 use crate::config::Config;
@@ -45,7 +46,7 @@ pub(super) async fn run(args: Args, config: &Config) -> anyhow::Result<Done> {
     let slack = slack::connect(config, &opened).await?;
 
     let clock = Arc::new(SystemClock);
-    let app = App::new(opened.store.clone(), clock);
+    let app = App::new(opened.store.clone(), clock).with_inbox(inbox(config));
     let api = app.beside(API_CONNECTIONS);
     let work = app.beside(WORK_CONNECTIONS);
     let drain = Drain::new();
@@ -101,6 +102,12 @@ fn check_slack(config: &Config) -> anyhow::Result<()> {
         ),
         _ => Ok(()),
     }
+}
+
+/// The folder of files to take before each diagnosis.
+pub(super) fn inbox(config: &Config) -> Option<Inbox> {
+    let folder = config.inbox.clone()?;
+    Some(Inbox::new(folder, config.warehouses.clone()))
 }
 
 async fn listen(config: &Config) -> anyhow::Result<TcpListener> {

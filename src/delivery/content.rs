@@ -7,18 +7,24 @@ use futures_util::future::BoxFuture;
 use serde_json::Value;
 use uuid::Uuid;
 
-pub use crate::app::content::{Arrived, Said};
 use crate::app::{App, content};
 use crate::domain::message::Message;
 use crate::domain::person::{OrgId, PersonId};
 use crate::store::Tenant;
 
-/// How messages read now, in the order asked: app, organisation, what is said to whom.
-pub type Render = for<'a> fn(&'a App, OrgId, &'a [Said]) -> BoxFuture<'a, anyhow::Result<Vec<Option<Message>>>>;
-/// What follows when they arrived: app, transaction, what arrived, when.
-pub type Delivered =
-    for<'a> fn(&'a App, &'a mut Tenant, &'a [Arrived], DateTime<Utc>) -> BoxFuture<'a, anyhow::Result<()>>;
-/// What follows when one was given up: app, transaction, message, content, reader, the problem's code, when.
+/// How a message reads now: app, organisation, content, reader.
+pub type Render =
+    for<'a> fn(&'a App, OrgId, &'a Value, Option<PersonId>) -> BoxFuture<'a, anyhow::Result<Option<Message>>>;
+/// What follows when it arrived: app, transaction, message, content, reader, when.
+pub type Delivered = for<'a> fn(
+    &'a App,
+    &'a mut Tenant,
+    Uuid,
+    &'a Value,
+    Option<PersonId>,
+    DateTime<Utc>,
+) -> BoxFuture<'a, anyhow::Result<()>>;
+/// What follows when it was given up: as [`Delivered`], with the problem's code before the time.
 pub type GivenUp = for<'a> fn(
     &'a App,
     &'a mut Tenant,
@@ -41,8 +47,10 @@ impl Contents {
     /// `app::content`.
     pub fn of_the_app() -> Self {
         Self {
-            render: |app, org, all| content::render_all(app, org, all).boxed(),
-            delivered: |app, tx, all, at| content::delivered(app, tx, all, at).boxed(),
+            render: |app, org, content, reader| content::render(app, org, content, reader).boxed(),
+            delivered: |app, tx, message, content, reader, at| {
+                content::delivered(app, tx, message, content, reader, at).boxed()
+            },
             given_up: |app, tx, message, content, reader, problem, at| {
                 content::given_up(app, tx, message, content, reader, problem, at).boxed()
             },

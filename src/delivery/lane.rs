@@ -18,7 +18,6 @@ use tracing::{debug, warn};
 
 use super::pace::Pace;
 use super::row::{self, Fate};
-use super::steps::Steps;
 use super::{ATTEMPT, Drained, LEASE, POLL, Shared};
 use crate::app::policy;
 use crate::domain::policy::{Pacing, Policy};
@@ -40,8 +39,6 @@ const RENEW: Duration = Duration::from_secs(5);
 const IDLE: Duration = Duration::from_secs(1);
 /// How long before a place may be posted to its next row is begun: what comes before the post takes a call or two.
 const HEAD_START: Duration = Duration::from_millis(250);
-/// How often the outbox is looked at where a bell may have rung.
-const LOOK: Duration = Duration::from_millis(20);
 /// How often an idle lane looks for rows of other replicas.
 const IDLE_LOOK: Duration = Duration::from_millis(250);
 /// A wait that is sat out rather than slept over while draining.
@@ -89,7 +86,6 @@ pub(super) struct Held {
     pub(super) shared: Arc<Shared>,
     pub(super) lease: Lease,
     pub(super) pace: Pace,
-    pub(super) steps: Steps,
     /// When the lease ends, or earlier.
     until: Mutex<Instant>,
     closing: watch::Receiver<bool>,
@@ -127,17 +123,8 @@ impl Lane {
             pace.block(now + left);
         }
         let until = Mutex::new(self.asked + LEASE);
-        let steps = Steps::default();
-        let held = Arc::new(Held {
-            shared: self.shared,
-            lease: self.lease,
-            pace,
-            steps,
-            until,
-            closing,
-            pausing: AtomicUsize::new(0),
-            paused: Notify::new(),
-        });
+        let (pausing, paused) = (AtomicUsize::new(0), Notify::new());
+        let held = Arc::new(Held { shared: self.shared, lease: self.lease, pace, until, closing, pausing, paused });
         let ended = Worker::new(held.clone(), tally).work(mode).await;
         let released = held.release().await;
         ended.and(released)
@@ -325,7 +312,7 @@ impl<'a> Worker<'a> {
                 Some(landed) = self.flying.join_next(), if !self.flying.is_empty() => self.landed(landed),
                 () = sleep_until(self.renew_at) => self.renew().await,
                 () = held.paused.notified() => {}
-                Ok(()) = ring.changed() => self.look_at = self.look_at.min(Instant::now() + LOOK),
+                Ok(()) = ring.changed() => self.look_at = self.look_at.min(Instant::now()),
                 _ = closing.changed(), if !closed => {}
                 () = sleep_until(wake) => {}
             }

@@ -8,10 +8,8 @@ use tokio::time::sleep;
 use tracing::{error, warn};
 use uuid::Uuid;
 
-use super::content::{Arrived, Said};
 use super::lane::{Held, Stopped};
 use super::slack;
-use super::steps::Sent;
 use crate::domain::message::Message;
 use crate::domain::person::PersonId;
 use crate::slack::client::Error;
@@ -59,8 +57,8 @@ pub(super) enum Failure {
     Refused,
     /// The person can't be written to, by a code.
     Unreachable(&'static str),
-    /// The channel is shared with people outside the company.
-    Outsiders,
+    /// People outside the company read the channel, or nobody can say that they do not; by a code.
+    Outsiders(&'static str),
     /// What it replies to is not sent yet.
     NotYet,
     Render(anyhow::Error),
@@ -122,7 +120,9 @@ impl Claim<'_> {
         if self.claimed {
             return Ok(());
         }
-        let ours = self.held.mark(self.row.outbox_id).await?;
+        let mut tx = self.held.shared.app.store.tenant(self.held.lease.org).await?;
+        let ours = message::mark_sending(&mut tx, self.row.outbox_id, &self.held.lease).await?;
+        tx.commit().await?;
         self.claimed = ours;
         if ours { Ok(()) } else { Err(Failure::Refused) }
     }
@@ -134,29 +134,23 @@ impl Claim<'_> {
         }
     }
 
-    fn said(&self) -> Said {
-        Said { content: self.row.content.clone(), reader: self.reader() }
-    }
-
-    fn arrived(&self) -> Arrived {
-        Arrived { message: self.row.message_id, said: self.said() }
-    }
-
     pub(super) async fn render(&self) -> Result<Option<Message>, Failure> {
-        self.held.render(self.said()).await.map_err(Failure::Render)
+        let shared = &self.held.shared;
+        let render = shared.contents.render;
+        render(&shared.app, self.held.lease.org, &self.row.content, self.reader()).await.map_err(Failure::Render)
     }
 
     /// Writes down where a part stands, as soon as it does, in a transaction of its own: also when the lease was
     /// lost meanwhile, since it is true all the same.
     pub(super) async fn save(&self, part: i32, channel: &str, ts: &str) -> anyhow::Result<()> {
-        let copy = MessageCopy {
-            message_id: self.row.message_id,
-            part,
-            channel_id: channel.to_owned(),
-            ts: ts.to_owned(),
-            sent_at: self.held.shared.app.now(),
-        };
-        steadily(|| self.held.save(copy.clone())).await
+        let app = &self.held.shared.app;
+        let copy = MessageCopy { part, channel_id: channel.to_owned(), ts: ts.to_owned(), sent_at: app.now() };
+        steadily(|| async {
+            let mut tx = app.store.tenant(self.held.lease.org).await?;
+            message::save_copy(&mut tx, self.row.message_id, &copy).await?;
+            tx.commit().await
+        })
+        .await
     }
 
     /// The preview reads messages from the database; all that "sending" adds is where it stands.
@@ -186,7 +180,7 @@ impl Claim<'_> {
             Err(Failure::Stopped) => self.back(in_line, "interrupted", false).await,
             Err(Failure::NotYet) => self.back(now + THREAD, "thread", false).await,
             Err(Failure::Unreachable(code)) => self.unreachable(code).await,
-            Err(Failure::Outsiders) => self.give_up("outsiders", "outsiders", false).await,
+            Err(Failure::Outsiders(code)) => self.give_up("outsiders", code, false).await,
             Err(Failure::Render(problem)) => {
                 error!(message = %self.row.message_id, error = format!("{problem:#}"), "a message can't be rendered");
                 self.again("render", "render", TimeDelta::zero()).await
@@ -251,16 +245,7 @@ impl Claim<'_> {
     /// Ends the row. Where what follows from that can't be written, the row is tried again by the schedule, and in
     /// the end closed without: it must not hold up its lane for ever.
     async fn close(&mut self, verdict: Verdict<'_>) -> anyhow::Result<Fate> {
-        let together = match verdict {
-            Verdict::Sent(arrival) if self.claimed => {
-                let follows = arrival == Arrival::Arrived && self.row.sending == Sending::Post;
-                let arrived = follows.then(|| self.arrived());
-                self.held.settle(Sent { row: self.row.outbox_id, arrived }).await
-            }
-            _ => false,
-        };
-        let alone = async { if together { Ok(true) } else { steadily(|| self.write(verdict, true)).await } };
-        let ours = match alone.await {
+        let ours = match steadily(|| self.write(verdict, true)).await {
             Ok(ours) => ours,
             Err(problem) => {
                 let message = self.row.message_id;
@@ -312,7 +297,7 @@ impl Claim<'_> {
         let ours = match verdict {
             Verdict::Sent(arrival) => {
                 if consequences && arrival == Arrival::Arrived {
-                    (shared.contents.delivered)(app, &mut tx, &[self.arrived()], now).await?;
+                    (shared.contents.delivered)(app, &mut tx, row.message_id, &row.content, reader, now).await?;
                 }
                 message::settle(&mut tx, row.outbox_id, lease, Ending::Sent, now).await?
             }

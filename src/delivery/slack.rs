@@ -13,16 +13,27 @@ use uuid::Uuid;
 use super::SlackSender;
 use super::lane::place;
 use super::row::{Arrival, Claim, Failure};
-use super::steps::{Known, Place};
+use crate::app::home;
 use crate::domain::message::withdrawn;
 use crate::domain::person::PersonId;
-use crate::slack::client::{Error, Posted, Search, outsiders};
+use crate::slack::client::{Error, Posted, Search};
 use crate::slack::render::{self, Rendered};
-use crate::store::message::{Address, MessageCopy, Sending};
-use crate::store::person;
+use crate::store::message::{self, Address, MessageCopy, Sending};
+use crate::store::person::{self, ChatUser, Reach};
 
 /// How far Slack's clock and ours may be apart, in seconds.
 const CLOCKS_APART: i64 = 300;
+
+/// What the database knows about a row before it is sent.
+struct Known {
+    copies: Vec<MessageCopy>,
+    /// The message that this one replies to.
+    parent: Option<MessageCopy>,
+    /// The parent is still to be sent.
+    parent_waits: bool,
+    user: Option<ChatUser>,
+    reach: Option<Reach>,
+}
 
 /// Where the parts of a message go.
 struct Thread<'a> {
@@ -48,15 +59,16 @@ struct Slack<'c, 'a> {
 }
 
 pub(super) async fn send(claim: &mut Claim<'_>, sender: &SlackSender) -> Result<Arrival, Failure> {
-    let row = claim.row;
-    let place = Place { message: row.message_id, thread_of: row.thread_of, person: claim.reader() };
-    let known = claim.held.known(place).await?;
-    if row.uncertain {
+    let known = known(claim).await?;
+    if claim.row.uncertain {
         let first_missing = (0..).find(|part| !known.copies.iter().any(|copy| copy.part == *part));
         claim.unsure = first_missing;
     }
+    let row = claim.row;
+    let is_home = home::is_home(&row.content);
     let mut slack = Slack { claim, sender, has_turn: false };
     match row.sending {
+        _ if is_home => slack.publish(&known).await,
         Sending::Post if known.parent_waits && known.parent.is_none() => Err(Failure::NotYet),
         Sending::Redraw if known.copies.is_empty() => Ok(Arrival::Nothing),
         sending => {
@@ -69,6 +81,24 @@ pub(super) async fn send(claim: &mut Claim<'_>, sender: &SlackSender) -> Result<
             }
         }
     }
+}
+
+async fn known(claim: &Claim<'_>) -> anyhow::Result<Known> {
+    let (lease, row) = (&claim.held.lease, claim.row);
+    let mut tx = claim.held.shared.app.store.tenant(lease.org).await?;
+    let copies = message::copies(&mut tx, row.message_id).await?;
+    let (mut parent, mut parent_waits) = (None, false);
+    if let Some(thread_of) = row.thread_of {
+        parent = message::copies(&mut tx, thread_of).await?.into_iter().find(|copy| copy.part == 0);
+        parent_waits = parent.is_none() && message::post_is_open(&mut tx, thread_of).await?;
+    }
+    let (mut user, mut reach) = (None, None);
+    if let Some(person) = claim.reader() {
+        user = person::chat_user(&mut tx, &lease.workspace, person).await?;
+        reach = person::reach(&mut tx, person).await?;
+    }
+    tx.commit().await?;
+    Ok(Known { copies, parent, parent_waits, user, reach })
 }
 
 impl Slack<'_, '_> {
@@ -99,6 +129,28 @@ impl Slack<'_, '_> {
         }
         self.post_missing(&known.copies[0].channel_id, &parts, known).await?;
         Ok(Arrival::Arrived)
+    }
+
+    /// A home page is published over itself, so an attempt whose answer was lost is simply made again. One that Slack
+    /// does not take is let be: it is drawn anew when it is opened next.
+    async fn publish(&mut self, known: &Known) -> Result<Arrival, Failure> {
+        let active = known.reach.as_ref().filter(|reach| reach.active);
+        let user =
+            known.user.as_ref().map(|user| &user.user_id).or(active.and_then(|reach| reach.slack_user_id.as_ref()));
+        let (Some(user), Some(_)) = (user, active) else { return Ok(Arrival::Nothing) };
+        self.turn().await?;
+        self.claim.mark().await?;
+        let Some(message) = self.claim.render().await? else { return Ok(Arrival::Nothing) };
+        match self.sender.client.publish_view(&self.sender.token, user, &render::home(&message)).await {
+            Ok(()) => Ok(Arrival::Arrived),
+            Err(error @ (Error::RateLimited { .. } | Error::Transient { .. } | Error::Unauthorized(_))) => {
+                Err(error.into())
+            }
+            Err(error) => {
+                warn!(message = %self.claim.row.message_id, %error, "a home page could not be published");
+                Ok(Arrival::Nothing)
+            }
+        }
     }
 
     /// Posts, in order, the parts that have no copy yet.
@@ -186,10 +238,7 @@ impl Slack<'_, '_> {
     /// along, what stands there is taken back.
     async fn keep_from_outsiders(&mut self, channel: &str, copies: &[MessageCopy]) -> Result<(), Failure> {
         self.claim.held.clear()?;
-        let info = self.sender.client.channel(&self.sender.token, channel).await?;
-        if !outsiders(&info, &[]) {
-            return Ok(());
-        }
+        let Some(why) = self.sender.client.not_for(&self.sender.token, channel).await? else { return Ok(()) };
         if !copies.is_empty() {
             self.turn().await?;
             self.claim.mark().await?;
@@ -203,7 +252,7 @@ impl Slack<'_, '_> {
                 }
             }
         }
-        Err(Failure::Outsiders)
+        Err(Failure::Outsiders(why))
     }
 
     /// The direct message channel with a colleague: the one that is kept, else a new one. Whether they are a

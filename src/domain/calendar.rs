@@ -113,6 +113,14 @@ impl<'a> WorkCalendar<'a> {
         from.and_then(|from| self.working_dates(from).nth(skip)).unwrap_or(NaiveDate::MAX)
     }
 
+    /// Whether `date` is the first working day of its week. A week begins with the first weekday after this
+    /// calendar's longest rest, so on Monday for Monday to Friday, and on Sunday for Sunday to Thursday.
+    pub fn opens_week(&self, date: NaiveDate) -> bool {
+        let first = self.workdays.first();
+        let week = date.week(first).first_day();
+        self.is_working_day(date) && week.iter_days().take_while(|day| *day < date).all(|day| !self.is_working_day(day))
+    }
+
     /// Working days after `from`, up to and with `to`; 0 where `to` is not later.
     pub fn working_days_between(&self, from: NaiveDate, to: NaiveDate) -> u32 {
         let days = from.iter_days().skip(1).take_while(|date| *date <= to);

@@ -11,6 +11,7 @@ mod api;
 mod body;
 pub mod demo;
 mod health;
+mod limit;
 mod serve;
 mod slack;
 
@@ -31,8 +32,12 @@ use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::timeout::TimeoutLayer;
 use tracing::Instrument;
 
+use uuid::Uuid;
+
 use crate::app::App;
+use crate::domain::person::OrgId;
 use body::Budget;
+use limit::{Rates, Turns};
 
 pub use health::Metrics;
 pub use serve::{Drain, serve};
@@ -58,6 +63,8 @@ pub struct Http {
     drain: Drain,
     webhook_memory: Budget,
     api_memory: Budget,
+    api_rates: Rates<Uuid>,
+    api_turns: Turns<OrgId>,
 }
 
 impl Http {
@@ -71,6 +78,8 @@ impl Http {
             drain,
             webhook_memory: Budget::new(WEBHOOK_MEMORY),
             api_memory: Budget::new(API_MEMORY),
+            api_rates: Rates::default(),
+            api_turns: Turns::default(),
         }
     }
 }

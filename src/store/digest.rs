@@ -1,6 +1,7 @@
 //! Mornings: which cards stood in whose digest.
 
 use std::collections::BTreeMap;
+use std::ops::RangeInclusive;
 
 use anyhow::Context;
 use chrono::{DateTime, NaiveDate, Utc};
@@ -20,12 +21,12 @@ statements! {
     INSERT_ITEMS = "INSERT INTO tandem.digest_item (org_id, digest_id, position, group_no, subject, account_id, heading, why, comes_back)
               SELECT $1, $2, i.* FROM unnest($3::int[], $4::int[], $5::text[], $6::text[], $7::text[], $8::text[], $9::date[])
                      AS i (position, group_no, subject, account_id, heading, why, comes_back)";
-    READ = "SELECT digest_id, person_id, local_date, diagnosed_on, late, totals FROM tandem.digest WHERE org_id = $1 AND digest_id = ANY ($2)";
-    ITEMS = "SELECT digest_id, group_no, subject, account_id, heading, why, comes_back FROM tandem.digest_item
-              WHERE org_id = $1 AND digest_id = ANY ($2) ORDER BY digest_id, position";
+    READ = "SELECT digest_id, person_id, local_date, diagnosed_on, late, totals FROM tandem.digest WHERE org_id = $1 AND digest_id = $2";
+    ITEMS = "SELECT group_no, subject, account_id, heading, why, comes_back FROM tandem.digest_item
+              WHERE org_id = $1 AND digest_id = $2 ORDER BY position";
     LAST_SHOWN = "SELECT i.subject, max(d.local_date) FROM tandem.digest d JOIN tandem.digest_item i USING (org_id, digest_id)
                    WHERE d.org_id = $1 AND d.person_id = $2 AND d.local_date < $3 AND i.group_no IS NULL GROUP BY i.subject";
-    GROUP = "SELECT subject FROM tandem.digest_item WHERE org_id = $1 AND digest_id = $2 AND group_no = $3 ORDER BY position";
+    GROUP = "SELECT subject FROM tandem.digest_item WHERE org_id = $1 AND digest_id = $2 AND group_no BETWEEN $3 AND $4 ORDER BY position";
     ON_DATE = "SELECT digest_id, person_id FROM tandem.digest WHERE org_id = $1 AND local_date = $2 AND kind = 'morning'";
 }
 
@@ -129,7 +130,6 @@ struct DigestRow {
 
 #[derive(FromRow)]
 struct ItemRow {
-    digest_id: Uuid,
     group_no: Option<i32>,
     subject: String,
     account_id: String,
@@ -139,36 +139,32 @@ struct ItemRow {
 }
 
 pub async fn read(tx: &mut Tenant, id: Uuid) -> anyhow::Result<Option<Digest>> {
-    Ok(read_all(tx, &[id]).await?.remove(&id))
-}
-
-/// Those of these mornings that there are.
-pub async fn read_all(tx: &mut Tenant, ids: &[Uuid]) -> anyhow::Result<BTreeMap<Uuid, Digest>> {
     let org = tx.org().0;
-    let rows: Vec<DigestRow> = sqlx::query_as(READ).bind(org).bind(ids).fetch_all(tx.connection()).await?;
-    let items: Vec<ItemRow> = sqlx::query_as(ITEMS).bind(org).bind(ids).fetch_all(tx.connection()).await?;
-    let digest = |row: DigestRow| Digest {
+    let row: Option<DigestRow> = sqlx::query_as(READ).bind(org).bind(id).fetch_optional(tx.connection()).await?;
+    let Some(row) = row else { return Ok(None) };
+    let items: Vec<ItemRow> = sqlx::query_as(ITEMS).bind(org).bind(id).fetch_all(tx.connection()).await?;
+    let items = items
+        .into_iter()
+        .map(|item| {
+            Ok(Item {
+                place: Place::of(item.group_no)?,
+                subject: item.subject.parse().context("a digest's subject")?,
+                account: AccountId(item.account_id),
+                heading: item.heading,
+                why: item.why,
+                comes_back: item.comes_back,
+            })
+        })
+        .collect::<anyhow::Result<_>>()?;
+    Ok(Some(Digest {
         id: row.digest_id,
         person: PersonId(row.person_id),
         local_date: row.local_date,
         diagnosed_on: row.diagnosed_on,
         late: row.late,
         totals: row.totals,
-        items: Vec::new(),
-    };
-    let mut digests: BTreeMap<Uuid, Digest> = rows.into_iter().map(|row| (row.digest_id, digest(row))).collect();
-    for item in items {
-        let Some(digest) = digests.get_mut(&item.digest_id) else { continue };
-        digest.items.push(Item {
-            place: Place::of(item.group_no)?,
-            subject: item.subject.parse().context("a digest's subject")?,
-            account: AccountId(item.account_id),
-            heading: item.heading,
-            why: item.why,
-            comes_back: item.comes_back,
-        });
-    }
-    Ok(digests)
+        items,
+    }))
 }
 
 /// When each subject last stood as a card in this person's mornings before `today`.
@@ -183,11 +179,20 @@ pub async fn last_shown(
     rows.into_iter().map(|(subject, date)| Ok((subject.parse().context("a digest's subject")?, date))).collect()
 }
 
-/// What a group of the rest holds.
-pub async fn group_subjects(tx: &mut Tenant, digest: Uuid, group: u16) -> anyhow::Result<Vec<Subject>> {
+/// What these groups of the rest hold.
+pub async fn group_subjects(
+    tx: &mut Tenant,
+    digest: Uuid,
+    groups: RangeInclusive<u16>,
+) -> anyhow::Result<Vec<Subject>> {
     let org = tx.org().0;
-    let rows: Vec<String> =
-        sqlx::query_scalar(GROUP).bind(org).bind(digest).bind(i32::from(group)).fetch_all(tx.connection()).await?;
+    let rows: Vec<String> = sqlx::query_scalar(GROUP)
+        .bind(org)
+        .bind(digest)
+        .bind(i32::from(*groups.start()))
+        .bind(i32::from(*groups.end()))
+        .fetch_all(tx.connection())
+        .await?;
     rows.into_iter().map(|subject| subject.parse().context("a digest's subject")).collect()
 }
 

@@ -13,6 +13,7 @@ use crate::domain::person::{OrgId, PersonId};
 use crate::domain::routing::Model;
 
 statements! {
+    LOCK_INBOX = "SELECT pg_advisory_xact_lock(hashtextextended('tandem inbox ' || $1::text, 0))";
     ORGANISATIONS = "SELECT org_id, slug, name, timezone, currency, model, diagnosed_on, diagnosed_at
                        FROM directory.organisation ORDER BY slug";
     ORGANISATION_BY_SLUG = "SELECT org_id, slug, name, timezone, currency, model, diagnosed_on, diagnosed_at
@@ -172,6 +173,13 @@ pub async fn own_organisation(tx: &mut Tenant) -> anyhow::Result<Organisation> {
     let row: Option<OrganisationRow> =
         sqlx::query_as(ORGANISATION_BY_ID).bind(org).fetch_optional(tx.connection()).await?;
     row.context("the organisation is gone").and_then(Organisation::try_from)
+}
+
+/// Waits until no other process takes the organisation's inbox.
+pub async fn lock_inbox(tx: &mut Tenant) -> anyhow::Result<()> {
+    let org = tx.org().0;
+    sqlx::query(LOCK_INBOX).bind(org).execute(tx.connection()).await.context("wait for another taker of the inbox")?;
+    Ok(())
 }
 
 /// From now on digests read the diagnosis of this date, in the caller's transaction. Never goes back to an earlier one.

@@ -22,18 +22,19 @@ macro_rules! statements {
     };
 }
 
-/// Appends audit events: organisation `$1`, moment `$2`, actor `$3`, and one array each of ids, events,
-/// subjects and data, `$4` to `$7`.
+/// Appends audit events: organisation `$1`, moment `$2`, and one array each of actors, ids, events, subjects and data,
+/// `$3` to `$7`.
 macro_rules! record_events {
     () => {
         "INSERT INTO tandem.audit_event (org_id, event_id, at, actor, event, subject, data)
-         SELECT $1, e.id, $2, $3, e.event, e.subject, e.data
-           FROM unnest($4::uuid[], $5::text[], $6::text[], $7::jsonb[]) AS e (id, event, subject, data)"
+         SELECT $1, e.id, $2, e.actor, e.event, e.subject, e.data
+           FROM unnest($3::text[], $4::uuid[], $5::text[], $6::text[], $7::jsonb[]) AS e (actor, id, event, subject, data)"
     };
 }
 
 /// Queues one redraw for each message of organisation `$1` that shows one of the accounts and was made
-/// after `since`. A copy that is still queued needs no redraw: it will be rendered when it is sent.
+/// after `since`, in the order of their ids, so that two changes cannot wait for each other. A copy that is still queued
+/// needs no redraw: it will be rendered when it is sent.
 macro_rules! queue_redraws {
     ($now:literal, $accounts:literal, $since:literal) => {
         concat!(
@@ -64,11 +65,13 @@ pub mod account;
 pub mod answer;
 pub mod audit;
 pub mod change;
+pub mod channel;
 mod detail;
 pub mod diagnosis;
 pub mod digest;
 pub mod directory;
 pub mod handoff;
+pub mod home;
 pub mod import;
 pub mod message;
 pub mod migrate;
@@ -113,10 +116,7 @@ impl Store {
             // statement anew each time: half of a click's time. Every statement here goes by org_id and a key, whatever
             // the values, so one plan serves.
             ("plan_cache_mode", "force_generic_plan"),
-            // Of an organisation that has just come there are no statistics: Postgres takes its tables for tiny and would
-            // read all of them for every key, for as long as it keeps the plan. Everything here has an index.
-            ("enable_seqscan", "off"),
-            // Compiling costs more than any of these statements, and a table that has to be read whole seems dear now.
+            // Compiling a statement costs more than any of these.
             ("jit", "off"),
         ]);
         let pool = Self::pool_options(connections)
@@ -264,9 +264,11 @@ pub fn statements() -> Vec<(&'static str, &'static str, &'static str)> {
         answer::STATEMENTS,
         audit::STATEMENTS,
         change::STATEMENTS,
+        channel::STATEMENTS,
         diagnosis::STATEMENTS,
         digest::STATEMENTS,
         handoff::STATEMENTS,
+        home::STATEMENTS,
         import::STATEMENTS,
         message::STATEMENTS,
         note::STATEMENTS,

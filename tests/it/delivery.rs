@@ -12,7 +12,7 @@ use sqlx::{AssertSqlSafe, Postgres, Transaction};
 use tandem::app::App;
 use tandem::app::organisation::{self, NewOrganisation};
 use tandem::clock::{Clock, MockClock, SystemClock};
-use tandem::delivery::{Arrived, Contents, Delivery, Drained, Senders, SlackSender};
+use tandem::delivery::{Contents, Delivery, Drained, Senders, SlackSender};
 use tandem::domain::account::AccountId;
 use tandem::domain::message::{Block, Message, Text};
 use tandem::domain::person::{OrgId, PersonId};
@@ -31,22 +31,17 @@ use crate::support::fake_slack::{FakeSlack, Trouble};
 /// What the tests' messages say stands in their content, so that a changed content is a changed state.
 fn contents() -> Contents {
     Contents {
-        render: |_, _, all| {
-            let message = |content: &Value| {
-                let text = content["text"].as_str().unwrap_or_default().to_owned();
-                let blocks = content["blocks"].as_u64().unwrap_or(1);
-                let said = (0..blocks).map(|block| Block::Text(Text::plain(format!("{text} block {block}"))));
-                let message = Message { summary: text.clone(), blocks: said.collect() };
-                (!text.is_empty()).then_some(message)
-            };
-            let messages = all.iter().map(|said| message(&said.content)).collect();
-            async move { Ok(messages) }.boxed()
+        render: |_, _, content, _| {
+            let text = content["text"].as_str().unwrap_or_default().to_owned();
+            let blocks = content["blocks"].as_u64().unwrap_or(1);
+            let said = (0..blocks).map(|block| Block::Text(Text::plain(format!("{text} block {block}"))));
+            let message = Message { summary: text.clone(), blocks: said.collect() };
+            async move { Ok((!text.is_empty()).then_some(message)) }.boxed()
         },
-        delivered: |_, tx, all, at| {
+        delivered: |_, tx, message, _, _, at| {
             async move {
-                anyhow::ensure!(all.iter().all(|arrived| arrived.said.content["fault"].is_null()), "one has a fault");
-                let entry = |arrived: &Arrived| Entry::new("test.delivered", arrived.message, json!({}));
-                audit::record(tx, Actor::System, at, &all.iter().map(entry).collect::<Vec<_>>()).await
+                let entry = Entry::new("test.delivered", message, json!({}));
+                audit::record(tx, Actor::System, at, &[entry]).await
             }
             .boxed()
         },
@@ -281,23 +276,6 @@ async fn each_organisation_gets_its_own_once() {
     assert_eq!(scene.drain(&acme, 0).await.sent, 1);
     assert_eq!(scene.slack.calls("conversations.open").len(), 2);
     assert_eq!(scene.slack.calls("users.lookupByEmail").len(), 2);
-}
-
-/// Rows under way ask the database together; what one of them can't have does not keep it from the others.
-#[tokio::test(flavor = "multi_thread")]
-async fn a_row_with_a_fault_fails_alone() {
-    let scene = Scene::new(SystemClock).await;
-    let org = scene.organisation("T1").await;
-    let messages = (0..40).map(|number| {
-        let fault = if number == 7 { json!(true) } else { Value::Null };
-        new(&org, &channel(&format!("C{number}")), json!({"text": format!("{number:02}"), "fault": fault}))
-    });
-    scene.queue(&org, messages.collect()).await;
-    assert_eq!(scene.drain(&org, 0).await, Drained { sent: 39, given_up: 0 });
-    let mut texts = scene.slack.texts();
-    texts.sort();
-    assert_eq!(texts, (0..40).map(|number| format!("{number:02}")).collect::<Vec<_>>(), "each once");
-    assert_eq!(scene.consequences(&org).await, (39, 0));
 }
 
 /// The parts of a long message follow each other at its channel's pace; others go on meanwhile.
@@ -624,7 +602,7 @@ async fn consequences_that_fail_are_caught_up_with() {
     let org = scene.organisation("T1").await;
     scene.say(&org, &channel("C1"), "hello").await;
     let mut failing = contents();
-    failing.delivered = |_, _, _, _| async { anyhow::bail!("no") }.boxed();
+    failing.delivered = |_, _, _, _, _, _| async { anyhow::bail!("no") }.boxed();
     let replica = scene.replica_with(&org, Duration::from_secs(10), failing).await;
     assert_eq!(replica.drain(None, Duration::ZERO).await.unwrap(), Drained::default());
     assert_eq!(scene.rows(&org).await, [("queued".to_owned(), Some("consequences".to_owned()))]);

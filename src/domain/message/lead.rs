@@ -337,6 +337,7 @@ mod tests {
             rest: Vec::new(),
             withheld: Vec::new(),
             sources: Vec::new(),
+            gaps: None,
             team: Some(team()),
         };
         let message = message(&view);

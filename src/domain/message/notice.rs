@@ -101,19 +101,35 @@ pub fn nudged(by: &str, account: &str, mut card: Message) -> Message {
     card
 }
 
+/// In direct messages, what could not be posted in a channel, and why.
+pub fn instead(mut message: Message, problem: &str) -> Message {
+    let why = format!(
+        "This belongs in your channel, where it could not be posted: {}. An admin can choose another one with \
+         `tandem channel set`.",
+        reason(problem)
+    );
+    message.blocks.push(Block::Context(why.into()));
+    message
+}
+
 /// To an admin: somebody's message could not be delivered. `problem` is the platform's code.
 pub fn given_up(whom: &str, problem: &str) -> Message {
-    let reason = match problem {
+    let reason = reason(problem);
+    Message::sentence(format!(
+        "A message to {whom} could not be delivered: {reason}. `tandem doctor` shows who cannot be reached."
+    ))
+}
+
+fn reason(problem: &str) -> String {
+    match problem {
         "outsiders" => "people from outside your company would see it".to_owned(),
+        "too_many_members" => "the channel has too many members to be sure that no guest reads along".to_owned(),
         "user_not_found" | "users_not_found" => "nobody in the workspace has their e-mail address".to_owned(),
         "user_disabled" => "their chat account is deactivated".to_owned(),
         "is_archived" => "the channel is archived".to_owned(),
         "channel_not_found" | "not_in_channel" => "Tandem cannot reach that conversation".to_owned(),
         other => format!("the chat platform answered \"{other}\""),
-    };
-    Message::sentence(format!(
-        "A message to {whom} could not be delivered: {reason}. `tandem doctor` shows who cannot be reached."
-    ))
+    }
 }
 
 /// One source fell silent for many accounts at once: a fault of the feed, not of the customers.
@@ -128,6 +144,20 @@ pub fn feed_silent(source: Source, accounts: usize, since: NaiveDate, today: Nai
 
 pub fn feed_back(source: Source) -> Message {
     Message::sentence(format!("The {source} data is back. It counts again from tonight."))
+}
+
+/// Files of the inbox, each with how many rows were rejected; 0 where the file could not be taken at all.
+pub fn inbox(files: &[(String, u64)]) -> Message {
+    let lines = files.iter().map(|(name, rejected)| match usize::try_from(*rejected) {
+        Ok(0) => format!("{name} could not be taken."),
+        Ok(rows) => format!("{name}: {} rejected; the others were taken.", phrase::count(rows, "row")),
+        Err(_) => format!("{name}: rows were rejected; the others were taken."),
+    });
+    let said = lines.collect::<Vec<_>>().join(" ");
+    Message::sentence(format!(
+        "Not all of last night's data could be read. {said} The reasons are in the folder \"rejected\" of the inbox, or in the log; \
+         mend the rows there and put them back into the inbox."
+    ))
 }
 
 /// A book, or one account, that changes hands.
@@ -174,6 +204,12 @@ pub fn transfer(view: &TransferView, today: NaiveDate) -> Message {
         blocks.push(Block::Context(small.join(" ").into()));
     }
     Message { summary, blocks }
+}
+
+/// To the one who gave.
+pub fn transferred(to: &str, accounts: usize) -> Message {
+    let count = phrase::count(accounts, "account");
+    Message::sentence(format!("{count} went from you to {to}, with what was open on them. {to} has a brief."))
 }
 
 fn brief(entry: &TransferredAccount, today: NaiveDate) -> Text {
