@@ -95,7 +95,7 @@ pub async fn message(tx: &mut Tenant, reader: Reader<'_>, page: u16) -> anyhow::
         return Ok(None);
     };
     let book = book(tx, reader, person).await?;
-    let team = if person.is(Role::Lead) { team::view(tx, reader, person).await? } else { None };
+    let team = if person.is(Role::Lead) { team::view(tx, reader, person, reader.today()).await? } else { None };
     let today = reader.today();
     let zone = snapshot.organisation.timezone;
     let (_, night) = calendar::next_night(zone, reader.now);

@@ -7,11 +7,13 @@ mod demo;
 mod diagnose;
 mod digest;
 mod doctor;
+mod figures;
 mod import;
 mod key;
 mod link;
 mod manifest;
 mod migrate;
+mod model;
 mod open;
 mod org;
 mod policy;
@@ -74,6 +76,11 @@ enum Command {
     Account(account::Args),
     /// Give a book, or one account, to somebody else, with a brief
     Transfer(transfer::Args),
+    /// Print key figures and the failure measures of the organisation model
+    Figures(figures::Args),
+    /// Check the organisation model against the numbers
+    #[command(subcommand)]
+    Model(model::Command),
     /// Check everything that a morning needs
     Doctor(doctor::Args),
     /// Write the app manifest ready to upload
@@ -139,6 +146,8 @@ async fn run(command: Command, config: Config) -> anyhow::Result<Done> {
         Command::Digest(args) => digest::run(args, &config).await,
         Command::Send(args) => send::run(args, &config).await,
         Command::Account(args) => account::run(args, &config).await,
+        Command::Figures(args) => figures::run(args, &config).await,
+        Command::Model(command) => model::run(command, &config).await,
         Command::Doctor(args) => doctor::run(args, &config).await,
         Command::Manifest(args) => manifest::run(args),
         Command::Migrate(args) => migrate::run(args, &config).await,

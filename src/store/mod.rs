@@ -70,6 +70,7 @@ mod detail;
 pub mod diagnosis;
 pub mod digest;
 pub mod directory;
+pub mod figures;
 pub mod handoff;
 pub mod home;
 pub mod import;
@@ -80,6 +81,7 @@ pub mod outcome;
 pub mod person;
 pub mod renewal;
 pub mod risk;
+pub mod rule;
 pub mod settings;
 pub mod signal;
 
@@ -267,6 +269,7 @@ pub fn statements() -> Vec<(&'static str, &'static str, &'static str)> {
         channel::STATEMENTS,
         diagnosis::STATEMENTS,
         digest::STATEMENTS,
+        figures::STATEMENTS,
         handoff::STATEMENTS,
         home::STATEMENTS,
         import::STATEMENTS,
@@ -276,6 +279,7 @@ pub fn statements() -> Vec<(&'static str, &'static str, &'static str)> {
         person::STATEMENTS,
         renewal::STATEMENTS,
         risk::STATEMENTS,
+        rule::STATEMENTS,
         settings::STATEMENTS,
         signal::STATEMENTS,
     ];

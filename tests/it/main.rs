@@ -9,6 +9,7 @@ mod cli;
 mod delivery;
 mod demo;
 mod embedded;
+mod figures;
 mod floors;
 mod http;
 mod import;

@@ -28,7 +28,7 @@ use crate::domain::window::{Cooling, OpenWindow};
 use crate::store::audit::{self, Actor};
 use crate::store::diagnosis::{Earlier, NewRow, Rejected};
 use crate::store::outcome::{self, KnownOutcome};
-use crate::store::{self, Tenant, diagnosis, handoff, message, renewal, risk};
+use crate::store::{self, Tenant, diagnosis, handoff, message, renewal, risk, rule};
 
 /// Accounts of one transaction: risks and handoffs of a page are locked for as long as it takes, and a click
 /// on one of them waits.
@@ -156,6 +156,8 @@ struct Made {
     done: Done,
     rows: Vec<NewRow>,
     moves: Moves,
+    /// Rules on trial that would have been a cause, and where.
+    shadowed: Vec<(String, AccountId)>,
     earlier: BTreeMap<AccountId, Earlier>,
 }
 
@@ -165,6 +167,8 @@ struct Read {
     row: NewRow,
     worse: Option<Worse>,
     moves: Moves,
+    /// Rules on trial that would have been a cause.
+    shadowed: Vec<String>,
 }
 
 impl Night {
@@ -235,11 +239,13 @@ impl Night {
         // On a thread of its own, so that Postgres is not kept waiting by the rules.
         let (night, page) = (self.clone(), span.clone());
         let made = tokio::task::spawn_blocking(move || night.make(page.seen(), inputs, risks, renewals));
-        let Made { mut done, rows: new, moves, earlier } = made.await.context("the rules' thread broke off")?;
+        let Made { mut done, rows: new, moves, shadowed, earlier } =
+            made.await.context("the rules' thread broke off")?;
         self.store(rows, span, &new, &earlier).await?;
         if live {
             done.unrouted = moves.unrouted;
             done.events = self.save_moves(&mut tx, &moves).await?;
+            rule::fired(&mut tx, self.date, &shadowed).await?;
             tx.commit().await?;
         } else {
             done.redrawn.clear();
@@ -257,6 +263,7 @@ impl Night {
     ) -> Made {
         let mut done = Done::default();
         let (mut rows, mut moves) = (Vec::with_capacity(page.len()), Moves::default());
+        let mut shadowed: Vec<(String, AccountId)> = Vec::new();
         for Seen { account, evidence } in page {
             let id = &account.id;
             let (risk, renewal) = (risks.remove(id).transpose(), renewals.remove(id).transpose());
@@ -276,11 +283,12 @@ impl Night {
                     done.diagnoses.push(read.diagnosis);
                     rows.push(read.row);
                     moves.add(read.moves);
+                    shadowed.extend(read.shadowed.into_iter().map(|rule| (rule, id.clone())));
                 }
                 Err(error) => done.rejected.push(rejected(id, &error)),
             }
         }
-        Made { done, rows, moves, earlier: inputs.earlier }
+        Made { done, rows, moves, shadowed, earlier: inputs.earlier }
     }
 
     /// Stores a page's diagnoses, as a part of the night's transaction that a refusal does not end.
@@ -317,7 +325,14 @@ impl Night {
             Run::Live => self.moves(account, evidence, &diagnosis, standing),
             Run::History => Moves::default(),
         };
-        Ok(Read { diagnosis, row, worse, moves })
+        let on_trial = self.run == Run::Live && !self.policy.shadow.is_empty();
+        let shadowed = if on_trial {
+            domain::shadowed(account, evidence, &self.book, &self.policy, self.date)
+        } else {
+            Vec::new()
+        };
+        let shadowed = shadowed.into_iter().map(|cause| cause.rule).collect();
+        Ok(Read { diagnosis, row, worse, moves, shadowed })
     }
 
     /// The diagnosis of one account, with what earlier nights and people's decisions leave for this one.

@@ -161,13 +161,6 @@ pub fn organisation_wide() -> Message {
     )
 }
 
-/// Key figures are counted from events over months; this version does not count them yet.
-pub fn no_figures() -> Message {
-    Message::sentence(
-        "Key figures are not part of this version of Tandem yet. /tandem risks and /tandem renewals show what is open now.",
-    )
-}
-
 pub fn busy() -> Message {
     Message::sentence("Tandem is busy. Nothing was lost; please try again in a minute.")
 }
@@ -523,7 +516,7 @@ mod tests {
         - /tandem handoffs: What was passed to you, and what you passed on.
         - /tandem raise NAME: Report what the data does not show: an opportunity, a risk, your own read of the mood, feedback, a new champion.
         - /tandem voice: Product feedback that customers gave.
-        - /tandem kpi: Your key figures for this quarter; not part of this version yet.
+        - /tandem kpi [PERIOD]: Key figures with what they mean: yours, your team's or everybody's. This quarter, or 2026-Q3, 2026-11, 2026.
         - /tandem snoozed: What you put to sleep, and when it wakes.
         - /tandem settings: When your morning message comes, and who stands in for you.
         - /tandem help: This list.

@@ -8,6 +8,7 @@ pub mod cause;
 pub mod chart;
 pub mod dialog;
 pub mod digest;
+pub mod figures;
 pub mod form;
 pub mod gaps;
 pub mod home;

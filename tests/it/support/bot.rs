@@ -213,6 +213,11 @@ impl TestBot {
         &self.db.pool
     }
 
+    /// The database, for the program itself.
+    pub(crate) fn url(&self) -> &str {
+        self.db.url()
+    }
+
     /// Moves the clock, does what is owed by then, and delivers it.
     pub(crate) async fn at(&self, time: &str) {
         self.clock.set(time.parse::<DateTime<Utc>>().unwrap_or_else(|error| panic!("{time}: {error}")));
