@@ -10,6 +10,8 @@ use anyhow::Context;
 use secrecy::SecretString;
 use url::Url;
 
+use crate::vault::MasterKeys;
+
 /// Every key of the contract.
 const KEYS: [&str; 23] = [
     "DATABASE_URL",
@@ -44,6 +46,8 @@ pub struct Config {
     pub pg_bin: Option<PathBuf>,
     pub bind: SocketAddr,
     pub base_url: Option<Url>,
+    /// Under which stored tokens are encrypted; without them a key file in the data directory.
+    pub secret_keys: Option<MasterKeys>,
     pub log: Log,
     pub slack: Slack,
     /// Which organisation `SLACK_BOT_TOKEN` belongs to.
@@ -73,6 +77,10 @@ pub struct Log {
 pub struct Slack {
     pub api_url: Option<String>,
     pub signing_secret: Option<SecretString>,
+    pub client_id: Option<String>,
+    pub client_secret: Option<SecretString>,
+    /// Turns Socket Mode on.
+    pub app_token: Option<SecretString>,
     pub bot_token: Option<SecretString>,
 }
 
@@ -121,6 +129,9 @@ impl Config {
                 })
             })
             .transpose()?;
+        let secret_keys = get("TANDEM_SECRET_KEY")
+            .map(|list| MasterKeys::parse(&list).map_err(|error| anyhow::anyhow!("TANDEM_SECRET_KEY: {error}")))
+            .transpose()?;
         let json = match get("TANDEM_LOG_FORMAT").as_deref() {
             None | Some("text") => false,
             Some("json") => true,
@@ -130,18 +141,21 @@ impl Config {
             Some(path) => std::path::absolute(path).context("TANDEM_DATA_DIR")?,
             None => default_data_dir(get("XDG_DATA_HOME"))?,
         };
-        let unsupported =
-            ["SLACK_CLIENT_ID", "SLACK_CLIENT_SECRET", "SLACK_APP_TOKEN", "TEAMS_APP_ID", "TEAMS_APP_SECRET"];
+        let unsupported = ["TEAMS_APP_ID", "TEAMS_APP_SECRET"];
         Ok(Self {
             database,
             data_dir,
             pg_bin: get("TANDEM_PG_BIN").map(PathBuf::from),
             bind,
             base_url,
+            secret_keys,
             log: Log { filter: get("TANDEM_LOG").unwrap_or_else(|| "info,sqlx=error".to_owned()), json },
             slack: Slack {
                 api_url: get("TANDEM_API_URL_SLACK"),
                 signing_secret: secret("SLACK_SIGNING_SECRET"),
+                client_id: get("SLACK_CLIENT_ID"),
+                client_secret: secret("SLACK_CLIENT_SECRET"),
+                app_token: secret("SLACK_APP_TOKEN"),
                 bot_token: secret("SLACK_BOT_TOKEN"),
             },
             org: get("TANDEM_ORG"),
@@ -237,6 +251,8 @@ mod tests {
             @"DATABASE_URL has to begin with postgres://, for example postgres://tandem:secret@localhost/tandem");
         insta::assert_snapshot!(config(&[("TANDEM_BASE_URL", "tandem.example.com")]).unwrap_err(),
             @r#"TANDEM_BASE_URL is "tandem.example.com"; expected for example https://tandem.example.com"#);
+        insta::assert_snapshot!(config(&[("TANDEM_SECRET_KEY", "c2hvcnQ=")]).unwrap_err(),
+            @"TANDEM_SECRET_KEY: key 1 has 5 bytes; expected 32, such as `openssl rand -base64 32` prints");
         assert!(did_you_mean("TANDEM_BINDD").contains("TANDEM_BIND?"));
     }
 

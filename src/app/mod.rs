@@ -9,6 +9,7 @@ mod gaps;
 pub mod home;
 pub mod import;
 pub mod inbox;
+pub mod installation;
 pub mod morning;
 mod names;
 pub mod night;

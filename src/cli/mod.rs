@@ -10,6 +10,7 @@ mod doctor;
 mod figures;
 mod import;
 mod key;
+mod keys;
 mod link;
 mod manifest;
 mod migrate;
@@ -55,6 +56,9 @@ enum Command {
     /// Make, list and revoke API keys
     #[command(subcommand)]
     Key(key::Command),
+    /// Encrypt stored tokens under another key
+    #[command(subcommand)]
+    Keys(keys::Command),
     /// Say which Slack workspace or Teams tenant belongs to which organisation
     #[command(subcommand)]
     Link(link::Command),
@@ -153,6 +157,7 @@ async fn run(command: Command, config: Config) -> anyhow::Result<Done> {
         Command::Migrate(args) => migrate::run(args, &config).await,
         Command::Org(command) => org::run(command, &config).await,
         Command::Key(command) => key::run(command, &config).await,
+        Command::Keys(command) => keys::run(command, &config).await,
         Command::Link(command) => link::run(command, &config).await,
         Command::Channel(command) => channel::run(command, &config).await,
         Command::Transfer(args) => transfer::run(args, &config).await,

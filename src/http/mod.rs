@@ -41,7 +41,7 @@ use limit::{Rates, Turns};
 
 pub use health::Metrics;
 pub use serve::{Drain, serve};
-pub use slack::{Bot, SlackDoor};
+pub use slack::{Install, SlackDoor, socket};
 
 /// A request takes no longer than this from its head to its answer; one of 10 MiB may need it.
 const REQUEST: Duration = Duration::from_secs(60);
@@ -92,7 +92,11 @@ pub fn router(state: Http) -> Router {
         .route("/metrics", get(health::metrics))
         .route("/api/v1/openapi.json", get(api::openapi))
         .route("/api/v1/{kind}", post(api::push));
-    if state.slack.is_some() {
+    if state.slack.as_ref().is_some_and(|slack| slack.install.is_some()) {
+        router = router.route("/slack/install", get(slack::start)).route("/slack/oauth/callback", get(slack::finish));
+    }
+    // Without a secret nothing could be proven to come from Slack: then it comes over Socket Mode.
+    if state.slack.as_ref().is_some_and(|slack| !slack.signing_secrets.is_empty()) {
         router = router
             .route("/slack/commands", post(slack::receive))
             .route("/slack/interactions", post(slack::receive))

@@ -34,6 +34,18 @@ statements! {
          UPDATE directory.lane l SET wake_at = $3 FROM asleep
           WHERE l.org_id = $1 AND l.platform = asleep.platform AND l.workspace_id = asleep.workspace_id"
     );
+    /// Every message that stands in a channel, so that each is looked at again before its next word.
+    QUEUE_CHANNEL = "WITH queued AS (
+             INSERT INTO tandem.outbox (org_id, outbox_id, platform, workspace_id, message_id, kind, due_at, queued_at)
+             SELECT m.org_id, gen_random_uuid(), m.platform, m.workspace_id, m.message_id, 'redraw', $5, $5
+               FROM tandem.message m
+              WHERE m.org_id = $1 AND m.platform = $2 AND m.workspace_id = $3 AND m.created_at > $6
+                AND EXISTS (SELECT FROM tandem.message_copy c
+                             WHERE c.org_id = m.org_id AND c.message_id = m.message_id AND c.channel_id = $4)
+             ON CONFLICT (org_id, message_id) WHERE kind = 'redraw' AND state = 'queued' DO NOTHING
+             RETURNING platform, workspace_id)
+         UPDATE directory.lane l SET wake_at = $5
+          WHERE l.org_id = $1 AND l.wake_at > $5 AND (l.platform, l.workspace_id) IN (SELECT platform, workspace_id FROM queued)";
     /// The rows first, then what they say: thousands of redraws may be due, and only a page of them is wanted. The index
     /// has them in this order.
     DUE = "SELECT o.outbox_id, o.message_id, o.kind, o.uncertain, o.attempts, o.queued_at,
@@ -198,6 +210,27 @@ pub async fn queue_redraws(tx: &mut Tenant, accounts: &[AccountId], now: DateTim
         .execute(tx.connection())
         .await
         .context("queue redraws")?;
+    Ok(())
+}
+
+/// Queues a redraw of every message that stands in a channel.
+pub async fn queue_channel(
+    tx: &mut Tenant,
+    workspace: &Workspace,
+    channel: &str,
+    now: DateTime<Utc>,
+) -> anyhow::Result<()> {
+    let org = tx.org().0;
+    sqlx::query(QUEUE_CHANNEL)
+        .bind(org)
+        .bind(workspace.platform.as_str())
+        .bind(&workspace.id)
+        .bind(channel)
+        .bind(now)
+        .bind(now - REDRAWN_FOR)
+        .execute(tx.connection())
+        .await
+        .context("queue redraws of a channel")?;
     Ok(())
 }
 

@@ -74,6 +74,7 @@ pub mod figures;
 pub mod handoff;
 pub mod home;
 pub mod import;
+pub mod installation;
 pub mod message;
 pub mod migrate;
 pub mod note;
@@ -273,6 +274,7 @@ pub fn statements() -> Vec<(&'static str, &'static str, &'static str)> {
         handoff::STATEMENTS,
         home::STATEMENTS,
         import::STATEMENTS,
+        installation::STATEMENTS,
         message::STATEMENTS,
         note::STATEMENTS,
         outcome::STATEMENTS,

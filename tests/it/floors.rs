@@ -12,13 +12,17 @@ use proc_macro2::{Span, TokenStream, TokenTree};
 use syn::spanned::Spanned as _;
 use syn::visit::{self, Visit};
 
-/// Floor 3 down to 0 with what each may name; the same table stands in `src/lib.rs`. `main`, `cli` and `config` may
+/// Floor 4 down to 0 with what each may name; the same table stands in `src/lib.rs`. `main`, `cli` and `config` may
 /// name everything. A module that is not in the table is refused, so that it gets a floor when it is made.
-const MAY_NAME: [(&[&str], &[&str]); 4] = [
-    (&["http", "scheduler", "delivery"], &["app", "store", "slack", "teams", "picture", "preview", "domain", "clock"]),
-    (&["app"], &["store", "ingest", "warehouse", "domain", "clock"]),
+const MAY_NAME: [(&[&str], &[&str]); 5] = [
+    (
+        &["http", "scheduler", "delivery"],
+        &["tokens", "app", "store", "slack", "teams", "picture", "preview", "domain", "clock"],
+    ),
+    (&["tokens"], &["app", "store", "slack", "domain", "clock", "vault"]),
+    (&["app"], &["store", "ingest", "warehouse", "domain", "clock", "vault"]),
     (&["store", "ingest", "warehouse", "slack", "teams", "picture", "preview", "postgres"], &["domain", "clock"]),
-    (&["domain", "clock"], &[]),
+    (&["domain", "clock", "vault"], &[]),
 ];
 const TOP: [&str; 3] = ["main", "cli", "config"];
 

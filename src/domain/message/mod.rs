@@ -12,6 +12,7 @@ pub mod figures;
 pub mod form;
 pub mod gaps;
 pub mod home;
+pub mod install;
 pub mod lead;
 pub mod list;
 pub mod notice;
