@@ -1,8 +1,12 @@
 //! Use cases, platform-blind.
 
 pub mod act;
+pub mod channels;
 pub mod content;
+pub mod figures;
+pub mod fit;
 mod gaps;
+pub mod home;
 pub mod import;
 pub mod inbox;
 pub mod morning;
@@ -12,12 +16,15 @@ mod notice;
 pub mod organisation;
 pub mod people;
 pub mod policy;
+pub mod precision;
 pub mod query;
 pub mod read;
 pub mod sample;
 pub mod schedule;
+pub mod settings;
 pub mod snapshot;
 pub mod team;
+mod together;
 pub mod transfer;
 pub mod views;
 
@@ -43,6 +50,8 @@ pub struct App {
     snapshots: snapshot::Snapshots,
     links: query::Links,
     names: names::Names,
+    reading: query::Reading,
+    acknowledging: act::Acknowledging,
 }
 
 impl App {
@@ -55,6 +64,10 @@ impl App {
             snapshots: snapshot::Snapshots::default(),
             links: query::Links::default(),
             names: names::Names::default(),
+            // While Postgres reads for some, the answers of others are made.
+            reading: query::Reading::new(2),
+            // Those who press meanwhile share one flush to disk.
+            acknowledging: act::Acknowledging::new(1),
         }
     }
 

@@ -2,15 +2,18 @@
 
 mod account;
 mod audit;
+mod channel;
 mod demo;
 mod diagnose;
 mod digest;
 mod doctor;
+mod figures;
 mod import;
 mod key;
 mod link;
 mod manifest;
 mod migrate;
+mod model;
 mod open;
 mod org;
 mod policy;
@@ -55,6 +58,9 @@ enum Command {
     /// Say which Slack workspace or Teams tenant belongs to which organisation
     #[command(subcommand)]
     Link(link::Command),
+    /// Say which pools and leads read a channel instead of direct messages
+    #[command(subcommand)]
+    Channel(channel::Command),
     /// Read people, accounts, contacts, signals, outcomes, quotas and holidays from files
     Import(import::Args),
     /// Diagnose every account for a date and store it
@@ -70,6 +76,11 @@ enum Command {
     Account(account::Args),
     /// Give a book, or one account, to somebody else, with a brief
     Transfer(transfer::Args),
+    /// Print key figures and the failure measures of the organisation model
+    Figures(figures::Args),
+    /// Check the organisation model against the numbers
+    #[command(subcommand)]
+    Model(model::Command),
     /// Check everything that a morning needs
     Doctor(doctor::Args),
     /// Write the app manifest ready to upload
@@ -135,12 +146,15 @@ async fn run(command: Command, config: Config) -> anyhow::Result<Done> {
         Command::Digest(args) => digest::run(args, &config).await,
         Command::Send(args) => send::run(args, &config).await,
         Command::Account(args) => account::run(args, &config).await,
+        Command::Figures(args) => figures::run(args, &config).await,
+        Command::Model(command) => model::run(command, &config).await,
         Command::Doctor(args) => doctor::run(args, &config).await,
         Command::Manifest(args) => manifest::run(args),
         Command::Migrate(args) => migrate::run(args, &config).await,
         Command::Org(command) => org::run(command, &config).await,
         Command::Key(command) => key::run(command, &config).await,
         Command::Link(command) => link::run(command, &config).await,
+        Command::Channel(command) => channel::run(command, &config).await,
         Command::Transfer(args) => transfer::run(args, &config).await,
         Command::Import(args) => import::run(args, &config).await,
         Command::Diagnose(args) => diagnose::run(args, &config).await,

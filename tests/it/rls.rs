@@ -383,6 +383,9 @@ impl TestBot {
                 "INSERT INTO tandem.inbound_receipt VALUES (ORG, 'click', now())",
                 "INSERT INTO tandem.note SELECT ORG, gen_random_uuid(), 'acme', person_id, 'note', 'a note', now() FROM tandem.person LIMIT 1",
                 "INSERT INTO tandem.judgement SELECT ORG, 'acme', 'notice_served', person_id, now() FROM tandem.person LIMIT 1",
+                "INSERT INTO tandem.shadow_firing VALUES (ORG, 'seat_use', 'acme', '2026-11-20', '2026-11-23')",
+                "INSERT INTO tandem.person_setting (org_id, person_id, changed_at) SELECT ORG, person_id, now() FROM tandem.person LIMIT 1",
+                "INSERT INTO tandem.channel_target SELECT ORG, 'pool', 'emea', 'preview', 'x', 'C1', now()",
                 "INSERT INTO tandem.chat_user SELECT ORG, 'preview', 'x', person_id, 'U1' FROM tandem.person LIMIT 1",
                 "INSERT INTO tandem.message_copy SELECT ORG, message_id, 99, 'D1', '1.1', now() FROM tandem.message LIMIT 1",
             ] {
