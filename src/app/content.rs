@@ -13,7 +13,7 @@ use super::morning::{self, Totals};
 use super::read::{self, AccountRead};
 use super::snapshot::Snapshot;
 use super::views::Reader;
-use super::{App, home, precision, query, team};
+use super::{App, gaps, home, precision, query, team, transfer};
 use crate::domain::account::AccountId;
 use crate::domain::action::Subject;
 use crate::domain::handoff::{Clocks, State};
@@ -71,6 +71,16 @@ pub enum Content {
     Feed {
         source: Source,
         silent: Option<u32>,
+    },
+    /// A book went from one to the other: the brief for who takes over, a word for who gave.
+    Transfer {
+        from: PersonId,
+        to: PersonId,
+        accounts: Vec<AccountId>,
+    },
+    /// Files of the inbox, each with how many of its rows were rejected; 0 where it could not be taken at all.
+    Inbox {
+        files: Vec<(String, u64)>,
     },
 }
 
@@ -163,6 +173,8 @@ async fn said(tx: &mut Tenant, reader: Reader<'_>, content: Content) -> anyhow::
             Some(accounts) => notice::feed_silent(source, accounts as usize, reader.today(), reader.today()),
             None => notice::feed_back(source),
         })),
+        Content::Transfer { from, to, accounts } => Ok(Some(transfer::message(tx, reader, from, to, &accounts).await?)),
+        Content::Inbox { files } => Ok(Some(notice::inbox(&files))),
     }
 }
 
@@ -240,6 +252,7 @@ pub async fn morning_message(tx: &mut Tenant, reader: Reader<'_>, stored: &Diges
         rest: rest(reader, &stored.items, &reads),
         withheld: withheld(reader, &stored.items, &reads),
         sources: sources(tx, stored).await?,
+        gaps: gaps::view(tx, reader, person, stored.local_date).await?,
         team: if person.is(Role::Lead) { team::view(tx, reader, person, stored.local_date).await? } else { None },
     };
     Ok(Some(digest::message(&view)))

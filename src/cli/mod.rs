@@ -10,6 +10,7 @@ mod doctor;
 mod figures;
 mod import;
 mod key;
+mod keys;
 mod link;
 mod manifest;
 mod migrate;
@@ -21,6 +22,7 @@ mod progress;
 mod send;
 mod serve;
 mod slack;
+mod transfer;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -54,6 +56,9 @@ enum Command {
     /// Make, list and revoke API keys
     #[command(subcommand)]
     Key(key::Command),
+    /// Encrypt stored tokens under another key
+    #[command(subcommand)]
+    Keys(keys::Command),
     /// Say which Slack workspace or Teams tenant belongs to which organisation
     #[command(subcommand)]
     Link(link::Command),
@@ -73,6 +78,8 @@ enum Command {
     Send(send::Args),
     /// Print an account's card
     Account(account::Args),
+    /// Give a book, or one account, to somebody else, with a brief
+    Transfer(transfer::Args),
     /// Print key figures and the failure measures of the organisation model
     Figures(figures::Args),
     /// Check the organisation model against the numbers
@@ -150,8 +157,10 @@ async fn run(command: Command, config: Config) -> anyhow::Result<Done> {
         Command::Migrate(args) => migrate::run(args, &config).await,
         Command::Org(command) => org::run(command, &config).await,
         Command::Key(command) => key::run(command, &config).await,
+        Command::Keys(command) => keys::run(command, &config).await,
         Command::Link(command) => link::run(command, &config).await,
         Command::Channel(command) => channel::run(command, &config).await,
+        Command::Transfer(args) => transfer::run(args, &config).await,
         Command::Import(args) => import::run(args, &config).await,
         Command::Diagnose(args) => diagnose::run(args, &config).await,
         Command::Policy(command) => policy::run(command, &config).await,

@@ -74,6 +74,11 @@ pub fn unknown_person(email: Option<&str>) -> Message {
     ))
 }
 
+/// A guest of the workspace, colleague or not.
+pub fn guest() -> Message {
+    Message::sentence("You are a guest in this workspace, and Tandem tells guests nothing about customers.")
+}
+
 /// A known person without a role.
 pub fn no_role() -> Message {
     Message::sentence("You have no role in Tandem yet. Ask your admin to give you one.")

@@ -149,6 +149,20 @@ pub fn feed_back(source: Source) -> Message {
     Message::sentence(format!("The {source} data is back. It counts again from tonight."))
 }
 
+/// Files of the inbox, each with how many rows were rejected; 0 where the file could not be taken at all.
+pub fn inbox(files: &[(String, u64)]) -> Message {
+    let lines = files.iter().map(|(name, rejected)| match usize::try_from(*rejected) {
+        Ok(0) => format!("{name} could not be taken."),
+        Ok(rows) => format!("{name}: {} rejected; the others were taken.", phrase::count(rows, "row")),
+        Err(_) => format!("{name}: rows were rejected; the others were taken."),
+    });
+    let said = lines.collect::<Vec<_>>().join(" ");
+    Message::sentence(format!(
+        "Not all of last night's data could be read. {said} The reasons are in the folder \"rejected\" of the inbox, or in the log; \
+         mend the rows there and put them back into the inbox."
+    ))
+}
+
 /// A book, or one account, that changes hands.
 #[derive(Debug, Clone, PartialEq)]
 pub struct TransferView {
@@ -193,6 +207,12 @@ pub fn transfer(view: &TransferView, today: NaiveDate) -> Message {
         blocks.push(Block::Context(small.join(" ").into()));
     }
     Message { summary, blocks }
+}
+
+/// To the one who gave.
+pub fn transferred(to: &str, accounts: usize) -> Message {
+    let count = phrase::count(accounts, "account");
+    Message::sentence(format!("{count} went from you to {to}, with what was open on them. {to} has a brief."))
 }
 
 fn brief(entry: &TransferredAccount, today: NaiveDate) -> Text {

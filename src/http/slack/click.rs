@@ -23,7 +23,7 @@ pub(super) async fn press(desk: Desk, press: Press) -> Response {
     let channel = press.message.as_ref().map(|message| message.channel.as_str());
     let ask = Ask::new(&press.who, channel, What::Press(action, press.dedup_key()));
     let drain = desk.http.drain.clone();
-    if verb.opens_dialog() && press.trigger_id.is_some() && desk.slack.token(&press.who.team_id).is_some() {
+    if verb.opens_dialog() && press.trigger_id.is_some() && desk.slack.token(&press.who.team_id).await.is_some() {
         drop(drain.spawn(async move { desk.ask_for_more(&press, verb.label(), &ask).await }));
         return nothing();
     }
@@ -60,9 +60,9 @@ impl Desk {
     /// Shows an account where it was asked for, unless somebody there must not see it: who pressed is told at once.
     /// Delivery asks again before each message.
     async fn share(&self, press: &Press, ask: &Ask) {
-        let token = self.slack.token(&press.who.team_id);
+        let token = self.slack.token(&press.who.team_id).await;
         if let (Some(token), Some(channel)) = (token, &ask.channel) {
-            let refusal = match self.slack.client.not_for(token, channel).await {
+            let refusal = match self.slack.client.not_for(&token, channel).await {
                 Ok(None) => None,
                 Ok(Some(code)) => Some(answer::not_here(code)),
                 Err(Error::ChannelUnreachable(_)) => Some(answer::not_invited()),

@@ -15,8 +15,8 @@ pub(super) fn opened(desk: Desk, who: Who) {
         let found = desk.begin(&ask).at_last().await;
         let reply = desk.introduce(&ask, &found).await.unwrap_or(found.reply);
         let Reply::Private(said) = reply else { return };
-        let Some(token) = desk.slack.token(&who.team_id) else { return };
-        if let Err(error) = desk.slack.client.publish_view(token, &who.user_id, &render::home(&said)).await {
+        let Some(token) = desk.slack.token(&who.team_id).await else { return };
+        if let Err(error) = desk.slack.client.publish_view(&token, &who.user_id, &render::home(&said)).await {
             tracing::warn!(%error, "a home tab could not be published");
         }
     }));
