@@ -46,6 +46,7 @@ pub struct Config {
     pub base_url: Option<Url>,
     pub log: Log,
     pub slack: Slack,
+    pub teams: Teams,
     /// Which organisation `SLACK_BOT_TOKEN` belongs to.
     pub org: Option<String>,
     /// Names of set variables whose part of Tandem is not built yet.
@@ -70,6 +71,17 @@ pub struct Slack {
     pub api_url: Option<String>,
     pub signing_secret: Option<SecretString>,
     pub bot_token: Option<SecretString>,
+}
+
+/// What `cli::teams` checks for being whole.
+#[derive(Debug, Clone, Default)]
+pub struct Teams {
+    pub app_id: Option<String>,
+    pub app_secret: Option<SecretString>,
+    pub tenant_id: Option<String>,
+    pub openid_url: Option<String>,
+    pub login_url: Option<String>,
+    pub service_urls: Option<String>,
 }
 
 impl Config {
@@ -128,8 +140,6 @@ impl Config {
             "SLACK_CLIENT_ID",
             "SLACK_CLIENT_SECRET",
             "SLACK_APP_TOKEN",
-            "TEAMS_APP_ID",
-            "TEAMS_APP_SECRET",
             "TANDEM_INBOX",
         ];
         Ok(Self {
@@ -143,6 +153,14 @@ impl Config {
                 api_url: get("TANDEM_API_URL_SLACK"),
                 signing_secret: secret("SLACK_SIGNING_SECRET"),
                 bot_token: secret("SLACK_BOT_TOKEN"),
+            },
+            teams: Teams {
+                app_id: get("TEAMS_APP_ID"),
+                app_secret: secret("TEAMS_APP_SECRET"),
+                tenant_id: get("TEAMS_TENANT_ID"),
+                openid_url: get("TEAMS_OPENID_URL"),
+                login_url: get("TEAMS_LOGIN_URL"),
+                service_urls: get("TEAMS_SERVICE_URLS"),
             },
             org: get("TANDEM_ORG"),
             unsupported: unsupported.into_iter().filter(|key| values.contains_key(*key)).collect(),

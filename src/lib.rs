@@ -7,9 +7,9 @@
 //! | floor | modules | may import |
 //! |---|---|---|
 //! | 4 | `main`, `cli`, `config` | all |
-//! | 3 | `http`, `scheduler`, `delivery` | `app`, `store`, `slack`, `preview`, `domain`, `clock` |
+//! | 3 | `http`, `scheduler`, `delivery` | `app`, `store`, `slack`, `teams`, `preview`, `domain`, `clock` |
 //! | 2 | `app` | `store`, `ingest`, `domain`, `clock` |
-//! | 1 | `store`, `ingest`, `slack`, `preview`, `postgres` | `domain`, `clock`; never each other |
+//! | 1 | `store`, `ingest`, `slack`, `teams`, `preview`, `postgres` | `domain`, `clock`; never each other |
 //! | 0 | `domain`, `clock` | nothing of ours |
 //!
 //! What stands in which room, in reading order:
@@ -21,6 +21,7 @@
 //! | [`ingest`] | files and pushed rows to validated domain values |
 //! | [`store`] | Postgres: the only module with SQL, one file a noun |
 //! | [`slack`] | Slack's requests in, messages out, its client |
+//! | [`teams`] | the same for Microsoft Teams |
 //! | [`preview`] | messages as HTML, for the demo |
 //! | [`postgres`] | the embedded server: find or fetch its programs, run, attach, stop |
 //! | [`app`] | use cases, for no particular platform: `night` diagnoses, `morning` chooses cards, `act` is what people press, `query` what they ask |
@@ -28,8 +29,6 @@
 //! | [`http`] | webhooks, the push API, health, the demo's page |
 //! | [`scheduler`] | what is owed by now |
 //! | [`cli`], [`config`] | one file a command; settings |
-//!
-//! There is no room for Microsoft Teams yet; it would stand beside `slack`.
 //!
 //! Invariants that the types alone do not show: the domain never asks for the
 //! time and never fails on I/O; every state change commits together with its
@@ -44,6 +43,7 @@ pub mod postgres;
 pub mod preview;
 pub mod slack;
 pub mod store;
+pub mod teams;
 
 pub mod app;
 

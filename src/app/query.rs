@@ -59,12 +59,19 @@ pub async fn organisation_of(app: &App, workspace: &Workspace) -> anyhow::Result
 
 /// Whether an asker is known as a colleague. Asks the database only where memory does not know them.
 pub async fn is_known(app: &App, asker: &Asker) -> anyhow::Result<bool> {
-    if app.remembered(asker.org).is_some_and(|snapshot| asker.person(&snapshot).is_some()) {
-        return Ok(true);
+    Ok(colleague(app, asker).await?.is_some())
+}
+
+/// Which colleague asks; `None` where nobody is known by this chat user.
+pub async fn colleague(app: &App, asker: &Asker) -> anyhow::Result<Option<PersonId>> {
+    if let Some(snapshot) = app.remembered(asker.org)
+        && let Some(person) = asker.person(&snapshot)
+    {
+        return Ok(Some(person.id));
     }
     let mut tx = app.store.tenant(asker.org).await?;
     let snapshot = app.snapshot(&mut tx).await?;
-    Ok(asker.known(&mut tx, &snapshot).await?.is_some())
+    Ok(asker.known(&mut tx, &snapshot).await?.map(|person| person.id))
 }
 
 /// Answers a typed command, privately.

@@ -70,7 +70,7 @@ pub(super) async fn run(args: Args, config: &Config) -> anyhow::Result<Done> {
     let app = App::new(store.clone(), Arc::new(clock.clone()));
     let (org, workspace) = organisation(&app, today).await?;
     let world = World {
-        delivery: Delivery::new(app.clone(), Senders { slack: None, preview: true }),
+        delivery: Delivery::new(app.clone(), Senders { preview: true, ..Senders::default() }),
         app: app.clone(),
         clock,
         org,

@@ -3,7 +3,7 @@
 use chrono::{DateTime, TimeDelta, Utc};
 
 use super::open::{Opened, open_as_it_is};
-use super::{Done, slack};
+use super::{Done, slack, teams};
 use crate::app::App;
 use crate::app::morning::gets_mornings;
 use crate::app::snapshot::Snapshot;
@@ -128,7 +128,45 @@ async fn organisations(
     Ok(())
 }
 
+/// Each platform that is configured; at least one has to be.
 async fn tokens(findings: &mut Findings, config: &Config, opened: &Opened) {
+    let teams = teams::connect(config);
+    let no_slack = config.slack.bot_token.is_none() && config.slack.signing_secret.is_none();
+    let no_teams = matches!(teams, Ok(None));
+    match (no_slack, no_teams) {
+        (true, true) => findings.say(
+            Mark::Fault,
+            "chat: no platform is configured; set SLACK_BOT_TOKEN and SLACK_SIGNING_SECRET, or TEAMS_APP_ID, \
+             TEAMS_APP_SECRET and TEAMS_TENANT_ID",
+        ),
+        (true, false) => {}
+        (false, _) => slack_tokens(findings, config, opened).await,
+    }
+    match teams {
+        Ok(None) => {}
+        Ok(Some(teams)) => teams_tokens(findings, &teams).await,
+        Err(problem) => findings.say(Mark::Fault, format_args!("teams: {}", super::sentence(&problem))),
+    }
+}
+
+async fn teams_tokens(findings: &mut Findings, teams: &teams::Teams) {
+    match teams.client.sign_in().await {
+        Ok(()) => findings.say(Mark::Well, "teams: Microsoft's login accepts TEAMS_APP_ID and TEAMS_APP_SECRET"),
+        Err(problem) => findings.say(
+            Mark::Fault,
+            format_args!("teams: no token: {problem}; check TEAMS_APP_ID, TEAMS_APP_SECRET and TEAMS_TENANT_ID"),
+        ),
+    }
+    match teams.gate.look().await {
+        Ok(keys) => findings.say(Mark::Well, format_args!("teams: {keys} keys of Microsoft's to check requests with")),
+        Err(problem) => findings.say(
+            Mark::Fault,
+            format_args!("teams: Microsoft's keys can't be fetched, so every request is refused: {}", super::sentence(&problem)),
+        ),
+    }
+}
+
+async fn slack_tokens(findings: &mut Findings, config: &Config, opened: &Opened) {
     let mark = if config.slack.signing_secret.is_some() { Mark::Well } else { Mark::Warning };
     let state = if mark == Mark::Well { "set" } else { "not set: clicks and commands are refused" };
     findings.say(mark, format_args!("slack: SLACK_SIGNING_SECRET is {state}"));
@@ -227,17 +265,31 @@ async fn chats(
     slug: &str,
 ) -> anyhow::Result<()> {
     if snapshot.workspaces.is_empty() {
-        let mark = if config.slack.bot_token.is_some() { Mark::Warning } else { Mark::Fault };
-        findings
-            .say(mark, format_args!("{slug}: no workspace is linked; `tandem serve` links the one of SLACK_BOT_TOKEN"));
+        if config.slack.bot_token.is_some() {
+            let what = format_args!("{slug}: no workspace is linked; `tandem serve` links the one of SLACK_BOT_TOKEN");
+            findings.say(Mark::Warning, what);
+        } else {
+            let how = "`tandem link teams TENANT_ID --org SLUG` links a tenant";
+            findings.say(Mark::Fault, format_args!("{slug}: no workspace or tenant is linked; {how}"));
+        }
     }
-    for workspace in snapshot.workspaces.iter().filter(|workspace| workspace.platform == Platform::Slack) {
+    for workspace in snapshot.workspaces.iter().filter(|workspace| workspace.platform != Platform::Preview) {
+        if workspace.platform == Platform::Teams && config.teams.app_id.is_none() {
+            let what = format_args!("{slug}: the tenant {} is linked, but TEAMS_APP_ID is not set", workspace.id);
+            findings.say(Mark::Fault, what);
+        }
         let mut unmapped = Vec::new();
         let mut unreachable = Vec::new();
         for person in snapshot.people.iter().filter(|person| gets_mornings(person)) {
+            // With several installations a person is reached in one of them.
+            if snapshot.workspace_of(person.id) != Some(workspace) {
+                continue;
+            }
+            let imported = snapshot.stored_person(person.id).and_then(|stored| stored.teams_user_id.as_ref());
             match person::chat_user(tx, workspace, person.id).await? {
                 Some(user) if user.unreachable_since.is_some() => unreachable.push(person.email.clone()),
                 Some(_) => {}
+                None if workspace.platform == Platform::Teams && imported.is_some() => {}
                 None => unmapped.push(person.email.clone()),
             }
         }
@@ -247,13 +299,15 @@ async fn chats(
         }
         if !unmapped.is_empty() {
             let names = unmapped.join(", ");
-            findings.say(
-                Mark::Warning,
-                format_args!(
-                    "{slug}: not seen in {} yet, looked up by e-mail at the first message: {names}",
-                    workspace.id
+            let (mark, what) = match workspace.platform {
+                // Teams opens no chat by an e-mail address.
+                Platform::Teams => (
+                    Mark::Fault,
+                    "no teams_user_id is imported and they have not written to Tandem yet, so no morning reaches them",
                 ),
-            );
+                _ => (Mark::Warning, "not seen yet, looked up by e-mail at the first message"),
+            };
+            findings.say(mark, format_args!("{slug}: in {}: {what}: {names}", workspace.id));
         }
         if !unreachable.is_empty() {
             findings.say(

@@ -17,6 +17,7 @@ mod policy;
 mod send;
 mod serve;
 mod slack;
+mod teams;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -132,7 +133,7 @@ async fn run(command: Command, config: Config) -> anyhow::Result<Done> {
         Command::Send(args) => send::run(args, &config).await,
         Command::Account(args) => account::run(args, &config).await,
         Command::Doctor(args) => doctor::run(args, &config).await,
-        Command::Manifest(args) => manifest::run(args),
+        Command::Manifest(args) => manifest::run(args, &config),
         Command::Migrate(args) => migrate::run(args, &config).await,
         Command::Org(command) => org::run(command, &config).await,
         Command::Key(command) => key::run(command, &config).await,

@@ -8,7 +8,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 
 use super::open::{Opened, open, open_as_it_is};
-use super::{Done, slack};
+use super::{Done, slack, teams};
 use crate::app::{App, organisation};
 use crate::clock::{Clock, SystemClock};
 use crate::config::Config;
@@ -32,6 +32,7 @@ const WORK_CONNECTIONS: u32 = 16;
 pub(super) async fn run(args: Args, config: &Config) -> anyhow::Result<Done> {
     slack::check_supported(config)?;
     check_slack(config)?;
+    let teams = teams::connect(config)?;
     let listener = listen(config).await?;
     let stop = stop_signal()?;
     let opened = if args.no_migrate {
@@ -57,13 +58,16 @@ pub(super) async fn run(args: Args, config: &Config) -> anyhow::Result<Done> {
         _ => None,
     };
     let sender = slack.map(|slack| SlackSender { client: slack.client, token: slack.token, team: slack.team });
-    if sender.is_none() {
+    if sender.is_none() && teams.is_none() {
         tracing::warn!(
-            "no chat platform is configured: nothing will be delivered; set SLACK_BOT_TOKEN and SLACK_SIGNING_SECRET"
+            "no chat platform is configured: nothing will be delivered; set SLACK_BOT_TOKEN and SLACK_SIGNING_SECRET, \
+             or TEAMS_APP_ID, TEAMS_APP_SECRET and TEAMS_TENANT_ID"
         );
     }
-    let delivery = Delivery::new(work.clone(), Senders { slack: sender, preview: false });
-    let routes = router(Http::new(app.clone(), api, door, Metrics::install()?, drain.clone()));
+    let senders = Senders { slack: sender, teams: teams.as_ref().map(teams::Teams::sender), preview: false };
+    let delivery = Delivery::new(work.clone(), senders);
+    let http = Http::new(app.clone(), api, door, Metrics::install()?, drain.clone());
+    let routes = router(http.with_teams(teams.as_ref().map(teams::Teams::door)));
 
     let (stopping, stopped) = watch::channel(false);
     let until = |mut stopped: watch::Receiver<bool>| async move {

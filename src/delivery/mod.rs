@@ -13,8 +13,10 @@
 mod content;
 mod lane;
 mod pace;
+mod refusal;
 mod row;
 mod slack;
+mod teams;
 
 use std::collections::BTreeSet;
 use std::pin::pin;
@@ -62,10 +64,19 @@ pub struct SlackSender {
     pub team: String,
 }
 
+/// Teams: one bot for every tenant.
+#[derive(Clone)]
+pub struct TeamsSender {
+    pub client: crate::teams::client::Client,
+    /// Which addresses may be called.
+    pub services: crate::teams::address::ServiceUrls,
+}
+
 /// Where this process can send to.
 #[derive(Clone, Default)]
 pub struct Senders {
     pub slack: Option<SlackSender>,
+    pub teams: Option<TeamsSender>,
     /// The demo's page: messages stand in the database alone.
     pub preview: bool,
 }
@@ -105,7 +116,8 @@ impl Delivery {
 
     /// With other wordings, or other consequences of arriving, than the app's own.
     pub fn with_contents(app: App, senders: Senders, contents: Contents) -> Self {
-        let served = Served { slack: senders.slack.as_ref().map(|slack| slack.team.clone()), preview: senders.preview };
+        let slack = senders.slack.as_ref().map(|slack| slack.team.clone());
+        let served = Served { slack, teams: senders.teams.is_some(), preview: senders.preview };
         let shared = Shared {
             app,
             senders,

@@ -12,6 +12,7 @@ use uuid::Uuid;
 
 use super::SlackSender;
 use super::lane::place;
+use super::refusal::Refusal;
 use super::row::{Arrival, Claim, Failure};
 use crate::domain::message::withdrawn;
 use crate::domain::person::PersonId;
@@ -142,14 +143,14 @@ impl Slack<'_, '_> {
                 continue;
             }
             let mut posted = self.post_part(&thread, part, rendered).await;
-            if part == 0 && thread.of.is_some() && matches!(posted, Err(Failure::Slack(Error::Gone(_)))) {
+            if part == 0 && thread.of.is_some() && matches!(posted, Err(Failure::Platform(Refusal::Gone(_)))) {
                 // What it replies to was deleted: it is said all the same.
                 thread.of = None;
                 posted = self.post_part(&thread, part, rendered).await;
             }
             let posted = match posted {
                 // The parent was deleted meanwhile: nobody misses the rest.
-                Err(Failure::Slack(Error::Gone(_))) if part > 0 => return Ok(()),
+                Err(Failure::Platform(Refusal::Gone(_))) if part > 0 => return Ok(()),
                 posted => posted?,
             };
             self.claim.save(part, &posted.channel, &posted.ts).await?;
@@ -223,7 +224,7 @@ impl Slack<'_, '_> {
             let sentence = render::message(&withdrawn::from_outsiders());
             for copy in copies {
                 match self.update(copy, &sentence[0]).await {
-                    Err(Failure::Slack(Error::ChannelUnreachable(code) | Error::Rejected(code))) => {
+                    Err(Failure::Platform(Refusal::Unreachable(code) | Refusal::Rejected(code))) => {
                         warn!(message = %self.claim.row.message_id, code, "a message could not be withdrawn");
                     }
                     done => done?,

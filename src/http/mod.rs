@@ -1,4 +1,4 @@
-//! What is reachable over HTTP: Slack's webhooks, the push API, health, and the
+//! What is reachable over HTTP: Slack's and Teams' webhooks, the push API, health, and the
 //! demo's page (`demo`).
 //!
 //! Everything from outside passes the same way: a body limit before anything is
@@ -8,11 +8,13 @@
 //! neither can starve the other (reliability.md, 12 and 15).
 
 mod api;
+mod ask;
 mod body;
 pub mod demo;
 mod health;
 mod serve;
 mod slack;
+mod teams;
 
 use std::any::Any;
 use std::time::{Duration, Instant};
@@ -37,6 +39,7 @@ use body::Budget;
 pub use health::Metrics;
 pub use serve::{Drain, serve};
 pub use slack::{Bot, SlackDoor};
+pub use teams::TeamsDoor;
 
 /// A request takes no longer than this from its head to its answer; one of 10 MiB may need it.
 const REQUEST: Duration = Duration::from_secs(60);
@@ -54,6 +57,8 @@ pub struct Http {
     api: App,
     /// `None` where Slack is not configured: its addresses then do not exist.
     slack: Option<SlackDoor>,
+    /// The same for Teams.
+    teams: Option<TeamsDoor>,
     metrics: Metrics,
     drain: Drain,
     webhook_memory: Budget,
@@ -67,11 +72,20 @@ impl Http {
             app,
             api,
             slack,
+            teams: None,
             metrics,
             drain,
             webhook_memory: Budget::new(WEBHOOK_MEMORY),
             api_memory: Budget::new(API_MEMORY),
         }
+    }
+}
+
+impl Http {
+    /// The same with Teams.
+    #[must_use]
+    pub fn with_teams(self, teams: Option<TeamsDoor>) -> Self {
+        Self { teams, ..self }
     }
 }
 
@@ -88,6 +102,9 @@ pub fn router(state: Http) -> Router {
             .route("/slack/commands", post(slack::receive))
             .route("/slack/interactions", post(slack::receive))
             .route("/slack/events", post(slack::receive));
+    }
+    if state.teams.is_some() {
+        router = router.route("/teams/messages", post(teams::receive));
     }
     dressed(router.with_state(state))
 }

@@ -55,7 +55,7 @@ statements! {
                      SELECT org_id, platform, workspace_id FROM directory.lane
                       WHERE wake_at <= $3 AND (leased_until IS NULL OR leased_until < clock_timestamp())
                         AND ($4::uuid IS NULL OR org_id = $4)
-                        AND ((platform = 'preview' AND $6) OR (platform = 'slack' AND workspace_id = $7))
+                        AND ((platform = 'preview' AND $6) OR (platform = 'slack' AND workspace_id = $7) OR (platform = 'teams' AND $8))
                         AND EXISTS (SELECT FROM directory.chat_link k WHERE k.platform = lane.platform
                                        AND k.workspace_id = lane.workspace_id AND k.org_id = lane.org_id)
                       ORDER BY wake_at LIMIT $5 FOR UPDATE SKIP LOCKED)
@@ -71,7 +71,8 @@ statements! {
                    WHERE org_id = $1 AND platform = $2 AND workspace_id = $3 AND fence = $4";
     UNSERVED_LANES = "SELECT platform, workspace_id FROM directory.lane
                        WHERE wake_at <= $1 AND (leased_until IS NULL OR leased_until < clock_timestamp())
-                         AND NOT ((platform = 'preview' AND $2) OR (platform = 'slack' AND workspace_id = $3))
+                         AND NOT ((platform = 'preview' AND $2) OR (platform = 'slack' AND workspace_id = $3)
+                                  OR (platform = 'teams' AND $4))
                        ORDER BY platform, workspace_id";
     HELD_LANES = "SELECT count(*) FROM directory.lane
                    WHERE org_id = $1 AND leased_until > clock_timestamp()";
@@ -387,6 +388,8 @@ pub struct Lease {
 pub struct Served {
     /// The Slack workspace whose token is configured.
     pub slack: Option<String>,
+    /// One bot serves every tenant.
+    pub teams: bool,
     pub preview: bool,
 }
 
@@ -400,7 +403,7 @@ impl Served {
         match workspace.platform {
             Platform::Slack => self.slack.as_ref() == Some(&workspace.id),
             Platform::Preview => self.preview,
-            Platform::Teams => false,
+            Platform::Teams => self.teams,
         }
     }
 }
@@ -411,6 +414,7 @@ pub async fn unserved_lanes(tx: &mut Directory, served: &Served, now: DateTime<U
         .bind(now)
         .bind(served.preview)
         .bind(served.slack())
+        .bind(served.teams)
         .fetch_all(tx.connection())
         .await?;
     rows.into_iter().map(|(platform, id)| Ok(Workspace { platform: word("platform", &platform)?, id })).collect()
@@ -443,6 +447,7 @@ pub async fn lease_lanes(
         .bind(most)
         .bind(served.preview)
         .bind(served.slack())
+        .bind(served.teams)
         .fetch_all(tx.connection())
         .await?;
     rows.into_iter()

@@ -60,7 +60,7 @@ statements! {
     COPIES = "SELECT part, channel_id, ts, sent_at FROM tandem.message_copy WHERE org_id = $1 AND message_id = $2 ORDER BY part";
     SAVE_COPY = "INSERT INTO tandem.message_copy (org_id, message_id, part, channel_id, ts, sent_at) VALUES ($1, $2, $3, $4, $5, $6)
                  ON CONFLICT (org_id, message_id, part) DO NOTHING";
-    AT_PLACE = "SELECT m.message_id, m.content, m.person_id FROM tandem.message_copy c JOIN tandem.message m USING (org_id, message_id)
+    AT_PLACE = "SELECT m.message_id, m.content, m.person_id, c.part FROM tandem.message_copy c JOIN tandem.message m USING (org_id, message_id)
                  WHERE c.org_id = $1 AND c.channel_id = $2 AND c.ts = $3";
     COUNT_BY_STATE = "SELECT o.state, count(*) FROM tandem.outbox o JOIN tandem.message m USING (org_id, message_id)
                        WHERE o.org_id = $1 AND o.kind = 'post' AND m.content->>'digest' = ANY ($2) GROUP BY o.state";
@@ -80,6 +80,7 @@ statements! {
                        SELECT $1, $2::text, $3 WHERE $2::text IS NOT NULL ON CONFLICT DO NOTHING RETURNING 1)
                      SELECT $2::text IS NULL OR EXISTS (SELECT FROM came) AS first, s.stamp
                        FROM tandem.organisation_setting s WHERE s.org_id = $1";
+    FORGET_RECEIPT = "DELETE FROM tandem.inbound_receipt WHERE org_id = $1 AND receipt = $2";
     FORGET_RECEIPTS = "DELETE FROM tandem.inbound_receipt WHERE org_id = $1 AND received_at < $2";
 }
 
@@ -411,12 +412,27 @@ pub async fn of_person(tx: &mut Tenant, workspace: &Workspace, person: PersonId)
         .await?)
 }
 
+/// A message of ours in chat, found by where it stands.
+#[derive(Debug, Clone, PartialEq, FromRow)]
+pub struct AtPlace {
+    pub message_id: Uuid,
+    pub content: Value,
+    /// Whose direct messages, or `None` for a channel.
+    #[sqlx(rename = "person_id")]
+    person: Option<Uuid>,
+    pub part: i32,
+}
+
+impl AtPlace {
+    pub fn reader(&self) -> Option<PersonId> {
+        self.person.map(PersonId)
+    }
+}
+
 /// Which message stands at this place.
-pub async fn at_place(tx: &mut Tenant, channel: &str, ts: &str) -> anyhow::Result<Option<(Uuid, Value)>> {
+pub async fn at_place(tx: &mut Tenant, channel: &str, ts: &str) -> anyhow::Result<Option<AtPlace>> {
     let org = tx.org().0;
-    let row: Option<(Uuid, Value, Option<Uuid>)> =
-        sqlx::query_as(AT_PLACE).bind(org).bind(channel).bind(ts).fetch_optional(tx.connection()).await?;
-    Ok(row.map(|(id, content, _)| (id, content)))
+    Ok(sqlx::query_as(AT_PLACE).bind(org).bind(channel).bind(ts).fetch_optional(tx.connection()).await?)
 }
 
 /// Notes that a click or event came. False where it had come before: then it has had its effect.
@@ -438,6 +454,13 @@ pub struct Arrival {
 pub async fn receive_click(tx: &mut Tenant, receipt: Option<&str>, now: DateTime<Utc>) -> anyhow::Result<Arrival> {
     let org = tx.org().0;
     Ok(sqlx::query_as(RECEIVE_CLICK).bind(org).bind(receipt).bind(now).fetch_one(tx.connection()).await?)
+}
+
+/// From now on the same counts as new.
+pub async fn forget_receipt(tx: &mut Tenant, receipt: &str) -> anyhow::Result<()> {
+    let org = tx.org().0;
+    sqlx::query(FORGET_RECEIPT).bind(org).bind(receipt).execute(tx.connection()).await?;
+    Ok(())
 }
 
 pub async fn forget_receipts(tx: &mut Tenant, before: DateTime<Utc>) -> anyhow::Result<()> {

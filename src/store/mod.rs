@@ -62,6 +62,7 @@ pub mod account;
 pub mod answer;
 pub mod audit;
 pub mod change;
+pub mod conversation;
 pub mod diagnosis;
 pub mod digest;
 pub mod directory;
@@ -243,6 +244,7 @@ pub fn statements() -> Vec<(&'static str, &'static str, &'static str)> {
         answer::STATEMENTS,
         audit::STATEMENTS,
         change::STATEMENTS,
+        conversation::STATEMENTS,
         diagnosis::STATEMENTS,
         digest::STATEMENTS,
         handoff::STATEMENTS,

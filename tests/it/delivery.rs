@@ -258,7 +258,7 @@ async fn each_organisation_gets_its_own_once() {
     let drained = scene.replica(&acme).await.drain(None, Duration::ZERO).await.unwrap();
     assert_eq!(drained, Drained { sent: 2, given_up: 0 });
     assert_eq!(scene.states(&beta).await, ["queued"], "this process has no token for the other workspace");
-    let served = Served { slack: Some("T1".to_owned()), preview: true };
+    let served = Served { slack: Some("T1".to_owned()), teams: false, preview: true };
     let mut tx = scene.store.directory().await.unwrap();
     let unserved = directory::unserved_lanes(&mut tx, &served, scene.clock.now()).await.unwrap();
     assert_eq!(unserved, std::slice::from_ref(&beta.workspace));

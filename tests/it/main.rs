@@ -14,3 +14,4 @@ mod kill;
 mod morning;
 mod night;
 mod rls;
+mod teams;

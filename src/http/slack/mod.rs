@@ -2,9 +2,9 @@
 //! ([`Verified`]) before anything here sees it; then it is answered within
 //! Slack's 3 seconds, whatever the database does.
 
-mod ask;
 mod click;
 mod command;
+mod introduce;
 mod open;
 
 use std::time::{Duration, Instant};
@@ -17,6 +17,7 @@ use secrecy::SecretString;
 use serde_json::Value;
 
 use super::body::{self, Limits};
+use super::ask::AskedAbout;
 use super::{Http, sentence};
 use crate::app::query;
 use crate::slack::address::ApiUrl;
@@ -39,7 +40,7 @@ pub struct SlackDoor {
     pub api: ApiUrl,
     pub client: Client,
     pub bot: Option<Bot>,
-    asked_about: ask::AskedAbout,
+    asked_about: AskedAbout,
 }
 
 /// A token and the one workspace that it is for.
@@ -52,7 +53,7 @@ pub struct Bot {
 
 impl SlackDoor {
     pub fn new(signing_secrets: Vec<SecretString>, api: ApiUrl, client: Client, bot: Option<Bot>) -> Self {
-        Self { signing_secrets, api, client, bot, asked_about: ask::AskedAbout::default() }
+        Self { signing_secrets, api, client, bot, asked_about: AskedAbout::default() }
     }
 
     /// A token is never used for another workspace than its own.
