@@ -136,12 +136,7 @@ impl Config {
             Some(path) => std::path::absolute(path).context("TANDEM_DATA_DIR")?,
             None => default_data_dir(get("XDG_DATA_HOME"))?,
         };
-        let unsupported = [
-            "SLACK_CLIENT_ID",
-            "SLACK_CLIENT_SECRET",
-            "SLACK_APP_TOKEN",
-            "TANDEM_INBOX",
-        ];
+        let unsupported = ["SLACK_CLIENT_ID", "SLACK_CLIENT_SECRET", "SLACK_APP_TOKEN", "TANDEM_INBOX"];
         Ok(Self {
             database,
             data_dir,

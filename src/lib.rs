@@ -7,9 +7,9 @@
 //! | floor | modules | may import |
 //! |---|---|---|
 //! | 4 | `main`, `cli`, `config` | all |
-//! | 3 | `http`, `scheduler`, `delivery` | `app`, `store`, `slack`, `teams`, `preview`, `domain`, `clock` |
+//! | 3 | `http`, `scheduler`, `delivery` | `app`, `store`, `slack`, `teams`, `picture`, `preview`, `domain`, `clock` |
 //! | 2 | `app` | `store`, `ingest`, `domain`, `clock` |
-//! | 1 | `store`, `ingest`, `slack`, `teams`, `preview`, `postgres` | `domain`, `clock`; never each other |
+//! | 1 | `store`, `ingest`, `slack`, `teams`, `picture`, `preview`, `postgres` | `domain`, `clock`; never each other |
 //! | 0 | `domain`, `clock` | nothing of ours |
 //!
 //! What stands in which room, in reading order:
@@ -22,6 +22,7 @@
 //! | [`store`] | Postgres: the only module with SQL, one file a noun |
 //! | [`slack`] | Slack's requests in, messages out, its client |
 //! | [`teams`] | the same for Microsoft Teams |
+//! | [`picture`] | charts as PNG |
 //! | [`preview`] | messages as HTML, for the demo |
 //! | [`postgres`] | the embedded server: find or fetch its programs, run, attach, stop |
 //! | [`app`] | use cases, for no particular platform: `night` diagnoses, `morning` chooses cards, `act` is what people press, `query` what they ask |
@@ -39,6 +40,7 @@ pub mod clock;
 pub mod domain;
 
 pub mod ingest;
+pub mod picture;
 pub mod postgres;
 pub mod preview;
 pub mod slack;

@@ -107,12 +107,14 @@ pub async fn cards(
     let today = calendar::local_date(person.timezone, now);
     let shown = mornings::last_shown(tx, person.id, today).await?;
     let first_run = diagnosis::first_run(tx).await?;
+    let stands_for = stands_for(snapshot, person, today);
     let ids: Vec<AccountId> = book.keys().cloned().collect();
     let since = today.checked_sub_days(WORSE_WITHIN).unwrap_or(today);
     let worse = diagnosis::worse_between(tx, since, today, &ids).await?;
     let mut cards = Vec::new();
     for read in book.values() {
-        let make = Maker { snapshot, person, read, today, first_run, worse: worse.get(&read.account.id).copied() };
+        let worse = worse.get(&read.account.id).copied();
+        let make = Maker { snapshot, person, read, stands_for: &stands_for, today, first_run, worse };
         let with_attention = |mut card: Card, subject: Subject| {
             card.attention.last_shown = shown.get(&subject).copied();
             card
@@ -135,6 +137,8 @@ struct Maker<'a> {
     snapshot: &'a Snapshot,
     person: &'a Person,
     read: &'a AccountRead,
+    /// Themself, and whoever is away and named them delegate.
+    stands_for: &'a [PersonId],
     today: NaiveDate,
     first_run: Option<NaiveDate>,
     worse: Option<NaiveDate>,
@@ -161,6 +165,13 @@ impl Maker<'_> {
 
     fn routed_to_me(&self, who: impl Fn(&crate::domain::routing::Routed) -> PersonId) -> bool {
         self.snapshot.route(&self.read.account, self.today).is_ok_and(|routed| who(&routed) == self.person.id)
+    }
+
+    /// Whether the account is in this person's book by name, theirs or that of one they stand in for, and not through
+    /// a pool.
+    fn is_named(&self) -> bool {
+        let named = [self.read.account.csm, self.read.account.account_manager];
+        named.into_iter().flatten().any(|id| self.stands_for.contains(&id))
     }
 
     fn risk(&self) -> Option<(Card, Subject)> {
@@ -221,6 +232,10 @@ impl Maker<'_> {
         let (stage, reached) = work.step()?;
         let owner = work.owner() == self.person.id;
         let briefs = work.wants_brief() && self.read.account.csm == Some(self.person.id);
+        // A pool stands in for windows. The renewals of its accounts are the owner's: a member hears nothing of them.
+        if !(owner || briefs || self.is_named()) {
+            return None;
+        }
         let mut card = self.card(
             CardRef::Renewal(work.id),
             self.read.account.arr,

@@ -1,5 +1,7 @@
 //! What people ask: `/account NAME`, lists, help.
 
+mod home;
+
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -17,7 +19,7 @@ use crate::domain::command::Command;
 use crate::domain::handoff::{Handoff, Matter};
 use crate::domain::message::account::{self, AccountAnswer, OnboardingView, OpenRisk, RenewalLine};
 use crate::domain::message::list::{self, FeedbackLine, HandoffLine, SettingsView, SnoozedLine};
-use crate::domain::message::view::{Part, RiskView, Why};
+use crate::domain::message::view::{Part, RenewalView, RiskView, Why, WindowView};
 use crate::domain::message::{Block, Button, Buttons, Message, Reply, answer, digest, form, phrase};
 use crate::domain::person::{OrgId, Person, PersonId, Role};
 use crate::domain::risk;
@@ -137,6 +139,7 @@ impl Ask<'_> {
             Command::Handoffs => self.handoffs().await,
             Command::Snoozed => self.snoozed().await,
             Command::Voice => self.voice().await,
+            Command::Home => self.home().await,
             Command::Kpi => Ok(answer::no_figures()),
             Command::Settings => Ok(self.settings()),
             Command::Help { topic } => Ok(answer::help(*topic)),
@@ -215,8 +218,12 @@ impl Ask<'_> {
 
     async fn windows(&mut self) -> anyhow::Result<Message> {
         let book = self.book().await?;
+        Ok(list::windows(&self.window_views(&book), self.reader.today()))
+    }
+
+    fn window_views(&self, book: &[AccountRead]) -> Vec<WindowView> {
         let mut views = Vec::new();
-        for read in &book {
+        for read in book {
             for handoff in read.handoffs.iter().filter(|handoff| handoff.is_open()) {
                 if let Matter::Window(window) = &handoff.matter {
                     views.push(self.reader.window(read, handoff, window, Why::Asked));
@@ -224,11 +231,15 @@ impl Ask<'_> {
             }
         }
         views.sort_by(|a, b| (a.closes_on, &a.account.id).cmp(&(b.closes_on, &b.account.id)));
-        Ok(list::windows(&views, self.reader.today()))
+        views
     }
 
     async fn renewals(&mut self) -> anyhow::Result<Message> {
         let book = self.book().await?;
+        Ok(list::renewals(&self.renewal_views(&book), self.reader.today()))
+    }
+
+    fn renewal_views(&self, book: &[AccountRead]) -> Vec<RenewalView> {
         let mut views: Vec<_> = book
             .iter()
             .filter_map(|read| {
@@ -236,30 +247,17 @@ impl Ask<'_> {
                 self.reader.renewal(read, work, Why::Asked)
             })
             .collect();
-        let deadline =
-            |view: &crate::domain::message::view::RenewalView| view.read.next_deadline.unwrap_or(NaiveDate::MAX);
+        let deadline = |view: &RenewalView| view.read.next_deadline.unwrap_or(NaiveDate::MAX);
         views.sort_by(|a, b| (deadline(a), &a.account.id).cmp(&(deadline(b), &b.account.id)));
-        Ok(list::renewals(&views, self.reader.today()))
+        views
     }
 
     async fn handoffs(&mut self) -> anyhow::Result<Message> {
         let book = self.book().await?;
-        let (mut mine, mut others) = (Vec::new(), Vec::new());
-        for read in &book {
-            for handoff in read.handoffs.iter().filter(|handoff| handoff.is_open()) {
-                let line = HandoffLine {
-                    account: read.account.name.clone(),
-                    what: what(handoff),
-                    state: self.reader.handoff_state(handoff),
-                };
-                match self.reader.part(read, handoff) {
-                    Part::Holder | Part::Offered => mine.push(line),
-                    Part::Offerer => others.push(line),
-                    Part::AccountManager | Part::Lead | Part::Onlooker => {}
-                }
-            }
-        }
-        Ok(list::handoffs(&mine, &others, self.reader.today()))
+        let (others, mine): (Vec<_>, Vec<_>) =
+            self.handoff_lines(&book).into_iter().partition(|(part, _)| *part == Part::Offerer);
+        let lines = |side: Vec<(Part, HandoffLine)>| side.into_iter().map(|(_, line)| line).collect::<Vec<_>>();
+        Ok(list::handoffs(&lines(mine), &lines(others), self.reader.today()))
     }
 
     async fn snoozed(&mut self) -> anyhow::Result<Message> {
@@ -391,11 +389,19 @@ fn shown(reader: Reader<'_>, read: Answer, share: bool) -> Option<Message> {
         }),
         // Without a latest diagnosis there is nothing that it would lead up to.
         history: if read.diagnosis.is_some() { history } else { Vec::new() },
+        events: Vec::new(),
+        bands: bands(reader.snapshot),
         may_act: reader.may_act(&read),
         may_share: share,
         diagnosis: read.diagnosis,
     };
     Some(account::message(&view, reader.today()))
+}
+
+/// The health from which an account is healthy, and from which it is watched.
+fn bands(snapshot: &Snapshot) -> (u8, u8) {
+    let health = |from: u32| u8::try_from(from).unwrap_or(100).min(100);
+    (health(snapshot.policy.score.healthy_from), health(snapshot.policy.score.watch_from))
 }
 
 fn onboarding_view(latest: &BTreeMap<String, SignalValue>) -> Option<OnboardingView> {

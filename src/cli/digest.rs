@@ -16,7 +16,7 @@ use crate::domain::message::text::to_text;
 use crate::domain::message::{Block, Message, Text};
 use crate::domain::person::Person;
 use crate::slack::render;
-use crate::teams;
+use crate::{picture, teams};
 use std::sync::Arc;
 
 #[derive(Debug, clap::Args)]
@@ -115,7 +115,9 @@ pub(super) async fn run(args: Args, config: &Config) -> anyhow::Result<Done> {
                         .and_then(|stored| stored.teams_user_id.clone())
                         .unwrap_or_else(|| person.email.clone());
                     let recipient = json!({"id": id, "name": person.name});
-                    let parts = teams::render::message(message);
+                    let parts = teams::render::message(message, |chart| {
+                        picture::data_address(chart, picture::Size::Small).ok()
+                    });
                     parts.into_iter().map(move |part| {
                         let mut activity = teams::render::activity(&part);
                         activity["recipient"] = recipient.clone();
@@ -149,6 +151,7 @@ fn as_json(person: &Person, date: NaiveDate, message: &Message) -> serde_json::V
                 json!({"facts": facts.iter().map(|(label, value)| json!({"label": label, "value": plain(value)})).collect::<Vec<_>>()})
             }
             Block::Context(text) => json!({"context": plain(text)}),
+            Block::Chart(chart) => json!({"chart": {"title": chart.title, "alt": chart.alt}}),
             Block::Divider => json!({"divider": true}),
             Block::Buttons(buttons) => {
                 let all = buttons.shown.iter().chain(&buttons.more);

@@ -161,7 +161,10 @@ async fn teams_tokens(findings: &mut Findings, teams: &teams::Teams) {
         Ok(keys) => findings.say(Mark::Well, format_args!("teams: {keys} keys of Microsoft's to check requests with")),
         Err(problem) => findings.say(
             Mark::Fault,
-            format_args!("teams: Microsoft's keys can't be fetched, so every request is refused: {}", super::sentence(&problem)),
+            format_args!(
+                "teams: Microsoft's keys can't be fetched, so every request is refused: {}",
+                super::sentence(&problem)
+            ),
         ),
     }
 }

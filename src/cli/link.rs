@@ -42,7 +42,9 @@ pub(super) async fn run(command: Command, config: &Config) -> anyhow::Result<Don
             let links = directory::links(&mut tx).await?;
             drop(tx);
             if links.is_empty() {
-                println!("No workspace is linked yet; link one with `tandem link slack TEAM_ID --org SLUG` or `tandem link teams TENANT_ID --org SLUG`.");
+                println!(
+                    "No workspace is linked yet; link one with `tandem link slack TEAM_ID --org SLUG` or `tandem link teams TENANT_ID --org SLUG`."
+                );
             }
             for (workspace, slug) in links {
                 println!("{slug}  {} {}", workspace.platform.as_str(), workspace.id);

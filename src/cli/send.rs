@@ -68,7 +68,8 @@ pub(super) async fn run(args: Args, config: &Config) -> anyhow::Result<Done> {
         }
     }
     let sender = slack.map(|slack| SlackSender { client: slack.client, token: slack.token, team: slack.team });
-    let delivery = Delivery::new(app.clone(), Senders { slack: sender, teams: teams.map(|teams| teams.sender()), preview: false });
+    let delivery =
+        Delivery::new(app.clone(), Senders { slack: sender, teams: teams.map(|teams| teams.sender()), preview: false });
     let drained = delivery.drain(Some(organisation.id), PATIENCE).await?;
     let mut tx = app.store.tenant(organisation.id).await?;
     let waiting = message::open_posts(&mut tx).await?;

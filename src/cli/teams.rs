@@ -73,8 +73,9 @@ pub(super) fn connect(config: &Config) -> anyhow::Result<Option<Teams>> {
 
 /// An id of Entra's, in the one spelling that Tandem keeps.
 pub(super) fn guid(what: &str, text: &str) -> anyhow::Result<String> {
-    let id = Uuid::try_parse(text.trim())
-        .map_err(|_| anyhow::anyhow!("{what} is \"{text}\"; expected an id such as 11111111-2222-3333-4444-555555555555"))?;
+    let id = Uuid::try_parse(text.trim()).map_err(|_| {
+        anyhow::anyhow!("{what} is \"{text}\"; expected an id such as 11111111-2222-3333-4444-555555555555")
+    })?;
     Ok(id.hyphenated().to_string())
 }
 

@@ -17,12 +17,16 @@ use super::row::{Arrival, Claim, Failure};
 use crate::app::content::STILL_UNREACHABLE;
 use crate::domain::message::withdrawn;
 use crate::domain::person::PersonId;
+use crate::picture;
+use crate::store::conversation;
 use crate::store::message::{self, Address, MessageCopy, Sending};
 use crate::store::person::{self, ChatUser, Reach};
-use crate::store::conversation;
 use crate::teams::address::ServiceUrl;
 use crate::teams::client::{Error, outsiders};
 use crate::teams::render::{self, Drawn};
+
+/// Pictures travel inside of the cards.
+const DRAW: render::Draw = |chart| picture::data_address(chart, picture::Size::Small).ok();
 
 /// What the database knows about a row before it is sent.
 struct Known {
@@ -108,7 +112,7 @@ impl Teams<'_, '_> {
         self.turn_at().await?;
         self.claim.mark().await?;
         let Some(message) = self.claim.render().await? else { return Ok(Arrival::Nothing) };
-        self.post_missing(&conversation, &render::message(&message), known, true).await?;
+        self.post_missing(&conversation, &render::message(&message, DRAW), known, true).await?;
         Ok(Arrival::Arrived)
     }
 
@@ -116,8 +120,8 @@ impl Teams<'_, '_> {
         self.turn_at().await?;
         self.claim.mark().await?;
         let Some(message) = self.claim.render().await? else { return Ok(Arrival::Nothing) };
-        let parts = render::message(&message);
-        let surplus = render::message(&withdrawn::surplus());
+        let parts = render::message(&message, DRAW);
+        let surplus = render::message(&withdrawn::surplus(), DRAW);
         let mut has_turn = true;
         for copy in &known.copies {
             let part = usize::try_from(copy.part).ok().and_then(|part| parts.get(part));
@@ -141,7 +145,9 @@ impl Teams<'_, '_> {
                 continue;
             }
             let mut posted = self.post_part(&conversation, part, drawn, std::mem::take(&mut has_turn)).await;
-            if let (Err(Failure::Platform(Refusal::Gone(_))), Address::Person(person), 0) = (&posted, &self.claim.row.to, part) {
+            if let (Err(Failure::Platform(Refusal::Gone(_))), Address::Person(person), 0) =
+                (&posted, &self.claim.row.to, part)
+            {
                 // The conversation that is kept is no more: a new one is opened, once.
                 conversation = self.open(*person, known).await?;
                 posted = self.post_part(&conversation, part, drawn, false).await;
@@ -152,7 +158,13 @@ impl Teams<'_, '_> {
         Ok(())
     }
 
-    async fn post_part(&mut self, conversation: &str, part: i32, drawn: &Drawn, has_turn: bool) -> Result<String, Failure> {
+    async fn post_part(
+        &mut self,
+        conversation: &str,
+        part: i32,
+        drawn: &Drawn,
+        has_turn: bool,
+    ) -> Result<String, Failure> {
         if !has_turn {
             self.turn_at().await?;
         }
@@ -209,7 +221,7 @@ impl Teams<'_, '_> {
         if !copies.is_empty() {
             self.turn_at().await?;
             self.claim.mark().await?;
-            let sentence = render::message(&withdrawn::from_outsiders());
+            let sentence = render::message(&withdrawn::from_outsiders(), DRAW);
             let mut has_turn = true;
             for copy in copies {
                 match self.update(copy, &sentence[0], std::mem::take(&mut has_turn)).await {

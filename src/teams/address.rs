@@ -57,7 +57,8 @@ impl ServiceUrls {
     /// The address as it may be called; `None` if it is not on the list.
     pub fn admit(&self, text: &str) -> Option<ServiceUrl> {
         let url = callable(text)?;
-        let place = |url: &Url| (url.scheme().to_owned(), url.host_str().map(str::to_owned), url.port_or_known_default());
+        let place =
+            |url: &Url| (url.scheme().to_owned(), url.host_str().map(str::to_owned), url.port_or_known_default());
         self.0.iter().any(|listed| place(&listed.0) == place(&url)).then(|| ServiceUrl::slashed(url))
     }
 
@@ -138,7 +139,8 @@ impl Endpoint {
 /// An address without a name or a query in it; `https`, or `http` on loopback.
 fn callable(text: &str) -> Option<Url> {
     let url = Url::parse(text.trim()).ok()?;
-    let bare = url.username().is_empty() && url.password().is_none() && url.query().is_none() && url.fragment().is_none();
+    let bare =
+        url.username().is_empty() && url.password().is_none() && url.query().is_none() && url.fragment().is_none();
     let safe = match url.scheme() {
         "https" => true,
         "http" => is_loopback(&url),
@@ -179,7 +181,10 @@ mod tests {
         for good in ["https://smba.trafficmanager.net/amer/", "https://smba.trafficmanager.net/emea/9f1c/"] {
             assert_eq!(microsoft.admit(good).unwrap().as_str(), good);
         }
-        assert_eq!(microsoft.admit("https://SMBA.trafficmanager.net/uk").unwrap().as_str(), "https://smba.trafficmanager.net/uk/");
+        assert_eq!(
+            microsoft.admit("https://SMBA.trafficmanager.net/uk").unwrap().as_str(),
+            "https://smba.trafficmanager.net/uk/"
+        );
         assert!(played.admit("http://127.0.0.1:3980/x").is_some());
         for bad in [
             "http://smba.trafficmanager.net/amer/",

@@ -117,13 +117,24 @@ pub enum What {
     Said(String),
     /// A button. `answered`: the answer stands in the response (`Action.Execute`); else the press came as a message
     /// (`Action.Submit`, where a client does not know the other).
-    Press { action: Result<Action, UnknownAction>, carried: Carried, answered: bool },
+    Press {
+        action: Result<Action, UnknownAction>,
+        carried: Carried,
+        answered: bool,
+    },
     /// A card asks how it reads now. Changes nothing.
     Refresh(Carried),
     /// A button that opens a dialog.
-    Fetch { action: Result<Action, UnknownAction>, carried: Carried },
+    Fetch {
+        action: Result<Action, UnknownAction>,
+        carried: Carried,
+    },
     /// A dialog was submitted.
-    Submit { action: Result<Action, UnknownAction>, carried: Carried, answers: Answers },
+    Submit {
+        action: Result<Action, UnknownAction>,
+        carried: Carried,
+        answers: Answers,
+    },
     /// The app was added here: two events say so, and both come.
     Added,
     Upgraded,
@@ -278,7 +289,9 @@ fn what(kind: &str, payload: Payload, scope: Scope) -> What {
             }
             _ => What::Said(spoken(payload.text.as_deref().unwrap_or_default())),
         },
-        "invoke" => invoked(payload.name.as_deref().unwrap_or_default(), payload.value.unwrap_or_default(), payload.reply_to_id),
+        "invoke" => {
+            invoked(payload.name.as_deref().unwrap_or_default(), payload.value.unwrap_or_default(), payload.reply_to_id)
+        }
         "installationUpdate" => match payload.action.as_deref() {
             Some("add") => What::Added,
             Some("add-upgrade" | "remove-upgrade") => What::Upgraded,
@@ -287,9 +300,8 @@ fn what(kind: &str, payload: Payload, scope: Scope) -> What {
         },
         _ => {
             let bot = payload.recipient.and_then(|recipient| recipient.id);
-            let is_bot = |members: &Option<Vec<Named>>| {
-                bot.is_some() && members.iter().flatten().any(|member| member.id == bot)
-            };
+            let is_bot =
+                |members: &Option<Vec<Named>>| bot.is_some() && members.iter().flatten().any(|member| member.id == bot);
             match (is_bot(&payload.members_added), is_bot(&payload.members_removed)) {
                 (true, _) => What::Added,
                 // A person removes the app by the other event; here a team does.
@@ -352,7 +364,9 @@ fn spoken(text: &str) -> String {
         };
     }
     said.push_str(rest);
-    for (entity, char) in [("&nbsp;", " "), ("&lt;", "<"), ("&gt;", ">"), ("&quot;", "\""), ("&#39;", "'"), ("&amp;", "&")] {
+    for (entity, char) in
+        [("&nbsp;", " "), ("&lt;", "<"), ("&gt;", ">"), ("&quot;", "\""), ("&#39;", "'"), ("&amp;", "&")]
+    {
         said = said.replace(entity, char);
     }
     said.trim().to_owned()
@@ -407,7 +421,8 @@ mod tests {
             (json!("t-1"), Value::Null),
             (json!(""), json!({"id": ""})),
         ] {
-            let more = json!({"conversation": {"id": "a:1", "tenantId": conversation}, "channelData": {"tenant": channel}});
+            let more =
+                json!({"conversation": {"id": "a:1", "tenantId": conversation}, "channelData": {"tenant": channel}});
             let refused = activity(raw("message", more).to_string().as_bytes());
             assert_eq!(refused, Err(Refusal::Tenant));
         }

@@ -128,7 +128,6 @@ mod tests {
         let made = package("11111111-2222-3333-4444-555555555555", &base).unwrap();
         assert_eq!(made, package("11111111-2222-3333-4444-555555555555", &base).unwrap());
         let opened = zip::ZipArchive::new(Cursor::new(made)).unwrap();
-        let names: Vec<&str> = opened.file_names().collect();
-        assert_eq!(names.len(), 3, "{names:?}");
+        assert_eq!(opened.len(), 3);
     }
 }

@@ -184,7 +184,7 @@ impl Scene {
         let client = Client::new(Settings { api, attempt }).unwrap();
         let slack = SlackSender { client, token: "xoxb-test".into(), team: org.workspace.id.clone() };
         let app = App::new(self.db.store().await, self.clock.clone());
-        Delivery::with_contents(app, Senders { slack: Some(slack), preview: true }, contents)
+        Delivery::with_contents(app, Senders { slack: Some(slack), preview: true, ..Senders::default() }, contents)
     }
 
     async fn drain(&self, org: &Org, patience: u64) -> Drained {
@@ -661,7 +661,7 @@ async fn the_preview_keeps_copies_without_any_call() {
         scene.say(&org, &dana, text).await;
     }
     let app = App::new(scene.db.store().await, scene.clock.clone());
-    let preview = Delivery::with_contents(app, Senders { slack: None, preview: true }, contents());
+    let preview = Delivery::with_contents(app, Senders { preview: true, ..Senders::default() }, contents());
     assert_eq!(preview.drain(None, Duration::ZERO).await.unwrap().sent, 2);
     let Address::Person(person) = dana else { unreachable!() };
     let mut tx = scene.store.tenant(org.id).await.unwrap();

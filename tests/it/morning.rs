@@ -252,3 +252,27 @@ async fn the_other_organisations_people_find_nothing_here() {
     bot.forget_receipts_beside().await;
     bot.finish().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_pools_members_hear_of_its_windows_and_not_of_renewals_that_the_csm_owns() {
+    let bot = TestBot::new(Model::Pair, "2026-11-22T12:00:00Z").await;
+    bot.import(RowKind::People, PEOPLE).await;
+    // Its opt-out date is 59 days ahead: the step of 60 days is reached.
+    bot.import(
+        RowKind::Accounts,
+        &ACCOUNTS.replace("bolt,Bolt,50000,100,2027-09-30", "bolt,Bolt,50000,100,2027-02-20"),
+    )
+    .await;
+    bot.import(RowKind::Signals, &usage()).await;
+    bot.at("2026-11-23T01:00:00Z").await;
+    bot.at("2026-11-23T07:00:00Z").await;
+    let danas = bot.next_post("dana").text();
+    assert!(danas.contains("Renewals (1)") && danas.contains("Bolt"), "the CSM owns it: {danas}");
+    for member in ["pat", "pia"] {
+        let said = bot.next_post(member);
+        assert!(!said.text().contains("Renewals"), "{}", said.text());
+        assert!(!said.summary.contains("renewal"), "{}", said.summary);
+    }
+    bot.skip();
+    bot.finish().await;
+}

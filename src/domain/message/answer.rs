@@ -113,7 +113,9 @@ pub fn answered_privately() -> Message {
 
 /// The same, where there is no own chat yet.
 pub fn no_private_chat() -> Message {
-    Message::sentence("I can't write to you alone yet, so I don't answer here. Add Tandem to your own apps and ask me there.")
+    Message::sentence(
+        "I can't write to you alone yet, so I don't answer here. Add Tandem to your own apps and ask me there.",
+    )
 }
 
 /// Once, when the app is added to a team or a group chat.
@@ -515,6 +517,7 @@ mod tests {
         - /tandem voice: Product feedback that customers gave.
         - /tandem kpi: Your key figures for this quarter; not part of this version yet.
         - /tandem snoozed: What you put to sleep, and when it wakes.
+        - /tandem home: Your book on one page: by band and change, your matters, your team.
         - /tandem settings: When your morning message comes, and who stands in for you.
         - /tandem help: This list.
         /tandem windows: Open chances to sell more, and who has each.

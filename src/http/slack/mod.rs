@@ -16,8 +16,8 @@ use axum::response::{IntoResponse, Response};
 use secrecy::SecretString;
 use serde_json::Value;
 
-use super::body::{self, Limits};
 use super::ask::AskedAbout;
+use super::body::{self, Limits};
 use super::{Http, sentence};
 use crate::app::query;
 use crate::slack::address::ApiUrl;

@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use super::Desk;
+use super::{DRAW, Desk};
 use crate::app::{people, query};
 use crate::domain::message::{Message, answer};
 use crate::domain::person::{OrgId, PersonId};
@@ -21,7 +21,7 @@ impl Desk {
             }
         };
         let place = self.activity.place.conversation.clone();
-        self.post(&place, &render::message(&greeting)).await;
+        self.post(&place, &render::message(&greeting, DRAW)).await;
     }
 
     /// `None` the second time.

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{Ask, Desk, What};
+use super::{Ask, DRAW, Desk, What};
 use crate::app::query;
 use crate::domain::action::{Subject, Verb};
 use crate::domain::message::{Button, Dialog, Message, Reply, answer};
@@ -68,9 +68,9 @@ impl Desk {
         match question {
             Some(question) => {
                 let account_id = &self.activity.who.account_id;
-                render::answer(said, Asked { question, account_id, channel: self.channel() })
+                render::answer(said, Asked { question, account_id, channel: self.channel() }, DRAW)
             }
-            None => render::message(said),
+            None => render::message(said, DRAW),
         }
     }
 
@@ -140,7 +140,7 @@ impl Desk {
 
     /// The card that was pressed, as it reads now: a message that is kept, or an answer that is given anew. `None` for
     /// cards of nobody's, and for people who may not read it.
-    pub(super) async fn current(&self, carried: &Carried) -> anyhow::Result<Option<serde_json::Value>> {
+    pub(super) async fn current(&self, carried: &Carried) -> anyhow::Result<Option<Drawn>> {
         let app = &self.http.app;
         let Some(org) = query::organisation_of(app, &self.workspace()).await? else { return Ok(None) };
         let Some(person) = query::colleague(app, &self.asker(org)).await? else { return Ok(None) };
@@ -154,16 +154,16 @@ impl Desk {
                     return Ok(None);
                 }
                 let message = crate::app::content::render(app, org, &kept.content, kept.reader()).await?;
-                let parts = message.map(|message| render::message(&message)).unwrap_or_default();
+                let parts = message.map(|message| render::message(&message, DRAW)).unwrap_or_default();
                 let part = usize::try_from(kept.part).ok().and_then(|part| parts.into_iter().nth(part));
-                return Ok(part.map(|part| part.card));
+                return Ok(part);
             }
         }
         let Some(question) = &carried.question else { return Ok(None) };
         let Some(said) = self.again(question, carried.channel.as_deref()).await? else { return Ok(None) };
         let account_id = &self.activity.who.account_id;
-        let parts = render::answer(&said, Asked { question, account_id, channel: carried.channel.as_deref() });
-        Ok(parts.into_iter().nth(carried.part).map(|part| part.card))
+        let parts = render::answer(&said, Asked { question, account_id, channel: carried.channel.as_deref() }, DRAW);
+        Ok(parts.into_iter().nth(carried.part))
     }
 
     /// Asks a question anew, as whoever presses. `None` where that would do more than ask.
@@ -189,13 +189,12 @@ impl Desk {
         let (desk, carried) = (self.clone(), carried.clone());
         drop(self.http.drain.spawn(async move {
             let redrawn = match desk.current(&carried).await {
-                Ok(Some(card)) => card,
+                Ok(Some(drawn)) => drawn,
                 Ok(None) => return,
                 Err(error) => return tracing::warn!(error = format!("{error:#}"), "an answer was not redrawn"),
             };
-            let drawn = Drawn { summary: "Updated".to_owned(), card: redrawn };
             let place = desk.activity.place.root();
-            if let Err(error) = desk.teams.client.update(&desk.service, place, &id, &render::activity(&drawn)).await {
+            if let Err(error) = desk.teams.client.update(&desk.service, place, &id, &render::activity(&redrawn)).await {
                 tracing::warn!(%error, "an answer was not redrawn");
             }
         }));

@@ -3,7 +3,7 @@
 use axum::response::Response;
 
 use super::answer::sentences;
-use super::{ANSWER_WITHIN, Desk, ask_of, body_of};
+use super::{ANSWER_WITHIN, DRAW, Desk, ask_of, body_of};
 use crate::domain::action::{Action, UnknownAction};
 use crate::domain::message::{Answers, Reply, answer};
 use crate::http::ask::What;
@@ -21,7 +21,7 @@ impl Desk {
         let reply = self.introduce(&ask, &found).await.unwrap_or(found.reply);
         body_of(match reply {
             Reply::Dialog(dialog) => render::dialog(&dialog, &carried),
-            Reply::Private(message) => render::notice(title, &message),
+            Reply::Private(message) => render::notice(title, &message, DRAW),
             Reply::Silent => render::said(&answer::done_here()),
             Reply::FieldErrors(errors) => render::said(&sentences(&errors)),
         })
@@ -54,7 +54,7 @@ impl Desk {
             }
             Reply::Private(message) => {
                 self.redraw(&carried);
-                body_of(render::notice(title, &message))
+                body_of(render::notice(title, &message, DRAW))
             }
             Reply::Dialog(next) => body_of(render::dialog(&next, &carried)),
         }
@@ -68,6 +68,9 @@ impl Desk {
         typed: &Answers,
         errors: &[(String, String)],
     ) -> Response {
+        if !action.verb.opens_dialog() {
+            return body_of(render::said(&sentences(errors)));
+        }
         let ask = self.ask(self.channel(), What::Press(action, None));
         let found = ask_of(self, &ask).at_last().await;
         body_of(match found.reply {

@@ -25,6 +25,7 @@ use super::body::{self, Limits};
 use super::{Http, sentence, single};
 use crate::app::query;
 use crate::domain::message::answer as answers;
+use crate::picture;
 use crate::store::directory::{Platform, Workspace};
 use crate::teams::address::{ServiceUrl, ServiceUrls};
 use crate::teams::auth::Gate;
@@ -36,6 +37,9 @@ use crate::teams::render;
 const ANSWER_WITHIN: Duration = Duration::from_millis(4_000);
 /// Activities are a few kilobytes; they come in the first packets.
 const BODY: Limits = Limits { bytes: 1 << 20, within: Duration::from_secs(2) };
+
+/// Pictures travel inside of the cards.
+const DRAW: render::Draw = |chart| picture::data_address(chart, picture::Size::Small).ok();
 
 /// What Teams' route needs. Cheap to clone.
 #[derive(Clone)]
@@ -175,7 +179,7 @@ impl Desk {
             Told::Said(_) | Told::Added | Told::Press { .. } if self.teams.places.is_first_refusal(&self.activity) => {
                 self.behind(move |desk| async move {
                     let place = desk.activity.place.conversation.clone();
-                    desk.post(&place, &render::message(&refusal)).await;
+                    desk.post(&place, &render::message(&refusal, DRAW)).await;
                 })
             }
             Told::UnknownInvoke => StatusCode::NOT_IMPLEMENTED.into_response(),

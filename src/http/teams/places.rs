@@ -69,8 +69,7 @@ impl Desk {
         let (app, place, workspace) = (&self.http.app, &self.activity.place, self.workspace());
         let known = query::colleague(app, &self.asker(org)).await?;
         let mut tx = app.store.tenant(org).await?;
-        let seen =
-            Conversation { id: place.root(), scope: place.scope.as_str(), service_url: self.service.as_str() };
+        let seen = Conversation { id: place.root(), scope: place.scope.as_str(), service_url: self.service.as_str() };
         conversation::note(&mut tx, &workspace, &seen, app.now()).await?;
         if let (Some(person), Scope::Personal) = (known, place.scope) {
             let user_id = &self.activity.who.user_id;

@@ -1,8 +1,8 @@
 //! Presses: answered in the response, which redraws the card for whoever pressed;
 //! delivery redraws it for everybody else.
 
-use axum::response::{IntoResponse, Response};
 use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
 use serde_json::Value;
 
 use super::answer::{opener, sentences};
@@ -18,7 +18,12 @@ use crate::teams::render;
 impl Desk {
     /// `answered`: the answer stands in the response; else the press came as a message, and what there is to say is
     /// posted.
-    pub(super) async fn pressed(self, action: Result<Action, UnknownAction>, carried: Carried, answered: bool) -> Response {
+    pub(super) async fn pressed(
+        self,
+        action: Result<Action, UnknownAction>,
+        carried: Carried,
+        answered: bool,
+    ) -> Response {
         let Ok(action) = action else {
             return self.finish(Reply::Private(answer::unknown_action()), &carried, None, answered).await;
         };
@@ -108,7 +113,7 @@ impl Desk {
 
     async fn card_or(&self, carried: &Carried, instead: Message) -> Value {
         match self.current(carried).await {
-            Ok(Some(card)) => render::redrawn(&card),
+            Ok(Some(drawn)) => render::redrawn(&drawn.card),
             Ok(None) => render::told(&instead),
             Err(error) => {
                 // What was pressed is done; only its drawing failed.

@@ -107,6 +107,7 @@ fn block(block: &Block) -> Vec<pages::Piece> {
         Block::Facts(facts) => facts_blocks(facts).into_iter().map(pages::Piece::body).collect(),
         // The documents name no limit of their own for a context's text; 2000 is the smallest of any text.
         Block::Context(text) => texts(text, blocks::FIELD, blocks::context),
+        Block::Chart(chart) => texts(&chart.in_words(), blocks::TEXT, blocks::section),
         Block::Divider => vec![pages::Piece::divider(blocks::divider())],
         Block::Buttons(buttons) => buttons_blocks(buttons).into_iter().map(pages::Piece::buttons).collect(),
     }
@@ -211,6 +212,7 @@ fn first_words(message: &Message) -> String {
         Block::Heading(text) => Some(text.clone()),
         Block::Text(text) | Block::Context(text) => Some(text.to_plain()),
         Block::Bullets(items) => items.first().map(Text::to_plain),
+        Block::Chart(chart) => Some(chart.alt.clone()),
         _ => None,
     });
     let words = words.map(|words| mrkdwn::escaped(&words)).find(|words| !mrkdwn::is_blank(words));

@@ -74,9 +74,9 @@ impl Error {
 fn code_of(body: &[u8]) -> Option<String> {
     let body: Value = serde_json::from_slice(body).ok()?;
     let inner = body["message"].as_str().and_then(|text| serde_json::from_str::<Value>(text).ok()).unwrap_or_default();
-    let code = [&inner["subCode"], &body["error"]["code"], &body["error"], &body["errorCode"]]
-        .into_iter()
-        .find_map(|found| found.as_str().map(str::to_owned).or_else(|| found.as_i64().map(|number| number.to_string())))?;
+    let code = [&inner["subCode"], &body["error"]["code"], &body["error"], &body["errorCode"]].into_iter().find_map(
+        |found| found.as_str().map(str::to_owned).or_else(|| found.as_i64().map(|number| number.to_string())),
+    )?;
     // Codes are short words; anything else is not repeated.
     let readable = code.len() <= 80 && code.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.'));
     readable.then_some(code)
@@ -94,7 +94,10 @@ mod tests {
     fn answers_are_sorted_by_what_to_do() {
         let blocked = r#"{"errorCode":209,"message":"{\"subCode\":\"MessageWritesBlocked\",\"details\":\"x\"}"}"#;
         assert_eq!(of(403, blocked), Error::Unreachable("MessageWritesBlocked".into()));
-        assert_eq!(of(403, r#"{"error":{"code":"BotNotInConversationRoster","message":"Dana"}}"#), Error::Unreachable("BotNotInConversationRoster".into()));
+        assert_eq!(
+            of(403, r#"{"error":{"code":"BotNotInConversationRoster","message":"Dana"}}"#),
+            Error::Unreachable("BotNotInConversationRoster".into())
+        );
         assert_eq!(of(404, r#"{"error":{"code":"ConversationNotFound"}}"#), Error::Gone("ConversationNotFound".into()));
         assert_eq!(of(413, "<html>"), Error::Rejected("HTTP 413".into()));
         assert_eq!(of(302, ""), Error::Rejected("HTTP 302".into()));

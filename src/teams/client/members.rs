@@ -45,7 +45,8 @@ mod tests {
     #[test]
     fn outsiders_are_known_by_role_tenant_or_name() {
         let with = |set: fn(&mut Member)| {
-            let mut member = Member { user_role: Some("user".into()), tenant_id: Some("T-1".into()), ..Member::default() };
+            let mut member =
+                Member { user_role: Some("user".into()), tenant_id: Some("T-1".into()), ..Member::default() };
             set(&mut member);
             outsiders(&[member], "t-1")
         };

@@ -34,7 +34,8 @@ pub(super) fn elements(buttons: &Buttons, targets: &mut usize) -> Vec<Value> {
     let more = json!({"type": "Action.ToggleVisibility", "title": "More", "tooltip": "Show or hide further actions", "targetElements": [target]});
     shown.push(more);
     let mut elements = rows(&shown);
-    elements.push(json!({"type": "Container", "id": target, "isVisible": false, "spacing": "Small", "items": rows(&rest)}));
+    elements
+        .push(json!({"type": "Container", "id": target, "isVisible": false, "spacing": "Small", "items": rows(&rest)}));
     elements
 }
 

@@ -4,7 +4,7 @@
 use serde_json::{Value, json};
 
 use super::elements::{self, Size};
-use super::{CARD, whole, words};
+use super::{CARD, Draw, whole, words};
 use crate::domain::message::{Answers, Dialog, Field, Input, Message, Text};
 use crate::teams::inbound::{Carried, FIELD};
 
@@ -23,11 +23,11 @@ pub fn refused(dialog: &Dialog, carried: &Carried, typed: &Answers, errors: &[(S
 }
 
 /// A dialog that only says something.
-pub fn notice(title: &str, message: &Message) -> Value {
+pub fn notice(title: &str, message: &Message, draw: Draw) -> Value {
     if super::is_sentence(message) {
         return said(message);
     }
-    let mut parts = super::message(message);
+    let mut parts = super::message(message, draw);
     let card = parts.swap_remove(0).card;
     opened(title, "large", card)
 }
@@ -50,7 +50,8 @@ fn open(dialog: &Dialog, carried: &Carried, typed: &Answers, errors: &[(String, 
     let carried = Carried { action: Some(dialog.action.to_string()), ..carried.clone() };
     let mut card = whole(body);
     let data = serde_json::to_value(&carried).unwrap_or_default();
-    card["actions"] = json!([{"type": "Action.Submit", "title": words::line(&dialog.submit, 30), "style": "positive", "data": data}]);
+    card["actions"] =
+        json!([{"type": "Action.Submit", "title": words::line(&dialog.submit, 30), "style": "positive", "data": data}]);
     opened(&dialog.title, if dialog.fields.len() > 2 { "large" } else { "medium" }, card)
 }
 
@@ -98,7 +99,8 @@ fn input(field: &Field, typed: Option<&str>) -> Vec<Value> {
                 let text = Text::plain(format!("{}: there is nothing to choose from.", words::line(&field.label, 150)));
                 return elements::lines(&text, Size::Normal);
             }
-            let mut element = json!({"type": "Input.ChoiceSet", "style": "compact", "choices": choices, "placeholder": "Choose"});
+            let mut element =
+                json!({"type": "Input.ChoiceSet", "style": "compact", "choices": choices, "placeholder": "Choose"});
             let chosen = keep(value.as_deref().unwrap_or_default());
             if options.iter().any(|(value, _)| *value == chosen) {
                 element["value"] = chosen.into();

@@ -2,7 +2,8 @@
 
 use serde_json::{Value, json};
 
-use super::{buttons, words};
+use super::{Draw, buttons, words};
+use crate::domain::message::chart::Chart;
 use crate::domain::message::{Block, Span, Style, Text};
 
 /// A heading is cut to this.
@@ -34,7 +35,7 @@ impl Piece {
 }
 
 /// `targets` numbers what *More* opens, so that no two of a message are called the same.
-pub(super) fn block(block: &Block, targets: &mut usize) -> Vec<Piece> {
+pub(super) fn block(block: &Block, draw: Draw, targets: &mut usize) -> Vec<Piece> {
     match block {
         Block::Heading(text) => {
             let text = words::plain(&words::line(&words::as_typed(text), HEADING));
@@ -52,12 +53,21 @@ pub(super) fn block(block: &Block, targets: &mut usize) -> Vec<Piece> {
             .collect(),
         Block::Facts(facts) => facts_set(facts).into_iter().map(Piece::body).collect(),
         Block::Context(text) => lines(text, Size::Small).into_iter().map(Piece::body).collect(),
+        Block::Chart(chart) => match draw(chart) {
+            Some(address) => vec![Piece::body(picture(chart, &address))],
+            None => lines(&chart.in_words(), Size::Normal).into_iter().map(Piece::body).collect(),
+        },
         Block::Divider => vec![Piece { elements: Vec::new(), role: Role::Divider }],
         Block::Buttons(drawn) => {
             let elements = buttons::elements(drawn, targets);
             if elements.is_empty() { Vec::new() } else { vec![Piece { elements, role: Role::Buttons }] }
         }
     }
+}
+
+/// The sentence under the picture says to everybody what its alternative text says to some.
+fn picture(chart: &Chart, address: &str) -> Value {
+    json!({"type": "Image", "url": address, "altText": chart.alt, "size": "Stretch"})
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -78,7 +88,8 @@ pub(super) fn lines(text: &Text, size: Size) -> Vec<Value> {
             }
             let chars: Vec<char> = part.chars().collect();
             for piece in chars.chunks(RUN) {
-                let filled = lines.last().is_some_and(|line| line.iter().map(length).sum::<usize>() + piece.len() > RUN);
+                let filled =
+                    lines.last().is_some_and(|line| line.iter().map(length).sum::<usize>() + piece.len() > RUN);
                 if filled {
                     lines.push(Vec::new());
                 }
@@ -88,7 +99,8 @@ pub(super) fn lines(text: &Text, size: Size) -> Vec<Value> {
             }
         }
     }
-    let shown = |line: &Vec<Value>| line.iter().any(|run| run["text"].as_str().is_some_and(|text| !text.trim().is_empty()));
+    let shown =
+        |line: &Vec<Value>| line.iter().any(|run| run["text"].as_str().is_some_and(|text| !text.trim().is_empty()));
     let block = |(number, inlines): (usize, Vec<Value>)| {
         let mut block = json!({"type": "RichTextBlock", "inlines": inlines});
         if number > 0 {

@@ -17,6 +17,7 @@ use serde_json::{Value, json};
 pub use dialog::{dialog, notice, refused, said};
 
 use super::inbound::{Carried, Question, REFRESH};
+use crate::domain::message::chart::Chart;
 use crate::domain::message::{Block, Message};
 use elements::Piece;
 
@@ -47,35 +48,39 @@ pub struct Asked<'a> {
     pub channel: Option<&'a str>,
 }
 
+/// Draws a chart as a `data:` address, since rooms on this floor do not know each other; `None` where it can't be drawn.
+pub type Draw = fn(&Chart) -> Option<String>;
+
 /// The cards of a message that delivery keeps up to date, in order. Never empty.
-pub fn message(message: &Message) -> Vec<Drawn> {
-    drawn(message, &|_| Carried::default(), None)
+pub fn message(message: &Message, draw: Draw) -> Vec<Drawn> {
+    drawn(message, draw, &|_| Carried::default(), None)
 }
 
 /// The cards of a private answer, at most five.
-pub fn answer(said: &Message, asked: Asked<'_>) -> Vec<Drawn> {
+pub fn answer(said: &Message, asked: Asked<'_>, draw: Draw) -> Vec<Drawn> {
     let carried = |part| Carried {
         question: Some(asked.question.clone()),
         part,
         channel: asked.channel.map(str::to_owned),
         ..Carried::default()
     };
-    let mut parts = drawn(said, &carried, Some(asked.account_id));
+    let mut parts = drawn(said, draw, &carried, Some(asked.account_id));
     if parts.len() > ANSWER_PARTS {
         parts.truncate(ANSWER_PARTS - 1);
-        parts.extend(message(&Message::sentence("The rest is too long to be shown here.")));
+        parts.extend(message(&Message::sentence("The rest is too long to be shown here."), draw));
     }
     parts
 }
 
-fn drawn(message: &Message, carried: &dyn Fn(usize) -> Carried, refreshed_for: Option<&str>) -> Vec<Drawn> {
+fn drawn(message: &Message, draw: Draw, carried: &dyn Fn(usize) -> Carried, refreshed_for: Option<&str>) -> Vec<Drawn> {
     let mut targets = 0;
-    let pieces: Vec<Piece> = message.blocks.iter().flat_map(|block| elements::block(block, &mut targets)).collect();
+    let pieces: Vec<Piece> =
+        message.blocks.iter().flat_map(|block| elements::block(block, draw, &mut targets)).collect();
     let pages = pages::split(pieces);
     let count = pages.len();
     let first = words::line(&words::as_typed(&message.summary), SUMMARY);
     let fallback = if first.is_empty() { first_words(message) } else { first };
-    let draw = |(part, body): (usize, Vec<Value>)| {
+    let card_of = |(part, body): (usize, Vec<Value>)| {
         let summary = if part == 0 { fallback.clone() } else { format!("{fallback} ({}/{count})", part + 1) };
         let carried = carried(part);
         let mut card = whole(body);
@@ -91,7 +96,7 @@ fn drawn(message: &Message, carried: &dyn Fn(usize) -> Carried, refreshed_for: O
         }
         Drawn { summary, card }
     };
-    pages.into_iter().enumerate().map(draw).collect()
+    pages.into_iter().enumerate().map(card_of).collect()
 }
 
 fn whole(body: Vec<Value>) -> Value {
@@ -134,9 +139,13 @@ fn first_words(message: &Message) -> String {
         Block::Heading(text) => Some(text.clone()),
         Block::Text(text) | Block::Context(text) => Some(text.to_plain()),
         Block::Bullets(items) => items.first().map(|item| item.to_plain()),
+        Block::Chart(chart) => Some(chart.alt.clone()),
         _ => None,
     });
-    words.map(|words| words::line(&words::as_typed(&words), SUMMARY)).find(|words| !words.is_empty()).unwrap_or_else(|| "Tandem".to_owned())
+    words
+        .map(|words| words::line(&words::as_typed(&words), SUMMARY))
+        .find(|words| !words.is_empty())
+        .unwrap_or_else(|| "Tandem".to_owned())
 }
 
 #[cfg(test)]

@@ -6,18 +6,17 @@ use super::elements::{Piece, Role};
 
 /// Of a body as JSON in UTF-8. What stands around it (the activity, `refresh`, what buttons carry) fits beside it
 /// under the 28 KB that are known to arrive everywhere.
-pub(super) const BODY_MAX: usize = 20_000;
+pub(super) const BODY_MAX: usize = 24_000;
 
 /// Splits between cards; a card that is too long for one message between its pieces; never between a text and the
 /// buttons after it, nor after a heading. One page at least, even if it is empty.
 pub(super) fn split(pieces: Vec<Piece>) -> Vec<Vec<Value>> {
     let mut pages: Vec<Page> = vec![Page::default()];
     for unit in units(pieces) {
-        let weight: usize = unit.iter().map(weight).sum();
-        let fits = pages.last().is_some_and(|page| page.weight + weight <= BODY_MAX || page.body.is_empty());
-        let parts = if fits || weight <= BODY_MAX { vec![unit] } else { parts(unit) };
+        let whole = unit.iter().map(weight).sum::<usize>() <= BODY_MAX;
+        let parts = if whole { vec![unit] } else { parts(unit) };
         for part in parts {
-            let weight: usize = part.iter().map(self::weight).sum();
+            let weight: usize = part.iter().map(weight).sum();
             let fits = pages.last().is_some_and(|page| page.weight + weight <= BODY_MAX || page.body.is_empty());
             if !fits {
                 pages.push(Page::default());
@@ -75,7 +74,9 @@ fn units(pieces: Vec<Piece>) -> Vec<Vec<Piece>> {
     for piece in pieces {
         let before = units.last().and_then(|unit| unit.last()).map(|piece| piece.role);
         let joins = match (before, piece.role) {
-            (None, _) | (Some(Role::Buttons), Role::Body | Role::Heading | Role::Divider) | (Some(Role::Body), Role::Heading | Role::Divider) => false,
+            (None, _)
+            | (Some(Role::Buttons), Role::Body | Role::Heading | Role::Divider)
+            | (Some(Role::Body), Role::Heading | Role::Divider) => false,
             (Some(_), _) => true,
         };
         match units.last_mut() {

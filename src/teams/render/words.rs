@@ -107,7 +107,13 @@ pub(super) fn as_typed(text: &str) -> String {
             "/tandem " => (after.find(|c: char| !c.is_ascii_lowercase()).unwrap_or(after.len()), String::new()),
             _ => (0, "account".to_owned()),
         };
-        let name = if after[word..].starts_with(" NAME") { 5 } else if word == 0 && after.starts_with("NAME") { 4 } else { 0 };
+        let name = if after[word..].starts_with(" NAME") {
+            5
+        } else if word == 0 && after.starts_with("NAME") {
+            4
+        } else {
+            0
+        };
         let space = if whole.is_empty() { "" } else { " " };
         let command = format!("{whole}{space}{}", &after[..word + name]);
         let alone = out.is_empty() && after.len() == word + name;
@@ -160,7 +166,8 @@ mod tests {
         ] {
             assert_eq!(plain(text), drawn, "{text}");
         }
-        let text = Text::plain("see ").then_link("CRM (1)", "https://crm.example/a_(b)").then(" or ").then_strong(" now ");
+        let text =
+            Text::plain("see ").then_link("CRM (1)", "https://crm.example/a_(b)").then(" or ").then_strong(" now ");
         assert_eq!(markdown(&text), "see [CRM (1)](https://crm.example/a_%28b%29) or  **now** ");
         assert_eq!(markdown(&Text::new().then_link("CRM", "http://crm.example/")), "CRM");
         assert_eq!(markdown(&Text::new().then_link("x", "javascript:alert(1)")), "x");

@@ -195,7 +195,21 @@ impl TestBot {
         let other = made.pop().unwrap();
         let org = made.pop().unwrap();
         let (clicks, finished) = (AtomicU32::new(1), AtomicBool::new(false));
-        Self { clock, slack, teams, org, other, app, delivery, address, http, db, clicks, seen: Default::default(), finished }
+        Self {
+            clock,
+            slack,
+            teams,
+            org,
+            other,
+            app,
+            delivery,
+            address,
+            http,
+            db,
+            clicks,
+            seen: Default::default(),
+            finished,
+        }
     }
 
     /// The same rows for both organisations.

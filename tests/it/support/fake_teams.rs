@@ -219,7 +219,10 @@ impl FakeTeams {
                     return (StatusCode::OK, json!({"members": all}));
                 }
                 // 29:dana is dana@x.eu, unless somebody said otherwise.
-                let said = inside.members.get(&conversation).and_then(|all| all.iter().find(|one| one["id"] == parts[3]).cloned());
+                let said = inside
+                    .members
+                    .get(&conversation)
+                    .and_then(|all| all.iter().find(|one| one["id"] == parts[3]).cloned());
                 let name = parts[3].trim_start_matches("29:");
                 let usual = json!({"id": parts[3], "email": format!("{name}@x.eu"), "userRole": "user"});
                 (StatusCode::OK, said.unwrap_or(usual))
@@ -278,7 +281,8 @@ async fn token(State(teams): State<FakeTeams>, Path(tenant): Path<String>, body:
         inside.tokens += 1;
         inside.tokens
     };
-    axum::Json(json!({"token_type": "Bearer", "expires_in": 3600, "access_token": format!("token-{number}")})).into_response()
+    axum::Json(json!({"token_type": "Bearer", "expires_in": 3600, "access_token": format!("token-{number}")}))
+        .into_response()
 }
 
 async fn connector(
@@ -308,7 +312,8 @@ async fn connector(
         None => teams.act(kind, &parts, &body),
         Some(Trouble::RateLimited(seconds)) => {
             let answer = axum::Json(json!({"error": {"code": "TooManyRequests"}}));
-            return (StatusCode::TOO_MANY_REQUESTS, [(header::RETRY_AFTER, seconds.to_string())], answer).into_response();
+            return (StatusCode::TOO_MANY_REQUESTS, [(header::RETRY_AFTER, seconds.to_string())], answer)
+                .into_response();
         }
         Some(Trouble::DoneThen(status)) => {
             teams.act(kind, &parts, &body);

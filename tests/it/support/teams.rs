@@ -42,7 +42,6 @@ pub(crate) fn sides(teams: &FakeTeams) -> (TeamsDoor, TeamsSender) {
 /// A message as it stands in a conversation now, all its parts.
 #[derive(Debug, Clone)]
 pub(crate) struct Card {
-    pub(crate) conversation: String,
     pub(crate) ids: Vec<String>,
     pub(crate) summary: String,
     pub(crate) bodies: Vec<Value>,
@@ -55,7 +54,6 @@ impl Card {
             card => card.clone(),
         };
         Self {
-            conversation: parts[0].conversation.clone(),
             ids: parts.iter().map(|part| part.id.clone()).collect(),
             summary: parts[0].activity["summary"].as_str().unwrap_or_default().to_owned(),
             bodies: parts.iter().map(content).collect(),
@@ -88,7 +86,8 @@ impl Card {
         let found = self.actions().into_iter().find(|(found, action, _)| {
             found == label && action["tooltip"].as_str().is_some_and(|tooltip| tooltip.starts_with(&spoken))
         });
-        let (_, action, id) = found.unwrap_or_else(|| panic!("no \"{spoken}\" in\n{}\n{:?}", self.text(), self.labels()));
+        let (_, action, id) =
+            found.unwrap_or_else(|| panic!("no \"{spoken}\" in\n{}\n{:?}", self.text(), self.labels()));
         (action, id)
     }
 }

@@ -46,7 +46,10 @@ async fn only_microsofts_channel_is_let_in() {
         ("expired", with(&bot, &activity, set("exp", json!(now - 301)))),
         ("no end", with(&bot, &activity, drop_claim("exp"))),
         ("not yet", with(&bot, &activity, set("nbf", json!(now + 301)))),
-        ("another service address", with(&bot, &activity, set("serviceurl", json!("https://smba.trafficmanager.net/")))),
+        (
+            "another service address",
+            with(&bot, &activity, set("serviceurl", json!("https://smba.trafficmanager.net/"))),
+        ),
         ("no service address", with(&bot, &activity, drop_claim("serviceurl"))),
         ("tampered", format!("Bearer {}", tampered.join("."))),
         ("alg none", headed(&good, json!({"alg": "none", "kid": "main"}))),
@@ -113,7 +116,11 @@ async fn tenants_are_kept_apart() {
     let stranger = "dddddddd-0000-4000-8000-00000000dead";
     let from = |tenant: &str, channel: &str, text: &str| {
         let place = json!({"id": "a:eve", "tenantId": tenant, "conversationType": "personal"});
-        bot.activity("eve", "message", json!({"text": text, "conversation": place, "channelData": {"tenant": {"id": channel}}}))
+        bot.activity(
+            "eve",
+            "message",
+            json!({"text": text, "conversation": place, "channelData": {"tenant": {"id": channel}}}),
+        )
     };
     // Named differently in the two places, or in one only: refused, whoever signed it.
     assert_eq!(bot.teams_sends(&from(stranger, BESIDE, "account acme")).await.0, 403);
@@ -160,14 +167,21 @@ async fn bodies_have_a_limit_and_strange_activities_are_taken() {
     let invoke = bot.activity("dana", "invoke", json!({"name": "composeExtension/query", "value": {}}));
     assert_eq!(bot.teams_sends(&invoke).await.0, 501);
     for name in ["task/fetch", "task/submit", "adaptiveCard/action"] {
-        for value in [json!({}), json!({"data": {"a": 7}}), json!({"data": "x"}), json!({"action": {"data": {"a": "drop|risk:1"}}})] {
-            let (status, body) = bot.teams_sends(&bot.activity("dana", "invoke", json!({"name": name, "value": value}))).await;
+        for value in [
+            json!({}),
+            json!({"data": {"a": 7}}),
+            json!({"data": "x"}),
+            json!({"action": {"data": {"a": "drop|risk:1"}}}),
+        ] {
+            let (status, body) =
+                bot.teams_sends(&bot.activity("dana", "invoke", json!({"name": name, "value": value}))).await;
             assert_eq!(status, 200, "{name} {value}");
             assert!(body.to_string().contains("no longer in use"), "{name} {value}: {body}");
         }
     }
     let token = FakeTeams::sign("main", &bot.teams.claims(&long));
-    let request = reqwest::Client::builder().no_proxy().build().unwrap().post(format!("http://{}/teams/messages", bot.address()));
+    let request =
+        reqwest::Client::builder().no_proxy().build().unwrap().post(format!("http://{}/teams/messages", bot.address()));
     let broken = request.bearer_auth(token).body("{\"channelId\": 7").send().await.unwrap();
     assert_eq!(broken.status().as_u16(), 400);
     assert_eq!(bot.done().await, Vec::<String>::new());
