@@ -14,7 +14,7 @@ use super::{App, content::Content};
 use crate::domain::account::{AccountId, AccountStatus};
 use crate::domain::action::Subject;
 use crate::domain::calendar;
-use crate::domain::digest::{self, Attention, Budget, Card, CardRef, Due, Morning, Plan, Sum};
+use crate::domain::digest::{self, Attention, Budget, Card, CardRef, Due, Morning, Plan};
 use crate::domain::handoff::{Handoff, Matter, State};
 use crate::domain::message::cause;
 use crate::domain::message::view::{Angle, Deadline, DeadlineKind};
@@ -42,7 +42,7 @@ pub struct Totals {
     pub renewals: usize,
     /// The account with the nearest deadline.
     pub next: Option<(AccountId, Deadline)>,
-    /// The weightiest decision signal: account and rule.
+    /// The weightiest decision among what is due: account, and the words that follow its name.
     pub news: Option<(AccountId, String)>,
     /// On the first morning after an organisation's first diagnosis: how many accounts it read.
     pub first_read: Option<usize>,
@@ -291,11 +291,6 @@ pub async fn compose(
     }))
 }
 
-fn amounts(sum: &Sum) -> Vec<Money> {
-    let own = (sum.own.minor != 0).then_some(sum.own);
-    own.into_iter().chain(sum.unrated.iter().map(|(currency, minor)| Money::new(*minor, *currency))).collect()
-}
-
 fn totals(plan: &Plan, cards: &[Card], book: &BTreeMap<AccountId, AccountRead>, first: bool) -> Totals {
     let counted = &plan.totals;
     let next = book
@@ -308,16 +303,17 @@ fn totals(plan: &Plan, cards: &[Card], book: &BTreeMap<AccountId, AccountRead>, 
         })
         .min_by(|a, b| (a.0, &a.1).cmp(&(b.0, &b.1)))
         .map(|(on, id, kind)| (id, Deadline { on, kind }));
-    let news = counted.decisions.first().and_then(|(name, decision)| {
-        let card = cards.iter().find(|card| card.name == *name && card.decision.as_ref() == Some(decision))?;
-        Some((card.account.clone(), decision.clone()))
+    // Of what is due today: a notice that was read last week is no news, though it stands.
+    let news = plan.cards.iter().find_map(|(about, _)| {
+        let card = cards.iter().find(|card| card.about == *about)?;
+        Some((card.account.clone(), card.decision.clone()?))
     });
     Totals {
         accounts: book.len(),
         at_risk: counted.at_risk,
-        arr_at_risk: amounts(&counted.arr),
+        arr_at_risk: counted.arr.amounts(),
         windows: counted.handoffs,
-        window_amount: amounts(&counted.amount),
+        window_amount: counted.amount.amounts(),
         renewals: counted.renewals,
         next,
         news,

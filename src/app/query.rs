@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use chrono::NaiveDate;
+use chrono::{DateTime, NaiveDate, Utc};
 use uuid::Uuid;
 
 use super::read::AccountRead;
@@ -17,7 +17,8 @@ use crate::domain::account::AccountId;
 use crate::domain::action::{Action, Subject};
 use crate::domain::command::Command;
 use crate::domain::handoff::{Handoff, Matter};
-use crate::domain::message::account::{self, AccountAnswer, OnboardingView, OpenRisk, RenewalLine};
+use crate::domain::message::account::{self, AccountAnswer, OnboardingView, OpenRisk, RenewalLine, history};
+use crate::domain::message::chart::Mark;
 use crate::domain::message::list::{self, FeedbackLine, HandoffLine, SettingsView, SnoozedLine};
 use crate::domain::message::view::{Part, RenewalView, RiskView, Why, WindowView};
 use crate::domain::message::{Block, Button, Buttons, Message, Reply, answer, digest, form, phrase};
@@ -344,7 +345,7 @@ pub async fn account_message(
 
 /// An account as read, for this reader; `None` where they may not see it.
 fn shown(reader: Reader<'_>, read: Answer, share: bool) -> Option<Message> {
-    let Answer { contacts, onboarding, history, .. } = read;
+    let Answer { contacts, onboarding, history, events, tickets, .. } = read;
     let read = AccountRead {
         account: read.account,
         diagnosis: read.diagnosis,
@@ -389,13 +390,30 @@ fn shown(reader: Reader<'_>, read: Answer, share: bool) -> Option<Message> {
         }),
         // Without a latest diagnosis there is nothing that it would lead up to.
         history: if read.diagnosis.is_some() { history } else { Vec::new() },
-        events: Vec::new(),
+        events: marks(reader, &read, &events, &tickets),
         bands: bands(reader.snapshot),
         may_act: reader.may_act(&read),
         may_share: share,
         diagnosis: read.diagnosis,
     };
     Some(account::message(&view, reader.today()))
+}
+
+/// What happened to an account, for the picture of its health.
+fn marks(
+    reader: Reader<'_>,
+    read: &AccountRead,
+    events: &[(DateTime<Utc>, String)],
+    tickets: &[(NaiveDate, String, f64)],
+) -> Vec<Mark> {
+    // The episode's own first day, where the trail does not reach back to it.
+    let opened = read.risk.as_ref().filter(|_| events.iter().all(|(_, event)| event != "risk.opened"));
+    let opened = opened.map(|risk| Mark { on: risk.opened_on, what: "risk opened".to_owned() });
+    let recorded = events
+        .iter()
+        .filter_map(|(at, event)| Some(Mark { on: reader.date(*at), what: history::said(event)?.to_owned() }));
+    let tickets = history::tickets(tickets.iter().map(|(on, kind, value)| (*on, kind.as_str(), *value)));
+    opened.into_iter().chain(recorded).chain(tickets).collect()
 }
 
 /// The health from which an account is healthy, and from which it is watched.

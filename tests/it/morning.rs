@@ -132,6 +132,8 @@ async fn a_card_is_silent_until_it_is_due_and_comes_back_when_it_got_worse() {
     bot.at("2026-11-24T07:00:00Z").await;
     let tuesday = bot.next_post("dana");
     assert!(!tuesday.text().contains("At risk"), "{}", tuesday.text());
+    assert!(first.summary.contains("served notice"), "{}", first.summary);
+    assert!(!tuesday.summary.contains("served notice"), "read and in hand, it is no news: {}", tuesday.summary);
     bot.skip();
     // Wednesday's night finds more.
     let worse = "account_id,source,kind,observed_on,value\nacme,support,sev1_open_days,2026-11-24,20\n";

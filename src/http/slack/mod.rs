@@ -6,6 +6,7 @@ mod click;
 mod command;
 mod introduce;
 mod open;
+mod picture;
 
 use std::time::{Duration, Instant};
 
@@ -16,7 +17,7 @@ use axum::response::{IntoResponse, Response};
 use secrecy::SecretString;
 use serde_json::Value;
 
-use super::ask::AskedAbout;
+use super::AskedAbout;
 use super::body::{self, Limits};
 use super::{Http, sentence};
 use crate::app::query;
@@ -41,6 +42,7 @@ pub struct SlackDoor {
     pub client: Client,
     pub bot: Option<Bot>,
     asked_about: AskedAbout,
+    pictures: picture::Uploaded,
 }
 
 /// A token and the one workspace that it is for.
@@ -53,7 +55,14 @@ pub struct Bot {
 
 impl SlackDoor {
     pub fn new(signing_secrets: Vec<SecretString>, api: ApiUrl, client: Client, bot: Option<Bot>) -> Self {
-        Self { signing_secrets, api, client, bot, asked_about: AskedAbout::default() }
+        Self {
+            signing_secrets,
+            api,
+            client,
+            bot,
+            asked_about: AskedAbout::default(),
+            pictures: picture::Uploaded::default(),
+        }
     }
 
     /// A token is never used for another workspace than its own.

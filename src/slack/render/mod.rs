@@ -16,6 +16,7 @@ use uuid::Uuid;
 
 pub use dialog::{dialog, field_errors, notice, skeleton, submission};
 
+use crate::domain::message::chart::Chart;
 use crate::domain::message::{Block, Button, Buttons, Emphasis, Message, Reply, Text};
 use blocks::weight;
 
@@ -77,6 +78,23 @@ pub fn reply(reply: &Reply) -> Vec<Value> {
             private(&Message::sentence(errors.iter().map(|(_, error)| error.as_str()).collect::<Vec<_>>().join("\n")))
         }
     }
+}
+
+/// A chart that was uploaded, as a private answer after the one that it belongs to.
+pub fn picture(chart: &Chart, file_id: &str) -> Value {
+    let image = json!({
+        "type": "image",
+        "block_id": "b0",
+        "slack_file": {"id": file_id},
+        "alt_text": mrkdwn::line(&chart.alt, blocks::ALT),
+        "title": blocks::plain(&chart.title, blocks::ALT),
+    });
+    json!({
+        "response_type": "ephemeral",
+        "replace_original": false,
+        "text": blocks::notification(&mrkdwn::escaped(&chart.alt)),
+        "blocks": [image],
+    })
 }
 
 fn private(said: &Message) -> Vec<Value> {
