@@ -20,8 +20,13 @@ impl Desk {
                 return tracing::error!(%org, error = format!("{error:#}"), "an installation was not noted");
             }
         };
-        let place = self.activity.place.conversation.clone();
-        self.post(&place, &render::message(&greeting, DRAW)).await;
+        let place = match self.activity.place.scope {
+            Scope::Personal => self.chat_of(org).await,
+            Scope::Team | Scope::GroupChat => Some(self.activity.place.conversation.clone()),
+        };
+        if let Some(place) = place {
+            self.post(&place, &render::message(&greeting, DRAW)).await;
+        }
     }
 
     /// `None` the second time.
@@ -40,7 +45,8 @@ impl Desk {
         let mut tx = app.store.tenant(org).await?;
         let snapshot = app.snapshot(&mut tx).await?;
         let (workspace, user_id) = (self.workspace(), &self.activity.who.user_id);
-        person::save_chat_user(&mut tx, &workspace, id, user_id, Some(self.activity.place.root())).await?;
+        // Whoever was out of reach is not any more.
+        person::save_chat_user(&mut tx, &workspace, id, user_id, None).await?;
         tx.commit().await?;
         Ok(Some(answer::welcome(snapshot.person(id).map(|person| person.first_name()))))
     }

@@ -53,11 +53,14 @@ impl Desk {
         };
         let parts = self.parts(&said, question);
         let place = &self.activity.place;
+        let own = self.chat_of(org).await;
         if place.scope == Scope::Personal {
-            self.post(&place.conversation, &parts).await;
+            if let Some(own) = own {
+                self.post(&own, &parts).await;
+            }
             return;
         }
-        let heard = match self.chat_of(org).await {
+        let heard = match own {
             Some(own) if self.post(&own, &parts).await => answer::answered_privately(),
             _ => answer::no_private_chat(),
         };
@@ -74,30 +77,31 @@ impl Desk {
         }
     }
 
-    /// The asker's own chat: this one, else the one that is kept, else a new one, which is kept for a colleague.
+    /// The asker's own chat. The conversation that an activity names counts only if it is the one that is kept for this
+    /// colleague; else Microsoft says which it is, and that one is kept. Somebody whom nobody knows hears nothing about
+    /// customers, wherever it is said.
     pub(super) async fn chat_of(&self, org: OrgId) -> Option<String> {
-        if self.activity.place.scope == Scope::Personal {
-            return Some(self.activity.place.conversation.clone());
-        }
+        let named = (self.activity.place.scope == Scope::Personal).then(|| self.activity.place.root().to_owned());
         let found = async {
-            let (app, workspace) = (&self.http.app, self.workspace());
+            let (app, workspace, user_id) = (&self.http.app, self.workspace(), &self.activity.who.user_id);
             let colleague = query::colleague(app, &self.asker(org)).await?;
+            let Some(id) = colleague else {
+                return match named {
+                    Some(named) => anyhow::Ok(named),
+                    None => Ok(self.teams.client.open_conversation(&self.service, &workspace.id, user_id).await?),
+                };
+            };
             let mut tx = app.store.tenant(org).await?;
-            if let Some(id) = colleague
-                && let Some(user) = person::chat_user(&mut tx, &workspace, id).await?
-                && let Some(own) = user.dm_channel_id
-            {
-                return anyhow::Ok(own);
-            }
+            let kept = person::chat_user(&mut tx, &workspace, id).await?.and_then(|user| user.dm_channel_id);
             drop(tx);
-            let user_id = &self.activity.who.user_id;
-            let own = self.teams.client.open_conversation(&self.service, &workspace.id, user_id).await?;
-            if let Some(id) = colleague {
-                let mut tx = app.store.tenant(org).await?;
-                person::release_chat_user(&mut tx, &workspace, id, user_id).await?;
-                person::save_chat_user(&mut tx, &workspace, id, user_id, Some(&own)).await?;
-                tx.commit().await?;
+            if let Some(kept) = kept.filter(|kept| named.as_ref().is_none_or(|named| named == kept)) {
+                return Ok(kept);
             }
+            let own = self.teams.client.open_conversation(&self.service, &workspace.id, user_id).await?;
+            let mut tx = app.store.tenant(org).await?;
+            person::release_chat_user(&mut tx, &workspace, id, user_id).await?;
+            person::save_chat_user(&mut tx, &workspace, id, user_id, Some(&own)).await?;
+            tx.commit().await?;
             Ok(own)
         };
         found.await.inspect_err(|error| tracing::warn!(%error, "somebody's own chat could not be found")).ok()
@@ -178,6 +182,7 @@ impl Desk {
         let found = self.ask(channel, what).begin(&self.http.app, &self.http.drain).at_last().await;
         match (found.failed, found.reply) {
             (None, Reply::Private(message)) => Ok(Some(message)),
+            (None, Reply::Dialog(dialog)) => Ok(Some(opener(&dialog))),
             _ => Ok(None),
         }
     }

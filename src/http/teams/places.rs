@@ -73,8 +73,9 @@ impl Desk {
         conversation::note(&mut tx, &workspace, &seen, app.now()).await?;
         if let (Some(person), Scope::Personal) = (known, place.scope) {
             let user_id = &self.activity.who.user_id;
+            // Which chat is theirs is asked of Microsoft when something is said in it.
             person::release_chat_user(&mut tx, &workspace, person, user_id).await?;
-            person::save_chat_user(&mut tx, &workspace, person, user_id, Some(place.root())).await?;
+            person::save_chat_user(&mut tx, &workspace, person, user_id, None).await?;
         }
         tx.commit().await
     }

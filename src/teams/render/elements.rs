@@ -65,9 +65,9 @@ pub(super) fn block(block: &Block, draw: Draw, targets: &mut usize) -> Vec<Piece
     }
 }
 
-/// The sentence under the picture says to everybody what its alternative text says to some.
+/// On a phone it can be made as large as the screen.
 fn picture(chart: &Chart, address: &str) -> Value {
-    json!({"type": "Image", "url": address, "altText": chart.alt, "size": "Stretch"})
+    json!({"type": "Image", "url": address, "altText": chart.alt, "size": "Stretch", "msteams": {"allowExpand": true}})
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -119,7 +119,7 @@ fn run(text: &str, span: &Span, size: Size) -> Value {
     let mut run = json!({"type": "TextRun", "text": text});
     match (&span.style, words::address(&span.style)) {
         (_, Some(url)) => {
-            run["color"] = "Accent".into();
+            // Teams' accent is hardly seen on its dark ground; the line says that it is a link.
             run["underline"] = true.into();
             run["selectAction"] = json!({"type": "Action.OpenUrl", "title": words::line(text, 75), "url": url});
         }

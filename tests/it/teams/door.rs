@@ -7,7 +7,7 @@ use tandem::store::directory::{Platform, Workspace};
 use super::sunday;
 use crate::support::bot::TestBot;
 use crate::support::fake_teams::{APP_ID, FakeTeams, Trouble};
-use crate::support::teams::BESIDE;
+use crate::support::teams::{BESIDE, TENANT};
 
 /// A token for a command of Dana's, changed before it is signed.
 fn with(bot: &TestBot, activity: &Value, change: impl Fn(&mut Value)) -> String {
@@ -139,6 +139,13 @@ async fn tenants_are_kept_apart() {
     let (status, told) = bot.teams_sends(&press).await;
     assert_eq!((status, told["type"].as_str()), (200, Some("application/vnd.microsoft.activity.message")));
     assert!(!told.to_string().contains("Acme"), "{told}");
+
+    // Named the chat of somebody else, an answer still goes to the asker's own.
+    let asked =
+        bot.activity("dana", "message", json!({"text": "risks", "conversation": {"id": "a:kim", "tenantId": TENANT}}));
+    assert_eq!(bot.teams_sends(&asked).await.0, 200);
+    bot.hears("dana").await;
+    assert_eq!(bot.teams.unseen(), []);
 
     // Somebody of the organisation beside presses a button of ours: the account is not there for them.
     bot.unlink_beside().await;
