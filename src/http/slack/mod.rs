@@ -17,7 +17,7 @@ use axum::response::{IntoResponse, Response};
 use secrecy::SecretString;
 use serde_json::Value;
 
-use super::AskedAbout;
+use super::ask::AskedAbout;
 use super::body::{self, Limits};
 use super::{Http, sentence};
 use crate::app::query;
