@@ -165,7 +165,6 @@ pub struct Carried {
     pub card: Option<String>,
 }
 
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands the field by reference")]
 fn is_zero(part: &usize) -> bool {
     *part == 0
 }

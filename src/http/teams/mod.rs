@@ -28,7 +28,7 @@ use crate::domain::message::answer as answers;
 use crate::picture;
 use crate::store::directory::{Platform, Workspace};
 use crate::teams::address::{ServiceUrl, ServiceUrls};
-use crate::teams::auth::Gate;
+use crate::teams::auth::{Gate, Unproven};
 use crate::teams::client::Client;
 use crate::teams::inbound::{self, Activity, Refusal, Scope, What as Told};
 use crate::teams::render;
@@ -77,7 +77,7 @@ impl FromRequest<Http> for Verified {
             sentence(refusal.status(), &format!("{refusal}."))
         };
         if authorization.is_none() {
-            return Err(refused(inbound_missing()));
+            return Err(refused(Unproven::Missing.into()));
         }
         let held =
             body::read(body, &head.headers, BODY, &http.webhook_memory).await.map_err(IntoResponse::into_response)?;
@@ -87,10 +87,6 @@ impl FromRequest<Http> for Verified {
         let activity = inbound::activity(&held.bytes).map_err(refused)?;
         Ok(Self { activity: activity.map(|activity| (activity, service)), since })
     }
-}
-
-fn inbound_missing() -> Refusal {
-    crate::teams::auth::Unproven::Missing.into()
 }
 
 /// One activity with all that answering it takes. Cheap to clone.

@@ -19,11 +19,13 @@ const REFUSED_AGAIN: Duration = Duration::from_secs(3600);
 /// Conversations remembered; beyond it all are forgotten, and written down once more.
 const MOST: usize = 50_000;
 
-/// What this process wrote down or said lately.
+type Lately<K> = Arc<Mutex<HashMap<K, Instant>>>;
+
+/// What this process wrote down (conversation, user, address) or said (tenant, conversation) lately.
 #[derive(Clone, Default)]
 pub(super) struct Remembered {
-    noted: Arc<Mutex<HashMap<(String, String, String), Instant>>>,
-    refused: Arc<Mutex<HashMap<(String, String), Instant>>>,
+    noted: Lately<(String, String, String)>,
+    refused: Lately<(String, String)>,
 }
 
 impl Remembered {
