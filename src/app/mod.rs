@@ -1,7 +1,9 @@
 //! Use cases, platform-blind.
 
 pub mod act;
+pub mod channels;
 pub mod content;
+pub mod home;
 pub mod import;
 pub mod morning;
 mod names;
@@ -14,8 +16,10 @@ pub mod query;
 pub mod read;
 pub mod sample;
 pub mod schedule;
+pub mod settings;
 pub mod snapshot;
 pub mod team;
+mod together;
 pub mod views;
 
 use std::sync::Arc;
@@ -38,6 +42,8 @@ pub struct App {
     snapshots: snapshot::Snapshots,
     links: query::Links,
     names: names::Names,
+    reading: query::Reading,
+    acknowledging: act::Acknowledging,
 }
 
 impl App {
@@ -49,6 +55,10 @@ impl App {
             snapshots: snapshot::Snapshots::default(),
             links: query::Links::default(),
             names: names::Names::default(),
+            // While Postgres reads for some, the answers of others are made.
+            reading: query::Reading::new(2),
+            // Those who press meanwhile share one flush to disk.
+            acknowledging: act::Acknowledging::new(1),
         }
     }
 

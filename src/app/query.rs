@@ -1,7 +1,5 @@
 //! What people ask: `/account NAME`, lists, help.
 
-mod home;
-
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -11,27 +9,34 @@ use uuid::Uuid;
 
 use super::read::AccountRead;
 use super::snapshot::Snapshot;
+use super::together::Together;
 use super::views::Reader;
-use super::{App, Asker, content, morning, read, team};
+use super::{App, Asker, content, home, morning, read, settings, team};
 use crate::domain::account::AccountId;
 use crate::domain::action::{Action, Subject};
 use crate::domain::command::Command;
 use crate::domain::handoff::{Handoff, Matter};
 use crate::domain::message::account::{self, AccountAnswer, OnboardingView, OpenRisk, RenewalLine, history};
 use crate::domain::message::chart::Mark;
-use crate::domain::message::list::{self, FeedbackLine, HandoffLine, SettingsView, SnoozedLine};
-use crate::domain::message::view::{Part, RenewalView, RiskView, Why, WindowView};
+use crate::domain::message::list::{self, FeedbackLine, HandoffLine, SnoozedLine};
+use crate::domain::message::view::{Part, RiskView, Why};
 use crate::domain::message::{Block, Button, Buttons, Message, Reply, answer, digest, form, phrase};
-use crate::domain::person::{OrgId, Person, PersonId, Role};
+use crate::domain::person::{OrgId, Person, PersonId};
 use crate::domain::risk;
 use crate::domain::routing::Access;
 use crate::domain::signal::SignalValue;
-use crate::store::answer::Answer;
+use crate::store::answer::{Answer, Stored};
 use crate::store::directory::{self, Workspace};
 use crate::store::{Tenant, account as accounts, note};
 
 /// How long a process remembers whose a workspace is; a removed link is forgotten after it.
 const LINK_MEMORY: Duration = Duration::from_secs(5);
+
+/// How many accounts are offered where several may be meant.
+const MEANT: usize = 6;
+
+/// Accounts being read for `/account`.
+pub(super) type Reading = Together<AccountId, Option<Arc<Stored>>>;
 
 /// Whose each workspace is, as lately looked up.
 #[derive(Debug, Clone, Default)]
@@ -79,20 +84,25 @@ pub async fn colleague(app: &App, asker: &Asker) -> anyhow::Result<Option<Person
 
 /// Answers a typed command, privately.
 pub async fn command(app: &App, asker: &Asker, command: &Command) -> anyhow::Result<Reply> {
-    let mut tx = app.store.tenant(asker.org).await?;
     if let Command::Account { name } = command
-        && let Some(message) = account_from_memory(app, &mut tx, asker, name).await?
+        && let Some(message) = account_from_memory(app, asker, name).await?
     {
         return Ok(Reply::Private(message));
     }
+    let mut tx = app.store.tenant(asker.org).await?;
     let snapshot = app.snapshot(&mut tx).await?;
     let known = asker.known(&mut tx, &snapshot).await?;
     let person = match speaker(known) {
         Ok(person) => person,
         Err(answer) => return Ok(Reply::Private(answer)),
     };
+    if *command == Command::Settings
+        && let Some(dialog) = settings::dialog(&snapshot, person, app.now())
+    {
+        return Ok(Reply::Dialog(dialog));
+    }
     let reader = Reader::new(&snapshot, Some(person.id), app.now());
-    let ask = Ask { tx: &mut tx, reader, person, share: asker.channel.is_some() };
+    let ask = Ask { app, tx: &mut tx, reader, person, share: asker.channel.is_some() };
     let message = ask.answer(command).await?;
     Ok(Reply::Private(message))
 }
@@ -108,20 +118,46 @@ fn speaker(known: Option<&Person>) -> Result<&Person, Message> {
 
 /// `/account` in one statement: memory says who asks and which account is meant, the statement reads the account
 /// and whether memory still holds. `None` where memory does not say, or no longer holds: then it is asked step by step.
-async fn account_from_memory(app: &App, tx: &mut Tenant, asker: &Asker, name: &str) -> anyhow::Result<Option<Message>> {
+async fn account_from_memory(app: &App, asker: &Asker, name: &str) -> anyhow::Result<Option<Message>> {
     let Some(snapshot) = app.remembered(asker.org) else { return Ok(None) };
     let Ok(person) = speaker(asker.person(&snapshot)) else { return Ok(None) };
-    let Some(id) = app.account_named(asker.org, snapshot.settings.stamp, name) else { return Ok(None) };
+    let named = app.accounts_named(asker.org, snapshot.settings.stamp, name, MEANT);
+    let [id] = named.as_deref().unwrap_or_default() else { return Ok(None) };
     let reader = Reader::new(&snapshot, Some(person.id), app.now());
-    let read = read::answer(tx, &snapshot, &id, reader.now).await?;
-    let Some(read) = read.filter(|read| read.stamp == snapshot.settings.stamp) else { return Ok(None) };
+    let begin = app.store.tenant(asker.org);
+    let read = app.reading.ask(asker.org, id.clone(), begin, |tx, ids| read_all(app, tx, ids)).await?;
+    let Some(stored) = read.flatten() else { return Ok(None) };
+    let read = stored.answer(asker.org, &snapshot.policy)?;
+    if read.stamp != snapshot.settings.stamp {
+        return Ok(None);
+    }
     if snapshot.access(person.id, &read.account) == Access::Nothing {
         return Ok(Some(account::not_found(name)));
     }
     Ok(Some(shown(reader, read, asker.channel.is_some()).unwrap_or_else(|| account::not_found(name))))
 }
 
+/// Reads these accounts for all who ask for them at the same time, each `None` where there is no such account.
+async fn read_all(app: &App, mut tx: Tenant, ids: Vec<AccountId>) -> anyhow::Result<Vec<Option<Arc<Stored>>>> {
+    let mut wanted = ids.clone();
+    wanted.sort_unstable();
+    wanted.dedup();
+    let read = read::answers(&mut tx, &wanted, app.now()).await?;
+    let by_id = read.into_iter().map(|stored| Ok((stored.account_id()?, Arc::new(stored))));
+    let by_id: HashMap<AccountId, Arc<Stored>> = by_id.collect::<anyhow::Result<_>>()?;
+    Ok(ids.iter().map(|id| by_id.get(id).cloned()).collect())
+}
+
+/// Accounts that a person may mean: from memory, which has the names under the snapshot's stamp, else from the database.
+async fn find(app: &App, tx: &mut Tenant, snapshot: &Snapshot, name: &str) -> anyhow::Result<Vec<AccountId>> {
+    match app.accounts_named(tx.org(), snapshot.settings.stamp, name, MEANT) {
+        Some(found) => Ok(found),
+        None => accounts::find(tx, name, MEANT as i64).await,
+    }
+}
+
 struct Ask<'a> {
+    app: &'a App,
     tx: &'a mut Tenant,
     reader: Reader<'a>,
     person: &'a Person,
@@ -140,9 +176,13 @@ impl Ask<'_> {
             Command::Handoffs => self.handoffs().await,
             Command::Snoozed => self.snoozed().await,
             Command::Voice => self.voice().await,
-            Command::Home => self.home().await,
+            Command::Home => {
+                let page = home::message(self.tx, self.reader, 1).await?;
+                Ok(page.unwrap_or_else(answer::not_there))
+            }
             Command::Kpi => Ok(answer::no_figures()),
-            Command::Settings => Ok(self.settings()),
+            // Asked in a dialog, by `command`.
+            Command::Settings => Ok(answer::expired_form()),
             Command::Help { topic } => Ok(answer::help(*topic)),
             Command::Unknown { typed, nearest } => Ok(answer::unknown_command(typed, *nearest)),
             Command::MissingName { usage } => Ok(answer::missing_name(usage)),
@@ -151,7 +191,7 @@ impl Ask<'_> {
 
     /// The accounts that may be meant, as far as this person may see them.
     async fn found(&mut self, name: &str) -> anyhow::Result<Vec<(AccountId, String)>> {
-        let ids = accounts::find(self.tx, name, 6).await?;
+        let ids = find(self.app, self.tx, self.reader.snapshot, name).await?;
         let mut found = accounts::some(self.tx, &ids).await?;
         found.retain(|account| self.reader.snapshot.access(self.person.id, account) > Access::Nothing);
         found.sort_by_key(|account| ids.iter().position(|id| *id == account.id));
@@ -219,12 +259,8 @@ impl Ask<'_> {
 
     async fn windows(&mut self) -> anyhow::Result<Message> {
         let book = self.book().await?;
-        Ok(list::windows(&self.window_views(&book), self.reader.today()))
-    }
-
-    fn window_views(&self, book: &[AccountRead]) -> Vec<WindowView> {
         let mut views = Vec::new();
-        for read in book {
+        for read in &book {
             for handoff in read.handoffs.iter().filter(|handoff| handoff.is_open()) {
                 if let Matter::Window(window) = &handoff.matter {
                     views.push(self.reader.window(read, handoff, window, Why::Asked));
@@ -232,15 +268,11 @@ impl Ask<'_> {
             }
         }
         views.sort_by(|a, b| (a.closes_on, &a.account.id).cmp(&(b.closes_on, &b.account.id)));
-        views
+        Ok(list::windows(&views, self.reader.today()))
     }
 
     async fn renewals(&mut self) -> anyhow::Result<Message> {
         let book = self.book().await?;
-        Ok(list::renewals(&self.renewal_views(&book), self.reader.today()))
-    }
-
-    fn renewal_views(&self, book: &[AccountRead]) -> Vec<RenewalView> {
         let mut views: Vec<_> = book
             .iter()
             .filter_map(|read| {
@@ -248,17 +280,30 @@ impl Ask<'_> {
                 self.reader.renewal(read, work, Why::Asked)
             })
             .collect();
-        let deadline = |view: &RenewalView| view.read.next_deadline.unwrap_or(NaiveDate::MAX);
+        let deadline =
+            |view: &crate::domain::message::view::RenewalView| view.read.next_deadline.unwrap_or(NaiveDate::MAX);
         views.sort_by(|a, b| (deadline(a), &a.account.id).cmp(&(deadline(b), &b.account.id)));
-        views
+        Ok(list::renewals(&views, self.reader.today()))
     }
 
     async fn handoffs(&mut self) -> anyhow::Result<Message> {
         let book = self.book().await?;
-        let (others, mine): (Vec<_>, Vec<_>) =
-            self.handoff_lines(&book).into_iter().partition(|(part, _)| *part == Part::Offerer);
-        let lines = |side: Vec<(Part, HandoffLine)>| side.into_iter().map(|(_, line)| line).collect::<Vec<_>>();
-        Ok(list::handoffs(&lines(mine), &lines(others), self.reader.today()))
+        let (mut mine, mut others) = (Vec::new(), Vec::new());
+        for read in &book {
+            for handoff in read.handoffs.iter().filter(|handoff| handoff.is_open()) {
+                let line = HandoffLine {
+                    account: read.account.name.clone(),
+                    what: what(handoff),
+                    state: self.reader.handoff_state(handoff),
+                };
+                match self.reader.part(read, handoff) {
+                    Part::Holder | Part::Offered => mine.push(line),
+                    Part::Offerer => others.push(line),
+                    Part::AccountManager | Part::Lead | Part::Onlooker => {}
+                }
+            }
+        }
+        Ok(list::handoffs(&mine, &others, self.reader.today()))
     }
 
     async fn snoozed(&mut self) -> anyhow::Result<Message> {
@@ -297,31 +342,10 @@ impl Ask<'_> {
             .collect();
         Ok(list::voice(&lines, self.reader.today()))
     }
-
-    fn settings(&self) -> Message {
-        let snapshot = self.reader.snapshot;
-        let view = SettingsView {
-            digest_time: self.person.digest_time,
-            timezone: self.person.timezone.name().to_owned(),
-            workdays: Some(self.person.workdays.to_string()),
-            budget: snapshot.policy.work.attention_budget as usize,
-            delegate: self.person.delegate.map(|id| snapshot.first_name(id)),
-            away_until: self.person.out_of_office_until,
-            roles: self
-                .person
-                .roles
-                .iter()
-                .map(|role| if *role == Role::Csm { "CSM".to_owned() } else { role.as_str().replace('_', " ") })
-                .collect(),
-            model: snapshot.organisation.model.as_str().to_owned(),
-            pool: self.person.pool.clone(),
-        };
-        list::settings(&view, self.reader.today())
-    }
 }
 
 /// "more seats, about $12k", "risk to weigh commercially".
-fn what(handoff: &Handoff) -> String {
+pub(super) fn what(handoff: &Handoff) -> String {
     match &handoff.matter {
         Matter::Window(window) => {
             let about = window.amount.map(|amount| format!(", {}", phrase::about(amount))).unwrap_or_default();
@@ -475,7 +499,7 @@ pub async fn account_by_name(
     let mut tx = app.store.tenant(org).await?;
     let snapshot = app.snapshot(&mut tx).await?;
     let reader = Reader::new(&snapshot, reader, app.now());
-    let ids = accounts::find(&mut tx, name, 6).await?;
+    let ids = find(app, &mut tx, &snapshot, name).await?;
     let mut found = accounts::some(&mut tx, &ids).await?;
     if let Some(person) = reader.person {
         found.retain(|account| snapshot.access(person, account) > Access::Nothing);

@@ -24,12 +24,14 @@ use crate::domain::routing::{Access, Seat};
 pub struct Reader<'a> {
     pub snapshot: &'a Snapshot,
     pub person: Option<PersonId>,
+    /// The pool whose channel it is: whoever reads there may claim for it.
+    pub pool: Option<&'a str>,
     pub now: DateTime<Utc>,
 }
 
 impl<'a> Reader<'a> {
     pub fn new(snapshot: &'a Snapshot, person: Option<PersonId>, now: DateTime<Utc>) -> Self {
-        Self { snapshot, person, now }
+        Self { snapshot, person, pool: None, now }
     }
 
     pub fn today(&self) -> NaiveDate {
@@ -53,6 +55,7 @@ impl<'a> Reader<'a> {
     pub fn angle(&self) -> Angle {
         let person = self.person.and_then(|id| self.snapshot.person(id));
         match person.map(|person| (person.is(Role::Csm), person.is(Role::AccountManager))) {
+            None if self.pool.is_some() => Angle::AccountManager,
             Some((true, false)) => Angle::Csm,
             Some((false, true)) => Angle::AccountManager,
             _ => Angle::Both,
@@ -75,7 +78,7 @@ impl<'a> Reader<'a> {
     }
 
     fn in_pool(&self, pool: &str) -> bool {
-        self.person.is_some_and(|person| self.snapshot.people.pool(pool).contains(&person))
+        self.pool == Some(pool) || self.person.is_some_and(|person| self.snapshot.people.pool(pool).contains(&person))
     }
 
     /// Whether this reader acts on the account's risks and notes.

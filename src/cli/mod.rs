@@ -2,6 +2,7 @@
 
 mod account;
 mod audit;
+mod channel;
 mod demo;
 mod diagnose;
 mod digest;
@@ -55,6 +56,9 @@ enum Command {
     /// Say which Slack workspace or Teams tenant belongs to which organisation
     #[command(subcommand)]
     Link(link::Command),
+    /// Say which pools and leads read a channel instead of direct messages
+    #[command(subcommand)]
+    Channel(channel::Command),
     /// Read people, accounts, contacts, signals, outcomes, quotas and holidays from files
     Import(import::Args),
     /// Diagnose every account for a date and store it
@@ -139,6 +143,7 @@ async fn run(command: Command, config: Config) -> anyhow::Result<Done> {
         Command::Org(command) => org::run(command, &config).await,
         Command::Key(command) => key::run(command, &config).await,
         Command::Link(command) => link::run(command, &config).await,
+        Command::Channel(command) => channel::run(command, &config).await,
         Command::Import(args) => import::run(args, &config).await,
         Command::Diagnose(args) => diagnose::run(args, &config).await,
         Command::Policy(command) => policy::run(command, &config).await,

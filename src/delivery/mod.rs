@@ -46,6 +46,8 @@ const LEASE: Duration = Duration::from_secs(20);
 const ATTEMPT: Duration = Duration::from_secs(10);
 /// How often the directory is asked for lanes where no bell rings: rows of other replicas, retries.
 const POLL: Duration = Duration::from_secs(1);
+/// How long further rings are waited for before lanes are asked for.
+const BURST: Duration = Duration::from_millis(20);
 /// How often a lane is looked for that another holds, while draining.
 const DRAIN_POLL: Duration = Duration::from_millis(100);
 /// What [`Delivery::drain`] says when lanes broke.
@@ -138,11 +140,14 @@ impl Delivery {
         let mut lanes = JoinSet::new();
         let mut shutdown = pin!(shutdown);
         let mut unserved_at = Instant::now();
-        let mut failing = false;
+        let (mut failing, mut rung) = (false, false);
         loop {
             // Listening begins before looking, so that a ring in between is not lost.
             let mut bell = pin!(self.shared.app.outbox_bell.notified());
             bell.as_mut().enable();
+            if std::mem::take(&mut rung) {
+                self.shared.ring.send_replace(());
+            }
             while let Some(ended) = lanes.try_join_next() {
                 report_panic(ended);
             }
@@ -166,7 +171,11 @@ impl Delivery {
             }
             tokio::select! {
                 () = &mut shutdown => break,
-                () = bell => { self.shared.ring.send_replace(()); }
+                // Clicks come in bursts: one look is for all who ring within a moment.
+                () = bell => {
+                    rung = true;
+                    sleep(BURST).await;
+                }
                 () = sleep(POLL) => {}
             }
         }

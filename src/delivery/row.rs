@@ -57,8 +57,8 @@ pub(super) enum Failure {
     Refused,
     /// The person can't be written to, by a code.
     Unreachable(&'static str),
-    /// The channel is shared with people outside the company.
-    Outsiders,
+    /// People outside the company read the channel, or nobody can say that they do not; by a code.
+    Outsiders(&'static str),
     /// What it replies to is not sent yet.
     NotYet,
     Render(anyhow::Error),
@@ -187,7 +187,7 @@ impl Claim<'_> {
             Err(Failure::Stopped) => self.back(in_line, "interrupted", false).await,
             Err(Failure::NotYet) => self.back(now + THREAD, "thread", false).await,
             Err(Failure::Unreachable(code)) => self.unreachable(code).await,
-            Err(Failure::Outsiders) => self.give_up("outsiders", "outsiders", false).await,
+            Err(Failure::Outsiders(code)) => self.give_up("outsiders", code, false).await,
             Err(Failure::Render(problem)) => {
                 error!(message = %self.row.message_id, error = format!("{problem:#}"), "a message can't be rendered");
                 self.again("render", "render", TimeDelta::zero()).await

@@ -14,9 +14,10 @@ use super::SlackSender;
 use super::lane::place;
 use super::refusal::Refusal;
 use super::row::{Arrival, Claim, Failure};
+use crate::app::home;
 use crate::domain::message::withdrawn;
 use crate::domain::person::PersonId;
-use crate::slack::client::{Error, Posted, Search, outsiders};
+use crate::slack::client::{Error, Posted, Search};
 use crate::slack::render::{self, Rendered};
 use crate::store::message::{self, Address, MessageCopy, Sending};
 use crate::store::person::{self, ChatUser, Reach};
@@ -65,8 +66,10 @@ pub(super) async fn send(claim: &mut Claim<'_>, sender: &SlackSender) -> Result<
         claim.unsure = first_missing;
     }
     let row = claim.row;
+    let is_home = home::is_home(&row.content);
     let mut slack = Slack { claim, sender, has_turn: false };
     match row.sending {
+        _ if is_home => slack.publish(&known).await,
         Sending::Post if known.parent_waits && known.parent.is_none() => Err(Failure::NotYet),
         Sending::Redraw if known.copies.is_empty() => Ok(Arrival::Nothing),
         sending => {
@@ -127,6 +130,28 @@ impl Slack<'_, '_> {
         }
         self.post_missing(&known.copies[0].channel_id, &parts, known).await?;
         Ok(Arrival::Arrived)
+    }
+
+    /// A home page is published over itself, so an attempt whose answer was lost is simply made again. One that Slack
+    /// does not take is let be: it is drawn anew when it is opened next.
+    async fn publish(&mut self, known: &Known) -> Result<Arrival, Failure> {
+        let active = known.reach.as_ref().filter(|reach| reach.active);
+        let user =
+            known.user.as_ref().map(|user| &user.user_id).or(active.and_then(|reach| reach.slack_user_id.as_ref()));
+        let (Some(user), Some(_)) = (user, active) else { return Ok(Arrival::Nothing) };
+        self.turn().await?;
+        self.claim.mark().await?;
+        let Some(message) = self.claim.render().await? else { return Ok(Arrival::Nothing) };
+        match self.sender.client.publish_view(&self.sender.token, user, &render::home(&message)).await {
+            Ok(()) => Ok(Arrival::Arrived),
+            Err(error @ (Error::RateLimited { .. } | Error::Transient { .. } | Error::Unauthorized(_))) => {
+                Err(error.into())
+            }
+            Err(error) => {
+                warn!(message = %self.claim.row.message_id, %error, "a home page could not be published");
+                Ok(Arrival::Nothing)
+            }
+        }
     }
 
     /// Posts, in order, the parts that have no copy yet.
@@ -214,10 +239,7 @@ impl Slack<'_, '_> {
     /// along, what stands there is taken back.
     async fn keep_from_outsiders(&mut self, channel: &str, copies: &[MessageCopy]) -> Result<(), Failure> {
         self.claim.held.clear()?;
-        let info = self.sender.client.channel(&self.sender.token, channel).await?;
-        if !outsiders(&info, &[]) {
-            return Ok(());
-        }
+        let Some(why) = self.sender.client.not_for(&self.sender.token, channel).await? else { return Ok(()) };
         if !copies.is_empty() {
             self.turn().await?;
             self.claim.mark().await?;
@@ -231,7 +253,7 @@ impl Slack<'_, '_> {
                 }
             }
         }
-        Err(Failure::Outsiders)
+        Err(Failure::Outsiders(why))
     }
 
     /// The direct message channel with a colleague: the one that is kept, else a new one. Whether they are a

@@ -15,6 +15,7 @@ use super::lane::place;
 use super::refusal::Refusal;
 use super::row::{Arrival, Claim, Failure};
 use crate::app::content::STILL_UNREACHABLE;
+use crate::app::home;
 use crate::domain::message::withdrawn;
 use crate::domain::person::PersonId;
 use crate::picture;
@@ -31,12 +32,22 @@ const DRAW: render::Draw = |chart| picture::data_address(chart, picture::Size::S
 /// What the database knows about a row before it is sent.
 struct Known {
     copies: Vec<MessageCopy>,
-    /// What this one replies to is still to be sent.
+    /// The message that this one replies to.
+    parent: Option<MessageCopy>,
+    /// The parent is still to be sent.
     parent_waits: bool,
     user: Option<ChatUser>,
     reach: Option<Reach>,
     /// Where the conversation is reached, else the tenant.
     service: ServiceUrl,
+}
+
+/// Where a reply goes in a channel: the thread of what it replies to. Personal chats have no threads.
+fn thread(channel: &str, parent: Option<&MessageCopy>) -> String {
+    match parent {
+        Some(parent) if parent.channel_id == channel => format!("{channel};messageid={}", parent.ts),
+        _ => channel.to_owned(),
+    }
 }
 
 /// A row that is being sent.
@@ -47,8 +58,12 @@ struct Teams<'c, 'a> {
 }
 
 pub(super) async fn send(claim: &mut Claim<'_>, sender: &TeamsSender) -> Result<Arrival, Failure> {
-    let known = known(claim, sender).await?;
     let row = claim.row;
+    if home::is_home(&row.content) {
+        // In Teams a home page is an answer: whoever asks has it, and asks again for the next page.
+        return Ok(Arrival::Nothing);
+    }
+    let known = known(claim, sender).await?;
     if row.uncertain && row.sending == Sending::Post {
         claim.unsure = (0..).find(|part| !known.copies.iter().any(|copy| copy.part == *part));
     }
@@ -72,12 +87,11 @@ async fn known(claim: &Claim<'_>, sender: &TeamsSender) -> anyhow::Result<Known>
     let (workspace, row) = (&claim.held.lease.workspace, claim.row);
     let mut tx = claim.held.shared.app.store.tenant(claim.held.lease.org).await?;
     let copies = message::copies(&mut tx, row.message_id).await?;
-    let parent_waits = match row.thread_of {
-        Some(parent) => {
-            message::copies(&mut tx, parent).await?.is_empty() && message::post_is_open(&mut tx, parent).await?
-        }
-        None => false,
-    };
+    let (mut parent, mut parent_waits) = (None, false);
+    if let Some(thread_of) = row.thread_of {
+        parent = message::copies(&mut tx, thread_of).await?.into_iter().find(|copy| copy.part == 0);
+        parent_waits = parent.is_none() && message::post_is_open(&mut tx, thread_of).await?;
+    }
     let (mut user, mut reach) = (None, None);
     if let Some(person) = claim.reader() {
         user = person::chat_user(&mut tx, workspace, person).await?;
@@ -89,7 +103,8 @@ async fn known(claim: &Claim<'_>, sender: &TeamsSender) -> anyhow::Result<Known>
     };
     let mut said = None;
     if let Some(id) = copies.first().map(|copy| copy.channel_id.as_str()).or(channel) {
-        said = conversation::service_url(&mut tx, workspace, id).await?;
+        let root = id.split_once(';').map_or(id, |(root, _)| root);
+        said = conversation::service_url(&mut tx, workspace, root).await?;
     }
     if said.is_none() {
         said = conversation::latest_service_url(&mut tx, workspace).await?;
@@ -97,7 +112,7 @@ async fn known(claim: &Claim<'_>, sender: &TeamsSender) -> anyhow::Result<Known>
     tx.commit().await?;
     // The list may have changed since it was kept.
     let service = said.and_then(|url| sender.services.admit(&url)).unwrap_or_else(|| sender.services.usual().clone());
-    Ok(Known { copies, parent_waits, user, reach, service })
+    Ok(Known { copies, parent, parent_waits, user, reach, service })
 }
 
 impl Teams<'_, '_> {
@@ -106,7 +121,7 @@ impl Teams<'_, '_> {
         let kept = known.copies.first().map(|copy| copy.channel_id.clone());
         let conversation = match (&row.to, kept) {
             (_, Some(conversation)) => conversation,
-            (Address::Channel(channel), None) => channel.clone(),
+            (Address::Channel(channel), None) => thread(channel, known.parent.as_ref()),
             (Address::Person(person), None) => self.personal(*person, known).await?,
         };
         self.turn_at().await?;
@@ -232,7 +247,7 @@ impl Teams<'_, '_> {
                 }
             }
         }
-        Err(Failure::Outsiders)
+        Err(Failure::Outsiders("outsiders"))
     }
 
     /// The personal conversation with a colleague: the one that is kept, else a new one. Whoever blocked the app or

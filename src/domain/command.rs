@@ -148,8 +148,18 @@ pub fn parse(command: &str, text: &str) -> Command {
         return Command::Help { topic: None };
     }
     match find(&first) {
+        Some(usage) if asks_for_help(usage, rest) => Command::Help { topic: Some(usage) },
         Some(usage) => named(usage, rest),
         None => Command::Unknown { nearest: nearest(&first), typed: first },
+    }
+}
+
+/// "/tandem windows help". Behind a word that takes a name, "help" may be one: there only what no name is asks for it.
+fn asks_for_help(usage: &Usage, rest: &str) -> bool {
+    match rest.to_lowercase().as_str() {
+        "?" | "-h" | "--help" => true,
+        "help" => !matches!(usage.kind, Kind::Account | Kind::Raise),
+        _ => false,
     }
 }
 
@@ -290,6 +300,9 @@ mod tests {
         assert_eq!(parse("/tandem", "account acme"), account("acme"));
         assert_eq!(parse("/tandem", ""), Command::Help { topic: None });
         assert_eq!(parse("/tandem", "help windows"), Command::Help { topic: Some(&COMMANDS[2]) });
+        assert_eq!(parse("/tandem", "windows help"), Command::Help { topic: Some(&COMMANDS[2]) });
+        assert_eq!(parse("/tandem", "raise --help"), Command::Help { topic: Some(&COMMANDS[5]) });
+        assert_eq!(parse("/tandem", "raise help"), Command::Raise { name: "help".to_owned() });
     }
 
     #[test]

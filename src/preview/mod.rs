@@ -98,6 +98,7 @@ mod tests {
             csrf: words(),
             people: vec![PersonView { email: words(), name: words(), role: words(), time_zone: words(), waiting: 2 }],
             person: words(),
+            home: true,
             morning: MorningView { date: words(), time: words() },
             messages: vec![sent("a", false, Sender::Tandem), sent("b", true, Sender::Person(words()))],
             activity: vec![ActivityView { at: words(), who: words(), what: words() }],

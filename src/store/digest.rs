@@ -1,6 +1,7 @@
 //! Mornings: which cards stood in whose digest.
 
 use std::collections::BTreeMap;
+use std::ops::RangeInclusive;
 
 use anyhow::Context;
 use chrono::{DateTime, NaiveDate, Utc};
@@ -25,7 +26,7 @@ statements! {
               WHERE org_id = $1 AND digest_id = $2 ORDER BY position";
     LAST_SHOWN = "SELECT i.subject, max(d.local_date) FROM tandem.digest d JOIN tandem.digest_item i USING (org_id, digest_id)
                    WHERE d.org_id = $1 AND d.person_id = $2 AND d.local_date < $3 AND i.group_no IS NULL GROUP BY i.subject";
-    GROUP = "SELECT subject FROM tandem.digest_item WHERE org_id = $1 AND digest_id = $2 AND group_no = $3 ORDER BY position";
+    GROUP = "SELECT subject FROM tandem.digest_item WHERE org_id = $1 AND digest_id = $2 AND group_no BETWEEN $3 AND $4 ORDER BY position";
     ON_DATE = "SELECT digest_id, person_id FROM tandem.digest WHERE org_id = $1 AND local_date = $2 AND kind = 'morning'";
 }
 
@@ -178,11 +179,20 @@ pub async fn last_shown(
     rows.into_iter().map(|(subject, date)| Ok((subject.parse().context("a digest's subject")?, date))).collect()
 }
 
-/// What a group of the rest holds.
-pub async fn group_subjects(tx: &mut Tenant, digest: Uuid, group: u16) -> anyhow::Result<Vec<Subject>> {
+/// What these groups of the rest hold.
+pub async fn group_subjects(
+    tx: &mut Tenant,
+    digest: Uuid,
+    groups: RangeInclusive<u16>,
+) -> anyhow::Result<Vec<Subject>> {
     let org = tx.org().0;
-    let rows: Vec<String> =
-        sqlx::query_scalar(GROUP).bind(org).bind(digest).bind(i32::from(group)).fetch_all(tx.connection()).await?;
+    let rows: Vec<String> = sqlx::query_scalar(GROUP)
+        .bind(org)
+        .bind(digest)
+        .bind(i32::from(*groups.start()))
+        .bind(i32::from(*groups.end()))
+        .fetch_all(tx.connection())
+        .await?;
     rows.into_iter().map(|subject| subject.parse().context("a digest's subject")).collect()
 }
 

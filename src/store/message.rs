@@ -1,6 +1,8 @@
 //! What was said where, and what is to be sent: messages, their copies in chat,
 //! and the outbox. Nothing here holds text: a message is rendered at each sending.
 
+use std::collections::BTreeSet;
+
 use anyhow::Context;
 use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::Value;
@@ -62,6 +64,12 @@ statements! {
                  ON CONFLICT (org_id, message_id, part) DO NOTHING";
     AT_PLACE = "SELECT m.message_id, m.content, m.person_id, c.part FROM tandem.message_copy c JOIN tandem.message m USING (org_id, message_id)
                  WHERE c.org_id = $1 AND c.channel_id = $2 AND c.ts = $3";
+    ACCOUNTS_OF = "SELECT account_id FROM tandem.message_account WHERE org_id = $1 AND message_id = $2 ORDER BY account_id";
+    /// The newest message of a channel that is about this account alone and begins a thread.
+    THREAD_IN = "SELECT m.message_id FROM tandem.message_account s JOIN tandem.message m USING (org_id, message_id)
+                  WHERE s.org_id = $1 AND s.account_id = $2 AND m.platform = $3 AND m.workspace_id = $4 AND m.channel_id = $5
+                    AND m.thread_of IS NULL AND NOT m.content ? 'digest' AND m.created_at > $6
+                  ORDER BY m.created_at DESC, m.message_id LIMIT 1";
     COUNT_BY_STATE = "SELECT o.state, count(*) FROM tandem.outbox o JOIN tandem.message m USING (org_id, message_id)
                        WHERE o.org_id = $1 AND o.kind = 'post' AND m.content->>'digest' = ANY ($2) GROUP BY o.state";
     OPEN_COUNT = "SELECT count(*) FROM tandem.outbox WHERE org_id = $1 AND state IN ('queued', 'sending')";
@@ -74,13 +82,15 @@ statements! {
                   WHERE m.org_id = $1 AND m.platform = $2 AND m.workspace_id = $3 AND m.person_id = $4 AND c.part = 0
                   ORDER BY c.sent_at, m.message_id";
     RECEIVE = "INSERT INTO tandem.inbound_receipt (org_id, receipt, received_at) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING";
-    /// The same with the settings' stamp, which a click asks for next; a click without a name is always the first.
-    RECEIVE_CLICK = "WITH came AS (
-                       INSERT INTO tandem.inbound_receipt (org_id, receipt, received_at)
-                       SELECT $1, $2::text, $3 WHERE $2::text IS NOT NULL ON CONFLICT DO NOTHING RETURNING 1)
-                     SELECT $2::text IS NULL OR EXISTS (SELECT FROM came) AS first, s.stamp
-                       FROM tandem.organisation_setting s WHERE s.org_id = $1";
-    FORGET_RECEIPT = "DELETE FROM tandem.inbound_receipt WHERE org_id = $1 AND receipt = $2";
+    /// The same of several, with the settings' stamp, which a click asks for next. In their order, so that two who bring
+    /// the same ones cannot wait for each other.
+    RECEIVE_CLICKS = "WITH came AS (
+                        INSERT INTO tandem.inbound_receipt (org_id, receipt, received_at)
+                        SELECT DISTINCT $1::uuid, r.receipt, $3::timestamptz FROM unnest($2::text[]) AS r (receipt) ORDER BY r.receipt
+                        ON CONFLICT DO NOTHING RETURNING receipt)
+                      SELECT ARRAY(SELECT receipt FROM came) AS first, s.stamp
+                        FROM tandem.organisation_setting s WHERE s.org_id = $1";
+    TAKE_BACK = "DELETE FROM tandem.inbound_receipt WHERE org_id = $1 AND receipt = ANY ($2)";
     FORGET_RECEIPTS = "DELETE FROM tandem.inbound_receipt WHERE org_id = $1 AND received_at < $2";
     FORGET_REDRAWS = "DELETE FROM tandem.outbox
                        WHERE org_id = $1 AND kind = 'redraw' AND state IN ('sent', 'given_up') AND settled_at < $2";
@@ -157,7 +167,7 @@ pub async fn queue_posts(tx: &mut Tenant, messages: &[NewMessage], now: DateTime
     Ok(())
 }
 
-async fn wake(tx: &mut Tenant, workspace: &Workspace, now: DateTime<Utc>) -> anyhow::Result<()> {
+pub(super) async fn wake(tx: &mut Tenant, workspace: &Workspace, now: DateTime<Utc>) -> anyhow::Result<()> {
     let org = tx.org().0;
     sqlx::query(WAKE_LANE)
         .bind(org)
@@ -334,6 +344,35 @@ pub async fn retry(
     Ok(())
 }
 
+/// The accounts that a message shows.
+pub async fn accounts_of(tx: &mut Tenant, message_id: Uuid) -> anyhow::Result<Vec<AccountId>> {
+    let org = tx.org().0;
+    let ids: Vec<String> =
+        sqlx::query_scalar(ACCOUNTS_OF).bind(org).bind(message_id).fetch_all(tx.connection()).await?;
+    Ok(ids.into_iter().map(AccountId).collect())
+}
+
+/// The thread about an account in a channel, if one was begun in the last 30 days: what happens later stands there, so
+/// that the channel stays readable.
+pub async fn thread_in(
+    tx: &mut Tenant,
+    workspace: &Workspace,
+    channel: &str,
+    account: &AccountId,
+    now: DateTime<Utc>,
+) -> anyhow::Result<Option<Uuid>> {
+    let org = tx.org().0;
+    Ok(sqlx::query_scalar(THREAD_IN)
+        .bind(org)
+        .bind(&account.0)
+        .bind(workspace.platform.as_str())
+        .bind(&workspace.id)
+        .bind(channel)
+        .bind(now - REDRAWN_FOR)
+        .fetch_optional(tx.connection())
+        .await?)
+}
+
 /// Whether a message's post still waits or is being sent.
 pub async fn post_is_open(tx: &mut Tenant, message_id: Uuid) -> anyhow::Result<bool> {
     let org = tx.org().0;
@@ -451,24 +490,32 @@ pub async fn receive(tx: &mut Tenant, receipt: &str, now: DateTime<Utc>) -> anyh
     Ok(done.rows_affected() == 1)
 }
 
-/// That a click came, and under which stamp of the settings.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, FromRow)]
-pub struct Arrival {
-    /// False where it had come before: then it has had its effect.
-    pub first: bool,
+/// That clicks came, and under which stamp of the settings.
+#[derive(Debug)]
+pub struct Arrived {
+    /// The receipts that had not come before; the others have had their effect.
+    pub first: BTreeSet<String>,
     pub stamp: i64,
 }
 
-/// As [`receive`], for a click that may have no name to be known again by.
-pub async fn receive_click(tx: &mut Tenant, receipt: Option<&str>, now: DateTime<Utc>) -> anyhow::Result<Arrival> {
+/// As [`receive`], for several clicks.
+pub async fn receive_clicks<'r>(
+    tx: &mut Tenant,
+    receipts: impl IntoIterator<Item = &'r str>,
+    now: DateTime<Utc>,
+) -> anyhow::Result<Arrived> {
     let org = tx.org().0;
-    Ok(sqlx::query_as(RECEIVE_CLICK).bind(org).bind(receipt).bind(now).fetch_one(tx.connection()).await?)
+    let receipts: Vec<&str> = receipts.into_iter().collect();
+    let (first, stamp): (Vec<String>, i64) =
+        sqlx::query_as(RECEIVE_CLICKS).bind(org).bind(&receipts).bind(now).fetch_one(tx.connection()).await?;
+    Ok(Arrived { first: first.into_iter().collect(), stamp })
 }
 
-/// From now on the same counts as new.
-pub async fn forget_receipt(tx: &mut Tenant, receipt: &str) -> anyhow::Result<()> {
-    let org = tx.org().0;
-    sqlx::query(FORGET_RECEIPT).bind(org).bind(receipt).execute(tx.connection()).await?;
+/// As if these had not come: they are carried out by another transaction.
+pub async fn take_back(tx: &mut Tenant, receipts: &[&str]) -> anyhow::Result<()> {
+    if !receipts.is_empty() {
+        sqlx::query(TAKE_BACK).bind(tx.org().0).bind(receipts).execute(tx.connection()).await?;
+    }
     Ok(())
 }
 

@@ -271,11 +271,11 @@ async fn the_doctor_says_what_would_stop_a_morning() {
     let ill = desk.run(&["doctor"]).await;
     assert_eq!(ill.code, Some(1));
     let faults: Vec<&str> = ill.out.lines().filter(|line| line.starts_with("FAULT")).collect();
-    assert!(faults.iter().any(|line| line.contains("SLACK_BOT_TOKEN is not set")), "{ill:?}");
+    assert!(faults.iter().any(|line| line.contains("no platform is configured; set SLACK_BOT_TOKEN")), "{ill:?}");
     let well = desk.program.clone().slack(&desk.slack).run(&["doctor"]).await;
     assert_eq!(well.code, Some(0), "{well:?}");
     assert!(well.out.lines().all(|line| line.starts_with("ok") || line.starts_with("warn")), "{well:?}");
     assert!(well.out.contains("north: 2 active accounts, 2 people get a morning message"), "{well:?}");
     let nowhere = desk.run(&["send", "--org", "north"]).await.failure();
-    assert_eq!(nowhere, "there is nowhere to send to: set SLACK_BOT_TOKEN");
+    assert_eq!(nowhere, "there is nowhere to send to: set SLACK_BOT_TOKEN, or TEAMS_APP_ID with its secret and tenant");
 }

@@ -14,6 +14,7 @@ mod http;
 mod import;
 mod kill;
 mod morning;
+mod names;
 mod night;
 mod rls;
 mod teams;

@@ -2,14 +2,14 @@
 
 use serde_json::{Value, json};
 
-use super::{Click, Effect, Held};
+use super::{Click, Effect, Found, Held};
 use crate::domain::account::Account;
-use crate::domain::action::Subject;
+use crate::domain::action::{Subject, Verb};
 use crate::domain::handoff::Matter;
 use crate::domain::message::answer::{self, Cannot, Done};
 use crate::domain::message::form::{self, Submission};
-use crate::domain::message::{Reply, phrase};
-use crate::domain::risk::{Limits, Moved, Refused, Risk, State};
+use crate::domain::message::{Message, Reply, phrase};
+use crate::domain::risk::{Limits, Moved, Refused, Risk, RiskEvent, State};
 use crate::store;
 use crate::store::audit::Entry;
 use crate::store::note::{self, NoteKind};
@@ -18,6 +18,24 @@ use crate::store::note::{self, NoteKind};
 pub(super) async fn acknowledge(click: &mut Click<'_>, account: &Account, risk: Risk) -> anyhow::Result<Effect> {
     let moved = risk.clone().acknowledge(click.me, acknowledged_until(click), click.now);
     settle(click, account, &risk, moved).await
+}
+
+/// The same without saving it, for a press that is carried out with others: what to record, or what to say instead.
+pub(super) fn acknowledge_found(click: &Click<'_>, found: &mut Found) -> Result<Entry, Message> {
+    if let Some(answer) = click.forbidden(Verb::Acknowledge, found) {
+        return Err(answer);
+    }
+    if !click.fresh {
+        return Err(click.present(found));
+    }
+    let Held::Risk(risk) = &mut found.held else { return Err(answer::unknown_action()) };
+    match risk.clone().acknowledge(click.me, acknowledged_until(click), click.now) {
+        Ok((moved, event)) => {
+            *risk = moved;
+            Ok(entry(risk, event))
+        }
+        Err(_) => Err(click.present_risk(&found.account, risk)),
+    }
 }
 
 /// When the next step of something acknowledged now is due, in the presser's working days.
@@ -71,8 +89,11 @@ async fn settle(
         Err(refused) => return Ok(refusal(click, account, before, &refused)),
     };
     store::risk::save(&mut click.tx, &risk).await?;
-    let entry = Entry::new(event.as_str(), Subject::Risk(risk.id), data(&risk));
-    Ok(Effect::changed(&account.id, vec![entry], Reply::Silent))
+    Ok(Effect::changed(&account.id, vec![entry(&risk, event)], Reply::Silent))
+}
+
+fn entry(risk: &Risk, event: RiskEvent) -> Entry {
+    Entry::new(event.as_str(), Subject::Risk(risk.id), data(risk))
 }
 
 /// Ids, states and days: what the audit trail keeps of a risk.

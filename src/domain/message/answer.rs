@@ -1,7 +1,7 @@
 //! Purpose: short private answers to a press or a command: the present state
 //! where a click came late, what was done, and what to do where it cannot be done.
 
-use chrono::NaiveDate;
+use chrono::{NaiveDate, NaiveDateTime};
 
 use super::card;
 use super::phrase::{self, cut};
@@ -99,6 +99,21 @@ pub fn outsiders() -> Message {
     Message::sentence(
         "Not here: people from outside your company can read this channel. Ask me in a direct message instead.",
     )
+}
+
+/// To whoever wants to show an account in a channel that outsiders read; `code` as delivery knows it.
+pub fn not_here(code: &str) -> Message {
+    Message::sentence(match code {
+        "too_many_members" => {
+            "This channel has too many members to be sure that no guest reads along, so nothing about an account is shown here."
+        }
+        _ => return outsiders(),
+    })
+}
+
+/// To whoever wants to show an account in a channel that Tandem is not in.
+pub fn not_invited() -> Message {
+    Message::sentence("Tandem is not in this channel. Invite it with /invite @Tandem, then press Share here again.")
 }
 
 /// *Share here*, pressed where there is no channel.
@@ -271,6 +286,33 @@ pub enum Done {
         refused: usize,
         until: NaiveDate,
     },
+}
+
+/// `next` is when the next morning message comes, in the person's own time; `away` the last day away and who stands in.
+pub fn settings_saved(
+    next: NaiveDateTime,
+    zone: &str,
+    away: Option<(NaiveDate, Option<String>)>,
+    today: NaiveDate,
+) -> Message {
+    let away = away.map(|(until, who)| {
+        let who = who.unwrap_or_else(|| "Your lead".to_owned());
+        format!(" {who} stands in for you until {}.", phrase::date(until, today))
+    });
+    Message::sentence(format!(
+        "Saved. Your next morning message comes on {} at {} ({zone}).{}",
+        phrase::date(next.date(), today),
+        next.format("%H:%M"),
+        away.unwrap_or_default()
+    ))
+}
+
+pub fn settings_same(next: NaiveDateTime, zone: &str) -> Message {
+    Message::sentence(format!(
+        "Nothing was changed. Your next morning message comes on {} at {} ({zone}).",
+        next.format("%a %-d %b"),
+        next.format("%H:%M")
+    ))
 }
 
 pub fn done(account: &str, done: &Done, today: NaiveDate) -> Message {

@@ -7,7 +7,7 @@ mod withheld;
 use chrono::NaiveDate;
 use uuid::Uuid;
 
-pub use self::rest::{RestGroup, RestKind, RestLine, whole_group};
+pub use self::rest::{RestGroup, RestKind, RestLine, WHOLE, whole_group};
 pub use self::withheld::WithheldLine;
 use super::card::{self, Card};
 use super::lead::{self, TeamView};
@@ -134,6 +134,7 @@ pub fn message(view: &DigestView) -> Message {
     if !groups.is_empty() {
         let lines = groups.iter().map(|group| group.lines.len()).sum::<usize>();
         blocks.push(Block::Heading(format!("Also on your list ({lines})")));
+        blocks.extend(rest::whole(view.digest, &groups));
         blocks.extend(groups.iter().flat_map(|group| rest::blocks(view.digest, group, view.date)));
     }
     blocks.extend(withheld::blocks(&view.withheld, view.date));

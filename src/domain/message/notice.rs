@@ -101,10 +101,29 @@ pub fn nudged(by: &str, account: &str, mut card: Message) -> Message {
     card
 }
 
+/// In direct messages, what could not be posted in a channel, and why.
+pub fn instead(mut message: Message, problem: &str) -> Message {
+    let why = format!(
+        "This belongs in your channel, where it could not be posted: {}. An admin can choose another one with \
+         `tandem channel set`.",
+        reason(problem)
+    );
+    message.blocks.push(Block::Context(why.into()));
+    message
+}
+
 /// To an admin: somebody's message could not be delivered. `problem` is the platform's code.
 pub fn given_up(whom: &str, problem: &str) -> Message {
-    let reason = match problem {
+    let reason = reason(problem);
+    Message::sentence(format!(
+        "A message to {whom} could not be delivered: {reason}. `tandem doctor` shows who cannot be reached."
+    ))
+}
+
+fn reason(problem: &str) -> String {
+    match problem {
         "outsiders" => "people from outside your company would see it".to_owned(),
+        "too_many_members" => "the channel has too many members to be sure that no guest reads along".to_owned(),
         "user_not_found" | "users_not_found" => "nobody in the workspace has their e-mail address".to_owned(),
         "no_teams_user_id" => {
             "their teams_user_id is not imported, and they have not written to Tandem in Teams yet".to_owned()
@@ -118,10 +137,7 @@ pub fn given_up(whom: &str, problem: &str) -> Message {
         "is_archived" => "the channel is archived".to_owned(),
         "channel_not_found" | "not_in_channel" => "Tandem cannot reach that conversation".to_owned(),
         other => format!("the chat platform answered \"{other}\""),
-    };
-    Message::sentence(format!(
-        "A message to {whom} could not be delivered: {reason}. `tandem doctor` shows who cannot be reached."
-    ))
+    }
 }
 
 /// One source fell silent for many accounts at once: a fault of the feed, not of the customers.

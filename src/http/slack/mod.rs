@@ -4,6 +4,7 @@
 
 mod click;
 mod command;
+mod home;
 mod introduce;
 mod open;
 mod picture;
@@ -23,7 +24,7 @@ use super::{Http, sentence};
 use crate::app::query;
 use crate::slack::address::ApiUrl;
 use crate::slack::client::Client;
-use crate::slack::inbound::{self, Door, Event, EventKind, Inbound};
+use crate::slack::inbound::{self, Door, Event, EventKind, Inbound, Who};
 use crate::store::directory::{Platform, Workspace};
 use crate::store::message;
 
@@ -118,6 +119,13 @@ pub(super) async fn receive(State(http): State<Http>, Verified { inbound, since 
         Inbound::Command(command) => command::answer(desk, command).await,
         Inbound::Press(press) => click::press(desk, press).await,
         Inbound::Submission(submission) => click::submit(desk, submission).await,
+        Inbound::Event(Event { team_id, enterprise_id, kind: EventKind::HomeOpened { user_id, tab }, .. }) => {
+            // The messages tab of the same app is no home.
+            if tab.as_deref() != Some("messages") {
+                home::opened(desk, Who { team_id, enterprise_id, user_id });
+            }
+            nothing()
+        }
         Inbound::Event(event) => happened(&desk.http, &event).await,
     }
 }

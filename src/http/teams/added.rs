@@ -76,7 +76,7 @@ impl Desk {
             if !message::receive(&mut tx, &self.receipt(), app.now()).await? {
                 return Ok(());
             }
-            message::forget_receipt(&mut tx, &self.welcome()).await?;
+            message::take_back(&mut tx, &[&self.welcome()]).await?;
             conversation::forget(&mut tx, &workspace, place.root()).await?;
             if let (Some(id), Scope::Personal) = (known, place.scope) {
                 person::mark_unreachable(&mut tx, &workspace, id, app.now()).await?;

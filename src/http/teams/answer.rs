@@ -3,12 +3,13 @@
 use std::time::Duration;
 
 use super::{Ask, DRAW, Desk, What};
-use crate::app::query;
-use crate::domain::action::{Subject, Verb};
+use crate::app::views::Reader;
+use crate::app::{home, query};
+use crate::domain::action::{Action, Subject, Verb};
 use crate::domain::message::{Button, Dialog, Message, Reply, answer};
 use crate::domain::person::OrgId;
 use crate::http::ask::Answer;
-use crate::store::person;
+use crate::store::{message, person};
 use crate::teams::client::Error;
 use crate::teams::inbound::{Carried, Question, Scope};
 use crate::teams::render::{self, Asked, Drawn};
@@ -151,7 +152,12 @@ impl Desk {
         let card = carried.card.as_ref().or(self.activity.place.reply_to.as_ref());
         if let Some(id) = card {
             let mut tx = app.store.tenant(org).await?;
-            let kept = crate::store::message::at_place(&mut tx, self.activity.place.root(), id).await?;
+            let place = &self.activity.place;
+            let mut kept = message::at_place(&mut tx, place.root(), id).await?;
+            if kept.is_none() {
+                // A reply stands in its thread.
+                kept = message::at_place(&mut tx, &place.conversation, id).await?;
+            }
             drop(tx);
             if let Some(kept) = kept {
                 if kept.reader().is_some_and(|reader| reader != person) {
@@ -174,8 +180,9 @@ impl Desk {
     async fn again(&self, question: &Question, channel: Option<&str>) -> anyhow::Result<Option<Message>> {
         let what = match question {
             Question::Command(text) => What::Command(crate::domain::command::parse("", text)),
-            Question::Action(text) => match text.parse::<crate::domain::action::Action>() {
+            Question::Action(text) => match text.parse::<Action>() {
                 Ok(action) if action.verb == Verb::ShowMore => What::Press(action, None),
+                Ok(Action { verb: Verb::TurnPage, subject: Subject::Home(page) }) => return self.home(page).await,
                 _ => return Ok(None),
             },
         };
@@ -185,6 +192,16 @@ impl Desk {
             (None, Reply::Dialog(dialog)) => Ok(Some(opener(&dialog))),
             _ => Ok(None),
         }
+    }
+
+    /// A page of the asker's home.
+    async fn home(&self, page: u16) -> anyhow::Result<Option<Message>> {
+        let app = &self.http.app;
+        let Some(org) = query::organisation_of(app, &self.workspace()).await? else { return Ok(None) };
+        let Some(person) = query::colleague(app, &self.asker(org)).await? else { return Ok(None) };
+        let mut tx = app.store.tenant(org).await?;
+        let snapshot = app.snapshot(&mut tx).await?;
+        home::message(&mut tx, Reader::new(&snapshot, Some(person), app.now()), page).await
     }
 
     /// Redraws an answer in the asker's own chat, beside the answer to the press: delivery does not know it.

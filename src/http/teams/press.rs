@@ -27,6 +27,13 @@ impl Desk {
         let Ok(action) = action else {
             return self.finish(Reply::Private(answer::unknown_action()), &carried, None, answered).await;
         };
+        if action.verb == Verb::TurnPage {
+            // Which page is looked at is the card's own affair: nothing is kept of it.
+            let carried = Carried { question: Some(Question::Action(action.to_string())), part: 0, ..carried };
+            self.redraw(&carried);
+            let page = self.card_or(&carried, answer::not_there());
+            return if answered { body_of(page.await) } else { nothing() };
+        }
         let channel = self.place_of(&action, &carried).await;
         let question = (action.verb == Verb::ShowMore).then(|| Question::Action(action.to_string()));
         let ask = self.ask(channel.as_deref(), What::Press(action, Some(self.receipt())));

@@ -59,6 +59,8 @@ impl Default for Settings {
 pub struct Client {
     http: reqwest::Client,
     settings: Settings,
+    /// Who was found to be an outsider, or not, lately.
+    met: outsiders::Met,
 }
 
 /// Where a message was posted.
@@ -109,7 +111,7 @@ impl Client {
         if settings.api.is_loopback() {
             builder = builder.no_proxy();
         }
-        Ok(Self { http: builder.build()?, settings })
+        Ok(Self { http: builder.build()?, settings, met: outsiders::Met::default() })
     }
 
     /// Posts a message, or a reply in the thread of `thread_ts`, that carries `delivery_id` in its metadata.
@@ -156,6 +158,33 @@ impl Client {
         }
     }
 
+    /// Why nothing about an account may be said in a channel, as a code: it is shared with another company (now, or
+    /// once an invitation is taken), a guest is in it, or more people are than can be looked at. Asked each time,
+    /// since a channel's privacy changes any day; each member is looked up at most once an hour.
+    pub async fn not_for(&self, token: &SecretString, channel_id: &str) -> Result<Option<&'static str>, Error> {
+        if outsiders(&self.channel(token, channel_id).await?, &[]) {
+            return Ok(Some(outsiders::OUTSIDERS));
+        }
+        let members = self.members(token, channel_id, outsiders::MEMBERS_MOST + 1).await?;
+        if members.len() > outsiders::MEMBERS_MOST {
+            return Ok(Some(outsiders::TOO_MANY));
+        }
+        for member in members {
+            let is_outsider = match self.met.is_outsider(&member) {
+                Some(known) => known,
+                None => {
+                    let found = self.user(token, &member).await?.is_outsider();
+                    self.met.remember(member, found);
+                    found
+                }
+            };
+            if is_outsider {
+                return Ok(Some(outsiders::OUTSIDERS));
+            }
+        }
+        Ok(None)
+    }
+
     pub async fn user(&self, token: &SecretString, user_id: &str) -> Result<User, Error> {
         let answer: WithUser = self.form(token, "users.info", &[("user", user_id)]).await?;
         Ok(answer.user)
@@ -178,6 +207,12 @@ impl Client {
 
     pub async fn update_view(&self, token: &SecretString, view_id: &str, view: &Value) -> Result<(), Error> {
         self.json::<Done>(token, "views.update", &json!({"view_id": view_id, "view": view})).await.map(drop)
+    }
+
+    /// Puts a person's home tab up, over whatever stood there.
+    pub async fn publish_view(&self, token: &SecretString, user_id: &str, view: &Value) -> Result<(), Error> {
+        // Without a hash: what is published is always the present state, so the last one is right.
+        self.json::<Done>(token, "views.publish", &json!({"user_id": user_id, "view": view})).await.map(drop)
     }
 
     /// Asks whose token this is.

@@ -172,6 +172,10 @@ impl FakeSlack {
                 let id = said("channel");
                 json!({"ok": true, "channel": with(json!({"id": id}), inside.channels.get(&id))})
             }
+            "conversations.members" => {
+                let members = inside.channels.get(&said("channel")).and_then(|channel| channel.get("members"));
+                json!({"ok": true, "members": members.cloned().unwrap_or_else(|| json!([]))})
+            }
             "users.info" => {
                 let id = said("user");
                 json!({"ok": true, "user": with(json!({"id": id}), inside.users.get(&id))})
@@ -204,7 +208,7 @@ impl FakeSlack {
             }
             "upload" => json!({"ok": true}),
             "files.completeUploadExternal" => json!({"ok": true, "files": arguments["files"]}),
-            "views.open" | "views.update" => json!({"ok": true, "view": {"id": "V1"}}),
+            "views.open" | "views.update" | "views.publish" => json!({"ok": true, "view": {"id": "V1"}}),
             _ => json!({"ok": false, "error": "unknown_method"}),
         }
     }
