@@ -8,7 +8,7 @@ use std::time::Duration;
 use chrono::{DateTime, TimeDelta, Utc};
 use tokio::sync::watch;
 
-use crate::app::{App, morning, night, organisation};
+use crate::app::{App, inbox, morning, night, organisation};
 use crate::domain::person::{OrgId, PersonId};
 use crate::store::directory::{self, Owed};
 
@@ -84,6 +84,10 @@ pub async fn tick(app: &App) -> anyhow::Result<()> {
 }
 
 async fn night_of(app: &App, org: OrgId) {
+    // What can't be read must not keep the night from what was there before.
+    if let Err(error) = inbox::take_if_owed(app, org).await {
+        tracing::error!(%org, "the inbox could not be taken: {error:#}");
+    }
     match night::night(app, org).await {
         Ok(Some(report)) => tracing::info!(%org, accounts = report.accounts, "diagnosed"),
         Ok(None) => {}

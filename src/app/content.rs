@@ -13,7 +13,7 @@ use super::morning::{self, Totals};
 use super::read::{self, AccountRead};
 use super::snapshot::Snapshot;
 use super::views::Reader;
-use super::{App, home, query, team};
+use super::{App, gaps, home, precision, query, team, transfer};
 use crate::domain::account::AccountId;
 use crate::domain::action::Subject;
 use crate::domain::handoff::{Clocks, State};
@@ -61,6 +61,8 @@ pub enum Content {
         person: Option<PersonId>,
         problem: String,
     },
+    /// Rules to put on trial, or to end the trial of.
+    Rules,
     /// A person's home page, and which page of it they look at.
     Home {
         page: u16,
@@ -69,6 +71,16 @@ pub enum Content {
     Feed {
         source: Source,
         silent: Option<u32>,
+    },
+    /// A book went from one to the other: the brief for who takes over, a word for who gave.
+    Transfer {
+        from: PersonId,
+        to: PersonId,
+        accounts: Vec<AccountId>,
+    },
+    /// Files of the inbox, each with how many of its rows were rejected; 0 where it could not be taken at all.
+    Inbox {
+        files: Vec<(String, u64)>,
     },
 }
 
@@ -149,6 +161,11 @@ async fn said(tx: &mut Tenant, reader: Reader<'_>, content: Content) -> anyhow::
             let whom = person.map_or_else(|| "a channel".to_owned(), |id| reader.name(id));
             Ok(Some(notice::given_up(&whom, &problem)))
         }
+        Content::Rules => {
+            let proposals = precision::proposals(tx, reader.snapshot, reader.now).await?;
+            let (policy, slug) = (&reader.snapshot.policy, &reader.snapshot.organisation.slug);
+            Ok(notice::rules(&proposals, policy, slug, reader.today()))
+        }
         Content::Home { page } => home::message(tx, reader, page).await,
         // Taken off before.
         Content::InChannel { .. } | Content::Instead { .. } => Ok(None),
@@ -156,6 +173,8 @@ async fn said(tx: &mut Tenant, reader: Reader<'_>, content: Content) -> anyhow::
             Some(accounts) => notice::feed_silent(source, accounts as usize, reader.today(), reader.today()),
             None => notice::feed_back(source),
         })),
+        Content::Transfer { from, to, accounts } => Ok(Some(transfer::message(tx, reader, from, to, &accounts).await?)),
+        Content::Inbox { files } => Ok(Some(notice::inbox(&files))),
     }
 }
 
@@ -233,7 +252,8 @@ pub async fn morning_message(tx: &mut Tenant, reader: Reader<'_>, stored: &Diges
         rest: rest(reader, &stored.items, &reads),
         withheld: withheld(reader, &stored.items, &reads),
         sources: sources(tx, stored).await?,
-        team: if person.is(Role::Lead) { team::view(tx, reader, person).await? } else { None },
+        gaps: gaps::view(tx, reader, person, stored.local_date).await?,
+        team: if person.is(Role::Lead) { team::view(tx, reader, person, stored.local_date).await? } else { None },
     };
     Ok(Some(digest::message(&view)))
 }

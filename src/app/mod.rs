@@ -3,8 +3,13 @@
 pub mod act;
 pub mod channels;
 pub mod content;
+pub mod figures;
+pub mod fit;
+mod gaps;
 pub mod home;
 pub mod import;
+pub mod inbox;
+pub mod installation;
 pub mod morning;
 mod names;
 pub mod night;
@@ -12,6 +17,7 @@ mod notice;
 pub mod organisation;
 pub mod people;
 pub mod policy;
+pub mod precision;
 pub mod query;
 pub mod read;
 pub mod sample;
@@ -20,6 +26,7 @@ pub mod settings;
 pub mod snapshot;
 pub mod team;
 mod together;
+pub mod transfer;
 pub mod views;
 
 use std::sync::Arc;
@@ -39,6 +46,8 @@ pub struct App {
     pub clock: Arc<dyn Clock>,
     /// Rung after a commit that queued something to send, so that delivery in this process need not wait for its poll.
     pub outbox_bell: Arc<Notify>,
+    /// Where files wait to be imported before a diagnosis; `None` where no folder is configured.
+    pub inbox: Option<Arc<inbox::Inbox>>,
     snapshots: snapshot::Snapshots,
     links: query::Links,
     names: names::Names,
@@ -52,6 +61,7 @@ impl App {
             store,
             clock,
             outbox_bell: Arc::new(Notify::new()),
+            inbox: None,
             snapshots: snapshot::Snapshots::default(),
             links: query::Links::default(),
             names: names::Names::default(),
@@ -66,6 +76,11 @@ impl App {
     /// kept in memory, the clock and the bell are shared.
     pub fn beside(&self, connections: u32) -> Self {
         Self { store: self.store.beside(connections), ..self.clone() }
+    }
+
+    /// The same with a folder of files to take before each diagnosis.
+    pub fn with_inbox(self, inbox: Option<inbox::Inbox>) -> Self {
+        Self { inbox: inbox.map(Arc::new), ..self }
     }
 
     pub fn now(&self) -> DateTime<Utc> {

@@ -11,13 +11,16 @@ use super::read::AccountRead;
 use super::snapshot::Snapshot;
 use super::together::Together;
 use super::views::Reader;
-use super::{App, Asker, content, home, morning, read, settings, team};
+use super::{App, Asker, content, figures, home, morning, read, settings, team};
 use crate::domain::account::AccountId;
 use crate::domain::action::{Action, Subject};
 use crate::domain::command::Command;
+use crate::domain::figures::Whose;
+use crate::domain::figures::period::Period;
 use crate::domain::handoff::{Handoff, Matter};
 use crate::domain::message::account::{self, AccountAnswer, OnboardingView, OpenRisk, RenewalLine, history};
 use crate::domain::message::chart::Mark;
+use crate::domain::message::figures::{self as wording, FiguresView};
 use crate::domain::message::list::{self, FeedbackLine, HandoffLine, SnoozedLine};
 use crate::domain::message::view::{Part, RiskView, Why};
 use crate::domain::message::{Block, Button, Buttons, Message, Reply, answer, digest, form, phrase};
@@ -180,7 +183,7 @@ impl Ask<'_> {
                 let page = home::message(self.tx, self.reader, 1).await?;
                 Ok(page.unwrap_or_else(answer::not_there))
             }
-            Command::Kpi => Ok(answer::no_figures()),
+            Command::Kpi { period } => self.kpi(period).await,
             // Asked in a dialog, by `command`.
             Command::Settings => Ok(answer::expired_form()),
             Command::Help { topic } => Ok(answer::help(*topic)),
@@ -341,6 +344,36 @@ impl Ask<'_> {
             })
             .collect();
         Ok(list::voice(&lines, self.reader.today()))
+    }
+
+    /// A person sees their own, a lead the team's, an admin the organisation's.
+    async fn kpi(&mut self, typed: &str) -> anyhow::Result<Message> {
+        let snapshot = self.reader.snapshot;
+        // Periods are the organisation's, so that colleagues in two zones read the same numbers.
+        let today = snapshot.today(None, self.reader.now);
+        let period = if typed.is_empty() { Ok(Period::quarter_of(today)) } else { typed.parse() };
+        let (period, span) = match period.and_then(|period: Period| Ok((period, period.until(today)?))) {
+            Ok(period) => period,
+            Err(error) => return Ok(Message::sentence(phrase::sentence(&phrase::capital(&error.to_string())))),
+        };
+        let whose = figures::shown_to(snapshot, self.person);
+        let report = figures::report(self.tx, snapshot, whose, period, span, self.reader.now).await?;
+        let view = FiguresView {
+            whose: match &report.whose {
+                Whose::Organisation => snapshot.organisation.name.clone(),
+                Whose::Team(_) => "your team".to_owned(),
+                Whose::Person(_) => self.person.first_name().to_owned(),
+            },
+            period: period.label(),
+            until: (span.last < period.last()).then_some(span.last),
+            sides: figures::sides(snapshot, &report.whose),
+            figures: report.figures,
+            failures: report.failures,
+            rules: report.rules,
+            rule_days: snapshot.policy.precision.days,
+            trials: report.trials,
+        };
+        Ok(wording::message(&view, today))
     }
 }
 

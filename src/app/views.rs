@@ -120,7 +120,7 @@ impl<'a> Reader<'a> {
         Some(Deadline { on, kind })
     }
 
-    fn last_note(&self, read: &AccountRead) -> Option<NoteView> {
+    pub fn last_note(&self, read: &AccountRead) -> Option<NoteView> {
         read.last_note.as_ref().map(|note| NoteView {
             by: self.name(PersonId(note.author_id)),
             on: self.date(note.at),

@@ -7,11 +7,14 @@ mod demo;
 mod diagnose;
 mod digest;
 mod doctor;
+mod figures;
 mod import;
 mod key;
+mod keys;
 mod link;
 mod manifest;
 mod migrate;
+mod model;
 mod open;
 mod org;
 mod policy;
@@ -20,6 +23,7 @@ mod send;
 mod serve;
 mod slack;
 mod teams;
+mod transfer;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -53,6 +57,9 @@ enum Command {
     /// Make, list and revoke API keys
     #[command(subcommand)]
     Key(key::Command),
+    /// Encrypt stored tokens under another key
+    #[command(subcommand)]
+    Keys(keys::Command),
     /// Say which Slack workspace or Teams tenant belongs to which organisation
     #[command(subcommand)]
     Link(link::Command),
@@ -72,6 +79,13 @@ enum Command {
     Send(send::Args),
     /// Print an account's card
     Account(account::Args),
+    /// Give a book, or one account, to somebody else, with a brief
+    Transfer(transfer::Args),
+    /// Print key figures and the failure measures of the organisation model
+    Figures(figures::Args),
+    /// Check the organisation model against the numbers
+    #[command(subcommand)]
+    Model(model::Command),
     /// Check everything that a morning needs
     Doctor(doctor::Args),
     /// Write the app manifest ready to upload
@@ -137,13 +151,17 @@ async fn run(command: Command, config: Config) -> anyhow::Result<Done> {
         Command::Digest(args) => digest::run(args, &config).await,
         Command::Send(args) => send::run(args, &config).await,
         Command::Account(args) => account::run(args, &config).await,
+        Command::Figures(args) => figures::run(args, &config).await,
+        Command::Model(command) => model::run(command, &config).await,
         Command::Doctor(args) => doctor::run(args, &config).await,
         Command::Manifest(args) => manifest::run(args, &config),
         Command::Migrate(args) => migrate::run(args, &config).await,
         Command::Org(command) => org::run(command, &config).await,
         Command::Key(command) => key::run(command, &config).await,
+        Command::Keys(command) => keys::run(command, &config).await,
         Command::Link(command) => link::run(command, &config).await,
         Command::Channel(command) => channel::run(command, &config).await,
+        Command::Transfer(args) => transfer::run(args, &config).await,
         Command::Import(args) => import::run(args, &config).await,
         Command::Diagnose(args) => diagnose::run(args, &config).await,
         Command::Policy(command) => policy::run(command, &config).await,

@@ -35,13 +35,13 @@ pub(super) async fn run(args: Args, config: &Config) -> anyhow::Result<Done> {
     slack::check_supported(config)?;
     let opened = open(config, 24).await?;
     let organisation = opened.organisation(&args.org).await?;
-    let slack = slack::connect(config, &opened).await?;
+    let app = App::new(opened.store.clone(), Arc::new(SystemClock));
+    let slack = slack::connect(config, &opened, &app).await?;
     let teams = teams::connect(config)?;
     anyhow::ensure!(
         slack.is_some() || teams.is_some(),
         "there is nowhere to send to: set SLACK_BOT_TOKEN, or TEAMS_APP_ID with its secret and tenant"
     );
-    let app = App::new(opened.store.clone(), Arc::new(SystemClock));
 
     let mut tx = app.store.tenant(organisation.id).await?;
     let snapshot = app.snapshot(&mut tx).await?;
@@ -67,9 +67,9 @@ pub(super) async fn run(args: Args, config: &Config) -> anyhow::Result<Done> {
             Queued::Not => {}
         }
     }
-    let sender = slack.map(|slack| SlackSender { client: slack.client, token: slack.token, team: slack.team });
-    let delivery =
-        Delivery::new(app.clone(), Senders { slack: sender, teams: teams.map(|teams| teams.sender()), preview: false });
+    let sender = slack.map(|slack| SlackSender { client: slack.client, tokens: slack.tokens });
+    let senders = Senders { slack: sender, teams: teams.map(|teams| teams.sender()), preview: false };
+    let delivery = Delivery::new(app.clone(), senders);
     let drained = delivery.drain(Some(organisation.id), PATIENCE).await?;
     let mut tx = app.store.tenant(organisation.id).await?;
     let waiting = message::open_posts(&mut tx).await?;

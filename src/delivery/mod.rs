@@ -24,7 +24,6 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
-use secrecy::SecretString;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep, timeout};
@@ -38,6 +37,7 @@ use crate::domain::person::OrgId;
 use crate::slack::client::Client;
 use crate::store::directory::{self, Served, Workspace};
 use crate::store::message;
+use crate::tokens::Tokens;
 use lane::{Lane, Mode, Tally};
 
 /// How long a lane is leased, and renewed for.
@@ -57,13 +57,11 @@ const LANES: usize = 1024;
 /// How often the lanes are listed that nobody here can serve.
 const UNSERVED_EVERY: Duration = Duration::from_secs(60);
 
-/// Slack, as one workspace's token sees it.
+/// Slack, with the token of each workspace.
 #[derive(Clone)]
 pub struct SlackSender {
     pub client: Client,
-    pub token: SecretString,
-    /// The workspace that the token belongs to: `auth.test` says it.
-    pub team: String,
+    pub tokens: Tokens,
 }
 
 /// Teams: one bot for every tenant.
@@ -118,8 +116,11 @@ impl Delivery {
 
     /// With other wordings, or other consequences of arriving, than the app's own.
     pub fn with_contents(app: App, senders: Senders, contents: Contents) -> Self {
-        let slack = senders.slack.as_ref().map(|slack| slack.team.clone());
-        let served = Served { slack, teams: senders.teams.is_some(), preview: senders.preview };
+        let served = match &senders.slack {
+            Some(slack) => slack.tokens.serves(senders.preview),
+            None => Served { slack: None, installed: false, teams: false, preview: senders.preview },
+        };
+        let served = Served { teams: senders.teams.is_some(), ..served };
         let shared = Shared {
             app,
             senders,

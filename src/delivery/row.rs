@@ -16,6 +16,7 @@ use crate::domain::person::PersonId;
 use crate::store::directory::Platform;
 use crate::store::message::{self, Address, Ending, MessageCopy, Outgoing, Sending};
 use crate::store::person;
+use crate::tokens;
 
 /// After the first attempt, the second …: reliability.md, "Delivery retries". After the fifth it is given up.
 const DELAYS: [TimeDelta; 4] =
@@ -59,6 +60,10 @@ pub(super) enum Failure {
     Unreachable(&'static str),
     /// People outside the company read the channel, or nobody can say that they do not; by a code.
     Outsiders(&'static str),
+    /// Tandem was removed from the workspace.
+    Uninstalled,
+    /// The workspace's token is there and can't be opened.
+    Locked(String),
     /// What it replies to is not sent yet.
     NotYet,
     Render(anyhow::Error),
@@ -74,6 +79,16 @@ impl From<crate::slack::client::Error> for Failure {
 impl From<crate::teams::client::Error> for Failure {
     fn from(error: crate::teams::client::Error) -> Self {
         Self::Platform(error.into())
+    }
+}
+
+impl From<tokens::Error> for Failure {
+    fn from(error: tokens::Error) -> Self {
+        match error {
+            tokens::Error::Slack(error) => Self::Platform(error.into()),
+            tokens::Error::Locked(why) => Self::Locked(why.to_string()),
+            tokens::Error::Unexpected(error) => Self::Store(error),
+        }
     }
 }
 
@@ -188,6 +203,8 @@ impl Claim<'_> {
             Err(Failure::NotYet) => self.back(now + THREAD, "thread", false).await,
             Err(Failure::Unreachable(code)) => self.unreachable(code).await,
             Err(Failure::Outsiders(code)) => self.give_up("outsiders", code, false).await,
+            Err(Failure::Uninstalled) => self.give_up("uninstalled", "uninstalled", false).await,
+            Err(Failure::Locked(why)) => self.unauthorized("token_unreadable", &why).await,
             Err(Failure::Render(problem)) => {
                 error!(message = %self.row.message_id, error = format!("{problem:#}"), "a message can't be rendered");
                 self.again("render", "render", TimeDelta::zero()).await
@@ -197,8 +214,7 @@ impl Claim<'_> {
     }
 
     async fn refused(&mut self, refusal: Refusal, in_line: DateTime<Utc>) -> anyhow::Result<Fate> {
-        let workspace = &self.held.lease.workspace;
-        let platform = workspace.platform.as_str();
+        let platform = self.held.lease.workspace.platform.as_str();
         match refusal {
             Refusal::RateLimited { retry_after } => {
                 failed("rate_limited");
@@ -209,13 +225,7 @@ impl Claim<'_> {
             Refusal::Transient { reason, retry_after } => {
                 self.again("transient", &reason, TimeDelta::from_std(retry_after)?).await
             }
-            Refusal::Unauthorized(code) => {
-                if self.held.shared.first_time(workspace, "unauthorized") {
-                    error!(platform, workspace = workspace.id, code, "the token is not accepted; its messages wait");
-                }
-                self.held.block(UNAUTHORIZED).await?;
-                self.again("unauthorized", &code, TimeDelta::from_std(UNAUTHORIZED)?).await
-            }
+            Refusal::Unauthorized(code) => self.unauthorized(&code, "the token is not accepted").await,
             Refusal::Unreachable(code) => self.unreachable(&code).await,
             Refusal::PossiblySent => self.give_up("possibly_sent", "possibly_sent", false).await,
             Refusal::Gone(code) | Refusal::Rejected(code) => {
@@ -223,6 +233,16 @@ impl Claim<'_> {
                 self.give_up("rejected", &code, false).await
             }
         }
+    }
+
+    /// The whole workspace rests until somebody may have seen to it.
+    async fn unauthorized(&mut self, code: &str, why: &str) -> anyhow::Result<Fate> {
+        let workspace = &self.held.lease.workspace;
+        if self.held.shared.first_time(workspace, "unauthorized") {
+            error!(workspace = workspace.id, code, why, "a workspace can't be opened; its messages wait");
+        }
+        self.held.block(UNAUTHORIZED).await?;
+        self.again("unauthorized", code, TimeDelta::from_std(UNAUTHORIZED)?).await
     }
 
     async fn unreachable(&mut self, code: &str) -> anyhow::Result<Fate> {

@@ -71,8 +71,8 @@ pub const COMMANDS: [Usage; 12] = [
         "kpi",
         Kind::Kpi,
         &["kpis", "figures"],
-        "/tandem kpi",
-        "Your key figures for this quarter; not part of this version yet.",
+        "/tandem kpi [PERIOD]",
+        "Key figures with what they mean: yours, your team's or everybody's. This quarter, or 2026-Q3, 2026-11, 2026.",
     ),
     usage("snoozed", Kind::Snoozed, &["snooze"], "/tandem snoozed", "What you put to sleep, and when it wakes."),
     usage(
@@ -108,7 +108,10 @@ pub enum Command {
         name: String,
     },
     Voice,
-    Kpi,
+    /// `period` as it was typed; empty for the quarter that runs.
+    Kpi {
+        period: String,
+    },
     Snoozed,
     Home,
     Settings,
@@ -176,7 +179,7 @@ fn named(usage: &'static Usage, rest: &str) -> Command {
         Kind::Renewals => Command::Renewals,
         Kind::Handoffs => Command::Handoffs,
         Kind::Voice => Command::Voice,
-        Kind::Kpi => Command::Kpi,
+        Kind::Kpi => Command::Kpi { period: name },
         Kind::Snoozed => Command::Snoozed,
         Kind::Home => Command::Home,
         Kind::Settings => Command::Settings,
@@ -310,7 +313,8 @@ mod tests {
         assert_eq!(parse("", "Hello"), Command::Help { topic: None });
         assert_eq!(parse("", "tandem renewals"), Command::Renewals);
         assert_eq!(parse("", "/account acme"), account("acme"));
-        assert_eq!(parse("", "<@U1> kpi"), Command::Kpi);
+        assert_eq!(parse("", "<@U1> kpi"), Command::Kpi { period: String::new() });
+        assert_eq!(parse("/tandem", "kpi 2026-Q3"), Command::Kpi { period: "2026-Q3".to_owned() });
     }
 
     #[test]

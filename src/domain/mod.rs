@@ -16,6 +16,7 @@ pub mod window;
 
 pub mod calendar;
 pub mod digest;
+pub mod figures;
 pub mod handoff;
 pub mod record;
 pub mod renewal_work;

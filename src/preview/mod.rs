@@ -8,6 +8,7 @@
 mod conversation;
 pub mod dialog;
 pub mod message;
+pub mod notice;
 pub mod page;
 
 /// Served at `/demo.css` as `text/css`.

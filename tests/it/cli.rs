@@ -249,6 +249,12 @@ async fn what_is_printed_can_be_parsed() {
     let card = desk.run(&["account", "--org", "north", "acme"]).await.well();
     assert!(card.contains("Acme GmbH") && card.contains("Dana"), "{card}");
 
+    let policy = desk.file("policy.toml", b"[score]\nhealthy_from = 75\n");
+    let check = ["policy", "check", policy.to_str().unwrap(), "--org", "north", "--format", "json"];
+    let trial = desk.run(&check).await;
+    assert_eq!(trial.json()["accounts"], 2, "{trial:?}");
+    assert!(trial.json()["moved"].is_array() && trial.json()["date"].is_string(), "{trial:?}");
+
     let verdict = desk.run(&["audit", "verify", "--org", "north", "--format", "json"]).await;
     assert_eq!(
         (verdict.code, verdict.json()["broken"].clone(), verdict.json()["unsealed"].clone()),
@@ -271,11 +277,50 @@ async fn the_doctor_says_what_would_stop_a_morning() {
     let ill = desk.run(&["doctor"]).await;
     assert_eq!(ill.code, Some(1));
     let faults: Vec<&str> = ill.out.lines().filter(|line| line.starts_with("FAULT")).collect();
-    assert!(faults.iter().any(|line| line.contains("no platform is configured; set SLACK_BOT_TOKEN")), "{ill:?}");
+    assert!(faults.iter().any(|line| line.contains("SLACK_BOT_TOKEN is not set")), "{ill:?}");
     let well = desk.program.clone().slack(&desk.slack).run(&["doctor"]).await;
     assert_eq!(well.code, Some(0), "{well:?}");
     assert!(well.out.lines().all(|line| line.starts_with("ok") || line.starts_with("warn")), "{well:?}");
     assert!(well.out.contains("north: 2 active accounts, 2 people get a morning message"), "{well:?}");
     let nowhere = desk.run(&["send", "--org", "north"]).await.failure();
     assert_eq!(nowhere, "there is nowhere to send to: set SLACK_BOT_TOKEN, or TEAMS_APP_ID with its secret and tenant");
+}
+
+#[tokio::test]
+async fn key_figures_and_the_models_fit_are_printed() {
+    let desk = Desk::diagnosed().await;
+    let today = tandem::clock::Clock::now(&SystemClock).date_naive();
+    let outcomes = format!("account_id,kind,decided_on,arr_before,arr_after\nbolt,expanded,{today},40000,50000\n");
+    desk.import(&[&desk.file("outcomes.csv", outcomes.as_bytes())]).await.well();
+    let json = desk.run(&["figures", "--org", "north", "--format", "json"]).await.json();
+    assert_eq!((&json["scope"], &json["currency"]), (&"organisation".into(), &"USD".into()));
+    let figures = json["figures"].as_array().unwrap();
+    assert_eq!(figures.len(), 19);
+    for figure in figures {
+        let known = figure["value"].is_number();
+        assert_eq!(known, figure["not_known"].is_null(), "{figure}");
+        assert_eq!(known, figure["text"].is_string(), "{figure}");
+        assert!(figure["definition"].is_string() && figure["source"].is_string(), "{figure}");
+    }
+    let upsell = figures.iter().find(|figure| figure["id"] == "upsell_and_cross_sell_revenue").unwrap();
+    assert_eq!((upsell["value"].as_f64(), &upsell["unit"]), (Some(10_000.0), &"money".into()));
+    assert_eq!(json["failure_measures"][0]["offered"], 0);
+
+    let csv = desk.run(&["figures", "--org", "north", "--person", "KIM@x.eu", "--format", "csv"]).await.well();
+    let mut rows = csv::Reader::from_reader(csv.as_bytes());
+    let ids: Vec<String> = rows.records().map(|row| row.unwrap()[1].to_owned()).collect();
+    assert_eq!(ids.len(), 19, "a person has no failure measure: {ids:?}");
+    let text = desk.run(&["figures", "--org", "north", "--period", "2020-Q1"]).await.well();
+    assert!(text.contains("Key figures of North, Q1 2020") && text.contains("not known"), "{text}");
+    let nobody = desk.run(&["figures", "--org", "north", "--person", "eve@x.eu"]).await.failure();
+    assert_eq!(nobody, "nobody in north has the e-mail \"eve@x.eu\"");
+    assert_eq!(desk.run(&["figures", "--org", "north", "--period", "soon"]).await.code, Some(2));
+    let ahead = desk.run(&["figures", "--org", "north", "--period", "9999"]).await.failure();
+    assert_eq!(ahead, "9999 begins on 9999-01-01; there is nothing to count yet");
+
+    let json = desk.run(&["model", "check", "--org", "north", "--format", "json"]).await.json();
+    assert_eq!((&json["fits"], &json["models"][0]["verdict"]), (&false.into(), &"does_not_fit".into()));
+    assert_eq!(json["models"][0]["numbers"]["arr"], serde_json::json!({"amount": "150000", "currency": "USD"}));
+    let text = desk.run(&["model", "check", "--org", "north"]).await.well();
+    assert!(text.contains("2 customers: below 50 a split costs more than it gives."), "{text}");
 }

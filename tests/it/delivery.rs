@@ -23,6 +23,7 @@ use tandem::store::audit::{self, Actor, Entry};
 use tandem::store::directory::{self, Platform, Served, Workspace};
 use tandem::store::message::{self, Address, NewMessage};
 use tandem::store::{Store, settings};
+use tandem::tokens::{Bot, Tokens};
 use uuid::Uuid;
 
 use crate::support::cluster::{TestDb, database};
@@ -182,7 +183,8 @@ impl Scene {
         });
         let api = ApiUrl::parse(self.slack.url()).unwrap();
         let client = Client::new(Settings { api, attempt }).unwrap();
-        let slack = SlackSender { client, token: "xoxb-test".into(), team: org.workspace.id.clone() };
+        let bot = Bot { token: "xoxb-test".into(), team: org.workspace.id.clone() };
+        let slack = SlackSender { tokens: Tokens::configured(client.clone(), Some(bot)), client };
         let app = App::new(self.db.store().await, self.clock.clone());
         Delivery::with_contents(app, Senders { slack: Some(slack), preview: true, ..Senders::default() }, contents)
     }
@@ -258,7 +260,7 @@ async fn each_organisation_gets_its_own_once() {
     let drained = scene.replica(&acme).await.drain(None, Duration::ZERO).await.unwrap();
     assert_eq!(drained, Drained { sent: 2, given_up: 0 });
     assert_eq!(scene.states(&beta).await, ["queued"], "this process has no token for the other workspace");
-    let served = Served { slack: Some("T1".to_owned()), teams: false, preview: true };
+    let served = Served { installed: false, teams: false, slack: Some("T1".to_owned()), preview: true };
     let mut tx = scene.store.directory().await.unwrap();
     let unserved = directory::unserved_lanes(&mut tx, &served, scene.clock.now()).await.unwrap();
     assert_eq!(unserved, std::slice::from_ref(&beta.workspace));
@@ -276,6 +278,25 @@ async fn each_organisation_gets_its_own_once() {
     assert_eq!(scene.drain(&acme, 0).await.sent, 1);
     assert_eq!(scene.slack.calls("conversations.open").len(), 2);
     assert_eq!(scene.slack.calls("users.lookupByEmail").len(), 2);
+}
+
+/// The parts of a long message follow each other at its channel's pace; others go on meanwhile.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_long_message_does_not_hold_up_the_lane() {
+    let scene = Scene::new(SystemClock).await;
+    let org = scene.organisation("T1").await;
+    scene.pace(&org, 1.0, 60_000).await;
+    let messages = (0..100).map(|number| {
+        let content = json!({"text": format!("{number:02}"), "blocks": 60});
+        new(&org, &channel(&format!("C{number}")), content)
+    });
+    scene.queue(&org, messages.collect()).await;
+    let start = Instant::now();
+    assert_eq!(scene.drain(&org, 0).await, Drained { sent: 100, given_up: 0 });
+    let parts = scene.slack.calls("chat.postMessage").len();
+    assert!(parts >= 200, "{parts} parts are no long messages");
+    // Sixteen at a time would take a second for each sixteen.
+    assert!(start.elapsed() < Duration::from_secs(5), "{:?}", start.elapsed());
 }
 
 #[tokio::test(flavor = "multi_thread")]

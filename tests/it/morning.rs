@@ -2,6 +2,7 @@
 //! in their own zone, clicks, and what everybody else then sees.
 
 mod calendars;
+mod first_day;
 mod handoffs;
 
 use futures_util::future::join_all;

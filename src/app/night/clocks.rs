@@ -11,7 +11,7 @@ use super::super::{App, notice as telling};
 use crate::domain::account::{Account, AccountId};
 use crate::domain::action::Subject;
 use crate::domain::calendar;
-use crate::domain::handoff::{Handoff, HandoffEvent, State};
+use crate::domain::handoff::{Handoff, HandoffEvent, Running, State};
 use crate::domain::person::{OrgId, PersonId};
 use crate::domain::routing::{Nobody, Seat};
 use crate::store::audit::{self, Actor, Entry};
@@ -74,8 +74,9 @@ async fn settle(app: &App, org: OrgId, id: Uuid) -> anyhow::Result<Option<ClockN
         return Ok(None);
     };
     let today = calendar::local_date(snapshot.organisation.timezone, now);
+    let clock = handoff.running();
     let (moved, event, notice) = run_out(handoff, &account, &snapshot, today, now)?;
-    save(&mut tx, &moved, event, now).await?;
+    save(&mut tx, &moved, event, clock, now).await?;
     let word = event.as_str().rsplit('.').next().unwrap_or_default().to_owned();
     let content = Content::Notice { about: About::Handoff(id), event: word, version: moved.version(), by: None };
     telling::notify(&mut tx, &snapshot, notice.tell.iter().copied(), &content, Some(&notice.account), now).await?;
@@ -87,6 +88,7 @@ async fn save(
     tx: &mut Tenant,
     moved: &Handoff,
     event: HandoffEvent,
+    clock: Option<Running>,
     now: chrono::DateTime<chrono::Utc>,
 ) -> anyhow::Result<()> {
     handoff::save(tx, moved).await?;
@@ -94,6 +96,7 @@ async fn save(
         "account": moved.account,
         "accountable": moved.accountable(),
         "why": "clock",
+        "clock": clock,
     });
     let entry = Entry::new(event.as_str(), Subject::Handoff(moved.id), data);
     audit::record(tx, Actor::System, now, &[entry]).await?;

@@ -13,6 +13,7 @@ mod moves;
 mod record;
 
 use chrono::{DateTime, Days, NaiveDate, Utc};
+use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::account::AccountId;
@@ -138,6 +139,14 @@ pub enum Timer {
         since: DateTime<Utc>,
         due: DateTime<Utc>,
     },
+}
+
+/// A clock that runs, as the audit trail keeps it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Running {
+    /// When who must act was shown it.
+    pub since: DateTime<Utc>,
+    pub due: DateTime<Utc>,
 }
 
 /// Why it came back.
@@ -455,6 +464,14 @@ impl Handoff {
     pub fn due(&self) -> Option<DateTime<Utc>> {
         match self.timer() {
             Some(Timer::Running { due, .. }) => Some(due),
+            Some(Timer::Waiting) | None => None,
+        }
+    }
+
+    /// The clock, where one runs.
+    pub fn running(&self) -> Option<Running> {
+        match self.timer() {
+            Some(Timer::Running { since, due }) => Some(Running { since, due }),
             Some(Timer::Waiting) | None => None,
         }
     }

@@ -74,6 +74,11 @@ pub fn unknown_person(email: Option<&str>) -> Message {
     ))
 }
 
+/// A guest of the workspace, colleague or not.
+pub fn guest() -> Message {
+    Message::sentence("You are a guest in this workspace, and Tandem tells guests nothing about customers.")
+}
+
 /// A known person without a role.
 pub fn no_role() -> Message {
     Message::sentence("You have no role in Tandem yet. Ask your admin to give you one.")
@@ -192,13 +197,6 @@ pub fn organisation_wide() -> Message {
     Message::sentence(
         "Tandem was installed for your whole Slack organisation, which it cannot serve yet. \
          Ask your admin to install it in this workspace.",
-    )
-}
-
-/// Key figures are counted from events over months; this version does not count them yet.
-pub fn no_figures() -> Message {
-    Message::sentence(
-        "Key figures are not part of this version of Tandem yet. /tandem risks and /tandem renewals show what is open now.",
     )
 }
 
@@ -557,7 +555,7 @@ mod tests {
         - /tandem handoffs: What was passed to you, and what you passed on.
         - /tandem raise NAME: Report what the data does not show: an opportunity, a risk, your own read of the mood, feedback, a new champion.
         - /tandem voice: Product feedback that customers gave.
-        - /tandem kpi: Your key figures for this quarter; not part of this version yet.
+        - /tandem kpi [PERIOD]: Key figures with what they mean: yours, your team's or everybody's. This quarter, or 2026-Q3, 2026-11, 2026.
         - /tandem snoozed: What you put to sleep, and when it wakes.
         - /tandem home: Your book on one page: by band and change, your matters, your team.
         - /tandem settings: When your morning message comes, and who stands in for you.

@@ -1,5 +1,5 @@
 //! Purpose: the answers to `/tandem risks`, `windows`, `renewals`, `handoffs`,
-//! `snoozed`, `voice` and `kpi`: one line each, never an empty page.
+//! `snoozed` and `voice`: one line each, never an empty page.
 
 use chrono::NaiveDate;
 
@@ -217,33 +217,6 @@ pub fn voice(lines: &[FeedbackLine], today: NaiveDate) -> Message {
     )
 }
 
-/// One key figure; a figure without its data says what is missing.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct FigureLine {
-    pub label: String,
-    /// Already in words: "92%", "$1.2M".
-    pub value: Result<String, String>,
-    /// "up 3 points on Q3 2026".
-    pub change: Option<String>,
-}
-
-/// `period` as people say it: "Q4 2026".
-pub fn kpi(name: &str, period: &str, figures: &[FigureLine]) -> Message {
-    let title = format!("Key figures of {name}, {period}");
-    if figures.is_empty() {
-        return Message::sentence(format!("{title}: none for your role."));
-    }
-    let pairs = figures.iter().map(|figure| {
-        let said = match &figure.value {
-            Ok(value) => Text::strong(value),
-            Err(missing) => Text::plain(format!("not known: {missing}")),
-        };
-        let change = figure.change.as_ref().map(|change| format!(" · {change}")).unwrap_or_default();
-        (figure.label.clone(), said.then(change))
-    });
-    Message { blocks: vec![Block::Heading(title.clone()), Block::Facts(pairs.collect())], summary: title }
-}
-
 #[cfg(test)]
 mod tests {
     use super::super::card::sample;
@@ -341,7 +314,6 @@ mod tests {
             handoffs(&[], &[], today),
             snoozed(&[], today),
             voice(&[], today),
-            kpi("Dana", "Q4 2026", &[]),
         ];
         insta::assert_snapshot!(all.iter().map(|m| to_text(m, 200)).collect::<String>(), @"
         No account of yours is at risk.
@@ -350,26 +322,6 @@ mod tests {
         No handoff is open: nothing waits for you, and nothing that you passed on is open.
         Nothing is snoozed.
         No product feedback yet. Add some with /tandem raise NAME, then Product feedback.
-        Key figures of Dana, Q4 2026: none for your role.
-        ");
-    }
-
-    #[test]
-    fn figures() {
-        let figures = [
-            FigureLine {
-                label: "Renewal rate".into(),
-                value: Ok("92%".into()),
-                change: Some("up 3 points on Q3 2026".into()),
-            },
-            FigureLine { label: "NPS".into(), value: Err("no NPS was imported".into()), change: None },
-        ];
-        let all = [kpi("Dana", "Q4 2026", &figures)];
-        insta::assert_snapshot!(all.iter().map(|m| to_text(m, 120)).collect::<Vec<_>>().join("\n"), @"
-        Key figures of Dana, Q4 2026
-        ============================
-        Renewal rate   92% · up 3 points on Q3 2026
-        NPS            not known: no NPS was imported
         ");
     }
 }

@@ -4,11 +4,14 @@
 
 use chrono::NaiveDate;
 
-use super::card;
 use super::phrase::{self, cut};
 use super::view::{AccountView, HandoffState, NoteView, RenewalState, RiskState, RiskView, WindowLine};
 use super::{Block, Message, Text};
+use super::{card, figures};
 use crate::domain::diagnosis::Cause;
+use crate::domain::figures::Value;
+use crate::domain::figures::precision::{self, Proposal};
+use crate::domain::policy::Policy;
 use crate::domain::signal::Source;
 
 /// The thread's reply that pings: the card above it was edited.
@@ -154,6 +157,20 @@ pub fn feed_back(source: Source) -> Message {
     Message::sentence(format!("The {source} data is back. It counts again from tonight."))
 }
 
+/// Files of the inbox, each with how many rows were rejected; 0 where the file could not be taken at all.
+pub fn inbox(files: &[(String, u64)]) -> Message {
+    let lines = files.iter().map(|(name, rejected)| match usize::try_from(*rejected) {
+        Ok(0) => format!("{name} could not be taken."),
+        Ok(rows) => format!("{name}: {} rejected; the others were taken.", phrase::count(rows, "row")),
+        Err(_) => format!("{name}: rows were rejected; the others were taken."),
+    });
+    let said = lines.collect::<Vec<_>>().join(" ");
+    Message::sentence(format!(
+        "Not all of last night's data could be read. {said} The reasons are in the folder \"rejected\" of the inbox, or in the log; \
+         mend the rows there and put them back into the inbox."
+    ))
+}
+
 /// A book, or one account, that changes hands.
 #[derive(Debug, Clone, PartialEq)]
 pub struct TransferView {
@@ -200,6 +217,12 @@ pub fn transfer(view: &TransferView, today: NaiveDate) -> Message {
     Message { summary, blocks }
 }
 
+/// To the one who gave.
+pub fn transferred(to: &str, accounts: usize) -> Message {
+    let count = phrase::count(accounts, "account");
+    Message::sentence(format!("{count} went from you to {to}, with what was open on them. {to} has a brief."))
+}
+
 fn brief(entry: &TransferredAccount, today: NaiveDate) -> Text {
     let account = &entry.account;
     let mut text = card::name(account).then(format!(" · {}", card::health(account)));
@@ -222,6 +245,36 @@ fn brief(entry: &TransferredAccount, today: NaiveDate) -> Text {
         text = text.then(format!("\nLast note ({}, {on}): {}", note.by, phrase::sentence(&cut(&note.text, 200))));
     }
     text
+}
+
+/// To the admins: which rules should go on trial, or come back from it. `None` where there is nothing to say any more.
+pub fn rules(proposals: &[Proposal], policy: &Policy, slug: &str, today: NaiveDate) -> Option<Message> {
+    if proposals.is_empty() {
+        return None;
+    }
+    let title = format!("{} to look at", phrase::count(proposals.len(), "rule"));
+    let lines = proposals.iter().map(|proposal| {
+        let line = precision::shadow_line(proposal, policy);
+        match proposal {
+            Proposal::Shadow(used) => figures::rule_used(used, policy.precision.days)
+                .then(format!(
+                    " You ask for {}. To put it on trial, still computed and counted but not shown, set ",
+                    Value::Share(policy.precision.at_least)
+                ))
+                .then_code(line)
+                .then("."),
+            Proposal::BringBack(trial) => {
+                figures::rule_on_trial(trial, today).then(" To show it again, set ").then_code(line).then(".")
+            }
+        }
+    });
+    let how = Text::plain("In your policy file, then run ")
+        .then_code(format!("tandem policy use FILE --org {slug}"))
+        .then(". It holds from the next diagnosis on.");
+    Some(Message {
+        summary: title.clone(),
+        blocks: vec![Block::Heading(title), Block::Bullets(lines.collect()), Block::Context(how)],
+    })
 }
 
 #[cfg(test)]
@@ -317,5 +370,33 @@ mod tests {
         Last note (Dana, Fri 30 Oct): CFO is new.
           Nothing open on 1 account.
         ");
+    }
+
+    #[test]
+    fn admins_hear_which_rules_to_look_at() {
+        use crate::domain::figures::precision::{RuleUse, Trial};
+        let policy = Policy::from_toml("shadow = [\"nps_low\"]").unwrap();
+        let proposals = [
+            Proposal::Shadow(RuleUse { rule: "usage_trend".into(), shown: 24, not_useful: 9 }),
+            Proposal::BringBack(Trial {
+                rule: "nps_low".into(),
+                since: sample::day("2026-09-03"),
+                fired: 25,
+                right: 19,
+            }),
+        ];
+        let message = rules(&proposals, &policy, "north", sample::today()).unwrap();
+        insta::assert_snapshot!(to_text(&message, 100), @r#"
+        2 rules to look at
+        ==================
+        - usage_trend led 24 cards in 90 days; 9 were called not useful, so 62.5% were useful. You ask for
+          70%. To put it on trial, still computed and counted but not shown, set shadow = ["nps_low",
+          "usage_trend"].
+        - nps_low is on trial since Thu 3 Sep: it would have been shown on 25 accounts; 19 of them fell at
+          risk, left or shrank later (76%). To show it again, set shadow = [].
+          In your policy file, then run tandem policy use FILE --org north. It holds from the next diagnosis
+          on.
+        "#);
+        assert_eq!(rules(&[], &policy, "north", sample::today()), None);
     }
 }

@@ -4,11 +4,10 @@ use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use serde_json::json as value;
 
-use super::introduce::ask;
+use super::ask::{Answer, Ask, Failed, What};
 use super::{Desk, json, nothing};
 use crate::domain::action::Verb;
 use crate::domain::message::{Message, Reply, answer};
-use crate::http::ask::{Answer, Ask, Failed, What};
 use crate::slack::client::Error;
 use crate::slack::inbound::{Press, Submission};
 use crate::slack::render;
@@ -22,9 +21,9 @@ pub(super) async fn press(desk: Desk, press: Press) -> Response {
     };
     let verb = action.verb;
     let channel = press.message.as_ref().map(|message| message.channel.as_str());
-    let ask = ask(&press.who, channel, What::Press(action, Some(press.dedup_key())));
+    let ask = Ask::new(&press.who, channel, What::Press(action, press.dedup_key()));
     let drain = desk.http.drain.clone();
-    if verb.opens_dialog() && press.trigger_id.is_some() && desk.slack.token(&press.who.team_id).is_some() {
+    if verb.opens_dialog() && press.trigger_id.is_some() && desk.slack.token(&press.who.team_id).await.is_some() {
         drop(drain.spawn(async move { desk.ask_for_more(&press, verb.label(), &ask).await }));
         return nothing();
     }
@@ -32,7 +31,7 @@ pub(super) async fn press(desk: Desk, press: Press) -> Response {
         drop(drain.spawn(async move { desk.share(&press, &ask).await }));
         return nothing();
     }
-    match desk.in_time(desk.begin(&ask)).await {
+    match desk.begin(&ask).in_time(desk.since).await {
         Ok(found) => {
             let status = status_of(&found);
             drop(drain.spawn(async move { desk.follow_up(&press, &ask, found).await }));
@@ -61,9 +60,9 @@ impl Desk {
     /// Shows an account where it was asked for, unless somebody there must not see it: who pressed is told at once.
     /// Delivery asks again before each message.
     async fn share(&self, press: &Press, ask: &Ask) {
-        let token = self.slack.token(&press.who.team_id);
+        let token = self.slack.token(&press.who.team_id).await;
         if let (Some(token), Some(channel)) = (token, &ask.channel) {
-            let refusal = match self.slack.client.not_for(token, channel).await {
+            let refusal = match self.slack.client.not_for(&token, channel).await {
                 Ok(None) => None,
                 Ok(Some(code)) => Some(answer::not_here(code)),
                 Err(Error::ChannelUnreachable(_)) => Some(answer::not_invited()),
@@ -121,8 +120,8 @@ pub(super) async fn submit(desk: Desk, submission: Submission) -> Response {
     let title = action.verb.label();
     let receipt = format!("view:{}:{}", submission.view_id, submission.hash.as_deref().unwrap_or_default());
     let channel = submission.origin.as_ref().map(|origin| origin.channel.as_str());
-    let ask = ask(&submission.who, channel, What::Submit(action, submission.answers.clone(), receipt));
-    let found = match desk.in_time(desk.begin(&ask)).await {
+    let ask = Ask::new(&submission.who, channel, What::Submit(action, submission.answers.clone(), receipt));
+    let found = match desk.begin(&ask).in_time(desk.since).await {
         Ok(found) => found,
         // The work goes on; pressed again, the receipt tells how it ended.
         Err(_) => return kept(title, answer::still_saving(), &submission),

@@ -2,9 +2,8 @@
 //! what Tandem says; whoever is not is told so there.
 
 use super::Desk;
-use super::introduce::ask;
+use super::ask::{Ask, What};
 use crate::domain::message::Reply;
-use crate::http::ask::What;
 use crate::slack::inbound::Who;
 use crate::slack::render;
 
@@ -12,12 +11,12 @@ use crate::slack::render;
 pub(super) fn opened(desk: Desk, who: Who) {
     let drain = desk.http.drain.clone();
     drop(drain.spawn(async move {
-        let ask = ask(&who, None, What::Home);
+        let ask = Ask::new(&who, None, What::Home);
         let found = desk.begin(&ask).at_last().await;
         let reply = desk.introduce(&ask, &found).await.unwrap_or(found.reply);
         let Reply::Private(said) = reply else { return };
-        let Some(token) = desk.slack.token(&who.team_id) else { return };
-        if let Err(error) = desk.slack.client.publish_view(token, &who.user_id, &render::home(&said)).await {
+        let Some(token) = desk.slack.token(&who.team_id).await else { return };
+        if let Err(error) = desk.slack.client.publish_view(&token, &who.user_id, &render::home(&said)).await {
             tracing::warn!(%error, "a home tab could not be published");
         }
     }));

@@ -2,13 +2,13 @@
 
 use std::time::Duration;
 
+use super::ask::Answer;
 use super::{Ask, DRAW, Desk, What};
 use crate::app::views::Reader;
 use crate::app::{home, query};
 use crate::domain::action::{Action, Subject, Verb};
 use crate::domain::message::{Button, Dialog, Message, Reply, answer};
 use crate::domain::person::OrgId;
-use crate::http::ask::Answer;
 use crate::store::{message, person};
 use crate::teams::client::Error;
 use crate::teams::inbound::{Carried, Question, Scope};

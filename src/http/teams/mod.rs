@@ -5,6 +5,7 @@
 
 mod added;
 mod answer;
+mod ask;
 mod dialog;
 mod places;
 mod press;
@@ -20,7 +21,6 @@ use axum::http::header::AUTHORIZATION;
 use axum::response::{IntoResponse, Response};
 use serde_json::{Value, json};
 
-use super::ask::{Answer, Ask, AskedAbout, Pending, What};
 use super::body::{self, Limits};
 use super::{Http, sentence, single};
 use crate::app::query;
@@ -32,6 +32,7 @@ use crate::teams::auth::{Gate, Unproven};
 use crate::teams::client::Client;
 use crate::teams::inbound::{self, Activity, Refusal, Scope, What as Told};
 use crate::teams::render;
+use ask::{Answer, Ask, AskedAbout, Pending, What};
 
 /// From the first byte; Teams gives up on a press after 5 s and the answer has to travel.
 const ANSWER_WITHIN: Duration = Duration::from_millis(4_000);

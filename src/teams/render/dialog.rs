@@ -90,23 +90,29 @@ fn input(field: &Field, typed: Option<&str>) -> Vec<Value> {
             }
             (element, None)
         }
-        Input::Select { value, options } => {
-            let choices: Vec<Value> = options
-                .iter()
-                .map(|(value, label)| json!({"title": words::line(label, 150), "value": value}))
-                .collect();
-            if choices.is_empty() {
-                let text = Text::plain(format!("{}: there is nothing to choose from.", words::line(&field.label, 150)));
-                return elements::lines(&text, Size::Normal);
-            }
-            let mut element =
-                json!({"type": "Input.ChoiceSet", "style": "compact", "choices": choices, "placeholder": "Choose"});
-            let chosen = keep(value.as_deref().unwrap_or_default());
-            if options.iter().any(|(value, _)| *value == chosen) {
-                element["value"] = chosen.into();
-            }
-            (element, None)
+        Input::Time { value } => {
+            (json!({"type": "Input.Time", "value": keep(&value.format("%H:%M").to_string())}), None)
         }
+        Input::Choices { values, options } => match choices(options) {
+            Some(mut element) => {
+                element["isMultiSelect"] = true.into();
+                element["style"] = "expanded".into();
+                // Teams writes several with commas between.
+                element["value"] = keep(&values.join(",")).replace(';', ",").into();
+                (element, None)
+            }
+            None => return nothing_to_choose(field),
+        },
+        Input::Select { value, options } => match choices(options) {
+            Some(mut element) => {
+                let chosen = keep(value.as_deref().unwrap_or_default());
+                if options.iter().any(|(value, _)| *value == chosen) {
+                    element["value"] = chosen.into();
+                }
+                (element, None)
+            }
+            None => return nothing_to_choose(field),
+        },
     };
     element["id"] = format!("{FIELD}{}", field.id).into();
     element["label"] = words::line(&field.label, 200).into();
@@ -122,6 +128,19 @@ fn input(field: &Field, typed: Option<&str>) -> Vec<Value> {
         drawn.push(line);
     }
     drawn
+}
+
+/// `None` without options.
+fn choices(options: &[(String, String)]) -> Option<Value> {
+    let choices: Vec<Value> =
+        options.iter().map(|(value, label)| json!({"title": words::line(label, 150), "value": value})).collect();
+    let element = json!({"type": "Input.ChoiceSet", "style": "compact", "choices": choices, "placeholder": "Choose"});
+    (!options.is_empty()).then_some(element)
+}
+
+fn nothing_to_choose(field: &Field) -> Vec<Value> {
+    let text = Text::plain(format!("{}: there is nothing to choose from.", words::line(&field.label, 150)));
+    elements::lines(&text, Size::Normal)
 }
 
 fn text(value: &str, max: u16, multiline: bool) -> Value {

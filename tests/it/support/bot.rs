@@ -24,7 +24,7 @@ use tandem::clock::{Clock as _, MockClock};
 use tandem::delivery::{Delivery, Senders, SlackSender};
 use tandem::domain::routing::Model;
 use tandem::domain::row::RowKind;
-use tandem::http::{Bot, Drain, Http, Metrics, SlackDoor, router, serve};
+use tandem::http::{Drain, Http, Metrics, SlackDoor, router, serve};
 use tandem::ingest::Format;
 use tandem::scheduler;
 use tandem::slack::address::ApiUrl;
@@ -32,6 +32,7 @@ use tandem::slack::client::{Client, Settings};
 use tandem::store::audit::{self, Actor, Event};
 use tandem::store::directory::{Organisation, Platform, Workspace};
 use tandem::store::settings;
+use tandem::tokens::{Bot, Tokens};
 
 use super::cluster::{self, TestDb};
 use super::fake_slack::{Call, FakeSlack, Standing};
@@ -160,8 +161,9 @@ impl TestBot {
         let client = Client::new(Settings { api: api.clone(), ..Settings::default() }).unwrap();
         let app = App::new(db.store().await, Arc::new(clock.clone()));
         let bot = Bot { token: "xoxb-test".into(), team: TEAM.into() };
-        let door = SlackDoor::new(vec![SECRET.into()], api, client.clone(), Some(bot));
-        let sender = SlackSender { client, token: "xoxb-test".into(), team: TEAM.into() };
+        let tokens = Tokens::configured(client.clone(), Some(bot));
+        let door = SlackDoor::new(vec![SECRET.into()], api, client.clone(), tokens.clone(), None);
+        let sender = SlackSender { client, tokens };
         let teams = FakeTeams::start(Arc::new(clock.clone())).await;
         let (teams_door, teams_sender) = teams::sides(&teams);
         let senders = Senders { slack: Some(sender), teams: Some(teams_sender), preview: false };
@@ -233,6 +235,11 @@ impl TestBot {
 
     pub(crate) fn pool(&self) -> &PgPool {
         &self.db.pool
+    }
+
+    /// The database, for the program itself.
+    pub(crate) fn url(&self) -> &str {
+        self.db.url()
     }
 
     /// Moves the clock, does what is owed by then, and delivers it.

@@ -6,11 +6,11 @@ use std::time::{Duration, Instant};
 
 use tokio::task::JoinHandle;
 
-use super::Drain;
-use crate::app::{self, App, Asker, act, home, people, query};
+use crate::app::{self, App, Asker, act, people, query};
 use crate::domain::action::Action;
 use crate::domain::command::Command;
 use crate::domain::message::{Answers, Message, Reply, answer};
+use crate::http::Drain;
 use crate::store;
 use crate::store::directory::Workspace;
 
@@ -34,8 +34,6 @@ pub(super) enum What {
     Command(Command),
     Press(Action, Option<String>),
     Submit(Action, Answers, String),
-    /// The home tab is looked at.
-    Home,
 }
 
 /// What came of it.
@@ -85,7 +83,6 @@ impl Ask {
     pub(super) async fn run(&self, app: &App, asker: &Asker) -> anyhow::Result<Reply> {
         match &self.what {
             What::Command(command) => query::command(app, asker, command).await,
-            What::Home => home::open(app, asker).await,
             What::Press(action, receipt) => act::press(app, asker, action, receipt.as_deref()).await,
             What::Submit(action, answers, receipt) => act::submit(app, asker, action, answers, Some(receipt)).await,
         }
