@@ -28,7 +28,7 @@
 //! | [`picture`] | charts as PNG |
 //! | [`preview`] | messages as HTML, for the demo |
 //! | [`postgres`] | the embedded server: find or fetch its programs, run, attach, stop |
-//! | [`app`] | use cases, for no particular platform: `night` diagnoses, `morning` chooses cards, `act` is what people press, `query` what they ask |
+//! | [`app`] | use cases, for no particular platform: `night` diagnoses, `morning` chooses cards, `act` is what people press, `query` what they ask, `together` serves many of either at once |
 //! | [`tokens`] | which token opens which Slack workspace: the configured one, or an installation's, refreshed in time |
 //! | [`delivery`] | leases lanes, draws what the outbox names, sends, redraws |
 //! | [`http`] | webhooks, the push API, health, the demo's page |
