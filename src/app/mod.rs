@@ -1,8 +1,11 @@
 //! Use cases, platform-blind.
 
+pub mod absence;
 pub mod act;
+pub mod clocks;
 pub mod content;
 pub mod import;
+pub mod intraday;
 pub mod morning;
 mod names;
 pub mod night;
@@ -17,6 +20,7 @@ pub mod schedule;
 pub mod snapshot;
 pub mod team;
 pub mod views;
+pub mod watch;
 
 use std::sync::Arc;
 

@@ -315,7 +315,7 @@ impl Ask<'_> {
 }
 
 /// "more seats, about $12k", "risk to weigh commercially".
-fn what(handoff: &Handoff) -> String {
+pub(super) fn what(handoff: &Handoff) -> String {
     match &handoff.matter {
         Matter::Window(window) => {
             let about = window.amount.map(|amount| format!(", {}", phrase::about(amount))).unwrap_or_default();

@@ -45,6 +45,15 @@ impl<'a> Reader<'a> {
         calendar::local_date(zone, at)
     }
 
+    /// A moment on this reader's own clock.
+    pub fn local(&self, at: DateTime<Utc>) -> chrono::NaiveDateTime {
+        let zone = self
+            .person
+            .and_then(|id| self.snapshot.person(id))
+            .map_or(self.snapshot.organisation.timezone, |person| person.timezone);
+        at.with_timezone(&zone).naive_local()
+    }
+
     pub fn name(&self, id: PersonId) -> String {
         self.snapshot.name_for(id, self.person)
     }
@@ -186,10 +195,7 @@ impl<'a> Reader<'a> {
     }
 
     fn until(&self, timer: Timer) -> Option<NaiveDate> {
-        match timer {
-            Timer::Waiting => None,
-            Timer::Running { due, .. } => Some(self.date(due)),
-        }
+        timer.due().map(|due| self.date(due))
     }
 
     pub fn handoff_state(&self, handoff: &Handoff) -> HandoffState {

@@ -37,6 +37,7 @@ statements! {
     RUN_SOURCES = "SELECT sources FROM tandem.diagnosis_run WHERE org_id = $1 AND date = $2";
     /// One diagnosis of an organisation at a time, whatever the replicas.
     LOCK_NIGHT = "SELECT pg_advisory_xact_lock(hashtextextended('tandem night ' || $1::text, 0))";
+    TRY_LOCK_NIGHT = "SELECT pg_try_advisory_xact_lock(hashtextextended('tandem night ' || $1::text, 0))";
     NIGHT_BEFORE = "SELECT date, night FROM tandem.diagnosis_run WHERE org_id = $1 AND date < $2 ORDER BY date DESC LIMIT 1";
     /// Only what the next night compares with: whole bodies would be megabytes a page. A window opens on a night
     /// of its own day: what a backdated run found has no dates to keep.
@@ -283,6 +284,12 @@ pub async fn lock_night(tx: &mut Tenant) -> anyhow::Result<()> {
     Ok(())
 }
 
+/// The same without waiting: false where a diagnosis is under way.
+pub async fn try_lock_night(tx: &mut Tenant) -> anyhow::Result<bool> {
+    let org = tx.org().0;
+    Ok(sqlx::query_scalar(TRY_LOCK_NIGHT).bind(org).fetch_one(tx.connection()).await?)
+}
+
 /// The latest complete night before this date, with what it left for the feed guard.
 pub async fn night_before(tx: &mut Tenant, date: NaiveDate) -> anyhow::Result<Option<(NaiveDate, NightState)>> {
     let org = tx.org().0;
@@ -364,6 +371,19 @@ pub async fn save(
         .await?;
     unused.extend(dropped);
     drop_unused(tx, unused).await
+}
+
+/// What came by day: one account's diagnosis of a date is replaced.
+pub async fn replace(
+    tx: &mut Tenant,
+    date: NaiveDate,
+    diagnosis: &Diagnosis,
+    auto_renew: Option<bool>,
+) -> anyhow::Result<()> {
+    let row = NewRow::of(diagnosis, auto_renew)?;
+    // Speaks for no id but its own: nothing lies after it and up to it.
+    let (id, none) = (row.account.clone(), BTreeMap::new());
+    save(tx, date, &id.0, Some(&id), std::slice::from_ref(&row), &none).await
 }
 
 async fn drop_unused(tx: &mut Tenant, unused: Vec<(String, Uuid)>) -> anyhow::Result<()> {

@@ -58,6 +58,7 @@ macro_rules! queue_redraws {
     };
 }
 
+pub mod absence;
 pub mod account;
 pub mod answer;
 pub mod audit;
@@ -65,6 +66,7 @@ pub mod change;
 pub mod diagnosis;
 pub mod digest;
 pub mod directory;
+pub mod fresh;
 pub mod handoff;
 pub mod import;
 pub mod message;
@@ -76,6 +78,7 @@ pub mod renewal;
 pub mod risk;
 pub mod settings;
 pub mod signal;
+pub mod watch;
 
 /// How long a caller waits for a connection before it is told that Tandem is busy.
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(2);
@@ -239,12 +242,14 @@ pub(crate) fn word<T: std::str::FromStr>(column: &str, text: &str) -> anyhow::Re
 /// Every statement with the role that runs it, for the test that prepares them all.
 pub fn statements() -> Vec<(&'static str, &'static str, &'static str)> {
     let tenant = [
+        absence::STATEMENTS,
         account::STATEMENTS,
         answer::STATEMENTS,
         audit::STATEMENTS,
         change::STATEMENTS,
         diagnosis::STATEMENTS,
         digest::STATEMENTS,
+        fresh::STATEMENTS,
         handoff::STATEMENTS,
         import::STATEMENTS,
         message::STATEMENTS,
@@ -255,6 +260,7 @@ pub fn statements() -> Vec<(&'static str, &'static str, &'static str)> {
         risk::STATEMENTS,
         settings::STATEMENTS,
         signal::STATEMENTS,
+        watch::STATEMENTS,
     ];
     tenant
         .into_iter()

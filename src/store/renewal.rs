@@ -10,6 +10,7 @@ use uuid::Uuid;
 
 use super::Tenant;
 use crate::domain::account::AccountId;
+use crate::domain::person::PersonId;
 use crate::domain::renewal_work::{RenewalRecord, RenewalWork};
 
 statements! {
@@ -23,11 +24,13 @@ statements! {
     SETTLED_BETWEEN = "SELECT record FROM tandem.renewal
                         WHERE org_id = $1 AND state IN ('renewed', 'contracted', 'lost') AND deadline BETWEEN $2 AND $3
                         ORDER BY account_id";
-    SAVE = "INSERT INTO tandem.renewal AS t (org_id, renewal_id, account_id, deadline, version, record, state, owner_id)
-            VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
+    /// Open work of these people.
+    OWNED_BY = "SELECT renewal_id FROM tandem.renewal WHERE org_id = $1 AND owner_id = ANY ($2) ORDER BY renewal_id";
+    SAVE = "INSERT INTO tandem.renewal AS t (org_id, renewal_id, account_id, deadline, version, record, state, owner_id, next_at)
+            VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
             ON CONFLICT (org_id, renewal_id) DO UPDATE SET
                    deadline = excluded.deadline, version = excluded.version, record = excluded.record,
-                   state = excluded.state, owner_id = excluded.owner_id
+                   state = excluded.state, owner_id = excluded.owner_id, next_at = excluded.next_at
              WHERE t.version <= excluded.version";
     LOCK_OF_ACCOUNTS = "SELECT renewal_id FROM tandem.renewal WHERE org_id = $1 AND account_id = ANY ($2)
                          ORDER BY account_id, renewal_id FOR NO KEY UPDATE";
@@ -35,13 +38,14 @@ statements! {
     LATEST_RAW = "SELECT DISTINCT ON (account_id) account_id, record FROM tandem.renewal
                    WHERE org_id = $1 AND account_id = ANY ($2)
                    ORDER BY account_id, owner_id IS NULL, deadline DESC, renewal_id";
-    SAVE_ALL = "INSERT INTO tandem.renewal AS t (org_id, renewal_id, account_id, deadline, version, record, state, owner_id)
+    SAVE_ALL = "INSERT INTO tandem.renewal AS t (org_id, renewal_id, account_id, deadline, version, record, state, owner_id, next_at)
                 SELECT $1, (r->>'id')::uuid, r->>'account', (r->>'deadline')::date, (r->>'version')::integer, r, r->>'state',
-                       CASE WHEN r->>'state' IN ('upcoming', 'preparing', 'negotiating') THEN (r->>'owner')::uuid END
+                       CASE WHEN r->>'state' IN ('upcoming', 'preparing', 'negotiating') THEN (r->>'owner')::uuid END,
+                       least((r->>'remind_at')::timestamptz, (r->>'due_at')::timestamptz)
                   FROM jsonb_array_elements($2) AS r
                 ON CONFLICT (org_id, renewal_id) DO UPDATE SET
                        deadline = excluded.deadline, version = excluded.version, record = excluded.record,
-                       state = excluded.state, owner_id = excluded.owner_id
+                       state = excluded.state, owner_id = excluded.owner_id, next_at = excluded.next_at
                  WHERE t.version <= excluded.version";
 }
 
@@ -75,6 +79,13 @@ pub async fn open(tx: &mut Tenant) -> anyhow::Result<Vec<RenewalWork>> {
     works(sqlx::query_scalar(OPEN).bind(org).fetch_all(tx.connection()).await?)
 }
 
+/// Open work that one of these people owns, by id.
+pub async fn owned_by(tx: &mut Tenant, people: &[PersonId]) -> anyhow::Result<Vec<Uuid>> {
+    let org = tx.org().0;
+    let people: Vec<Uuid> = people.iter().map(|person| person.0).collect();
+    Ok(sqlx::query_scalar(OWNED_BY).bind(org).bind(&people).fetch_all(tx.connection()).await?)
+}
+
 /// Ended renewals whose deadline lay between these days, both included.
 pub async fn settled_between(tx: &mut Tenant, first: NaiveDate, last: NaiveDate) -> anyhow::Result<Vec<RenewalWork>> {
     let org = tx.org().0;
@@ -94,6 +105,7 @@ pub async fn save(tx: &mut Tenant, work: &RenewalWork) -> anyhow::Result<()> {
         .bind(Json(&record))
         .bind(&record.state)
         .bind(work.is_open().then_some(record.owner.0))
+        .bind(work.timer().next())
         .execute(tx.connection())
         .await
         .context("save a renewal")?;

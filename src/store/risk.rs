@@ -19,12 +19,12 @@ use crate::domain::risk::{Reading, Risk, RiskRecord};
 statements! {
     /// Locked: whoever moves it has it alone until commit.
     LOCK = "SELECT risk_id, account_id, version, since, opened_on, raised_by, raised_why, calm_nights, last_night, latest,
-                   confirmed, state, moved_by, next_step, next_step_due, snoozed_until, resolution, known
+                   confirmed, state, moved_by, next_step, next_step_due, snoozed_until, resolution, known, clock_since, remind_at, due_at
               FROM tandem.risk WHERE org_id = $1 AND risk_id = $2 FOR NO KEY UPDATE";
     /// With its account, unlocked: what a press looks at, in one round trip.
     LOCK_WITH_ACCOUNT = "SELECT r.risk_id, account_id, r.version, r.since, r.opened_on, r.raised_by, r.raised_why, r.calm_nights,
                                 r.last_night, r.latest, r.confirmed, r.state, r.moved_by, r.next_step, r.next_step_due,
-                                r.snoozed_until, r.resolution, r.known,
+                                r.snoozed_until, r.resolution, r.known, r.clock_since, r.remind_at, r.due_at,
                                 a.name, a.segment, a.arr_minor, a.currency, a.seats, a.plan, a.domains, a.url, a.goals,
                                 a.start_date, a.go_live_date, a.renewal_date, a.term_months, a.notice_period_days,
                                 a.auto_renew, a.csm_id, a.account_manager_id, a.pool, a.status, a.cost_to_serve_minor
@@ -32,27 +32,29 @@ statements! {
                           WHERE org_id = $1 AND r.risk_id = $2 FOR NO KEY UPDATE OF r";
     /// In the order of ids, so that two who lock several cannot wait for each other.
     LOCK_MANY = "SELECT risk_id, account_id, version, since, opened_on, raised_by, raised_why, calm_nights, last_night, latest,
-                        confirmed, state, moved_by, next_step, next_step_due, snoozed_until, resolution, known
+                        confirmed, state, moved_by, next_step, next_step_due, snoozed_until, resolution, known, clock_since, remind_at, due_at
                    FROM tandem.risk WHERE org_id = $1 AND risk_id = ANY ($2) ORDER BY risk_id FOR NO KEY UPDATE";
     READ = "SELECT risk_id, account_id, version, since, opened_on, raised_by, raised_why, calm_nights, last_night, latest,
-                   confirmed, state, moved_by, next_step, next_step_due, snoozed_until, resolution, known
+                   confirmed, state, moved_by, next_step, next_step_due, snoozed_until, resolution, known, clock_since, remind_at, due_at
               FROM tandem.risk WHERE org_id = $1 AND risk_id = ANY ($2)";
     /// The newest episode of each account.
     LATEST = "SELECT DISTINCT ON (account_id) risk_id, account_id, version, since, opened_on, raised_by, raised_why, calm_nights,
-                     last_night, latest, confirmed, state, moved_by, next_step, next_step_due, snoozed_until, resolution, known
+                     last_night, latest, confirmed, state, moved_by, next_step, next_step_due, snoozed_until, resolution, known, clock_since, remind_at, due_at
                 FROM tandem.risk WHERE org_id = $1 AND account_id = ANY ($2)
                ORDER BY account_id, since DESC, risk_id";
     OPEN = "SELECT risk_id, account_id, version, since, opened_on, raised_by, raised_why, calm_nights, last_night, latest,
-                   confirmed, state, moved_by, next_step, next_step_due, snoozed_until, resolution, known
+                   confirmed, state, moved_by, next_step, next_step_due, snoozed_until, resolution, known, clock_since, remind_at, due_at
               FROM tandem.risk WHERE org_id = $1 AND state IN ('open', 'acknowledged', 'snoozed') ORDER BY account_id";
     SAVE = "INSERT INTO tandem.risk AS t (org_id, risk_id, account_id, version, since, opened_on, raised_by, raised_why, calm_nights,
-                   last_night, latest, confirmed, state, moved_by, next_step, next_step_due, snoozed_until, resolution, known)
-            VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19)
+                   last_night, latest, confirmed, state, moved_by, next_step, next_step_due, snoozed_until, resolution, known,
+                   clock_since, remind_at, due_at)
+            VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22)
             ON CONFLICT (org_id, risk_id) DO UPDATE SET
                    version = excluded.version, since = excluded.since, calm_nights = excluded.calm_nights,
                    last_night = excluded.last_night, latest = excluded.latest, confirmed = excluded.confirmed, state = excluded.state,
                    moved_by = excluded.moved_by, next_step = excluded.next_step, next_step_due = excluded.next_step_due,
-                   snoozed_until = excluded.snoozed_until, resolution = excluded.resolution, known = excluded.known
+                   snoozed_until = excluded.snoozed_until, resolution = excluded.resolution, known = excluded.known,
+                   clock_since = excluded.clock_since, remind_at = excluded.remind_at, due_at = excluded.due_at
              WHERE t.version <= excluded.version";
     /// All of these accounts' episodes, locked in one order for every page of a night.
     LOCK_OF_ACCOUNTS = "SELECT risk_id FROM tandem.risk WHERE org_id = $1 AND account_id = ANY ($2)
@@ -65,7 +67,8 @@ statements! {
                        last_night = excluded.last_night, latest = excluded.latest, confirmed = excluded.confirmed,
                        state = excluded.state, moved_by = excluded.moved_by, next_step = excluded.next_step,
                        next_step_due = excluded.next_step_due, snoozed_until = excluded.snoozed_until,
-                       resolution = excluded.resolution, known = excluded.known
+                       resolution = excluded.resolution, known = excluded.known,
+                       clock_since = excluded.clock_since, remind_at = excluded.remind_at, due_at = excluded.due_at
                  WHERE t.version <= excluded.version";
 }
 
@@ -89,6 +92,9 @@ pub(super) struct RiskRow {
     snoozed_until: Option<NaiveDate>,
     resolution: Option<String>,
     known: Option<Json<Reading>>,
+    clock_since: Option<DateTime<Utc>>,
+    remind_at: Option<DateTime<Utc>>,
+    due_at: Option<DateTime<Utc>>,
 }
 
 impl TryFrom<RiskRow> for Risk {
@@ -114,6 +120,9 @@ impl TryFrom<RiskRow> for Risk {
             snoozed_until: row.snoozed_until,
             resolution: row.resolution,
             known: row.known.map(|known| known.0),
+            clock_since: row.clock_since,
+            remind_at: row.remind_at,
+            due_at: row.due_at,
         };
         Risk::try_from(record).context("a stored risk")
     }
@@ -189,6 +198,9 @@ pub async fn save(tx: &mut Tenant, risk: &Risk) -> anyhow::Result<()> {
         .bind(row.snoozed_until)
         .bind(&row.resolution)
         .bind(row.known.as_ref().map(Json))
+        .bind(row.clock_since)
+        .bind(row.remind_at)
+        .bind(row.due_at)
         .execute(tx.connection())
         .await
         .context("save a risk")?;
@@ -242,5 +254,8 @@ fn columns(org: Uuid, row: RiskRecord) -> Value {
         "snoozed_until": row.snoozed_until,
         "resolution": row.resolution,
         "known": row.known,
+        "clock_since": row.clock_since,
+        "remind_at": row.remind_at,
+        "due_at": row.due_at,
     })
 }

@@ -9,7 +9,7 @@ use crate::domain::handoff::Matter;
 use crate::domain::message::answer::{self, Cannot, Done};
 use crate::domain::message::form::{self, Submission};
 use crate::domain::message::{Reply, phrase};
-use crate::domain::risk::{Limits, Moved, Refused, Risk, State};
+use crate::domain::risk::{Limits, Moved, Refused, Risk, State, Timer};
 use crate::store;
 use crate::store::audit::Entry;
 use crate::store::note::{self, NoteKind};
@@ -67,12 +67,22 @@ async fn settle(
     moved: Result<Moved, Refused>,
 ) -> anyhow::Result<Effect> {
     let (risk, event) = match moved {
-        Ok(moved) => moved,
+        Ok((risk, event)) => (watched(click, risk), event),
         Err(refused) => return Ok(refusal(click, account, before, &refused)),
     };
     store::risk::save(&mut click.tx, &risk).await?;
     let entry = Entry::new(event.as_str(), Subject::Risk(risk.id), data(&risk));
     Ok(Effect::changed(&account.id, vec![entry], Reply::Silent))
+}
+
+/// One that was just acknowledged is asked about on the working day after its next step is due.
+pub(super) fn watched(click: &Click<'_>, risk: Risk) -> Risk {
+    let (State::Acknowledged { due, .. }, Some(me)) = (risk.state(), click.snapshot.person(click.me)) else {
+        return risk;
+    };
+    let days = click.snapshot.policy.work.accept_days;
+    let timer = Timer::ask_on(click.now, *due, 1, days, &click.snapshot.calendar(me));
+    risk.watched(timer)
 }
 
 /// Ids, states and days: what the audit trail keeps of a risk.
@@ -91,7 +101,7 @@ pub(super) fn data(risk: &Risk) -> Value {
 pub(super) fn refusal(click: &Click<'_>, account: &Account, risk: &Risk, refused: &Refused) -> Effect {
     let at = |field: &str| Effect::field(field, phrase::sentence(&phrase::capital(&refused.to_string())));
     match refused {
-        Refused::Present(_) => Effect::Said(click.present_risk(account, risk)),
+        Refused::Present(_) | Refused::NotDue => Effect::Said(click.present_risk(account, risk)),
         Refused::PastDeadline { .. } => at(form::UNTIL),
         // A step is due today at the earliest, a snooze ends tomorrow.
         Refused::TooEarly { earliest } if *earliest == click.today => at(form::DUE),

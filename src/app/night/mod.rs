@@ -7,7 +7,6 @@
 //! last: where it breaks, the run never happened, and running the date again
 //! replaces rows and doubles no move.
 
-mod clocks;
 mod evidence;
 mod moves;
 mod page;
@@ -35,7 +34,6 @@ use crate::store::audit::{self, Actor, Entry};
 use crate::store::diagnosis::{Rejected, RunRow};
 use crate::store::{Tenant, account, diagnosis, directory, message, settings};
 
-pub use clocks::{ClockNotice, Clocks, RanOut, clocks};
 pub use trial::{Moved, Trial, trial};
 
 /// How long diagnoses are kept (diagnosis rows are narrow, a year and its neighbours are compared).

@@ -9,6 +9,7 @@ use crate::domain::diagnosis::{FoundWindow, WindowKind};
 use crate::domain::money::Money;
 use crate::domain::person::PersonId;
 use crate::domain::routing::Seat;
+use crate::domain::timer::Owed;
 
 impl Handoff {
     // Clocks and nights.
@@ -20,7 +21,7 @@ impl Handoff {
         if self.is_withheld() {
             return self;
         }
-        let start = |days| Timer::Running { since: at, due: calendar.add_business_time(at, days) };
+        let start = |days| Timer::start(at, days, calendar);
         match &mut self.state {
             State::Detected { timer: timer @ Timer::Waiting, .. } => *timer = start(clocks.hold_business_days),
             State::Offered { timer: timer @ Timer::Waiting, .. } => *timer = start(clocks.accept_business_days),
@@ -28,6 +29,19 @@ impl Handoff {
         }
         self.version += 1;
         self
+    }
+
+    /// The one reminder was given; time is left after it, also where it came late.
+    pub fn reminded(mut self, at: DateTime<Utc>, calendar: &WorkCalendar<'_>) -> Result<Self, Refused> {
+        let timer = self.timer();
+        let (Some(Owed::Reminder), Some(left)) = (timer.owed(at), timer.after_reminder(calendar)) else {
+            return Err(Refused::NotDue { due: timer.next() });
+        };
+        if let State::Detected { timer, .. } | State::Offered { timer, .. } = &mut self.state {
+            *timer = timer.reminded(at, left, calendar);
+        }
+        self.version += 1;
+        Ok(self)
     }
 
     /// What a night changes about a window: its gate, its estimate, its end.
@@ -105,6 +119,31 @@ impl Handoff {
         match self.due() {
             Some(due) if due <= at => Ok(()),
             due => Err(Refused::NotDue { due }),
+        }
+    }
+
+    /// Whoever has it is away: it lies with their stand-in until they are back, and a clock starts anew with them.
+    /// A pool's offer is its members'.
+    pub fn stand_in(self, to: PersonId, at: DateTime<Utc>) -> Result<Moved, Refused> {
+        let (Some(away), false) = (self.accountable(), matches!(&self.state, State::Offered { to: Seat::Pool { .. }, .. }))
+        else {
+            return Err(Refused::Present(self.present()));
+        };
+        // An offer would go back to who made it.
+        if matches!(&self.state, State::Offered { from: Some(from), .. } if *from == to) {
+            return Err(Refused::SamePerson);
+        }
+        let whose = self.stands_in_for.unwrap_or(away);
+        let (mut moved, event) = self.reassign(to, at)?;
+        moved.stands_in_for = (whose != to).then_some(whose);
+        Ok((moved, event))
+    }
+
+    /// Who was away is back.
+    pub fn come_back(self, at: DateTime<Utc>) -> Result<Moved, Refused> {
+        match self.stands_in_for {
+            Some(back) if self.is_open() => self.reassign(back, at),
+            _ => Err(Refused::Present(self.present())),
         }
     }
 
@@ -254,7 +293,12 @@ impl Handoff {
     }
 
     fn moved(mut self, state: State, at: DateTime<Utc>) -> Self {
+        let before = self.accountable();
         (self.state, self.since) = (state, at);
+        if self.accountable() != before {
+            // Whoever has it now has it in their own right.
+            self.stands_in_for = None;
+        }
         self.version += 1;
         self
     }
