@@ -289,6 +289,12 @@ impl TestBot {
         self.whole(all.iter().find(|message| message.ts == post.ts).expect("the post"))
     }
 
+    /// What was said in a post's thread by messages of their own, oldest first; not the parts of a long message.
+    pub(crate) fn replies(&self, post: &Post) -> Vec<String> {
+        let thread = self.standing(&post.channel).into_iter().filter(|part| part.thread_ts.as_ref() == Some(&post.ts));
+        thread.map(|part| part.text).filter(|text| *text != post.summary).collect()
+    }
+
     /// Sends a signed request; its status and body.
     pub(crate) async fn signed(&self, path: &str, body: &str) -> (u16, String) {
         let at = self.clock.now().timestamp();
