@@ -7,9 +7,9 @@
 //! | floor | modules | may import |
 //! |---|---|---|
 //! | 4 | `main`, `cli`, `config` | all |
-//! | 3 | `http`, `scheduler`, `delivery` | `app`, `store`, `slack`, `preview`, `domain`, `clock` |
+//! | 3 | `http`, `scheduler`, `delivery` | `app`, `store`, `slack`, `picture`, `preview`, `domain`, `clock` |
 //! | 2 | `app` | `store`, `ingest`, `domain`, `clock` |
-//! | 1 | `store`, `ingest`, `slack`, `preview`, `postgres` | `domain`, `clock`; never each other |
+//! | 1 | `store`, `ingest`, `slack`, `picture`, `preview`, `postgres` | `domain`, `clock`; never each other |
 //! | 0 | `domain`, `clock` | nothing of ours |
 //!
 //! What stands in which room, in reading order:
@@ -21,6 +21,7 @@
 //! | [`ingest`] | files and pushed rows to validated domain values |
 //! | [`store`] | Postgres: the only module with SQL, one file a noun |
 //! | [`slack`] | Slack's requests in, messages out, its client |
+//! | [`picture`] | charts as PNG |
 //! | [`preview`] | messages as HTML, for the demo |
 //! | [`postgres`] | the embedded server: find or fetch its programs, run, attach, stop |
 //! | [`app`] | use cases, for no particular platform: `night` diagnoses, `morning` chooses cards, `act` is what people press, `query` what they ask |
@@ -40,6 +41,7 @@ pub mod clock;
 pub mod domain;
 
 pub mod ingest;
+pub mod picture;
 pub mod postgres;
 pub mod preview;
 pub mod slack;

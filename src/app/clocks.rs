@@ -34,17 +34,34 @@ pub struct Moved {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum What {
-    Reminded { who: PersonId },
+    Reminded {
+        who: PersonId,
+    },
     /// Whoever had it is away, or gone.
-    Delegated { from: PersonId, to: PersonId },
+    Delegated {
+        from: PersonId,
+        to: PersonId,
+    },
     /// The detector's time: offered to the other half of the pair, marked "not qualified".
-    OfferedUnqualified { held_by: PersonId, to: PersonId },
+    OfferedUnqualified {
+        held_by: PersonId,
+        to: PersonId,
+    },
     /// The time to accept: back to who had offered it, or to the lead where a rule had.
-    Expired { late: PersonId, back_to: PersonId, lead: PersonId },
+    Expired {
+        late: PersonId,
+        back_to: PersonId,
+        lead: PersonId,
+    },
     /// Nobody answered: the lead has heard, and the chain has ended.
-    Escalated { late: PersonId, lead: PersonId },
+    Escalated {
+        late: PersonId,
+        lead: PersonId,
+    },
     /// Acknowledged and idle: open again.
-    Reopened { idle: PersonId },
+    Reopened {
+        idle: PersonId,
+    },
 }
 
 /// Moves one clock, if it owes something by now. `None` where somebody was faster, or it is settled.
@@ -234,12 +251,7 @@ impl Step {
         }
     }
 
-    async fn risk_reminder(
-        mut self,
-        risk: Risk,
-        account: Account,
-        holder: PersonId,
-    ) -> anyhow::Result<Option<Moved>> {
+    async fn risk_reminder(mut self, risk: Risk, account: Account, holder: PersonId) -> anyhow::Result<Option<Moved>> {
         let (subject, about) = (Subject::Risk(risk.id), About::Risk(risk.id));
         let Some(person) = self.snapshot.person(holder) else { return Ok(None) };
         let moved = risk.reminded(self.now, &self.snapshot.calendar(person))?;
@@ -280,7 +292,12 @@ impl Step {
         let what = match how {
             RanOut::Unanswered => {
                 let lead = self.lead(holder)?;
-                self.record("escalation.escalated", subject.clone(), &account.id, json!({"late": holder, "lead": lead}));
+                self.record(
+                    "escalation.escalated",
+                    subject.clone(),
+                    &account.id,
+                    json!({"late": holder, "lead": lead}),
+                );
                 if lead != holder {
                     self.tell([lead], about, (Said::Escalated, moved.version(), Some(holder)), &account.id).await?;
                 }

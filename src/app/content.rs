@@ -23,13 +23,13 @@ use crate::domain::message::card::Card;
 use crate::domain::message::digest::{
     Basis, DigestView, RestGroup, RestKind, RestLine, Section, SectionKind, SourceAge, WithheldLine,
 };
-use crate::domain::message::view::{HandoffState, Part, Why};
 use crate::domain::message::notice::Escalation;
+use crate::domain::message::view::{HandoffState, Part, Why};
 use crate::domain::message::{Message, card, cause, digest, notice, phrase};
 use crate::domain::person::{OrgId, Person, PersonId, Role};
+use crate::domain::signal::Source;
 use crate::domain::timer::Timer;
 use crate::domain::{renewal_work, risk};
-use crate::domain::signal::Source;
 use crate::store::audit::{self, Actor, Entry};
 use crate::store::digest::{Digest, Item, Place};
 use crate::store::message::{Address, NewMessage};
@@ -204,7 +204,8 @@ pub async fn render(
             Ok(Some(notice::stand_in(&reader.name(of), &reader.name(by), until, load, reader.today())))
         }
         Content::Watch { late, over } => {
-            let late: Vec<_> = late.into_iter().map(|found| (found.what, found.count, reader.local(found.since))).collect();
+            let late: Vec<_> =
+                late.into_iter().map(|found| (found.what, found.count, reader.local(found.since))).collect();
             Ok(Some(notice::watch(&late, over)))
         }
         Content::GivenUp { person, problem } => {

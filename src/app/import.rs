@@ -3,6 +3,9 @@
 
 use std::io::Read;
 use std::ops::ControlFlow;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use anyhow::Context as _;
 use chrono::{DateTime, Utc};
@@ -13,11 +16,11 @@ use super::{absence, schedule};
 use crate::domain::calendar;
 use crate::domain::row::{OutcomeKind, Patch, PersonRow, RowKind, Rows, SignalRow};
 use crate::domain::signal::SignalValue;
-use crate::ingest::{self, Batch, Context, Format, Refused, Rejected};
+use crate::ingest::{self, Aside, Batch, Context, Format, Refused, Rejected};
 use crate::store::audit::{self, Actor, Entry};
 use crate::store::directory::Organisation;
 use crate::store::import::{self, Outcome};
-use crate::store::{Store, Tenant, fresh, settings};
+use crate::store::{self, Store, Tenant, fresh, settings};
 
 /// Signals go in by COPY: fewer, larger sets pay.
 const SIGNALS_AT_ONCE: usize = 100_000;
@@ -25,6 +28,8 @@ const SIGNALS_AT_ONCE: usize = 100_000;
 const MEASURED_LATELY: chrono::Days = chrono::Days::new(7);
 /// Rejected rows listed per file; the rest are counted.
 const LISTED: usize = 10_000;
+/// How often a set of rows is tried that gave way to another transaction.
+const TRIES: u32 = 3;
 
 /// What came of one file.
 #[derive(Debug, Clone, Serialize)]
@@ -37,6 +42,39 @@ pub struct Report {
     pub notes: Vec<String>,
     /// The first of the rejected rows.
     pub rejections: Vec<Rejected>,
+    /// How many more there are.
+    pub not_listed: u64,
+    /// Where they lie with their reasons, to be mended and imported again.
+    pub rejected_file: Option<RejectedFile>,
+}
+
+/// A file of rejected rows.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct RejectedFile {
+    pub path: PathBuf,
+    /// Rows in it: fewer than were rejected where some can't be read as rows at all.
+    pub rows: u64,
+}
+
+impl Report {
+    fn new(file: String, kind: RowKind) -> Self {
+        Self {
+            file,
+            kind: kind.as_str(),
+            accepted: 0,
+            unchanged: 0,
+            rejected: 0,
+            notes: Vec::new(),
+            rejections: Vec::new(),
+            not_listed: 0,
+            rejected_file: None,
+        }
+    }
+
+    /// Rows dealt with so far.
+    fn rows(&self) -> u64 {
+        self.accepted + self.unchanged + self.rejected
+    }
 }
 
 /// Something to read rows from.
@@ -48,28 +86,61 @@ pub struct Input {
     pub reader: Box<dyn Read + Send>,
 }
 
+/// An input with what belongs to it outside of the import.
+pub struct Source {
+    pub input: Input,
+    /// Where rejected rows are set aside; `None` for those that come from no file.
+    pub rejected_to: Option<PathBuf>,
+    pub progress: Arc<Progress>,
+}
+
+/// How far an input is, for whoever watches.
+#[derive(Debug, Default)]
+pub struct Progress {
+    rows: AtomicU64,
+    done: AtomicBool,
+}
+
+impl Progress {
+    /// Rows dealt with so far.
+    pub fn rows(&self) -> u64 {
+        self.rows.load(Ordering::Relaxed)
+    }
+
+    pub fn is_done(&self) -> bool {
+        self.done.load(Ordering::Relaxed)
+    }
+}
+
+impl From<Input> for Source {
+    fn from(input: Input) -> Self {
+        Self { input, rejected_to: None, progress: Arc::default() }
+    }
+}
+
 /// Takes files in the order in which they depend on each other. With `dry_run`
-/// everything is tried in one transaction that is rolled back.
+/// everything is tried in one transaction that is rolled back, and no rejected rows are set aside.
 ///
 /// # Errors
 /// The database's. A file that can't be read at all is a report with one rejection.
-pub async fn files(
+pub async fn files<S: Into<Source>>(
     store: &Store,
     organisation: &Organisation,
-    mut inputs: Vec<Input>,
+    inputs: Vec<S>,
     actor: Actor,
     dry_run: bool,
     now: DateTime<Utc>,
 ) -> anyhow::Result<Vec<Report>> {
-    inputs.sort_by_key(|input| input.kind);
+    let mut sources: Vec<Source> = inputs.into_iter().map(Into::into).collect();
+    sources.sort_by_key(|source| source.input.kind);
     let mut work = Work { store, organisation, now, dry: None };
     if dry_run {
         work.dry = Some(store.tenant(organisation.id).await?);
     }
     let context = work.context().await?;
     let mut reports = Vec::new();
-    for input in inputs {
-        let report = one_file(&mut work, &context, input).await?;
+    for source in sources {
+        let report = one_file(&mut work, &context, source).await?;
         if !dry_run {
             work.conclude(&report, actor).await?;
         }
@@ -121,12 +192,23 @@ impl Work<'_> {
         match &mut self.dry {
             Some(tx) => write(tx, rows, today, self.now).await,
             None => {
-                let mut tx = self.store.tenant(self.organisation.id).await?;
-                let outcome = write(&mut tx, rows, today, self.now).await?;
-                tx.commit().await?;
-                Ok(outcome)
+                let mut tries = 1;
+                loop {
+                    match self.write_once(rows, today).await {
+                        // Other imports wait for their turn; somebody's click may still stand in the way.
+                        Err(error) if store::is_deadlock(&error) && tries < TRIES => tries += 1,
+                        done => return done,
+                    }
+                }
             }
         }
+    }
+
+    async fn write_once(&self, rows: &Rows, today: chrono::NaiveDate) -> anyhow::Result<Outcome> {
+        let mut tx = self.store.tenant(self.organisation.id).await?;
+        let outcome = write(&mut tx, rows, today, self.now).await?;
+        tx.commit().await?;
+        Ok(outcome)
     }
 
     /// Records the import, and lets every process forget what it kept of the old rows.
@@ -156,6 +238,7 @@ impl Work<'_> {
 }
 
 async fn write(tx: &mut Tenant, rows: &Rows, today: chrono::NaiveDate, now: DateTime<Utc>) -> anyhow::Result<Outcome> {
+    import::take_turns(tx).await?;
     let outcome = write_rows(tx, rows, today, now).await?;
     if outcome.accepted > 0 {
         fresh::note(tx, &may_decide(rows, today), now).await?;
@@ -180,19 +263,15 @@ fn may_decide(rows: &Rows, today: chrono::NaiveDate) -> Vec<&str> {
             })
             .map(|row| row.account_id.0.as_str())
             .collect(),
-        Rows::Accounts(rows) => rows
-            .iter()
-            .filter(|row| row.auto_renew == Patch::Set(false))
-            .map(|row| row.account_id.0.as_str())
-            .collect(),
+        Rows::Accounts(rows) => {
+            rows.iter().filter(|row| row.auto_renew == Patch::Set(false)).map(|row| row.account_id.0.as_str()).collect()
+        }
         Rows::Contacts(rows) => {
             rows.iter().filter(|row| row.departed_on.set().is_some()).map(|row| row.account_id.0.as_str()).collect()
         }
-        Rows::Outcomes(rows) => rows
-            .iter()
-            .filter(|row| row.kind == OutcomeKind::Churned)
-            .map(|row| row.account_id.0.as_str())
-            .collect(),
+        Rows::Outcomes(rows) => {
+            rows.iter().filter(|row| row.kind == OutcomeKind::Churned).map(|row| row.account_id.0.as_str()).collect()
+        }
         Rows::People(_) | Rows::Quotas(_) | Rows::Holidays(_) => Vec::new(),
     };
     ids.sort_unstable();
@@ -217,15 +296,68 @@ async fn write_rows(
     }
 }
 
-async fn one_file(work: &mut Work<'_>, context: &Context, input: Input) -> anyhow::Result<Report> {
-    let mut report = Report {
-        file: input.name.clone(),
-        kind: input.kind.as_str(),
-        accepted: 0,
-        unchanged: 0,
-        rejected: 0,
-        notes: Vec::new(),
-        rejections: Vec::new(),
+/// What came of a file so far, and where that is written down.
+struct Book {
+    report: Report,
+    aside: Option<Aside>,
+    columns: Arc<[&'static str]>,
+    progress: Arc<Progress>,
+}
+
+impl Book {
+    fn reject(&mut self, mut rejected: Vec<Rejected>) {
+        if let Some(aside) = &mut self.aside {
+            aside.put(&self.columns, &rejected);
+        }
+        let report = &mut self.report;
+        report.rejected += rejected.len() as u64;
+        let room = LISTED.saturating_sub(report.rejections.len());
+        report.not_listed += rejected.len().saturating_sub(room) as u64;
+        rejected.truncate(room);
+        report.rejections.extend(rejected.into_iter().map(|one| Rejected { cells: None, ..one }));
+    }
+
+    /// Books what the store made of a set of rows.
+    fn settle(&mut self, rows: &Rows, lines: &[u64], outcome: Outcome) {
+        self.report.accepted += outcome.accepted;
+        self.report.unchanged += outcome.unchanged;
+        let refused = outcome.rejected.into_iter().map(|refusal| Rejected {
+            file: self.report.file.clone(),
+            line: lines.get(refusal.position).copied().unwrap_or_default(),
+            column: Some(refusal.column.to_owned()),
+            value: Some(refusal.value.chars().take(80).collect()),
+            reason: refusal.reason,
+            cells: self.aside.is_some().then(|| ingest::cells_of(rows, refusal.position, &self.columns)),
+        });
+        let refused = refused.collect();
+        self.reject(refused);
+        self.progress.rows.store(self.report.rows(), Ordering::Relaxed);
+    }
+
+    fn close(mut self) -> Report {
+        self.progress.done.store(true, Ordering::Relaxed);
+        if let Some(aside) = self.aside.take() {
+            let path = aside.path().to_owned();
+            match aside.finish() {
+                Ok(rows) => self.report.rejected_file = rows.map(|rows| RejectedFile { path, rows }),
+                Err(error) => {
+                    let note = format!("The rejected rows could not be written to {}: {error}", path.display());
+                    self.report.notes.push(note);
+                }
+            }
+        }
+        self.report.rejections.sort_by_key(|rejected| rejected.line);
+        self.report
+    }
+}
+
+async fn one_file(work: &mut Work<'_>, context: &Context, source: Source) -> anyhow::Result<Report> {
+    let Source { input, rejected_to, progress } = source;
+    let mut book = Book {
+        report: Report::new(input.name.clone(), input.kind),
+        aside: rejected_to.filter(|_| work.dry.is_none()).map(Aside::at),
+        columns: Arc::default(),
+        progress,
     };
     // Parsing is work for a thread of its own; a short channel keeps it at most a few batches ahead.
     let (sender, mut batches) = tokio::sync::mpsc::channel::<Batch>(4);
@@ -239,54 +371,33 @@ async fn one_file(work: &mut Work<'_>, context: &Context, input: Input) -> anyho
     });
     let mut held = Held::default();
     while let Some(batch) = batches.recv().await {
-        reject(&mut report, batch.rejected);
+        book.columns = batch.columns;
+        book.reject(batch.rejected);
         if let Some((rows, lines)) = held.add(batch.rows, batch.lines) {
-            settle(work, &mut report, &rows, &lines).await?;
+            let outcome = work.write(&rows).await?;
+            book.settle(&rows, &lines, outcome);
         }
     }
     for (rows, lines) in held.rest() {
-        settle(work, &mut report, &rows, &lines).await?;
+        let outcome = work.write(&rows).await?;
+        book.settle(&rows, &lines, outcome);
     }
     match parsing.await.context("the file's reader panicked")? {
         Ok(summary) => {
-            report.notes = summary.notes;
+            book.report.notes = summary.notes;
             if let Some(line) = summary.broken_off_after {
-                report
-                    .notes
-                    .push(format!("The file breaks off after line {line}; what was accepted until there is kept."));
+                let note = format!("The file breaks off after line {line}; what was accepted until there is kept.");
+                book.report.notes.push(note);
             }
         }
-        Err(refused) => reject(&mut report, vec![whole(refused)]),
+        Err(refused) => book.reject(vec![whole(refused)]),
     }
-    report.rejections.sort_by_key(|rejected| rejected.line);
-    Ok(report)
+    Ok(book.close())
 }
 
 fn whole(refused: Refused) -> Rejected {
     let Refused { file, line, column, reason } = refused;
-    Rejected { file, line: line.unwrap_or(0), column, value: None, reason }
-}
-
-fn reject(report: &mut Report, rejected: Vec<Rejected>) {
-    report.rejected += rejected.len() as u64;
-    let room = LISTED.saturating_sub(report.rejections.len());
-    report.rejections.extend(rejected.into_iter().take(room));
-}
-
-async fn settle(work: &mut Work<'_>, report: &mut Report, rows: &Rows, lines: &[u64]) -> anyhow::Result<()> {
-    let outcome = work.write(rows).await?;
-    report.accepted += outcome.accepted;
-    report.unchanged += outcome.unchanged;
-    let file = report.file.clone();
-    let rejected = outcome.rejected.into_iter().map(|refusal| Rejected {
-        file: file.clone(),
-        line: lines.get(refusal.position).copied().unwrap_or_default(),
-        column: Some(refusal.column.to_owned()),
-        value: Some(refusal.value.chars().take(80).collect()),
-        reason: refusal.reason,
-    });
-    reject(report, rejected.collect());
-    Ok(())
+    Rejected { file, line: line.unwrap_or(0), column, value: None, reason, cells: None }
 }
 
 /// Rows waiting for a set that is worth a statement: people until the file's end, since they
@@ -347,13 +458,9 @@ pub async fn rows(
             anyhow::bail!("a row of {} was refused: {}", kind.as_str(), refusal.reason);
         }
         let report = Report {
-            file: kind.as_str().to_owned(),
-            kind: kind.as_str(),
             accepted: outcome.accepted,
             unchanged: outcome.unchanged,
-            rejected: 0,
-            notes: Vec::new(),
-            rejections: Vec::new(),
+            ..Report::new(kind.as_str().to_owned(), kind)
         };
         work.conclude(&report, actor).await?;
     }

@@ -23,8 +23,8 @@ use crate::domain::handoff::Handoff;
 use crate::domain::health::Evidence;
 use crate::domain::person::{OrgId, PersonId};
 use crate::domain::risk::{self, Limits, Reading, Risk, RiskEvent};
-use crate::domain::row::OutcomeKind;
 use crate::domain::routing::Seat;
+use crate::domain::row::OutcomeKind;
 use crate::store::audit::{Actor, Entry};
 use crate::store::{self, Tenant, account, change, directory, fresh, handoff, outcome, signal};
 
@@ -154,7 +154,9 @@ impl Look {
         merged.causes.retain(|cause| !decisions.contains(&cause.rule));
         merged.causes.splice(0..0, new);
         // Floors first, the largest of them first, as the night orders them.
-        merged.causes.sort_by(|a, b| (b.floor, b.points).partial_cmp(&(a.floor, a.points)).unwrap_or(std::cmp::Ordering::Equal));
+        merged
+            .causes
+            .sort_by(|a, b| (b.floor, b.points).partial_cmp(&(a.floor, a.points)).unwrap_or(std::cmp::Ordering::Equal));
         let risk = merged.risk.unwrap_or(0).max(fresh.risk.unwrap_or(0));
         (merged.risk, merged.health, merged.band) = (Some(risk), Some(100 - risk), Band::AtRisk);
         merged.change = Change::Worse;
@@ -177,8 +179,7 @@ impl Look {
         let points = self.snapshot.policy.score.change_points;
         let limits = Limits { worse_points: u8::try_from(points).unwrap_or(u8::MAX), ..Limits::default() };
         let before = latest.clone();
-        let (after, events) =
-            risk::on_night(latest, self.id(), Uuid::now_v7(), reading, self.night, self.now, limits);
+        let (after, events) = risk::on_night(latest, self.id(), Uuid::now_v7(), reading, self.night, self.now, limits);
         let Some(after) = after else { return Ok(None) };
         for event in events {
             let mut data = json!({"account": self.id(), "date": self.night, "decisions": decisions, "by_day": true});

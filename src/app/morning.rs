@@ -8,14 +8,14 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 use uuid::Uuid;
 
+use super::content::{About, Content};
 use super::read::{self, AccountRead};
 use super::snapshot::Snapshot;
-use super::content::{About, Content};
 use super::{App, absence, notice};
 use crate::domain::account::{AccountId, AccountStatus};
 use crate::domain::action::Subject;
 use crate::domain::calendar;
-use crate::domain::digest::{self, Attention, Budget, Card, CardRef, Due, Morning, Plan, Sum};
+use crate::domain::digest::{self, Attention, Budget, Card, CardRef, Due, Morning, Plan};
 use crate::domain::handoff::{Handoff, Matter, State};
 use crate::domain::message::cause;
 use crate::domain::message::view::{Angle, Deadline, DeadlineKind};
@@ -46,7 +46,7 @@ pub struct Totals {
     pub renewals: usize,
     /// The account with the nearest deadline.
     pub next: Option<(AccountId, Deadline)>,
-    /// The weightiest decision signal: account and rule.
+    /// The weightiest decision among what is due: account, and the words that follow its name.
     pub news: Option<(AccountId, String)>,
     /// On the first morning after an organisation's first diagnosis: how many accounts it read.
     pub first_read: Option<usize>,
@@ -112,12 +112,14 @@ pub async fn cards(
     let shown = mornings::last_shown(tx, person.id, today).await?;
     let told = mornings::told_by_day(tx, person.id, now - TOLD_WITHIN).await?;
     let first_run = diagnosis::first_run(tx).await?;
+    let stands_for = stands_for(snapshot, person, today);
     let ids: Vec<AccountId> = book.keys().cloned().collect();
     let since = today.checked_sub_days(WORSE_WITHIN).unwrap_or(today);
     let worse = diagnosis::worse_between(tx, since, today, &ids).await?;
     let mut cards = Vec::new();
     for read in book.values() {
-        let make = Maker { snapshot, person, read, today, first_run, worse: worse.get(&read.account.id).copied() };
+        let worse = worse.get(&read.account.id).copied();
+        let make = Maker { snapshot, person, read, stands_for: &stands_for, today, first_run, worse };
         let with_attention = |mut card: Card, subject: Subject| {
             let by_day = match &subject {
                 Subject::Risk(id) => told.get(id).map(|at| calendar::local_date(person.timezone, *at)),
@@ -144,6 +146,8 @@ struct Maker<'a> {
     snapshot: &'a Snapshot,
     person: &'a Person,
     read: &'a AccountRead,
+    /// Themself, and whoever is away and named them delegate.
+    stands_for: &'a [PersonId],
     today: NaiveDate,
     first_run: Option<NaiveDate>,
     worse: Option<NaiveDate>,
@@ -170,6 +174,13 @@ impl Maker<'_> {
 
     fn routed_to_me(&self, who: impl Fn(&crate::domain::routing::Routed) -> PersonId) -> bool {
         self.snapshot.route(&self.read.account, self.today).is_ok_and(|routed| who(&routed) == self.person.id)
+    }
+
+    /// Whether the account is in this person's book by name, theirs or that of one they stand in for, and not through
+    /// a pool.
+    fn is_named(&self) -> bool {
+        let named = [self.read.account.csm, self.read.account.account_manager];
+        named.into_iter().flatten().any(|id| self.stands_for.contains(&id))
     }
 
     fn risk(&self) -> Option<(Card, Subject)> {
@@ -230,6 +241,10 @@ impl Maker<'_> {
         let (stage, reached) = work.step()?;
         let owner = work.owner() == self.person.id;
         let briefs = work.wants_brief() && self.read.account.csm == Some(self.person.id);
+        // A pool stands in for windows. The renewals of its accounts are the owner's: a member hears nothing of them.
+        if !(owner || briefs || self.is_named()) {
+            return None;
+        }
         let mut card = self.card(
             CardRef::Renewal(work.id),
             self.read.account.arr,
@@ -285,11 +300,6 @@ pub async fn compose(
     }))
 }
 
-fn amounts(sum: &Sum) -> Vec<Money> {
-    let own = (sum.own.minor != 0).then_some(sum.own);
-    own.into_iter().chain(sum.unrated.iter().map(|(currency, minor)| Money::new(*minor, *currency))).collect()
-}
-
 fn totals(plan: &Plan, cards: &[Card], book: &BTreeMap<AccountId, AccountRead>, first: bool) -> Totals {
     let counted = &plan.totals;
     let next = book
@@ -302,16 +312,17 @@ fn totals(plan: &Plan, cards: &[Card], book: &BTreeMap<AccountId, AccountRead>, 
         })
         .min_by(|a, b| (a.0, &a.1).cmp(&(b.0, &b.1)))
         .map(|(on, id, kind)| (id, Deadline { on, kind }));
-    let news = counted.decisions.first().and_then(|(name, decision)| {
-        let card = cards.iter().find(|card| card.name == *name && card.decision.as_ref() == Some(decision))?;
-        Some((card.account.clone(), decision.clone()))
+    // Of what is due today: a notice that was read last week is no news, though it stands.
+    let news = plan.cards.iter().find_map(|(about, _)| {
+        let card = cards.iter().find(|card| card.about == *about)?;
+        Some((card.account.clone(), card.decision.clone()?))
     });
     Totals {
         accounts: book.len(),
         at_risk: counted.at_risk,
-        arr_at_risk: amounts(&counted.arr),
+        arr_at_risk: counted.arr.amounts(),
         windows: counted.handoffs,
-        window_amount: amounts(&counted.amount),
+        window_amount: counted.amount.amounts(),
         renewals: counted.renewals,
         next,
         news,

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use chrono::NaiveDate;
+use chrono::{DateTime, NaiveDate, Utc};
 use uuid::Uuid;
 
 use super::read::AccountRead;
@@ -15,7 +15,8 @@ use crate::domain::account::AccountId;
 use crate::domain::action::{Action, Subject};
 use crate::domain::command::Command;
 use crate::domain::handoff::{Handoff, Matter};
-use crate::domain::message::account::{self, AccountAnswer, OnboardingView, OpenRisk, RenewalLine};
+use crate::domain::message::account::{self, AccountAnswer, OnboardingView, OpenRisk, RenewalLine, history};
+use crate::domain::message::chart::Mark;
 use crate::domain::message::list::{self, FeedbackLine, HandoffLine, SettingsView, SnoozedLine};
 use crate::domain::message::view::{Part, RiskView, Why};
 use crate::domain::message::{Block, Button, Buttons, Message, Reply, answer, digest, form, phrase};
@@ -339,7 +340,7 @@ pub async fn account_message(
 
 /// An account as read, for this reader; `None` where they may not see it.
 fn shown(reader: Reader<'_>, read: Answer, share: bool) -> Option<Message> {
-    let Answer { contacts, onboarding, history, .. } = read;
+    let Answer { contacts, onboarding, history, events, tickets, .. } = read;
     let read = AccountRead {
         account: read.account,
         diagnosis: read.diagnosis,
@@ -384,11 +385,36 @@ fn shown(reader: Reader<'_>, read: Answer, share: bool) -> Option<Message> {
         }),
         // Without a latest diagnosis there is nothing that it would lead up to.
         history: if read.diagnosis.is_some() { history } else { Vec::new() },
+        events: marks(reader, &read, &events, &tickets),
+        bands: bands(reader.snapshot),
         may_act: reader.may_act(&read),
         may_share: share,
         diagnosis: read.diagnosis,
     };
     Some(account::message(&view, reader.today()))
+}
+
+/// What happened to an account, for the picture of its health.
+fn marks(
+    reader: Reader<'_>,
+    read: &AccountRead,
+    events: &[(DateTime<Utc>, String)],
+    tickets: &[(NaiveDate, String, f64)],
+) -> Vec<Mark> {
+    // The episode's own first day, where the trail does not reach back to it.
+    let opened = read.risk.as_ref().filter(|_| events.iter().all(|(_, event)| event != "risk.opened"));
+    let opened = opened.map(|risk| Mark { on: risk.opened_on, what: "risk opened".to_owned() });
+    let recorded = events
+        .iter()
+        .filter_map(|(at, event)| Some(Mark { on: reader.date(*at), what: history::said(event)?.to_owned() }));
+    let tickets = history::tickets(tickets.iter().map(|(on, kind, value)| (*on, kind.as_str(), *value)));
+    opened.into_iter().chain(recorded).chain(tickets).collect()
+}
+
+/// The health from which an account is healthy, and from which it is watched.
+fn bands(snapshot: &Snapshot) -> (u8, u8) {
+    let health = |from: u32| u8::try_from(from).unwrap_or(100).min(100);
+    (health(snapshot.policy.score.healthy_from), health(snapshot.policy.score.watch_from))
 }
 
 fn onboarding_view(latest: &BTreeMap<String, SignalValue>) -> Option<OnboardingView> {

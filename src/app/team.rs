@@ -71,9 +71,7 @@ async fn book(
 }
 
 fn sum<'a>(reader: Reader<'_>, reads: impl Iterator<Item = &'a AccountRead>) -> Vec<Money> {
-    let sum = Sum::of(reads.filter_map(|read| read.account.arr), &reader.snapshot.rates);
-    let own = (sum.own.minor != 0).then_some(sum.own);
-    own.into_iter().chain(sum.unrated.iter().map(|(currency, minor)| Money::new(*minor, *currency))).collect()
+    Sum::of(reads.filter_map(|read| read.account.arr), &reader.snapshot.rates).amounts()
 }
 
 /// What was at risk on the night before the latest.

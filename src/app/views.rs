@@ -173,6 +173,7 @@ impl<'a> Reader<'a> {
             handed,
             last_note: self.last_note(read),
             may_act: self.may_act(read),
+            asked: risk.is_asked(),
             leads: !self.is(accountable) && self.leads(accountable),
         }
     }

@@ -88,7 +88,6 @@ async fn tell(
         tracing::warn!(org = %tx.org(), what = finding.what.as_str(), since = %finding.since, "what is owed is late");
     }
     let snapshot = app.snapshot(tx).await?;
-    let admins: Vec<_> =
-        snapshot.people.iter().filter(|p| p.active && p.is(Role::Admin)).map(|p| p.id).collect();
+    let admins: Vec<_> = snapshot.people.iter().filter(|p| p.active && p.is(Role::Admin)).map(|p| p.id).collect();
     notice::notify(tx, &snapshot, admins, &Content::Watch { late: say, over }, None, now).await
 }

@@ -14,13 +14,13 @@ use tokio::net::TcpListener;
 use super::Done;
 use super::serve::stop_signal;
 use crate::app::organisation::{self, NewOrganisation};
-use crate::app::{App, import, night, sample};
+use crate::app::sample::{self, Sample};
+use crate::app::{App, import, night};
 use crate::clock::{Clock, MockClock, SystemClock};
 use crate::config::Config;
 use crate::delivery::{Delivery, Senders};
 use crate::domain::calendar;
 use crate::domain::money::Currency;
-use crate::domain::person::OrgId;
 use crate::domain::routing::Model;
 use crate::domain::row::Rows;
 use crate::http::demo::{Demo, router};
@@ -28,7 +28,7 @@ use crate::http::{Drain, serve};
 use crate::postgres;
 use crate::scheduler;
 use crate::store::audit::Actor;
-use crate::store::directory::{self, Platform, Workspace};
+use crate::store::directory::{self, Organisation, Platform, Workspace};
 use crate::store::{Store, migrate, settings};
 
 #[derive(Debug, clap::Args)]
@@ -68,12 +68,16 @@ pub(super) async fn run(args: Args, config: &Config) -> anyhow::Result<Done> {
     let today = first_day(calendar::local_date(ZONE, SystemClock.now()));
     let clock = MockClock::new(midnight(today));
     let app = App::new(store.clone(), Arc::new(clock.clone()));
-    let (org, workspace) = organisation(&app, today).await?;
+    let sample = sample::organisation(SEED, today);
+    let (organisation, workspace) = organisation(&app, &sample).await?;
+    let org = organisation.id;
     let world = World {
+        sample: Arc::new(sample),
+        first: today,
+        organisation,
         delivery: Delivery::new(app.clone(), Senders { slack: None, preview: true }),
         app: app.clone(),
         clock,
-        org,
     };
     world.history(today).await?;
     world.night_before(today).await?;
@@ -139,7 +143,7 @@ fn midnight(day: NaiveDate) -> DateTime<Utc> {
     day.and_time(NaiveTime::MIN).and_utc()
 }
 
-async fn organisation(app: &App, today: NaiveDate) -> anyhow::Result<(OrgId, Workspace)> {
+async fn organisation(app: &App, sample: &Sample) -> anyhow::Result<(Organisation, Workspace)> {
     let now = app.now();
     // A second demo beside this one shares the server, not the organisation.
     let unique = uuid::Uuid::new_v4().simple().to_string();
@@ -156,7 +160,7 @@ async fn organisation(app: &App, today: NaiveDate) -> anyhow::Result<(OrgId, Wor
     let mut tx = app.store.tenant(made.id).await?;
     settings::use_policy(&mut tx, POLICY, now).await?;
     tx.commit().await?;
-    let sample = sample::organisation(SEED, today);
+    let sample = sample.clone();
     let sets = vec![
         Rows::People(sample.people),
         Rows::Accounts(sample.accounts),
@@ -167,7 +171,7 @@ async fn organisation(app: &App, today: NaiveDate) -> anyhow::Result<(OrgId, Wor
         Rows::Holidays(sample.holidays),
     ];
     import::rows(&app.store, &made, sets, Actor::System, now).await?;
-    Ok((made.id, workspace))
+    Ok((made, workspace))
 }
 
 /// The sample organisation and its clock.
@@ -176,14 +180,17 @@ struct World {
     app: App,
     clock: MockClock,
     delivery: Delivery,
-    org: OrgId,
+    organisation: Organisation,
+    sample: Arc<Sample>,
+    /// The day for which the sample was made.
+    first: NaiveDate,
 }
 
 impl World {
     /// Earlier diagnoses, a week apart: history only, no message moves.
     async fn history(&self, today: NaiveDate) -> anyhow::Result<()> {
         for weeks in (1..=HISTORY_WEEKS).rev() {
-            night::diagnose(&self.app, self.org, today - Days::new(7 * weeks), night::Run::History).await?;
+            night::diagnose(&self.app, self.organisation.id, today - Days::new(7 * weeks), night::Run::History).await?;
         }
         Ok(())
     }
@@ -191,7 +198,7 @@ impl World {
     /// The night before the first morning: whoever wakes in the east reads it.
     async fn night_before(&self, today: NaiveDate) -> anyhow::Result<()> {
         self.clock.set(calendar::night_at(ZONE, today - Days::new(1)));
-        night::night(&self.app, self.org).await?;
+        night::night(&self.app, self.organisation.id).await?;
         Ok(())
     }
 
@@ -202,14 +209,14 @@ impl World {
         let mut last = None;
         loop {
             let mut tx = self.app.store.directory().await?;
-            let due = directory::next_due_of(&mut tx, self.org).await?.filter(|due| *due < end);
+            let due = directory::next_due_of(&mut tx, self.organisation.id).await?.filter(|due| *due < end);
             drop(tx);
             let Some(due) = due else { break };
             // A night of the small hours is no reason to be awake: only mornings move the page's time.
             let moment = due.max(self.clock.now());
             self.clock.set(moment);
             scheduler::tick(&self.app).await?;
-            self.delivery.drain(Some(self.org), PATIENCE).await?;
+            self.delivery.drain(Some(self.organisation.id), PATIENCE).await?;
             if last == Some(due) {
                 anyhow::bail!("what is owed at {due} stays owed; the log says why");
             }
@@ -217,19 +224,29 @@ impl World {
         }
         self.clock.set(self.clock.now() + TimeDelta::minutes(5));
         scheduler::tick(&self.app).await?;
-        self.delivery.drain(Some(self.org), PATIENCE).await?;
+        self.delivery.drain(Some(self.organisation.id), PATIENCE).await?;
         Ok(())
     }
 
     async fn next_morning(&self) -> anyhow::Result<()> {
         let today = calendar::local_date(ZONE, self.clock.now());
         let mut day = today + Days::new(1);
-        while matches!(day.weekday(), Weekday::Sat | Weekday::Sun) {
+        loop {
+            self.deliver(day - Days::new(1)).await?;
             // Weekends pass too: nights are diagnosed, and whoever works then has a morning.
             self.morning(day).await?;
+            if !matches!(day.weekday(), Weekday::Sat | Weekday::Sun) {
+                return Ok(());
+            }
             day = day + Days::new(1);
         }
-        self.morning(day).await
+    }
+
+    /// What the sources have to say about a day, when it is over.
+    async fn deliver(&self, day: NaiveDate) -> anyhow::Result<()> {
+        let signals = self.sample.signals_on(self.first, day);
+        let sets = vec![Rows::Signals(signals)];
+        import::rows(&self.app.store, &self.organisation, sets, Actor::System, self.app.now()).await
     }
 }
 

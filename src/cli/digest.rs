@@ -128,6 +128,7 @@ fn as_json(person: &Person, date: NaiveDate, message: &Message) -> serde_json::V
                 json!({"facts": facts.iter().map(|(label, value)| json!({"label": label, "value": plain(value)})).collect::<Vec<_>>()})
             }
             Block::Context(text) => json!({"context": plain(text)}),
+            Block::Chart(chart) => json!({"chart": {"title": chart.title, "alt": chart.alt}}),
             Block::Divider => json!({"divider": true}),
             Block::Buttons(buttons) => {
                 let all = buttons.shown.iter().chain(&buttons.more);

@@ -1,12 +1,14 @@
 //! `tandem import`
 
+use std::collections::BTreeSet;
 use std::fs::File;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
 use super::open::open;
+use super::progress::{Gauge, watch};
 use super::{Done, Format};
-use crate::app::import::{self, Input, Report};
+use crate::app::import::{self, Input, Report, Source};
 use crate::clock::{Clock, SystemClock};
 use crate::config::Config;
 use crate::domain::row::RowKind;
@@ -17,7 +19,8 @@ use crate::store::audit::Actor;
 pub(super) struct Args {
     #[arg(long)]
     org: String,
-    /// people.csv, accounts.ndjson.gz, …; the stem says the kind. `-` reads standard input and needs --kind
+    /// people.csv, accounts.ndjson.gz, signals-support.csv, …; the name's first word says the kind. `-` reads
+    /// standard input and needs --kind
     #[arg(required = true)]
     paths: Vec<PathBuf>,
     /// people, accounts, contacts, signals, outcomes, quotas or holidays
@@ -35,15 +38,14 @@ const PRINTED: usize = 50;
 
 pub(super) async fn run(args: Args, config: &Config) -> anyhow::Result<Done> {
     // Before the database is opened: a mistyped path should cost nothing.
-    let mut inputs = Vec::new();
-    for path in &args.paths {
-        let named = ingest::recognise(path, args.kind).map_err(|refused| anyhow::anyhow!("{refused}"))?;
-        inputs.push(Input { name: named.name, kind: named.kind, format: named.format, reader: reader(path)? });
-    }
+    let (sources, gauges) = sources(&args)?;
     let opened = open(config, 4).await?;
     let organisation = opened.organisation(&args.org).await?;
+    let watching = watch(gauges);
     let reports =
-        import::files(&opened.store, &organisation, inputs, Actor::System, args.dry_run, SystemClock.now()).await?;
+        import::files(&opened.store, &organisation, sources, Actor::System, args.dry_run, SystemClock.now()).await;
+    drop(watching);
+    let reports = reports?;
     opened.close().await?;
     match args.format {
         Format::Json => println!("{}", serde_json::json!({"dry_run": args.dry_run, "files": reports})),
@@ -52,13 +54,38 @@ pub(super) async fn run(args: Args, config: &Config) -> anyhow::Result<Done> {
     Ok(if reports.iter().any(|report| report.rejected > 0) { Done::WithFaults } else { Done::Well })
 }
 
-fn reader(path: &Path) -> anyhow::Result<Box<dyn Read + Send>> {
+fn sources(args: &Args) -> anyhow::Result<(Vec<Source>, Vec<Gauge>)> {
+    let (mut sources, mut gauges) = (Vec::new(), Vec::new());
+    let mut asides = BTreeSet::new();
+    for path in &args.paths {
+        let named = ingest::recognise(path, args.kind).map_err(|refused| anyhow::anyhow!("{refused}"))?;
+        let (reader, bytes) = reader(path)?;
+        let gauge = Gauge::new(named.name.clone(), bytes);
+        let reader = Box::new(gauge.counting(reader));
+        let input = Input { name: named.name, kind: named.kind, format: named.format, reader };
+        let rejected_to = (path != Path::new("-")).then(|| {
+            let usual = ingest::beside(path);
+            // signals.csv and signals.ndjson: the second keeps its ending, so that both have a file.
+            let own = path.with_file_name(format!("{}.rejected.csv", input.name));
+            if asides.insert(usual.clone()) { usual } else { own }
+        });
+        sources.push(Source { input, rejected_to, progress: gauge.progress() });
+        gauges.push(gauge);
+    }
+    Ok((sources, gauges))
+}
+
+/// And how many bytes it will give, where that is known.
+fn reader(path: &Path) -> anyhow::Result<(Box<dyn Read + Send>, Option<u64>)> {
     if path == Path::new("-") {
-        return Ok(Box::new(io::stdin()));
+        return Ok((Box::new(io::stdin()), None));
     }
     match File::open(path) {
         Ok(file) if file.metadata()?.is_dir() => anyhow::bail!("{} is a folder; name its files", path.display()),
-        Ok(file) => Ok(Box::new(file)),
+        Ok(file) => {
+            let bytes = file.metadata().ok().filter(std::fs::Metadata::is_file).map(|about| about.len());
+            Ok((Box::new(file), bytes))
+        }
         Err(error) => anyhow::bail!("{} can't be read: {error}", path.display()),
     }
 }
@@ -78,5 +105,14 @@ fn print(report: &Report, dry_run: bool) {
     let more = report.rejected.saturating_sub(PRINTED as u64);
     if more > 0 {
         println!("  … and {more} more");
+    }
+    if let Some(aside) = &report.rejected_file {
+        let which = match (aside.rows, report.rejected) {
+            (1, 1) => "The rejected row is".to_owned(),
+            (rows, all) if rows == all => "The rejected rows are".to_owned(),
+            (rows, all) => format!("Of the {all} rejected rows, {rows} can be mended and are"),
+        };
+        println!("  {which} in {}, with the reason in the last column.", aside.path.display());
+        println!("  Mend them there and import that file.");
     }
 }

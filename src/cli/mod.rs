@@ -14,6 +14,7 @@ mod migrate;
 mod open;
 mod org;
 mod policy;
+mod progress;
 mod send;
 mod serve;
 mod slack;

@@ -6,7 +6,7 @@ use super::columns::{MAX_COLUMNS, Schema};
 use crate::domain::row::Patch;
 
 /// The cell that clears a stored value.
-const CLEAR: &str = "\\N";
+pub(super) const CLEAR: &str = "\\N";
 
 /// The longest piece of a file that an error repeats, in characters.
 const SHOWN: usize = 80;
@@ -53,6 +53,11 @@ impl<'a> Cells<'a> {
         if let Some(slot) = self.cells.get_mut(position) {
             *slot = cell.trim();
         }
+    }
+
+    /// The cell at a position of the schema, as it stands.
+    pub(super) fn at(&self, position: usize) -> &'a str {
+        self.cells.get(position).copied().unwrap_or_default()
     }
 
     /// The cell as it stands; empty for a name that is no column of this kind.

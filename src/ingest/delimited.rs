@@ -4,12 +4,20 @@ use csv::{ByteRecord, Reader, ReaderBuilder};
 
 use super::cells::{Cells, Fault, cut};
 use super::columns::Schema;
-use super::input::{END_MARK, END_ROW, Input, Meter};
+use super::input::{END_MARK, END_ROW, Input, Meter, guessed, not_utf_8};
 use super::{Intake, Refused};
 
-const SEPARATORS: [(u8, &str); 3] = [(b',', "a comma"), (b';', "a semicolon"), (b'\t', "a tab")];
+const SEPARATORS: [(u8, &str); 4] =
+    [(b',', "a comma"), (b';', "a semicolon"), (b'\t', "a tab"), (b'|', "a vertical bar")];
+
+/// The last column of a file of rejected rows, which Tandem wrote itself: passed over when the file comes back.
+pub(super) const REASON: &str = "reason";
 
 pub(super) fn read(input: Input<'_>, name: &str, intake: &mut dyn Intake) -> Result<(), Refused> {
+    if input.first_line().to_ascii_lowercase().starts_with(b"sep=") {
+        let reason = "the first line is Excel's \"sep=\" line; delete it, the separator is found without";
+        return Err(Refused::header(name, None, reason));
+    }
     let (separator, called) = guess_separator(input.first_line(), intake.schema());
     let meter = input.meter();
     let mut reader = ReaderBuilder::new()
@@ -23,12 +31,21 @@ pub(super) fn read(input: Input<'_>, name: &str, intake: &mut dyn Intake) -> Res
     if !found || is_end(&record, &meter) {
         return Err(Refused::whole(name, "empty; expected a header that names the columns"));
     }
-    let positions = header(&record, name, intake.schema())?;
+    let header = header(&record, name, intake.schema())?;
+    intake.columns(&header.positions);
     if separator != b',' {
         intake.note(format!("{name}: columns are taken to be parted by {called}; a comma is expected"));
     }
-    rows(&mut reader, record, &positions, &meter, intake);
+    rows(&mut reader, record, &header, &meter, intake);
     Ok(())
+}
+
+/// What the first line says.
+struct Header {
+    /// For each cell of a row the position of its column in the schema.
+    positions: Vec<usize>,
+    /// Whether a column of reasons stands behind them.
+    reasons: bool,
 }
 
 /// The separator that shows the most known columns; the comma if none shows more.
@@ -47,13 +64,13 @@ fn guess_separator(header: &[u8], schema: &Schema) -> (u8, &'static str) {
     best
 }
 
-/// For each cell of a row the position of its column in the schema.
-fn header(record: &ByteRecord, name: &str, schema: &'static Schema) -> Result<Vec<usize>, Refused> {
+fn header(record: &ByteRecord, name: &str, schema: &'static Schema) -> Result<Header, Refused> {
     let mut positions = Vec::with_capacity(record.len());
     let mut unknown = Vec::new();
-    for (at, cell) in record.iter().enumerate() {
+    let reasons = record.len() > 1 && record.iter().next_back().is_some_and(|cell| cell == REASON.as_bytes());
+    for (at, cell) in record.iter().take(record.len() - usize::from(reasons)).enumerate() {
         let text = std::str::from_utf8(cell)
-            .map_err(|_| Refused::header(name, None, "the header is not in UTF-8; save the file as UTF-8"))?
+            .map_err(|_| Refused::header(name, None, format!("the header is {}", not_utf_8(cell))))?
             .trim();
         if text.is_empty() {
             return Err(Refused::header(name, None, format!("column {} of the header has no name", at + 1)));
@@ -88,24 +105,24 @@ fn header(record: &ByteRecord, name: &str, schema: &'static Schema) -> Result<Ve
             format!("the column \"{}\" is missing; {} needs {}", column.name, schema.kind.as_str(), names(true));
         return Err(Refused::header(name, Some(column.name), reason));
     }
-    Ok(positions)
+    Ok(Header { positions, reasons })
 }
 
 fn rows(
     reader: &mut Reader<Input<'_>>,
     mut record: ByteRecord,
-    positions: &[usize],
+    header: &Header,
     meter: &Meter,
     intake: &mut dyn Intake,
 ) {
+    let (mut any, mut empty) = (false, 0_u64);
     // The header's own lines are whole.
     let mut whole = reader.position().line().saturating_sub(1);
     while !intake.stopped() {
         meter.row_ended();
         match reader.read_byte_record(&mut record) {
-            Ok(true) if is_end(&record, meter) => return,
-            Ok(true) => {}
-            Ok(false) => return,
+            Ok(found) if !found || is_end(&record, meter) => break,
+            Ok(_) => {}
             Err(error) => {
                 let reason = format!("the file breaks off after line {whole}: {error}");
                 return intake.break_off(whole, whole + 1, Fault::row(reason));
@@ -121,12 +138,44 @@ fn rows(
             // This row had no end of its own.
             return intake.break_off(whole, line + 1, Fault::row(reason));
         }
+        any = true;
+        if header.reasons && record.len() == header.positions.len() + 1 {
+            record.truncate(header.positions.len());
+        }
+        if record.len() < header.positions.len() && reader.position().byte() > meter.total() {
+            // The end mark's line break ended this row, not one of its own.
+            let reason = format!(
+                "the file breaks off in this row: {} where the header has {}, and no line end after",
+                cells_said(record.len()),
+                header.positions.len()
+            );
+            return intake.break_off(whole, line, Fault::row(reason));
+        }
         whole = ended;
-        match cells(&record, positions, inside, intake.schema()) {
+        if record.iter().all(|cell| cell.iter().all(u8::is_ascii_whitespace)) {
+            empty += 1;
+            continue;
+        }
+        match cells(&record, &header.positions, inside, intake.schema()) {
             Ok(cells) => intake.offer(line, &cells),
-            Err(fault) => intake.reject(line, fault),
+            Err(fault) => intake.reject(line, fault, Some(record.iter().map(text).collect())),
         }
     }
+    if !any && !intake.stopped() {
+        intake.note("There is a header and no row below it.".to_owned());
+    }
+    if empty > 0 {
+        intake.note(format!("{empty} empty {} passed over.", if empty == 1 { "row was" } else { "rows were" }));
+    }
+}
+
+fn cells_said(count: usize) -> String {
+    if count == 1 { "1 cell".to_owned() } else { format!("{count} cells") }
+}
+
+/// A cell for people to mend, whatever its encoding.
+fn text(cell: &[u8]) -> String {
+    std::str::from_utf8(cell).map_or_else(|_| guessed(cell), str::to_owned)
 }
 
 fn is_end(record: &ByteRecord, meter: &Meter) -> bool {
@@ -140,19 +189,18 @@ fn cells<'r>(
     schema: &'static Schema,
 ) -> Result<Cells<'r>, Fault> {
     if record.len() != positions.len() {
-        let hint = if line_breaks > 0 {
-            format!("; it runs over {} lines: is a quote missing?", line_breaks + 1)
-        } else {
-            String::new()
+        let hint = match record.len() > positions.len() {
+            _ if line_breaks > 0 => format!("; it runs over {} lines: is a quote missing?", line_breaks + 1),
+            true => "; a cell that holds the separator has to stand in quotes".to_owned(),
+            false => String::new(),
         };
-        return Err(Fault::row(format!("{} cells where the header has {}{hint}", record.len(), positions.len())));
+        let said = cells_said(record.len());
+        return Err(Fault::row(format!("{said} where the header has {}{hint}", positions.len())));
     }
     let mut cells = Cells::new(schema);
     for (cell, position) in record.iter().zip(positions) {
-        let text = std::str::from_utf8(cell).map_err(|_| {
-            let lossy = String::from_utf8_lossy(cell);
-            Fault::new(schema.columns[*position].name, &lossy, "not in UTF-8; save the file as UTF-8")
-        })?;
+        let text = std::str::from_utf8(cell)
+            .map_err(|_| Fault::new(schema.columns[*position].name, &guessed(cell), not_utf_8(cell)))?;
         cells.put(*position, text);
     }
     Ok(cells)

@@ -4,6 +4,7 @@ use std::cell::Cell;
 use std::io::{self, Read};
 use std::rc::Rc;
 
+use encoding_rs::{Decoder, Encoding, UTF_16BE, UTF_16LE, WINDOWS_1252};
 use flate2::read::MultiGzDecoder;
 
 use super::Refused;
@@ -29,6 +30,21 @@ pub(super) struct Meter {
     total: Rc<Cell<u64>>,
 }
 
+/// What to do about text in a foreign encoding.
+pub(super) const SAVE_AS_UTF_8: &str = "save the file as UTF-8, or run iconv -f";
+
+/// Bytes that are not UTF-8, as they read in the encoding that they are probably in: Windows-1252, of which
+/// Latin-1 is a part. It is a guess, so nothing is stored by it.
+pub(super) fn guessed(bytes: &[u8]) -> String {
+    WINDOWS_1252.decode_without_bom_handling(bytes).0.into_owned()
+}
+
+/// The sentence about them.
+pub(super) fn not_utf_8(bytes: &[u8]) -> String {
+    let reads = super::cells::cut(guessed(bytes).trim());
+    format!("not in UTF-8; in Windows-1252 it reads \"{reads}\": {SAVE_AS_UTF_8} WINDOWS-1252 -t UTF-8")
+}
+
 impl Meter {
     /// A row has ended: the next may again be [`MAX_ROW_BYTES`] long.
     pub(super) fn row_ended(&self) {
@@ -50,6 +66,8 @@ pub(super) struct Input<'r> {
     after_cr: bool,
     meter: Meter,
     end_mark: &'static [u8],
+    /// What was guessed about the encoding, in one sentence.
+    note: Option<String>,
 }
 
 /// Unpacks gzip, takes a byte order mark off, and refuses what is no text in UTF-8.
@@ -62,6 +80,7 @@ pub(super) fn open<'r>(reader: Box<dyn Read + 'r>, name: &str) -> Result<Input<'
         after_cr: false,
         meter: Meter::default(),
         end_mark: b"",
+        note: None,
     };
     input.fill_head(|head| head.len() >= 4);
     if input.head.starts_with(&[0x1f, 0x8b]) {
@@ -71,6 +90,12 @@ pub(super) fn open<'r>(reader: Box<dyn Read + 'r>, name: &str) -> Result<Input<'
         return Err(Refused::whole(name, "named .gz but not compressed with gzip"));
     }
     input.fill_head(|head| head.contains(&b'\n') || head.len() >= HEAD_BYTES);
+    if let Some(encoding) = utf_16(&input.head) {
+        input.note =
+            Some(format!("{name}: this is text in {}; it was read as such, UTF-8 is expected", encoding.name()));
+        input.decode(encoding);
+        input.fill_head(|head| head.contains(&b'\n') || head.len() >= HEAD_BYTES);
+    }
     if let Some(what) = foreign(&input.head) {
         return Err(Refused::whole(name, format!("{what}; expected text in UTF-8")));
     }
@@ -83,16 +108,97 @@ pub(super) fn open<'r>(reader: Box<dyn Read + 'r>, name: &str) -> Result<Input<'
 /// What this is instead of text in UTF-8, where its first bytes say so.
 fn foreign(head: &[u8]) -> Option<&'static str> {
     match head {
-        [0xff, 0xfe, ..] | [0xfe, 0xff, ..] => Some("this is text in UTF-16"),
-        // Without a mark: every second byte of Latin text is zero.
-        [0, first, ..] | [first, 0, ..] if first.is_ascii_graphic() => Some("this is text in UTF-16"),
+        [0xff, 0xfe, 0, 0, ..] | [0, 0, 0xfe, 0xff, ..] => {
+            Some("this is text in UTF-32 (mend it with iconv -f UTF-32 -t UTF-8)")
+        }
+        [0, 0, 0, 0, ..] => Some("this begins with zero bytes: the file was damaged when it was written"),
         [b'P', b'K', 3, 4, ..] => Some("this is a zip archive or a spreadsheet (save the sheet as CSV)"),
+        [0xd0, 0xcf, 0x11, 0xe0, ..] => Some("this is an old Excel workbook (save the sheet as CSV)"),
+        [b'%', b'P', b'D', b'F', ..] => Some("this is a PDF (export the table as CSV)"),
+        [b'P', b'A', b'R', b'1', ..] => Some("this is a Parquet file (export the table as CSV or NDJSON)"),
+        [b'B', b'Z', b'h', ..] | [0xfd, b'7', b'z', b'X', b'Z', ..] | [0x28, 0xb5, 0x2f, 0xfd, ..] => {
+            Some("this is compressed, and not with gzip (unpack it first)")
+        }
         [0x1f, 0x8b, ..] => Some("this is compressed twice"),
+        _ if is_markup(head) => Some("this is a web page or XML, perhaps the log-in page instead of the export"),
         _ => None,
     }
 }
 
-impl Input<'_> {
+/// No header of ours and no JSON begins with an angle bracket.
+fn is_markup(head: &[u8]) -> bool {
+    let text = head.strip_prefix(b"\xef\xbb\xbf").unwrap_or(head);
+    text.iter().find(|b| !b.is_ascii_whitespace()) == Some(&b'<')
+}
+
+/// By its mark, or without one by every second byte of Latin text, which is zero.
+fn utf_16(head: &[u8]) -> Option<&'static Encoding> {
+    match head {
+        [0xff, 0xfe, 0, 0, ..] => None,
+        [0xff, 0xfe, ..] => Some(UTF_16LE),
+        [0xfe, 0xff, ..] => Some(UTF_16BE),
+        [first, 0, second, 0, ..] if first.is_ascii_graphic() && second.is_ascii_graphic() => Some(UTF_16LE),
+        [0, first, 0, second, ..] if first.is_ascii_graphic() && second.is_ascii_graphic() => Some(UTF_16BE),
+        _ => None,
+    }
+}
+
+/// Another encoding, read as UTF-8; what makes no sense in it becomes U+FFFD.
+struct Decoded<R> {
+    from: R,
+    decoder: Decoder,
+    text: String,
+    given: usize,
+    ended: bool,
+}
+
+impl<R: Read> Read for Decoded<R> {
+    fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
+        let mut chunk = [0; 4096];
+        while self.given == self.text.len() && !self.ended {
+            let n = self.from.read(&mut chunk)?;
+            self.ended = n == 0;
+            self.text.clear();
+            self.given = 0;
+            // Enough for whatever the chunk can become, so that all of it is taken.
+            self.text.reserve(self.decoder.max_utf8_buffer_length(n).unwrap_or(4 * 4096));
+            let (_, _, _) = self.decoder.decode_to_string(&chunk[..n], &mut self.text, self.ended);
+        }
+        let left = &self.text.as_bytes()[self.given..];
+        let n = left.len().min(buf.len());
+        buf[..n].copy_from_slice(&left[..n]);
+        self.given += n;
+        Ok(n)
+    }
+}
+
+/// Nothing but a fault that was met earlier.
+struct Broken(Option<io::Error>);
+
+impl Read for Broken {
+    fn read(&mut self, _: &mut [u8]) -> io::Result<usize> {
+        self.0.take().map_or(Ok(0), Err)
+    }
+}
+
+impl<'r> Input<'r> {
+    /// Reads the rest, and the head again, as text in this encoding.
+    fn decode(&mut self, encoding: &'static Encoding) {
+        let head = io::Cursor::new(std::mem::take(&mut self.head));
+        let rest = std::mem::replace(&mut self.rest, Box::new(io::empty()));
+        let rest: Box<dyn Read + 'r> = match self.error.take() {
+            Some(error) => Box::new(Broken(Some(error))),
+            None => rest,
+        };
+        let decoder = encoding.new_decoder_with_bom_removal();
+        self.rest = Box::new(Decoded { from: head.chain(rest), decoder, text: String::new(), given: 0, ended: false });
+    }
+
+    /// What was guessed about the encoding.
+    pub(super) fn note(&self) -> Option<String> {
+        self.note.clone()
+    }
+
     /// Reads until `enough`, the end, or a fault, which is kept for later.
     fn fill_head(&mut self, enough: impl Fn(&[u8]) -> bool) {
         let mut chunk = [0; 4096];

@@ -9,7 +9,7 @@ use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess,
 use super::Intake;
 use super::cells::{Cells, Fault, cut};
 use super::columns::Schema;
-use super::input::{Input, Meter};
+use super::input::{Input, Meter, guessed, not_utf_8};
 
 pub(super) fn read(input: Input<'_>, intake: &mut dyn Intake) {
     let meter = input.meter();
@@ -36,10 +36,10 @@ fn read_lines(input: Input<'_>, meter: &Meter, intake: &mut dyn Intake) {
                 return intake.break_off(line, line + 1, Fault::row(reason));
             }
         }
+        let whole = text.last() == Some(&b'\n');
         let Ok(text) = std::str::from_utf8(&text) else {
-            let lossy = cut(String::from_utf8_lossy(&text).trim());
-            let reason = "not in UTF-8; save the file as UTF-8".to_owned();
-            intake.reject(line, Fault { column: None, value: Some(lossy), reason });
+            let value = Some(cut(guessed(&text).trim()));
+            intake.reject(line, Fault { column: None, value, reason: not_utf_8(&text) }, None);
             continue;
         };
         let text = text.trim();
@@ -50,9 +50,13 @@ fn read_lines(input: Input<'_>, meter: &Meter, intake: &mut dyn Intake) {
         let read = object.deserialize(&mut deserializer).and_then(|()| deserializer.end());
         match read {
             Ok(()) => object.hand_over(line, intake),
+            Err(error) if error.is_eof() && !whole => {
+                let reason = format!("the file breaks off in this row: {}", said(&error));
+                return intake.break_off(line - 1, line, Fault { column: None, value: Some(cut(text)), reason });
+            }
             Err(error) => {
                 let reason = format!("no JSON object: {}", said(&error));
-                intake.reject(line, Fault { column: None, value: Some(cut(text)), reason });
+                intake.reject(line, Fault { column: None, value: Some(cut(text)), reason }, None);
             }
         }
     }
@@ -139,7 +143,8 @@ impl Object {
 
     fn hand_over(&mut self, line: u64, intake: &mut dyn Intake) {
         if let Some(fault) = self.fault.take() {
-            return intake.reject(line, fault);
+            let readable = self.given.contains(&true);
+            return intake.reject(line, fault, readable.then(|| self.cells.clone()));
         }
         let mut cells = Cells::new(self.schema);
         for (position, cell) in self.cells.iter().enumerate() {

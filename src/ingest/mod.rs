@@ -9,6 +9,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::fmt;
 use std::io::Read;
 use std::ops::ControlFlow;
+use std::sync::Arc;
 
 use chrono::NaiveDate;
 use serde::Serialize;
@@ -19,6 +20,7 @@ use crate::domain::row::{
 };
 use crate::domain::signal::Source;
 
+mod aside;
 mod cells;
 mod columns;
 mod delimited;
@@ -27,12 +29,15 @@ mod json;
 mod name;
 mod rows;
 mod values;
+mod written;
 
 #[cfg(test)]
 mod tests;
 
+pub use aside::{Aside, beside};
 pub use input::MAX_ROW_BYTES;
 pub use name::{Format, Named, recognise};
+pub use written::cells as cells_of;
 
 use cells::{Cells, Fault, cut};
 use rows::Row;
@@ -65,17 +70,24 @@ pub enum CustomShape {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Rejected {
     pub file: String,
-    /// Line on which the row begins, from 1; in a JSON array the place of the element, from 1.
+    /// Line on which the row begins, from 1; in a JSON array the place of the element, from 1. 0 where the
+    /// fault is not in a line: the file's name, its encoding.
     pub line: u64,
     pub column: Option<String>,
     /// What stood there, cut to 80 characters.
     pub value: Option<String>,
     pub reason: String,
+    /// Its cells in the order of the file's columns, to be mended. `None` where it can't be read as a row.
+    #[serde(skip)]
+    pub cells: Option<Vec<String>>,
 }
 
 impl fmt::Display for Rejected {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}, line {}", self.file, self.line)?;
+        write!(f, "{}", self.file)?;
+        if self.line > 0 {
+            write!(f, ", line {}", self.line)?;
+        }
         if let Some(column) = &self.column {
             write!(f, ", {column}")?;
         }
@@ -118,6 +130,8 @@ impl std::error::Error for Refused {}
 /// Accepted rows with the lines they came from, and what was rejected among them.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Batch {
+    /// The file's columns, in its order.
+    pub columns: Arc<[&'static str]>,
     pub rows: Rows,
     /// As many as rows, in their order.
     pub lines: Vec<u64>,
@@ -190,10 +204,14 @@ fn read_rows<R: Row>(
     sink: &mut dyn FnMut(Batch) -> ControlFlow<()>,
 ) -> Result<Summary, Refused> {
     let input = input::open(reader, name)?;
+    let schema = columns::schema(R::KIND);
     let mut intake = Collector::<R> {
         file: name,
         context,
         sink,
+        // Of JSON rows, until a header says otherwise.
+        positions: (0..schema.columns.len()).collect(),
+        columns: schema.columns.iter().map(|column| column.name).collect(),
         rows: Vec::new(),
         lines: Vec::new(),
         rejected: Vec::new(),
@@ -201,6 +219,7 @@ fn read_rows<R: Row>(
         summary: Summary::default(),
         stopped: false,
     };
+    intake.summary.notes.extend(input.note());
     let json = match format {
         Format::Csv => false,
         Format::Json => true,
@@ -218,9 +237,12 @@ fn read_rows<R: Row>(
 /// What the formats hand their rows to; it knows the kind of the rows.
 trait Intake {
     fn schema(&self) -> &'static columns::Schema;
+    /// Which columns the file has, by their positions in the schema.
+    fn columns(&mut self, positions: &[usize]);
     /// One whole row: taken or rejected.
     fn offer(&mut self, line: u64, cells: &Cells<'_>);
-    fn reject(&mut self, line: u64, fault: Fault);
+    /// A row with its cells, where it could be read as a row.
+    fn reject(&mut self, line: u64, fault: Fault, cells: Option<Vec<String>>);
     /// The file ends in the middle; `after` is its last whole line.
     fn break_off(&mut self, after: u64, line: u64, fault: Fault);
     fn note(&mut self, note: String);
@@ -232,6 +254,9 @@ struct Collector<'a, R> {
     file: &'a str,
     context: &'a Context,
     sink: &'a mut dyn FnMut(Batch) -> ControlFlow<()>,
+    /// The file's columns: where they stand in the schema, and their names.
+    positions: Vec<usize>,
+    columns: Arc<[&'static str]>,
     rows: Vec<R>,
     lines: Vec<u64>,
     rejected: Vec<Rejected>,
@@ -247,11 +272,16 @@ impl<R: Row> Collector<'_, R> {
             return;
         }
         let batch = Batch {
+            columns: Arc::clone(&self.columns),
             rows: R::wrap(std::mem::take(&mut self.rows)),
             lines: std::mem::take(&mut self.lines),
             rejected: std::mem::take(&mut self.rejected),
         };
         self.stopped = (self.sink)(batch).is_break();
+    }
+
+    fn written(&self, cells: &Cells<'_>) -> Option<Vec<String>> {
+        Some(self.positions.iter().map(|position| cells.at(*position).to_owned()).collect())
     }
 
     fn flush_if_full(&mut self) {
@@ -266,17 +296,23 @@ impl<R: Row> Intake for Collector<'_, R> {
         columns::schema(R::KIND)
     }
 
+    fn columns(&mut self, positions: &[usize]) {
+        let schema = self.schema();
+        self.columns = positions.iter().map(|position| schema.columns[*position].name).collect();
+        self.positions = positions.to_vec();
+    }
+
     fn offer(&mut self, line: u64, cells: &Cells<'_>) {
         let row = match R::parse(cells, self.context) {
             Ok(row) => row,
-            Err(fault) => return self.reject(line, fault),
+            Err(fault) => return self.reject(line, fault, self.written(cells)),
         };
         if let Some((column, key)) = row.key() {
             if let Some(first) = self.seen.get(&key) {
                 // A key of several parts has NULs between them.
                 let reason = format!("{} is also on line {first}", key.replace('\0', " · "));
                 let fault = Fault::new(column, cells.get(column), reason);
-                return self.reject(line, fault);
+                return self.reject(line, fault, self.written(cells));
             }
             self.seen.insert(key, line);
         }
@@ -287,13 +323,14 @@ impl<R: Row> Intake for Collector<'_, R> {
         self.flush_if_full();
     }
 
-    fn reject(&mut self, line: u64, fault: Fault) {
+    fn reject(&mut self, line: u64, fault: Fault, cells: Option<Vec<String>>) {
         self.rejected.push(Rejected {
             file: self.file.to_owned(),
             line,
             column: fault.column.map(|column| cut(&column)),
             value: fault.value,
             reason: fault.reason,
+            cells,
         });
         self.summary.rows += 1;
         self.summary.rejected += 1;
@@ -301,7 +338,7 @@ impl<R: Row> Intake for Collector<'_, R> {
     }
 
     fn break_off(&mut self, after: u64, line: u64, fault: Fault) {
-        self.reject(line, fault);
+        self.reject(line, fault, None);
         self.summary.broken_off_after = Some(after);
     }
 

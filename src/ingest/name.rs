@@ -26,8 +26,9 @@ pub struct Named {
     pub format: Format,
 }
 
-/// Reads kind and format off a path such as `signals.ndjson.gz`. `kind` overrides
-/// the stem; the path `-` (standard input) needs it.
+/// Reads kind and format off a path such as `signals.ndjson.gz`. The kind is the stem, or the first word
+/// of it where several files hold rows of one kind: `signals-support.csv`, `signals.rejected.csv`. `kind`
+/// overrides it; the path `-` (standard input) needs it.
 ///
 /// # Errors
 /// One sentence for a stem that is no kind, or an ending that is no format.
@@ -54,7 +55,7 @@ pub fn recognise(path: &Path, kind: Option<RowKind>) -> Result<Named, Refused> {
     };
     let kind = match kind {
         Some(kind) => kind,
-        None => stem.parse().map_err(|expected: String| {
+        None => first_word(stem).parse().or_else(|_| stem.parse()).map_err(|expected: String| {
             Refused::whole(
                 &name,
                 match meant(stem, RowKind::ALL.into_iter().map(RowKind::as_str)) {
@@ -69,6 +70,10 @@ pub fn recognise(path: &Path, kind: Option<RowKind>) -> Result<Named, Refused> {
     Ok(Named { name, kind, format })
 }
 
+fn first_word(stem: &str) -> &str {
+    stem.split(['.', '-', '_', ' ']).next().unwrap_or(stem)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -78,6 +83,8 @@ mod tests {
         let of = |path: &str| recognise(Path::new(path), None).map(|named| (named.kind, named.format));
         assert_eq!(of("in/people.csv"), Ok((RowKind::People, Format::Csv)));
         assert_eq!(of("/a/Signals.NDJSON.gz"), Ok((RowKind::Signals, Format::Json)));
+        assert_eq!(of("signals.rejected.csv"), Ok((RowKind::Signals, Format::Csv)));
+        assert_eq!(of("signals-support_2026.ndjson"), Ok((RowKind::Signals, Format::Json)));
         let say = |path: &str| recognise(Path::new(path), None).unwrap_err().to_string();
         insta::assert_snapshot!(
             ["acounts.csv", "export.csv", "people.xlsx", "-", "people"].map(say).join("\n"),

@@ -39,7 +39,7 @@ pub fn dialog(view: &DialogView, person: &str, csrf: &str, close: &str) -> Marku
         // `open` shows it without a script; the script makes it modal.
         dialog open aria-labelledby="dialog-title" {
             form method="post" action="/demo/submit" novalidate autocomplete="off" {
-                (Press { person, message, csrf }.fields())
+                (Press { person, message, csrf, draw: |_| None }.fields())
                 input type="hidden" name="action" value=(dialog.action);
                 input type="hidden" name="origin" value=(origin);
                 h2 id="dialog-title" { (dialog.title) }

@@ -5,6 +5,7 @@ use std::borrow::Cow;
 use maud::{Markup, html};
 use url::Url;
 
+use crate::domain::message::chart::Chart;
 use crate::domain::message::{Block, Button, Buttons, Emphasis, Message, Style, Text};
 
 /// A heading longer than this is cut, as chat platforms do (Slack's header block).
@@ -19,6 +20,23 @@ pub struct Press<'a> {
     pub message: &'a str,
     /// Proves that the form came from our page: other sites open in the same browser can post to loopback too.
     pub csrf: &'a str,
+    pub draw: Draw,
+}
+
+/// Draws a chart as an address that an `img` takes (`data:`), since rooms on this floor do not know each other; `None`
+/// where it cannot be drawn.
+pub type Draw = fn(&Chart) -> Option<String>;
+
+/// The picture, or its words where it cannot be drawn.
+fn picture(chart: &Chart, press: Press<'_>) -> Markup {
+    html! {
+        @match (press.draw)(chart) {
+            Some(address) => figure class="chart" {
+                img src=(address) alt=(chart.alt) loading="lazy";
+            },
+            None => p { (text(&chart.in_words())) },
+        }
+    }
 }
 
 impl Press<'_> {
@@ -56,6 +74,7 @@ fn block(block: &Block, press: Press<'_>) -> Markup {
                 }
             },
             Block::Context(words) => p class="context" { (text(words)) },
+            Block::Chart(chart) => (picture(chart, press)),
             Block::Divider => hr;,
             Block::Buttons(these) => (buttons(these, press)),
         }
@@ -158,8 +177,9 @@ mod tests {
 
     use super::*;
     use crate::domain::action::{Action, Subject, Verb};
+    use crate::domain::message::chart::Bar;
 
-    const PRESS: Press<'_> = Press { person: "dana@example.com", message: "m1", csrf: "token" };
+    const PRESS: Press<'_> = Press { person: "dana@example.com", message: "m1", csrf: "token", draw: |_| None };
 
     /// One tag a line, so that a change of markup reads as a change of lines.
     fn drawn(part: Block) -> String {
@@ -173,6 +193,21 @@ mod tests {
     #[test]
     fn every_block_is_drawn() {
         insta::assert_snapshot!(drawn(Block::Heading("R&D <first>".into())), @r##"<h3>R&amp;D &lt;first&gt;</h3>"##);
+        let chart =
+            Chart::bars("Your <quarter>".into(), vec![Bar { label: "NPS".into(), value: 41.0, said: "41".into() }]);
+        insta::assert_snapshot!(drawn(Block::Chart(chart.clone().unwrap())), @r##"
+        <p>
+        <strong>Your &lt;quarter&gt;</strong>
+        <br>
+        <code>NPS ████████████</code> 41<br>
+        </p>
+        "##);
+        let press = Press { draw: |_| Some("data:image/png;base64,AA".to_owned()), ..PRESS };
+        insta::assert_snapshot!(block(&Block::Chart(chart.unwrap()), press).into_string().replace("><", ">\n<"), @r##"
+        <figure class="chart">
+        <img src="data:image/png;base64,AA" alt="Your &lt;quarter&gt;: NPS 41." loading="lazy">
+        </figure>
+        "##);
         insta::assert_snapshot!(drawn(Block::Text(
             Text::plain("one\ntwo ").then_strong("three").then_emphasis("four").then_code("five")
                 .then_link("six", "https://crm.example/a?b=1&c=2")

@@ -21,7 +21,7 @@ pub const ICON: &str = include_str!("demo.svg");
 
 /// The page needs nothing but its own three assets and its own origin: no
 /// inline script or style, no other host, no frame around it.
-pub const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; \
+pub const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self' data:; \
      connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
 
 #[cfg(test)]
@@ -34,6 +34,7 @@ mod tests {
     use super::page::{ActivityView, MessageView, MorningView, PageView, PersonView, Sender, page};
     use crate::domain::account::AccountId;
     use crate::domain::action::{Action, Subject, Verb};
+    use crate::domain::message::chart::{Chart, Kind};
     use crate::domain::message::{Answers, Block, Button, Buttons, Dialog, Emphasis, Field, Input, Message, Text};
     use crate::domain::money::Currency;
 
@@ -63,6 +64,7 @@ mod tests {
                 Block::Bullets(vec![styled()]),
                 Block::Facts(vec![(words(), styled())]),
                 Block::Context(styled()),
+                Block::Chart(Chart { title: words(), alt: words(), kind: Kind::Bars(Vec::new()) }),
                 Block::Buttons(Buttons { shown: vec![button()], more: vec![button()] }),
             ],
         };
@@ -110,6 +112,7 @@ mod tests {
             }),
             focus: None,
             announcement: words(),
+            draw: Some(|chart| Some(format!("data:image/png;base64,{}", chart.title.len()))),
         })
         .into_string()
     }

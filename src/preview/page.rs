@@ -10,11 +10,11 @@ use url::form_urlencoded;
 
 use super::conversation::conversation;
 use super::dialog::{DialogView, dialog};
-use super::message::Press;
+use super::message::{Draw, Press};
 use crate::domain::message::Message;
 
 /// All that the page shows. Names, dates and times arrive as people read them.
-#[derive(Debug, Clone, PartialEq, Default)]
+#[derive(Debug, Clone, Default)]
 pub struct PageView {
     /// The sample organisation's name.
     pub organisation: String,
@@ -38,6 +38,8 @@ pub struct PageView {
     pub focus: Option<String>,
     /// What just happened, for screen readers; empty if nothing did.
     pub announcement: String,
+    /// Draws the charts of messages; `None` puts words in their place.
+    pub draw: Option<Draw>,
 }
 
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -108,7 +110,7 @@ impl PageView {
     }
 
     pub(super) fn press<'a>(&'a self, message: &'a str) -> Press<'a> {
-        Press { person: &self.person, message, csrf: &self.csrf }
+        Press { person: &self.person, message, csrf: &self.csrf, draw: self.draw.unwrap_or(|_| None) }
     }
 
     /// What every form carries that is not about a message.

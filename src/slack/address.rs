@@ -7,6 +7,8 @@ use std::net::IpAddr;
 use url::{Host, Url};
 
 const SLACK_API: &str = "https://slack.com/api/";
+/// The host of every address that Slack hands out to upload a file to.
+const SLACK_FILES: &str = "files.slack.com";
 /// The host of every `response_url` that Slack itself hands out.
 const SLACK_HOOKS: &str = "hooks.slack.com";
 
@@ -65,15 +67,41 @@ impl ResponseUrl {
     /// `None` unless the address is `https://hooks.slack.com/…` or on the configured API host:
     /// whoever may put an address here could otherwise make this service call any host.
     pub fn parse(text: &str, api: &ApiUrl) -> Option<Self> {
-        let url = Url::parse(text).ok()?;
-        let slack = url.scheme() == "https" && url.host_str() == Some(SLACK_HOOKS) && url.port().is_none();
-        let configured = api.custom && url.host() == api.base.host();
-        ((slack || configured) && may_be_called(&url)).then_some(Self(url))
+        allowed(text, SLACK_HOOKS, api).map(Self)
     }
 
     pub(super) fn as_url(&self) -> &Url {
         &self.0
     }
+}
+
+/// Where the bytes of one file go. The address itself is the credential, so `Debug` hides it.
+#[derive(Clone, PartialEq, Eq)]
+pub struct UploadUrl(Url);
+
+impl UploadUrl {
+    /// `None` unless the address is `https://files.slack.com/…` or on the configured API host.
+    pub(super) fn parse(text: &str, api: &ApiUrl) -> Option<Self> {
+        allowed(text, SLACK_FILES, api).map(Self)
+    }
+
+    pub(super) fn as_url(&self) -> &Url {
+        &self.0
+    }
+}
+
+impl fmt::Debug for UploadUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("UploadUrl(…)")
+    }
+}
+
+/// An address on this host of Slack's, or on the configured one.
+fn allowed(text: &str, host: &str, api: &ApiUrl) -> Option<Url> {
+    let url = Url::parse(text).ok()?;
+    let slack = url.scheme() == "https" && url.host_str() == Some(host) && url.port().is_none();
+    let configured = api.custom && url.host() == api.base.host();
+    ((slack || configured) && may_be_called(&url)).then_some(url)
 }
 
 impl fmt::Debug for ResponseUrl {
@@ -145,6 +173,24 @@ mod tests {
         let remote = ApiUrl::parse("https://slack.example.com/api/").unwrap();
         assert!(allowed("https://slack.example.com/hook", &remote));
         assert!(!allowed("http://slack.example.com/hook", &remote), "plain http stays on loopback");
+    }
+
+    #[test]
+    fn files_go_to_slack_or_the_configured_host_only() {
+        let slack = ApiUrl::default();
+        let played = ApiUrl::parse("http://127.0.0.1:8190/api").unwrap();
+        assert!(UploadUrl::parse("https://files.slack.com/upload/v1/abc", &slack).is_some());
+        assert!(UploadUrl::parse("http://127.0.0.1:8190/upload/1", &played).is_some());
+        for bad in [
+            "http://files.slack.com/upload/v1/abc",
+            "https://hooks.slack.com/upload",
+            "https://files.slack.com.evil.example/",
+            "http://127.0.0.1:8190/upload/1",
+        ] {
+            assert!(UploadUrl::parse(bad, &slack).is_none(), "{bad}");
+        }
+        let url = UploadUrl::parse("https://files.slack.com/upload/v1/secret", &slack);
+        assert!(!format!("{url:?}").contains("secret"));
     }
 
     #[test]

@@ -52,8 +52,7 @@ pub async fn all(tx: &mut Tenant) -> anyhow::Result<Vec<Absence>> {
 /// A person's absence, locked until commit.
 pub async fn lock(tx: &mut Tenant, person: PersonId) -> anyhow::Result<Option<Absence>> {
     let org = tx.org().0;
-    let row: Option<AbsenceRow> =
-        sqlx::query_as(LOCK).bind(org).bind(person.0).fetch_optional(tx.connection()).await?;
+    let row: Option<AbsenceRow> = sqlx::query_as(LOCK).bind(org).bind(person.0).fetch_optional(tx.connection()).await?;
     Ok(row.map(Absence::from))
 }
 

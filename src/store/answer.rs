@@ -53,7 +53,21 @@ statements! {
                    (SELECT json_agg(json_build_array(d.date, d.health) ORDER BY d.date)
                       FROM tandem.diagnosis_run r
                       JOIN tandem.diagnosis d ON d.org_id = r.org_id AND d.date = r.date AND d.account_id = $2
-                     WHERE r.org_id = $1 AND r.date BETWEEN $4 AND $3) AS history
+                     WHERE r.org_id = $1 AND r.date BETWEEN $4 AND $3) AS history,
+                   (SELECT json_agg(json_build_array(e.at, e.event) ORDER BY e.at)
+                      FROM tandem.audit_event e
+                     WHERE e.org_id = $1 AND e.at >= $4
+                       AND e.event IN ('risk.opened', 'risk.reopened', 'risk.acknowledged', 'risk.snoozed', 'risk.resolved',
+                                       'risk.ended', 'handoff.offered', 'handoff.accepted', 'handoff.won', 'handoff.lost')
+                       AND e.subject = ANY (ARRAY(
+                             SELECT 'risk:' || r.risk_id FROM tandem.risk r WHERE r.org_id = $1 AND r.account_id = $2
+                             UNION ALL
+                             SELECT 'handoff:' || h.handoff_id FROM tandem.handoff h
+                              WHERE h.org_id = $1 AND h.account_id = $2))) AS events,
+                   (SELECT json_agg(json_build_array(g.observed_on, g.kind, g.number) ORDER BY g.observed_on)
+                      FROM tandem.signal g
+                     WHERE g.org_id = $1 AND g.account_id = $2 AND g.source = 'support'
+                       AND g.kind IN ('sev1_open_days', 'escalations') AND g.observed_on >= $4) AS tickets
               FROM tandem.account a WHERE a.org_id = $1 AND a.account_id = $2";
 }
 
@@ -81,10 +95,18 @@ pub struct Answer {
     pub onboarding: BTreeMap<String, SignalValue>,
     /// Health night by night, up to the diagnosis.
     pub history: Vec<(NaiveDate, u8)>,
+    /// What was recorded of its risks and handoffs meanwhile, oldest first: when, and the event's name.
+    pub events: Vec<(DateTime<Utc>, String)>,
+    /// The values of its serious tickets meanwhile, oldest first: day, kind of signal, value.
+    pub tickets: Vec<(NaiveDate, String, f64)>,
 }
 
 /// A night and the account's health on it, `None` where it was unknown.
 type NightHealth = (NaiveDate, Option<i16>);
+/// When, and the event's name.
+type Happened = (DateTime<Utc>, String);
+/// Day, kind of signal, value.
+type TicketValue = (NaiveDate, String, Option<f64>);
 
 #[derive(FromRow)]
 struct AnswerRow {
@@ -100,6 +122,8 @@ struct AnswerRow {
     contacts: Option<Json<Vec<ContactRow>>>,
     onboarding: Option<Json<Vec<OnboardingRow>>>,
     history: Option<Json<Vec<NightHealth>>>,
+    events: Option<Json<Vec<Happened>>>,
+    tickets: Option<Json<Vec<TicketValue>>>,
 }
 
 #[derive(Deserialize)]
@@ -144,6 +168,14 @@ pub async fn read(
         history: history
             .filter_map(|(date, health)| health.map(|health| Ok((date, percent(health)?))))
             .collect::<anyhow::Result<_>>()?,
+        events: row.events.map(|rows| rows.0).unwrap_or_default(),
+        tickets: row
+            .tickets
+            .map(|rows| rows.0)
+            .unwrap_or_default()
+            .into_iter()
+            .filter_map(|(on, kind, number)| Some((on, kind, number?)))
+            .collect(),
         account,
     }))
 }

@@ -206,12 +206,7 @@ pub async fn group_subjects(tx: &mut Tenant, digest: Uuid, group: u16) -> anyhow
 }
 
 /// Whether this person's morning of that date has the subject as a card.
-pub async fn has_card(
-    tx: &mut Tenant,
-    person: PersonId,
-    date: NaiveDate,
-    subject: &Subject,
-) -> anyhow::Result<bool> {
+pub async fn has_card(tx: &mut Tenant, person: PersonId, date: NaiveDate, subject: &Subject) -> anyhow::Result<bool> {
     let org = tx.org().0;
     let subject = subject.to_string();
     Ok(sqlx::query_scalar(HAS_CARD)

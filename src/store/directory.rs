@@ -324,12 +324,7 @@ pub struct Due {
 }
 
 /// What is owed by `now`, oldest first, at most `most`, after the row that `after` names.
-pub async fn due(
-    tx: &mut Directory,
-    now: DateTime<Utc>,
-    most: i64,
-    after: Option<&Due>,
-) -> anyhow::Result<Vec<Due>> {
+pub async fn due(tx: &mut Directory, now: DateTime<Utc>, most: i64, after: Option<&Due>) -> anyhow::Result<Vec<Due>> {
     let (at, org, kind, subject) = match after {
         Some(row) => (row.at, row.org.0, row.kind.as_str(), row.subject),
         None => (DateTime::<Utc>::UNIX_EPOCH, Uuid::nil(), "", Uuid::nil()),
@@ -361,10 +356,7 @@ pub async fn due(
 }
 
 /// What an organisation is owed since before `then`: kind, how many, since when.
-pub async fn overdue(
-    tx: &mut Tenant,
-    then: DateTime<Utc>,
-) -> anyhow::Result<Vec<(String, i64, DateTime<Utc>)>> {
+pub async fn overdue(tx: &mut Tenant, then: DateTime<Utc>) -> anyhow::Result<Vec<(String, i64, DateTime<Utc>)>> {
     let org = tx.org().0;
     Ok(sqlx::query_as(OVERDUE_OF).bind(org).bind(then).fetch_all(tx.connection()).await?)
 }

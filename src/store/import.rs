@@ -14,6 +14,7 @@ use crate::domain::money::Money;
 use crate::domain::row::{AccountRow, ContactRow, HolidayRow, OutcomeRow, Patch, PersonRow, QuotaRow, SignalRow};
 
 statements! {
+    TAKE_TURNS = "SELECT pg_advisory_xact_lock(hashtextextended('tandem import ' || $1::text, 0))";
     EMAILS = "SELECT email, person_id, slack_user_id, teams_user_id FROM tandem.person WHERE org_id = $1";
     PEOPLE = "INSERT INTO tandem.person AS t (org_id, person_id, email, name, roles, timezone, digest_time, workdays, manager_id,
                      delegate_id, out_of_office_until, slack_user_id, teams_user_id, pool)
@@ -183,6 +184,14 @@ fn put_money(row: &mut Map<String, Value>, key: &str, patch: &Patch<Money>) {
     if let Patch::Set(money) = patch {
         row.insert("currency".to_owned(), text(&money.currency));
     }
+}
+
+/// Waits until no other transaction writes rows of this organisation: two imports at once would take the same
+/// rows in different orders, and one of them would give way.
+pub async fn take_turns(tx: &mut Tenant) -> anyhow::Result<()> {
+    let org = tx.org().0;
+    sqlx::query(TAKE_TURNS).bind(org).execute(tx.connection()).await.context("wait for another import")?;
+    Ok(())
 }
 
 struct Known {

@@ -1,6 +1,7 @@
 //! The integration tests, one binary: one cluster and one build for all of them.
 
 mod support;
+mod surfaces;
 
 mod act;
 mod chat;
@@ -10,6 +11,7 @@ mod demo;
 mod embedded;
 mod floors;
 mod http;
+mod import;
 mod kill;
 mod morning;
 mod night;

@@ -134,6 +134,8 @@ async fn a_card_is_silent_until_it_is_due_and_comes_back_when_it_got_worse() {
     bot.at("2026-11-24T07:00:00Z").await;
     let tuesday = bot.next_post("dana");
     assert!(!tuesday.text().contains("At risk"), "{}", tuesday.text());
+    assert!(first.summary.contains("served notice"), "{}", first.summary);
+    assert!(!tuesday.summary.contains("served notice"), "read and in hand, it is no news: {}", tuesday.summary);
     bot.skip();
     // Wednesday's night finds more.
     let worse = "account_id,source,kind,observed_on,value\nacme,support,sev1_open_days,2026-11-24,20\n";
@@ -252,5 +254,29 @@ async fn the_other_organisations_people_find_nothing_here() {
     assert_eq!(bot.done().await, Vec::<String>::new());
     // The receipts of these clicks are all that the organisation beside has of them.
     bot.forget_receipts_beside().await;
+    bot.finish().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_pools_members_hear_of_its_windows_and_not_of_renewals_that_the_csm_owns() {
+    let bot = TestBot::new(Model::Pair, "2026-11-22T12:00:00Z").await;
+    bot.import(RowKind::People, PEOPLE).await;
+    // Its opt-out date is 59 days ahead: the step of 60 days is reached.
+    bot.import(
+        RowKind::Accounts,
+        &ACCOUNTS.replace("bolt,Bolt,50000,100,2027-09-30", "bolt,Bolt,50000,100,2027-02-20"),
+    )
+    .await;
+    bot.import(RowKind::Signals, &usage()).await;
+    bot.at("2026-11-23T01:00:00Z").await;
+    bot.at("2026-11-23T07:00:00Z").await;
+    let danas = bot.next_post("dana").text();
+    assert!(danas.contains("Renewals (1)") && danas.contains("Bolt"), "the CSM owns it: {danas}");
+    for member in ["pat", "pia"] {
+        let said = bot.next_post(member);
+        assert!(!said.text().contains("Renewals"), "{}", said.text());
+        assert!(!said.summary.contains("renewal"), "{}", said.summary);
+    }
+    bot.skip();
     bot.finish().await;
 }

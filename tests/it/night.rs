@@ -9,8 +9,8 @@ use std::sync::Arc;
 
 use chrono::{DateTime, Days, NaiveDate, TimeDelta, Utc};
 use sqlx::{AssertSqlSafe, Executor as _, Row as _};
-use tandem::app::import::{self, Input};
 use tandem::app::clocks::{self, What};
+use tandem::app::import::{self, Input};
 use tandem::app::night::{self, Run, RunReport};
 use tandem::app::organisation::{self, NewOrganisation};
 use tandem::app::{App, policy, snapshot::Snapshot};

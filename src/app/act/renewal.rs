@@ -64,8 +64,7 @@ async fn settle(
     let told = other_half(click, account, &work);
     // A value brief is audited as a note; whom it is written for hears that it is there.
     let word = if event == RenewalEvent::Briefed { "briefed" } else { work.state_name() };
-    let about =
-        Content::notice(About::Renewal(work.id), word, work.version(), None);
+    let about = Content::notice(About::Renewal(work.id), word, work.version(), None);
     notice::notify(&mut click.tx, &click.snapshot, told, &about, Some(&account.id), click.now).await?;
     let entry = Entry::new(event.as_str(), Subject::Renewal(work.id), data(&work));
     Ok(Effect::changed(&account.id, vec![entry], Reply::Silent))

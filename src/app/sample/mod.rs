@@ -8,6 +8,7 @@ mod accounts;
 mod book;
 mod course;
 mod dice;
+mod later;
 mod people;
 mod signals;
 

@@ -40,6 +40,36 @@ fn the_same_seed_and_day_give_the_same_rows() {
 }
 
 #[test]
+fn the_sources_go_on_after_the_first_day_and_each_turn_is_told_once() {
+    let sample = sample();
+    let known: BTreeSet<&AccountId> = sample.accounts.iter().map(|account| &account.account_id).collect();
+    let mut said = BTreeSet::new();
+    let mut turns = 0;
+    for after in 0..14 {
+        let day = today() + TimeDelta::days(after);
+        let rows = sample.signals_on(today(), day);
+        assert_eq!(rows, sample.signals_on(today(), day));
+        for row in &rows {
+            assert!(known.contains(&row.account_id) && row.observed_on == day, "{row:?}");
+            assert!(said.insert((row.account_id.clone(), row.kind.clone(), day, row.reference.clone())), "{row:?}");
+            turns += usize::from(matches!(row.value, SignalValue::Bool(_)));
+        }
+    }
+    assert_eq!(turns, 9, "every turn's account is in the book");
+    // No source falls silent: each has delivered in the second week too.
+    for source in [Source::Usage, Source::Support, Source::Crm, Source::Onboarding] {
+        let second = (7..14).flat_map(|after| sample.signals_on(today(), today() + TimeDelta::days(after)));
+        assert!(second.filter(|row| row.source == source).count() > 2, "{source:?}");
+    }
+    // A ticket that is open grows older.
+    let account = told(&sample, Story::Sev1);
+    let last = *numbers(&sample, account, "sev1_open_days").last().unwrap();
+    let next = (0..7).flat_map(|after| sample.signals_on(today(), today() + TimeDelta::days(after)));
+    let grown = next.filter(|row| row.account_id == account.account_id && row.kind == "sev1_open_days");
+    assert_eq!(grown.filter_map(|row| row.value.number()).collect::<Vec<_>>(), [last + 7.0]);
+}
+
+#[test]
 fn the_book_has_the_size_of_a_real_one() {
     let sample = sample();
     assert_eq!((sample.people.len(), sample.accounts.len()), (10, 72));

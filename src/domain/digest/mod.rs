@@ -25,7 +25,6 @@
 //! alarms. What is due but does not fit is one line each in the rest, and
 //! nothing due is ever lost between the two.
 
-mod team;
 mod totals;
 
 use std::collections::BTreeMap;
@@ -37,7 +36,6 @@ use super::account::AccountId;
 use super::calendar::WorkCalendar;
 use super::money::Money;
 
-pub use team::{Team, TeamAccount, TeamHandoff, team};
 pub use totals::{Rates, Sum, Totals};
 
 /// Of a healthy renewal, this part of the ARR is counted as at stake.

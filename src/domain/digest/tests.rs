@@ -169,58 +169,20 @@ fn each_angle_gets_its_side() {
 }
 
 #[test]
-fn the_notification_line_already_says_it() {
-    let line = |cards: &[Card]| planned(cards, Angle::Both, 5).totals.line();
-    let notice = Card {
-        name: "Acme".to_owned(),
-        decision: Some("served notice".to_owned()),
-        ..card(1, CardRef::Risk, eur(110))
-    };
+fn a_morning_counts_each_account_once_and_adds_only_what_has_a_rate() {
+    let risk = card(1, CardRef::Risk, eur(110));
     let asleep = Attention { last_shown: back(1), ..Attention::default() };
     let silent = Card { attention: asleep, ..card(2, CardRef::Risk, eur(300)) };
-    let same_account = Card { about: CardRef::Risk(Uuid::from_u128(99)), ..notice.clone() };
+    let same_account = Card { about: CardRef::Risk(Uuid::from_u128(99)), ..risk.clone() };
     let francs = card(3, CardRef::Risk, Some(Money::new(900_000, chf())));
-    let window = card(4, CardRef::Handoff, None);
-    let downgrade = Card { decision: Some("asked for a downgrade".to_owned()), ..card(5, CardRef::Renewal, eur(9)) };
-    let lines = [
-        line(&[notice.clone(), silent, same_account]),
-        line(&[notice, francs, window, downgrade]),
-        line(&[card(6, CardRef::Handoff, eur(12)), card(7, CardRef::Handoff, eur(13))]),
-        line(&[]),
-    ];
-    insta::assert_snapshot!(lines.join("\n"), @"
-    2 at risk, €410k; Acme served notice
-    2 at risk, €110k and CHF 9k; 1 opportunity; 1 renewal; Acme served notice, and 1 more decision
-    2 opportunities, €25k
-    Nothing needs you today
-    ");
-}
-
-#[test]
-fn a_lead_sees_the_team() {
-    let account = |thousands, at_risk, was_at_risk, renewal: &str| TeamAccount {
-        arr: eur(thousands),
-        at_risk,
-        was_at_risk,
-        renewal_date: renewal.parse().ok(),
-        unknown: renewal.is_empty(),
-    };
-    let accounts = [
-        account(100, true, false, "2026-12-31"),
-        account(50, true, true, "2027-01-01"),
-        account(70, false, true, "2026-10-01"),
-        account(9, false, false, ""),
-    ];
-    let waiting = TeamHandoff { unclaimed: true, late: true, escalated: false };
-    let done = TeamHandoff { unclaimed: false, late: false, escalated: true };
-    let team = team(&accounts, &[waiting, done], TODAY, &rates());
-    assert_eq!(
-        (team.at_risk, team.arr_at_risk.to_string(), team.arr_was_at_risk.to_string()),
-        (2, "€150k".into(), "€120k".into())
-    );
-    assert_eq!((team.quarter_renewals, team.quarter_arr.to_string()), (2, "€170k".into()));
-    assert_eq!((team.unclaimed, team.late, team.escalated), (1, 1, 1));
-    assert_eq!((team.unknown, team.unknown_arr.to_string()), (1, "€9k".into()));
+    let windows = [card(4, CardRef::Handoff, None), card(5, CardRef::Handoff, eur(12))];
+    let mut cards = vec![risk, silent, same_account, francs, card(6, CardRef::Renewal, eur(9))];
+    cards.extend(windows);
+    let totals = planned(&cards, Angle::Both, 5).totals;
+    assert_eq!((totals.at_risk, totals.handoffs, totals.renewals), (3, 2, 1));
+    let said = |sum: &Sum| sum.amounts().iter().map(Money::to_string).collect::<Vec<_>>().join(" and ");
+    assert_eq!((said(&totals.arr), said(&totals.amount)), ("€410k and CHF 9k".to_owned(), "€12k".to_owned()));
+    assert_eq!(Sum::of([], &rates()).amounts(), []);
 }
 
 fn any_card() -> impl Strategy<Value = (u128, Card)> {

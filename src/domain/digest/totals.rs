@@ -1,10 +1,8 @@
-//! Sums over money of several currencies, and the notification line.
+//! Sums over money of several currencies, and what a morning counts.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fmt;
 
 use super::{Card, CardRef};
-use crate::domain::account::AccountId;
 use crate::domain::money::{Currency, Money};
 
 /// What one unit of a currency is worth in the organisation's own.
@@ -66,26 +64,14 @@ impl Sum {
         sum
     }
 
-    pub fn is_zero(&self) -> bool {
-        self.own.minor == 0 && self.unrated.is_empty()
+    /// The amounts to be said: the sum, unless it is nothing, then what has no rate.
+    pub fn amounts(&self) -> Vec<Money> {
+        let own = (self.own.minor != 0).then_some(self.own);
+        own.into_iter().chain(self.unrated.iter().map(|(currency, minor)| Money::new(*minor, *currency))).collect()
     }
 }
 
-/// "€410k", "€410k and CHF 9k".
-impl fmt::Display for Sum {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if self.own.minor != 0 || self.unrated.is_empty() {
-            self.own.fmt(f)?;
-        }
-        for (n, (currency, minor)) in self.unrated.iter().enumerate() {
-            let and = if n > 0 || self.own.minor != 0 { " and " } else { "" };
-            write!(f, "{and}{}", Money::new(*minor, *currency))?;
-        }
-        Ok(())
-    }
-}
-
-/// What the notification line says.
+/// What a morning counts, over everything that belongs to a person.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Totals {
     /// Accounts with an open risk.
@@ -96,16 +82,13 @@ pub struct Totals {
     pub handoffs: usize,
     pub amount: Sum,
     pub renewals: usize,
-    /// Account and what was decided, the weightiest first, each account once.
-    pub decisions: Vec<(String, String)>,
 }
 
 impl Totals {
     /// Over cards in their final order.
     pub(super) fn of(cards: &[&Card], rates: &Rates) -> Self {
         let mut at_risk = BTreeSet::new();
-        let mut decided: BTreeSet<&AccountId> = BTreeSet::new();
-        let (mut arr, mut amounts, mut decisions) = (Vec::new(), Vec::new(), Vec::new());
+        let (mut arr, mut amounts) = (Vec::new(), Vec::new());
         let (mut handoffs, mut renewals) = (0, 0);
         for card in cards {
             match card.about {
@@ -120,47 +103,7 @@ impl Totals {
                 }
                 CardRef::Renewal(_) => renewals += 1,
             }
-            if let Some(decision) = &card.decision
-                && decided.insert(&card.account)
-            {
-                decisions.push((card.name.clone(), decision.clone()));
-            }
         }
-        Self {
-            at_risk: at_risk.len(),
-            arr: Sum::of(arr, rates),
-            handoffs,
-            amount: Sum::of(amounts, rates),
-            renewals,
-            decisions,
-        }
+        Self { at_risk: at_risk.len(), arr: Sum::of(arr, rates), handoffs, amount: Sum::of(amounts, rates), renewals }
     }
-
-    /// The notification line: "14 at risk, €410k; Acme served notice". The first
-    /// decision is named, the others are counted.
-    pub fn line(&self) -> String {
-        let mut parts = Vec::new();
-        let with = |count: String, sum: &Sum| if sum.is_zero() { count } else { format!("{count}, {sum}") };
-        if self.at_risk > 0 {
-            parts.push(with(format!("{} at risk", self.at_risk), &self.arr));
-        }
-        if self.handoffs > 0 {
-            parts.push(with(count(self.handoffs, "opportunity", "opportunities"), &self.amount));
-        }
-        if self.renewals > 0 {
-            parts.push(count(self.renewals, "renewal", "renewals"));
-        }
-        if let Some((name, decision)) = self.decisions.first() {
-            let more = match self.decisions.len() - 1 {
-                0 => String::new(),
-                n => format!(", and {}", count(n, "more decision", "more decisions")),
-            };
-            parts.push(format!("{name} {decision}{more}"));
-        }
-        if parts.is_empty() { "Nothing needs you today".to_owned() } else { parts.join("; ") }
-    }
-}
-
-fn count(n: usize, one: &str, many: &str) -> String {
-    format!("{n} {}", if n == 1 { one } else { many })
 }

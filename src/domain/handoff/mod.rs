@@ -315,8 +315,7 @@ impl Handoff {
             Start::Offered(to) => (State::Offered { to, from: None, timer: Timer::Waiting }, HandoffEvent::Offered),
         };
         let matter = Matter::Window(window);
-        let mut made =
-            Self::new(id, account, matter, state, solo, at);
+        let mut made = Self::new(id, account, matter, state, solo, at);
         made.gate = made.gate_for(withheld_by, at);
         (made, vec![HandoffEvent::WindowOpened, event])
     }

@@ -125,7 +125,8 @@ impl Handoff {
     /// Whoever has it is away: it lies with their stand-in until they are back, and a clock starts anew with them.
     /// A pool's offer is its members'.
     pub fn stand_in(self, to: PersonId, at: DateTime<Utc>) -> Result<Moved, Refused> {
-        let (Some(away), false) = (self.accountable(), matches!(&self.state, State::Offered { to: Seat::Pool { .. }, .. }))
+        let (Some(away), false) =
+            (self.accountable(), matches!(&self.state, State::Offered { to: Seat::Pool { .. }, .. }))
         else {
             return Err(Refused::Present(self.present()));
         };

@@ -3,12 +3,13 @@
 
 mod contacts;
 mod facts;
-mod history;
+pub mod history;
 
 use chrono::NaiveDate;
 use uuid::Uuid;
 
 use super::card::{self, window_line};
+use super::chart::Mark;
 use super::view::{AccountView, NoteView, RenewalState, RiskState, WindowLine};
 use super::{Block, Button, Buttons, Message, Text, phrase};
 use crate::domain::account::{AccountId, AccountStatus, Contact};
@@ -39,6 +40,10 @@ pub struct AccountAnswer {
     pub last_note: Option<NoteView>,
     /// Health per diagnosis, oldest first.
     pub history: Vec<(NaiveDate, u8)>,
+    /// What happened meanwhile.
+    pub events: Vec<Mark>,
+    /// The health from which an account is healthy, and from which it is watched.
+    pub bands: (u8, u8),
     pub may_act: bool,
     /// Asked in a channel in which it may be shown.
     pub may_share: bool,
@@ -78,7 +83,7 @@ pub fn message(view: &AccountAnswer, today: NaiveDate) -> Message {
     }
     let mut blocks = vec![Block::Heading(phrase::cut(&title, 150)), Block::Facts(facts::pairs(view, today))];
     blocks.extend(causes(view, today));
-    blocks.extend(history::blocks(&view.history, today));
+    blocks.extend(history::block(view, today));
     blocks.extend(windows(view, today));
     blocks.extend(paragraph("Goals", view.goals.as_deref()));
     blocks.extend(onboarding(view, today));
@@ -390,6 +395,8 @@ mod tests {
                 (sample::day("2026-10-04"), 28),
                 (sample::day("2026-11-03"), 34),
             ],
+            events: vec![Mark { on: sample::day("2026-11-02"), what: "risk opened".into() }],
+            bands: (70, 50),
             may_act: true,
             may_share: true,
         }
@@ -423,9 +430,9 @@ mod tests {
         AM: Settle it before the renewal talk.
           Active users: 28, before 80 · usage, Sun 1 Nov
 
-        Health over time
+        Health, last 90 days
         ▇▆▃▃
-        Down from 78 on Tue 4 Aug to 34. Lowest: 28 on Sun 4 Oct.
+        Health fell from 78 to 34 since 4 Aug, lowest 28 on 4 Oct; risk opened 2 Nov.
 
         Expansion windows
         - more seats, about $12k, open until Fri 29 Jan 2027. Withheld: Active users fell from 80 to 28.

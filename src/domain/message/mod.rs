@@ -5,6 +5,7 @@ pub mod account;
 pub mod answer;
 pub mod card;
 pub mod cause;
+pub mod chart;
 pub mod dialog;
 pub mod digest;
 pub mod form;
@@ -43,6 +44,8 @@ pub enum Block {
     /// Small print: dates, sources, ages.
     Context(Text),
     Divider,
+    /// Drawn as a picture where one can be, else [`chart::Chart::in_words`].
+    Chart(chart::Chart),
     Buttons(Buttons),
 }
 
@@ -252,6 +255,14 @@ impl Message {
     pub fn sentence(text: impl Into<String>) -> Self {
         let text = text.into();
         Self { summary: text.clone(), blocks: vec![Block::Text(Text::plain(text))] }
+    }
+
+    /// Its charts, in reading order.
+    pub fn charts(&self) -> impl Iterator<Item = &chart::Chart> {
+        self.blocks.iter().filter_map(|block| match block {
+            Block::Chart(chart) => Some(chart),
+            _ => None,
+        })
     }
 
     /// Every button of the message, shown ones first within each block.

@@ -96,7 +96,9 @@ pub fn escalation(account: &str, what: &str, step: &Escalation, today: NaiveDate
             format!("{account} · {what}. {of} is away{until}; please answer instead.{answer}")
         }
         Escalation::Lead { late } => {
-            format!("{account} · {what}. No answer from {late} in time. Please nudge or reassign; no further reminder follows.")
+            format!(
+                "{account} · {what}. No answer from {late} in time. Please nudge or reassign; no further reminder follows."
+            )
         }
         Escalation::OtherSide { late, now_with } => {
             format!("{account} · {what}. No answer from {late} yet; it is now with {now_with}.")
@@ -180,7 +182,9 @@ pub fn watch(late: &[(Late, i64, NaiveDateTime)], over: bool) -> Message {
                 Late::Clocks => format!("{} not moved, the oldest due on {since}.", many(*n, "clock")),
                 Late::Messages => format!("{} not sent, the oldest waiting since {since}.", many(*n, "message")),
                 Late::Watch => {
-                    format!("Tandem did not look after its clocks since {since}. What was owed meanwhile is being done now.")
+                    format!(
+                        "Tandem did not look after its clocks since {since}. What was owed meanwhile is being done now."
+                    )
                 }
             }
         })

@@ -14,7 +14,7 @@ pub fn to_text(message: &Message, width: usize) -> String {
             continue;
         }
         // A blank line parts cards and headings; what belongs to a card stays with it.
-        if !out.is_empty() && matches!(block, Block::Heading(_) | Block::Text(_) | Block::Divider) {
+        if !out.is_empty() && matches!(block, Block::Heading(_) | Block::Text(_) | Block::Chart(_) | Block::Divider) {
             out.push('\n');
         }
         out.push_str(&drawn);
@@ -43,6 +43,7 @@ fn draw(block: &Block, width: usize) -> String {
                 .collect()
         }
         Block::Context(text) => wrap(&spoken(text), width, "  ", "  "),
+        Block::Chart(chart) => wrap(&spoken(&chart.in_words()), width, "", ""),
         Block::Divider => format!("{}\n", "-".repeat(width.min(40))),
         Block::Buttons(buttons) => wrap(&labels(buttons), width, "", ""),
     }

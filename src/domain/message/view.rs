@@ -115,6 +115,8 @@ pub struct RiskView {
     pub handed: Option<HandedLine>,
     pub last_note: Option<NoteView>,
     pub may_act: bool,
+    /// Acknowledged, its next step overdue: one tap says that somebody is still on it.
+    pub asked: bool,
     /// The reader leads the one who has to act: nudging and reassigning come first.
     pub leads: bool,
 }

@@ -12,8 +12,10 @@ use crate::app::{content, query};
 use crate::domain::account::Account;
 use crate::domain::action::{Subject, Verb};
 use crate::domain::command::COMMANDS;
+use crate::domain::message::chart::Chart;
 use crate::domain::message::{Message, Reply};
 use crate::domain::person::{Person, PersonId, Role};
+use crate::picture;
 use crate::preview::page::{ActivityView, MessageView, MorningView, PageView, PersonView};
 use crate::store::directory::{self, Organisation};
 use crate::store::message::HeldMessage;
@@ -36,12 +38,18 @@ struct Read {
     events: Vec<audit::Event>,
 }
 
-/// `email` says who is shown; else it is the first who has something to read.
+/// `email` says who is shown; else it is the first of those who have the most to decide.
 pub(super) async fn page_of(demo: &Demo, email: Option<&str>) -> anyhow::Result<PageView> {
     let read = read(demo).await?;
-    let wanted = email.and_then(|email| read.people.iter().position(|person| person.email == email));
-    let busiest = || read.messages.iter().position(|messages| !messages.is_empty());
-    let Some(at) = wanted.or_else(busiest).or(if read.people.is_empty() { None } else { Some(0) }) else {
+    let mut people = Vec::with_capacity(read.people.len());
+    for (person, messages) in read.people.iter().zip(&read.messages) {
+        let waiting = waiting(demo, person.id, messages).await?;
+        people.push(person_view(person, waiting));
+    }
+    let wanted = email.and_then(|email| people.iter().position(|person| person.email == email));
+    // The last of the largest is the first by the list, read from its end.
+    let busiest = || (0..people.len()).rev().max_by_key(|at| people[*at].waiting);
+    let Some(at) = wanted.or_else(busiest) else {
         return Ok(PageView {
             organisation: read.organisation.name,
             csrf: demo.csrf.to_string(),
@@ -51,11 +59,6 @@ pub(super) async fn page_of(demo: &Demo, email: Option<&str>) -> anyhow::Result<
     let shown = &read.people[at];
     let now = demo.app.now();
     let (answers, once) = demo.with(shown.id, |aside| aside.shown());
-    let mut people = Vec::with_capacity(read.people.len());
-    for (person, messages) in read.people.iter().zip(&read.messages) {
-        let waiting = waiting(demo, person.id, messages).await?;
-        people.push(person_view(person, waiting));
-    }
     let mut messages = sent(demo, shown, &read.messages[at]).await?;
     messages.extend(said_privately(demo, shown, answers).await);
     messages.sort_by_key(|(at, _)| *at);
@@ -78,7 +81,15 @@ pub(super) async fn page_of(demo: &Demo, email: Option<&str>) -> anyhow::Result<
         dialog,
         focus,
         announcement,
+        draw: Some(drawn),
     })
+}
+
+/// A chart as the page shows it.
+fn drawn(chart: &Chart) -> Option<String> {
+    picture::data_address(chart, picture::Size::Full)
+        .inspect_err(|error| tracing::error!(error = format!("{error:#}"), "a chart could not be drawn"))
+        .ok()
 }
 
 async fn read(demo: &Demo) -> anyhow::Result<Read> {

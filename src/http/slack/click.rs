@@ -75,7 +75,10 @@ impl Desk {
                 let view = render::notice("Tandem", message);
                 self.open(&press.who, press.trigger_id.as_deref(), &view).await;
             }
-            (_, place) => self.say(place.as_ref(), &reply).await,
+            (_, place) => {
+                self.say(place.as_ref(), &reply).await;
+                self.illustrate(&press.who, place.as_ref(), &reply).await;
+            }
         }
     }
 }

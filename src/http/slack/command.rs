@@ -48,7 +48,9 @@ fn first_of(parts: Vec<Value>) -> Response {
 
 impl Desk {
     fn afterwards_rest(self, typed: SlashCommand, ask: Ask, found: Answer, parts: VecDeque<Value>) {
-        let is_done = parts.is_empty() && found.unknown.is_none() && !matches!(found.reply, Reply::Dialog(_));
+        let has_picture = matches!(&found.reply, Reply::Private(said) if said.charts().next().is_some());
+        let is_done =
+            parts.is_empty() && found.unknown.is_none() && !has_picture && !matches!(found.reply, Reply::Dialog(_));
         if is_done {
             return;
         }
@@ -72,8 +74,12 @@ impl Desk {
                 self.say(place, &Reply::Private(answer::expired_form())).await;
             }
         }
-        if let Some(reply) = self.introduce(ask, found).await {
-            self.say(place, &reply).await;
+        match self.introduce(ask, found).await {
+            Some(reply) => {
+                self.say(place, &reply).await;
+                self.illustrate(&typed.who, place, &reply).await;
+            }
+            None => self.illustrate(&typed.who, place, &found.reply).await,
         }
     }
 }

@@ -6,6 +6,7 @@ mod ask;
 mod click;
 mod command;
 mod open;
+mod picture;
 
 use std::time::{Duration, Instant};
 
@@ -40,6 +41,7 @@ pub struct SlackDoor {
     pub client: Client,
     pub bot: Option<Bot>,
     asked_about: ask::AskedAbout,
+    pictures: picture::Uploaded,
 }
 
 /// A token and the one workspace that it is for.
@@ -52,7 +54,14 @@ pub struct Bot {
 
 impl SlackDoor {
     pub fn new(signing_secrets: Vec<SecretString>, api: ApiUrl, client: Client, bot: Option<Bot>) -> Self {
-        Self { signing_secrets, api, client, bot, asked_about: ask::AskedAbout::default() }
+        Self {
+            signing_secrets,
+            api,
+            client,
+            bot,
+            asked_about: ask::AskedAbout::default(),
+            pictures: picture::Uploaded::default(),
+        }
     }
 
     /// A token is never used for another workspace than its own.

@@ -9,6 +9,7 @@
 //! - it has no time limit of its own, reads answers without a limit, and its rate control is per team, not per channel.
 
 mod error;
+mod files;
 mod outsiders;
 
 use std::time::Duration;
@@ -231,12 +232,14 @@ impl Client {
         match status {
             status if status.is_success() => Ok(()),
             StatusCode::TOO_MANY_REQUESTS => Err(Error::RateLimited { retry_after: retry_after(&headers) }),
+            // Also said with 404 (slackapi/java-slack-sdk issue 1349), while a picture is still being processed.
+            _ if is_about_blocks(&bytes) => Err(Error::Rejected("invalid_blocks".into())),
             StatusCode::FORBIDDEN | StatusCode::NOT_FOUND | StatusCode::GONE => {
                 Err(Error::Gone(format!("response_url, HTTP {}", status.as_u16())))
             }
             status if status.is_client_error() => Err(match String::from_utf8_lossy(&bytes).trim() {
                 // Slack answers bare words here.
-                code @ ("no_text" | "invalid_blocks" | "invalid_payload") => Error::Rejected(code.to_owned()),
+                code @ ("no_text" | "invalid_payload") => Error::Rejected(code.to_owned()),
                 _ => Error::Rejected(format!("HTTP {}", status.as_u16())),
             }),
             status => Err(Error::transient(format!("HTTP {}", status.as_u16()), true)),
@@ -309,6 +312,13 @@ async fn read(mut response: Response) -> Result<(StatusCode, HeaderMap, Vec<u8>)
         body.extend_from_slice(&chunk);
     }
     Ok((status, headers, body))
+}
+
+/// Whether the answer of a `response_url` names the blocks, as a bare word or as JSON.
+fn is_about_blocks(body: &[u8]) -> bool {
+    let text = String::from_utf8_lossy(body);
+    let code = serde_json::from_str::<Value>(&text).ok().and_then(|said| Some(said["error"].as_str()?.to_owned()));
+    code.as_deref().unwrap_or(text.trim()) == "invalid_blocks"
 }
 
 fn retry_after(headers: &HeaderMap) -> Duration {

@@ -14,6 +14,8 @@ pub(super) const TEXT: usize = 3000;
 pub(super) const FIELD: usize = 2000;
 pub(super) const FIELDS: usize = 10;
 pub(super) const HEADER: usize = 150;
+/// Alternative text and title of a picture.
+pub(super) const ALT: usize = 2000;
 pub(super) const ELEMENTS: usize = 25;
 pub(super) const OVERFLOW_OPTIONS: usize = 5;
 pub(super) const SELECT_OPTIONS: usize = 100;

@@ -8,6 +8,7 @@ use super::tests::{carried, risk};
 use super::*;
 use crate::domain::account::AccountId;
 use crate::domain::action::{Action, Subject, Verb};
+use crate::domain::message::chart::{Chart, Kind};
 use crate::domain::message::{Dialog, Field, Input, Span, Style};
 use crate::domain::money::Currency;
 use crate::slack::inbound::Origin;
@@ -122,6 +123,7 @@ fn any_block() -> impl Strategy<Value = Block> {
         1 => prop::collection::vec(text(), 0..6).prop_map(Block::Bullets),
         1 => prop::collection::vec((words(), text()), 0..14).prop_map(Block::Facts),
         1 => text().prop_map(Block::Context),
+        1 => (words(), words()).prop_map(|(title, alt)| Block::Chart(Chart { title, alt, kind: Kind::Bars(Vec::new()) })),
         1 => Just(Block::Divider),
         2 => (prop::collection::vec(button(), 0..4), prop::collection::vec(button(), 0..9))
             .prop_map(|(shown, more)| Block::Buttons(Buttons { shown, more })),

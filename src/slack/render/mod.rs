@@ -16,6 +16,7 @@ use uuid::Uuid;
 
 pub use dialog::{dialog, field_errors, notice, skeleton, submission};
 
+use crate::domain::message::chart::Chart;
 use crate::domain::message::{Block, Button, Buttons, Emphasis, Message, Reply, Text};
 use blocks::weight;
 
@@ -79,6 +80,23 @@ pub fn reply(reply: &Reply) -> Vec<Value> {
     }
 }
 
+/// A chart that was uploaded, as a private answer after the one that it belongs to.
+pub fn picture(chart: &Chart, file_id: &str) -> Value {
+    let image = json!({
+        "type": "image",
+        "block_id": "b0",
+        "slack_file": {"id": file_id},
+        "alt_text": mrkdwn::line(&chart.alt, blocks::ALT),
+        "title": blocks::plain(&chart.title, blocks::ALT),
+    });
+    json!({
+        "response_type": "ephemeral",
+        "replace_original": false,
+        "text": blocks::notification(&mrkdwn::escaped(&chart.alt)),
+        "blocks": [image],
+    })
+}
+
 fn private(said: &Message) -> Vec<Value> {
     let body = |part: Rendered| json!({"response_type": "ephemeral", "replace_original": false, "text": part.text, "blocks": part.blocks});
     let mut parts = message(said);
@@ -107,6 +125,7 @@ fn block(block: &Block) -> Vec<pages::Piece> {
         Block::Facts(facts) => facts_blocks(facts).into_iter().map(pages::Piece::body).collect(),
         // The documents name no limit of their own for a context's text; 2000 is the smallest of any text.
         Block::Context(text) => texts(text, blocks::FIELD, blocks::context),
+        Block::Chart(chart) => texts(&chart.in_words(), blocks::TEXT, blocks::section),
         Block::Divider => vec![pages::Piece::divider(blocks::divider())],
         Block::Buttons(buttons) => buttons_blocks(buttons).into_iter().map(pages::Piece::buttons).collect(),
     }
@@ -211,6 +230,7 @@ fn first_words(message: &Message) -> String {
         Block::Heading(text) => Some(text.clone()),
         Block::Text(text) | Block::Context(text) => Some(text.to_plain()),
         Block::Bullets(items) => items.first().map(Text::to_plain),
+        Block::Chart(chart) => Some(chart.alt.clone()),
         _ => None,
     });
     let words = words.map(|words| mrkdwn::escaped(&words)).find(|words| !mrkdwn::is_blank(words));

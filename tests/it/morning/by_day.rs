@@ -26,7 +26,11 @@ async fn notice_served_by_day_reaches_who_works_now_and_the_others_in_the_mornin
     bot.import_to(&bot.org, RowKind::Signals, NOTICE).await;
     bot.tick().await;
     let noas = bot.next_post("noa");
-    assert!(noas.summary.starts_with("Calm: Notice to end the contract was served on 23 Nov 2026."), "{}", noas.summary);
+    assert!(
+        noas.summary.starts_with("Calm: Notice to end the contract was served on 23 Nov 2026."),
+        "{}",
+        noas.summary
+    );
     assert!(noas.labels().contains(&"Acknowledge".to_owned()), "{:?}", noas.labels());
     assert_eq!(bot.unseen_lines(), [], "nobody is woken");
     assert_eq!(bot.times("risk.opened").await, 2);

@@ -56,8 +56,9 @@ async fn a_window_is_qualified_raced_for_handed_back_and_won() {
     }
     // The detector hears who has it, under the card that she has.
     assert_eq!(bot.unseen_lines(), [], "no second card");
-    let heard = format!("Bolt · more seats, about €10k. Claimed by {claimed} on Mon 23 Nov.");
-    assert_eq!(bot.replies(&danas).last(), Some(&heard));
+    let heard = bot.replies(&danas).pop().unwrap();
+    assert!(heard.starts_with("Bolt · more seats, about €"), "{heard}");
+    assert!(heard.ends_with(&format!("Claimed by {claimed} on Mon 23 Nov.")), "{heard}");
 
     // It comes back, is offered again and taken by the other.
     let winners = if winner == "pat" { &pats } else { &pias };
@@ -217,8 +218,14 @@ async fn work_goes_to_the_delegate_and_comes_back() {
     bot.at("2026-11-26T07:00:00Z").await;
     assert_eq!(bot.number(&bot.org, &format!("{holder}'dana@x.eu'")).await, 1, "back on her first morning");
     let heard: Vec<String> = bot.unseen_lines().into_iter().map(|(_, line)| line).collect();
-    assert!(heard.contains(&"Back again: you. No longer standing in: Noa. Handed back: 1 risk, 1 handoff.".to_owned()), "{heard:?}");
-    assert!(heard.contains(&"Back again: Dana. No longer standing in: you. Handed back: 1 risk, 1 handoff.".to_owned()), "{heard:?}");
+    assert!(
+        heard.contains(&"Back again: you. No longer standing in: Noa. Handed back: 1 risk, 1 handoff.".to_owned()),
+        "{heard:?}"
+    );
+    assert!(
+        heard.contains(&"Back again: Dana. No longer standing in: you. Handed back: 1 risk, 1 handoff.".to_owned()),
+        "{heard:?}"
+    );
     assert_eq!(bot.number(&bot.org, "SELECT count(*) FROM tandem.absence").await, 0);
     bot.skip();
     bot.finish().await;

@@ -295,6 +295,11 @@ impl TestBot {
         thread.map(|part| part.text).filter(|text| *text != post.summary).collect()
     }
 
+    /// Everything that stands in somebody's direct messages, threads too: the notification lines.
+    pub(crate) fn said_to(&self, who: &str) -> Vec<String> {
+        self.standing(&Self::place(who)).into_iter().map(|message| message.text).collect()
+    }
+
     /// Sends a signed request; its status and body.
     pub(crate) async fn signed(&self, path: &str, body: &str) -> (u16, String) {
         let at = self.clock.now().timestamp();

@@ -27,6 +27,10 @@ pub(crate) enum Trouble {
     Slow(Duration),
     /// `"ok": false` with this code.
     Refused(&'static str),
+    /// These words, as JSON, and nothing else.
+    Said(&'static str),
+    /// The same with a status.
+    Word(u16, &'static str),
 }
 
 #[derive(Debug, Clone)]
@@ -194,6 +198,12 @@ impl FakeSlack {
                     .collect();
                 json!({"ok": true, "messages": found, "has_more": false})
             }
+            "files.getUploadURLExternal" => {
+                let id = format!("F{}", inside.calls.len());
+                json!({"ok": true, "upload_url": format!("{}upload", self.url), "file_id": id})
+            }
+            "upload" => json!({"ok": true}),
+            "files.completeUploadExternal" => json!({"ok": true, "files": arguments["files"]}),
             "views.open" | "views.update" => json!({"ok": true, "view": {"id": "V1"}}),
             _ => json!({"ok": false, "error": "unknown_method"}),
         }
@@ -211,6 +221,9 @@ fn arguments(headers: &HeaderMap, body: &Bytes) -> Value {
     let content = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
     if content.starts_with("application/json") {
         return serde_json::from_slice(body).expect("JSON");
+    }
+    if content.starts_with("image/") {
+        return json!({"type": content, "length": body.len(), "is_png": body.starts_with(b"\x89PNG")});
     }
     let pairs = url::form_urlencoded::parse(body);
     Value::Object(pairs.map(|(key, value)| (key.into_owned(), Value::from(value.into_owned()))).collect())
@@ -239,6 +252,8 @@ async fn answer(
                 .into_response()
         }
         Some(Trouble::Status(status)) => StatusCode::from_u16(status).expect("a status").into_response(),
+        Some(Trouble::Said(words)) => ([(header::CONTENT_TYPE, "application/json")], words).into_response(),
+        Some(Trouble::Word(status, words)) => (StatusCode::from_u16(status).expect("a status"), words).into_response(),
         Some(Trouble::Refused(code)) => axum::Json(json!({"ok": false, "error": code})).into_response(),
     }
 }

@@ -126,6 +126,9 @@ fn buttons(view: &RiskView, angle: Angle) -> Buttons {
         RiskState::Open => {
             keys.row(true, &[Verb::Acknowledge, Verb::SetNextStep], &more(&[Verb::Snooze, Verb::Resolve]))
         }
+        RiskState::Acknowledged { .. } if view.asked => {
+            keys.row(true, &[Verb::Acknowledge, Verb::SetNextStep], &more(&[Verb::Snooze, Verb::Resolve]))
+        }
         RiskState::Acknowledged { step, .. } => {
             keys.row(step.is_none(), &[Verb::SetNextStep, Verb::Resolve], &more(&[Verb::Snooze]))
         }

@@ -91,6 +91,7 @@ pub(in super::super) fn risk() -> RiskView {
         handed: None,
         last_note: None,
         may_act: true,
+        asked: false,
         leads: false,
     }
 }

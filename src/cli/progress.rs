@@ -1,0 +1,149 @@
+//! How far an import is, on a terminal and only there.
+
+use std::io::{self, IsTerminal, Read, Write as _};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use tokio::task::AbortHandle;
+
+use crate::app::import::Progress;
+
+/// Between two looks: often enough to see it move.
+const LOOK: Duration = Duration::from_millis(250);
+/// Before so much of a file is read, what is left is a guess of no worth.
+const SOME: f64 = 0.01;
+
+/// What is known of one input while it is read.
+pub(super) struct Gauge {
+    name: String,
+    /// Of the whole file, where it is one.
+    bytes: Option<u64>,
+    read: Arc<AtomicU64>,
+    progress: Arc<Progress>,
+}
+
+impl Gauge {
+    pub(super) fn new(name: String, bytes: Option<u64>) -> Self {
+        Self { name, bytes, read: Arc::default(), progress: Arc::default() }
+    }
+
+    pub(super) fn progress(&self) -> Arc<Progress> {
+        Arc::clone(&self.progress)
+    }
+
+    pub(super) fn counting<R: Read + Send>(&self, from: R) -> impl Read + Send + use<R> {
+        Counting { from, read: Arc::clone(&self.read) }
+    }
+
+    fn is_read(&self) -> bool {
+        !self.progress.is_done() && self.read.load(Ordering::Relaxed) > 0
+    }
+
+    fn line(&self, elapsed: Duration) -> String {
+        let read = self.read.load(Ordering::Relaxed);
+        line(&self.name, self.progress.rows(), self.bytes.map(|bytes| (read, bytes)), elapsed)
+    }
+}
+
+struct Counting<R> {
+    from: R,
+    read: Arc<AtomicU64>,
+}
+
+impl<R: Read> Read for Counting<R> {
+    fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
+        let n = self.from.read(buf)?;
+        self.read.fetch_add(n as u64, Ordering::Relaxed);
+        Ok(n)
+    }
+}
+
+/// Takes the line away when it is dropped.
+pub(super) struct Watching(Option<AbortHandle>);
+
+impl Drop for Watching {
+    fn drop(&mut self) {
+        if let Some(task) = self.0.take() {
+            task.abort();
+            // Whoever closed the terminal wants no line taken away.
+            let _ = write!(io::stderr(), "\r\x1b[K");
+        }
+    }
+}
+
+/// Shows the input that is being read, until what comes back is dropped. Nothing where standard error is no terminal.
+pub(super) fn watch(gauges: Vec<Gauge>) -> Watching {
+    if !io::stderr().is_terminal() {
+        return Watching(None);
+    }
+    let task = tokio::spawn(async move {
+        let mut begun: Option<(usize, Instant)> = None;
+        loop {
+            tokio::time::sleep(LOOK).await;
+            let Some(at) = gauges.iter().position(Gauge::is_read) else { continue };
+            let since = match begun {
+                Some((of, since)) if of == at => since,
+                _ => begun.insert((at, Instant::now())).1,
+            };
+            let _ = write!(io::stderr(), "\r\x1b[K{}", gauges[at].line(since.elapsed()));
+        }
+    });
+    Watching(Some(task.abort_handle()))
+}
+
+/// `read`: bytes read and bytes there are.
+fn line(name: &str, rows: u64, read: Option<(u64, u64)>, elapsed: Duration) -> String {
+    let seconds = elapsed.as_secs_f64().max(0.001);
+    let mut line = format!("{name}: {} rows, {} a second", grouped(rows), grouped((rows as f64 / seconds) as u64));
+    if let Some((read, bytes)) = read.filter(|(_, bytes)| *bytes > 0) {
+        let share = (read as f64 / bytes as f64).min(1.0);
+        line += &format!(", {:.0} %", share * 100.0);
+        if share > SOME {
+            line += &format!(", {} left", spoken(Duration::from_secs_f64(seconds * (1.0 - share) / share)));
+        }
+    }
+    line
+}
+
+/// 1200000 → 1,200,000
+fn grouped(number: u64) -> String {
+    let digits = number.to_string();
+    let mut out = String::new();
+    for (at, digit) in digits.char_indices() {
+        if at > 0 && (digits.len() - at).is_multiple_of(3) {
+            out.push(',');
+        }
+        out.push(digit);
+    }
+    out
+}
+
+fn spoken(left: Duration) -> String {
+    match left.as_secs() {
+        seconds @ 0..=99 => format!("{seconds} s"),
+        seconds @ 100..=5_399 => format!("{} min", seconds.div_ceil(60)),
+        seconds => format!("{} h {} min", seconds / 3_600, seconds % 3_600 / 60),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_line_says_rows_speed_and_time_left() {
+        let after = Duration::from_secs;
+        insta::assert_snapshot!([
+            line("signals.csv", 412_000, Some((34_000_000, 100_000_000)), after(4)),
+            line("signals.csv", 0, Some((65_536, 100_000_000)), after(0)),
+            line("signals.csv", 1_200_000, Some((1, 50)), after(100)),
+            line("standard input", 5_000, None, after(2)),
+        ].join("\n"), @"
+        signals.csv: 412,000 rows, 103,000 a second, 34 %, 7 s left
+        signals.csv: 0 rows, 0 a second, 0 %
+        signals.csv: 1,200,000 rows, 12,000 a second, 2 %, 82 min left
+        standard input: 5,000 rows, 2,500 a second
+        ");
+    }
+}

@@ -1,0 +1,192 @@
+//! Bringing data: files of every kind whole and damaged, rejected rows that are mended and come back, imports
+//! that are killed or meet each other.
+
+mod damage;
+mod desk;
+
+use std::process::Stdio;
+use std::time::Duration;
+
+use desk::Desk;
+use serde_json::json;
+use tokio::io::AsyncWriteExt as _;
+
+use crate::support::program::said;
+
+#[tokio::test]
+async fn every_kind_is_taken_in_the_order_of_need() {
+    let desk = Desk::new().await;
+    // Named so that the alphabet would take them in the wrong order.
+    let files: Vec<String> = [
+        ("quotas.csv", "email,period,amount\ndana@x.eu,2026-Q4,120000\n"),
+        ("outcomes.ndjson", "{\"account_id\":\"acme\",\"kind\":\"renewed\",\"decided_on\":\"2026-01-31\"}\n"),
+        ("accounts.csv", "account_id,name,csm_email\nacme,Acme,dana@x.eu\n"),
+        ("holidays.csv", "date,name\n2026-12-25,Christmas\n"),
+        ("signals-support.csv", "account_id,source,kind,observed_on,value\nacme,support,csat,2026-10-01,80\n"),
+        ("signals.csv", "account_id,source,kind,observed_on,value\nacme,usage,sessions,2026-10-01,7\n"),
+        ("contacts.csv", "account_id,email\nacme,eva@acme.example\n"),
+        ("people.csv", "email,name,roles\ndana@x.eu,Dana,csm\n"),
+    ]
+    .into_iter()
+    .map(|(name, text)| desk.file(name, text))
+    .collect();
+    let said = desk.import(&files).await;
+    assert_eq!(said.code, Some(0), "{said:?}");
+    let kinds: Vec<_> =
+        said.json()["files"].as_array().unwrap().iter().map(|file| file["kind"].as_str().unwrap().to_owned()).collect();
+    assert_eq!(
+        kinds,
+        ["people", "accounts", "contacts", "signals", "signals", "outcomes", "quotas", "holidays"],
+        "{said:?}"
+    );
+    assert_eq!(said.err, "", "no progress where standard error is no terminal");
+    let again = desk.import(&files).await;
+    let files = again.json()["files"].clone();
+    assert!(files.as_array().unwrap().iter().all(|file| file["accepted"] == 0 && file["unchanged"] == 1), "{files}");
+}
+
+#[tokio::test]
+async fn standard_input_is_read_with_its_kind() {
+    let desk = Desk::new().await;
+    let people = "email,name,roles\ndana@x.eu,Dana,csm\nkim@x.eu,,csm\n";
+    let mut child = desk
+        .program
+        .command(&["import", "--org", "north", "-", "--kind", "people"])
+        .stdin(Stdio::piped())
+        .spawn()
+        .unwrap();
+    child.stdin.take().unwrap().write_all(people.as_bytes()).await.unwrap();
+    let said = said(child).await;
+    assert_eq!(said.code, Some(1));
+    assert_eq!(
+        said.out,
+        "standard input: 1 accepted, 0 unchanged, 1 rejected\n  \
+         standard input, line 3, name: name is empty; it is required\n"
+    );
+    let nameless = desk.program.run(&["import", "--org", "north", "-"]).await.failure();
+    assert_eq!(nameless, "standard input: its kind is not known; name it with --kind");
+}
+
+#[tokio::test]
+async fn rejected_rows_are_mended_and_imported_again() {
+    let desk = Desk::staffed().await;
+    let accounts = desk.file(
+        "accounts.csv",
+        "name;account_id;arr;csm_email;goals\n\
+         Acme;acme;100000;dana@x.eu;\n\
+         Bolt, Inc;bolt;much;dana@x.eu;\"two\nlines\"\n\
+         Cord;cord;5;nobody@x.eu;\n\
+         Dune;dune;5\n",
+    );
+    let said = desk.program.run(&["import", "--org", "north", &accounts]).await;
+    assert_eq!(said.code, Some(1));
+    let aside = desk.path("accounts.rejected.csv");
+    assert!(
+        said.out.ends_with(&format!(
+            "  The rejected rows are in {aside}, with the reason in the last column.\n  \
+             Mend them there and import that file.\n"
+        )),
+        "{said:?}"
+    );
+    insta::assert_snapshot!(desk.read("accounts.rejected.csv"), @r#"
+    name,account_id,arr,csm_email,goals,reason
+    "Bolt, Inc",bolt,much,dana@x.eu,"two
+    lines","arr: ""much"" is no amount; expected digits such as 42 or 0.5"
+    Dune,dune,5,,,3 cells where the header has 5
+    Cord,cord,5,nobody@x.eu,,"csm_email: nobody has the e-mail ""nobody@x.eu""; import that person first, or in the same people file"
+    "#);
+
+    // Mended but for one row, which stays with its reason; what is mended is taken.
+    let mended = desk.read("accounts.rejected.csv").replace("much", "7000").replace("nobody@", "nowhere@");
+    desk.file("accounts.rejected.csv", &mended);
+    let again = desk.import(std::slice::from_ref(&aside)).await;
+    let report = again.json()["files"][0].clone();
+    assert_eq!((&report["kind"], &report["accepted"], &report["rejected"]), (&json!("accounts"), &json!(2), &json!(1)));
+    assert_eq!(report["rejected_file"], json!({"path": aside, "rows": 1}));
+    let left = desk.read("accounts.rejected.csv");
+    assert_eq!((left.lines().count(), left.contains("Cord")), (2, true), "{left}");
+
+    desk.file("accounts.rejected.csv", left.replace("nowhere@", "dana@"));
+    let last = desk.import(&[aside]).await;
+    assert_eq!((last.code, &last.json()["files"][0]["accepted"]), (Some(0), &json!(1)), "{last:?}");
+}
+
+#[tokio::test]
+async fn rejected_rows_beyond_the_limit_are_counted_and_set_aside() {
+    let desk = Desk::staffed().await;
+    let mut signals = "account_id,source,kind,observed_on,value\n".to_owned();
+    for n in 0..10_050 {
+        signals += &format!("acme,usage,sessions,2026-10-01,x{n}\n");
+    }
+    let signals = desk.file("signals.csv", &signals);
+    let text = desk.program.run(&["import", "--org", "north", &signals]).await;
+    assert!(text.out.contains("0 accepted, 0 unchanged, 10050 rejected"), "{text:?}");
+    assert!(text.out.contains("\n  … and 10000 more\n"), "{}", text.out);
+    assert_eq!(desk.read("signals.rejected.csv").lines().count(), 10_051);
+    let report = desk.import(&[signals]).await.json()["files"][0].clone();
+    assert_eq!((report["rejections"].as_array().unwrap().len(), &report["not_listed"]), (10_000, &json!(50)));
+}
+
+#[tokio::test]
+async fn a_dry_run_leaves_no_trace() {
+    let desk = Desk::new().await;
+    let people = desk.file("people.csv", "email,name,roles\ndana@x.eu,Dana,csm\n,Kim,csm\n");
+    let accounts = desk.file("accounts.csv", "account_id,name,csm_email\nacme,Acme,dana@x.eu\n");
+    for _ in 0..2 {
+        let said = desk.program.run(&["import", "--org", "north", "--dry-run", &accounts, &people]).await;
+        assert_eq!(said.code, Some(1));
+        assert!(said.out.contains("people.csv: 1 accepted, 0 unchanged, 1 rejected (dry run: nothing is kept)"));
+        assert!(said.out.contains("accounts.csv: 1 accepted"), "sees what the dry run brought before it: {said:?}");
+    }
+    assert!(!desk.exists("people.rejected.csv"));
+}
+
+/// Both take the same rows in opposite orders: one after the other they are harmless, interleaved they would deadlock.
+#[tokio::test]
+async fn two_imports_at_once_do_no_harm() {
+    let desk = Desk::staffed().await;
+    let rows: Vec<String> = (0..12_000).map(|n| format!("a{n:05},Account {n},{n},dana@x.eu\n")).collect();
+    let header = "account_id,name,arr,csm_email\n";
+    let (up, down) = (rows.concat(), rows.iter().rev().map(String::as_str).collect::<String>());
+    let up = desk.file("accounts.csv", format!("{header}{up}"));
+    let down = desk.file("accounts-down.csv", format!("{header}{down}"));
+    let (up, down) = ([up], [down]);
+    let (first, second) = tokio::join!(desk.import(&up), desk.import(&down));
+    assert_eq!((first.code, second.code), (Some(0), Some(0)), "{first:?} {second:?}");
+    let sum = |key: &str| {
+        [&first, &second].map(|said| said.json()["files"][0][key].as_u64().unwrap()).into_iter().sum::<u64>()
+    };
+    assert_eq!((sum("accepted"), sum("unchanged")), (12_000, 12_000), "each row was new exactly once");
+}
+
+#[tokio::test]
+async fn a_killed_import_is_run_again() {
+    let desk = Desk::staffed().await;
+    let accounts: String = (0..50).map(|n| format!("a{n},Account {n}\n")).collect();
+    let accounts = desk.file("accounts.csv", format!("account_id,name\n{accounts}"));
+    desk.import(&[accounts]).await.well();
+    let mut signals = "account_id,source,kind,observed_on,value\nnobody,usage,sessions,2026-10-01,1\n".to_owned();
+    for n in 0..400_000 {
+        signals += &format!("a{},usage,sessions,{},{n}\n", n % 50, day(n / 50));
+    }
+    let signals = desk.file("signals.csv", &signals);
+    let mut child = desk.program.spawn(&["import", "--org", "north", &signals]);
+    let stored = async || desk.count("SELECT count(*) FROM tandem.signal").await;
+    while stored().await == 0 {
+        assert!(child.try_wait().unwrap().is_none(), "it ended before it could be killed");
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    child.kill().await.unwrap();
+    let kept = stored().await;
+    assert!(kept < 400_000, "{kept}: killed too late to show anything");
+    assert!(!desk.exists("signals.rejected.csv"), "half of the rejected rows would be taken for all");
+
+    let again = desk.import(&[signals]).await.json()["files"][0].clone();
+    assert_eq!((&again["rejected"], &again["rejected_file"]["rows"]), (&json!(1), &json!(1)), "{again}");
+    assert_eq!(stored().await, 400_000);
+    assert!(!desk.exists(".signals.rejected.csv.partial"));
+}
+
+fn day(n: usize) -> chrono::NaiveDate {
+    chrono::NaiveDate::from_ymd_opt(2000, 1, 1).unwrap() + chrono::Days::new(n as u64)
+}
