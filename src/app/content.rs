@@ -14,7 +14,7 @@ use super::read::{self, AccountRead};
 use super::snapshot::Snapshot;
 use super::views::Reader;
 use super::watch::Finding;
-use super::{App, query, team};
+use super::{App, notice as telling, query, team};
 use crate::domain::account::AccountId;
 use crate::domain::action::Subject;
 use crate::domain::digest as digest_rules;
@@ -23,6 +23,7 @@ use crate::domain::message::card::Card;
 use crate::domain::message::digest::{
     Basis, DigestView, RestGroup, RestKind, RestLine, Section, SectionKind, SourceAge, WithheldLine,
 };
+pub use crate::domain::message::notice::Load;
 use crate::domain::message::notice::Escalation;
 use crate::domain::message::view::{HandoffState, Part, Why};
 use crate::domain::message::{Message, card, cause, digest, notice, phrase};
@@ -61,6 +62,11 @@ pub enum Content {
         until: Option<NaiveDate>,
         load: Load,
     },
+    /// The organisation model has changed: how much came to the reader, and how much went to others.
+    Model {
+        gained: Load,
+        lost: Load,
+    },
     /// To the admins: what is owed and late, or that all is well again.
     Watch {
         late: Vec<Finding>,
@@ -76,14 +82,6 @@ pub enum Content {
         source: Source,
         silent: Option<u32>,
     },
-}
-
-/// How much goes to a stand-in, or comes back.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
-pub struct Load {
-    pub risks: u32,
-    pub handoffs: u32,
-    pub renewals: u32,
 }
 
 /// What a clock has to say, beside the events that people make.
@@ -200,8 +198,16 @@ pub async fn render(
             notice_message(&mut tx, reader, &told).await
         }
         Content::StandIn { of, by, until, load } => {
-            let load = notice::Load { risks: load.risks, handoffs: load.handoffs, renewals: load.renewals };
             Ok(Some(notice::stand_in(&reader.name(of), &reader.name(by), until, load, reader.today())))
+        }
+        Content::Model { gained, lost } => {
+            let settings = &reader.snapshot.settings;
+            let models = notice::Models {
+                default: reader.snapshot.organisation.model,
+                segments: settings.segment_models.clone(),
+                renewals: settings.renewal_owner.default,
+            };
+            Ok(Some(notice::model_changed(&models, gained, lost)))
         }
         Content::Watch { late, over } => {
             let late: Vec<_> =
@@ -627,6 +633,45 @@ async fn start_clock(
     Ok(())
 }
 
+/// Problems that the same message would meet again: nobody reads it there.
+const UNREACHABLE: [&str; 5] = ["users_not_found", "user_not_found", "user_disabled", "has_left", "not_a_colleague"];
+
+/// Who has no chat can't be shown anything, and no clock would ever start: what lies with them goes to the next in
+/// line, who gets the card.
+async fn pass_on(
+    tx: &mut Tenant,
+    snapshot: &Snapshot,
+    person: PersonId,
+    content: &Content,
+    at: DateTime<Utc>,
+) -> anyhow::Result<()> {
+    let today = snapshot.today(Some(person), at);
+    let Some(to) = snapshot.people.stand_in_for_unreachable(person, today) else { return Ok(()) };
+    let subjects: Vec<Subject> = match content {
+        Content::Digest(id) => {
+            let items = mornings::read(tx, *id).await?.into_iter().flat_map(|stored| stored.items);
+            items.filter(|item| item.place == Place::Card).map(|item| item.subject).collect()
+        }
+        Content::Notice { about, .. } => vec![about.subject()],
+        _ => return Ok(()),
+    };
+    for subject in subjects {
+        let Subject::Handoff(id) = subject else { continue };
+        let Some(held) = handoff::lock(tx, id).await?.filter(|held| held.accountable() == Some(person)) else {
+            continue;
+        };
+        let Ok((moved, event)) = held.reassign(to, at) else { continue };
+        handoff::save(tx, &moved).await?;
+        let data = json!({"account": moved.account, "accountable": to, "previous": person, "why": "no_chat"});
+        let delegated = Entry::new("escalation.delegated", &subject, data.clone());
+        audit::record(tx, Actor::System, at, &[Entry::new(event.as_str(), &subject, data), delegated]).await?;
+        message::queue_redraws(tx, std::slice::from_ref(&moved.account), at).await?;
+        let told = Content::notice(About::Handoff(id), "reassigned", moved.version(), None);
+        telling::notify(tx, snapshot, [to], &told, Some(&moved.account), at).await?;
+    }
+    Ok(())
+}
+
 /// A message was given up: the audit trail says so, and an admin hears of it, unless it was
 /// addressed to that admin. In the transaction that settles its row.
 pub async fn given_up(
@@ -649,6 +694,9 @@ pub async fn given_up(
         return Ok(());
     }
     let snapshot = app.snapshot(tx).await?;
+    if let Some(person) = reader.filter(|_| UNREACHABLE.contains(&problem)) {
+        pass_on(tx, &snapshot, person, &content, at).await?;
+    }
     let admin =
         snapshot.people.iter().find(|person| person.active && person.is(Role::Admin) && Some(person.id) != reader);
     let Some((admin, workspace)) = admin.and_then(|admin| Some((admin, snapshot.workspace_of(admin.id)?.clone())))

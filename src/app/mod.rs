@@ -6,6 +6,7 @@ pub mod clocks;
 pub mod content;
 pub mod import;
 pub mod intraday;
+pub mod model;
 pub mod morning;
 mod names;
 pub mod night;

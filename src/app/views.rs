@@ -112,6 +112,7 @@ impl<'a> Reader<'a> {
                 (None, Some(pool)) => Some(format!("the {pool} pool")),
                 (None, None) => None,
             },
+            detours: self.snapshot.route(account, self.today()).map(|routed| routed.why).unwrap_or_default(),
         }
     }
 

@@ -11,6 +11,7 @@ mod key;
 mod link;
 mod manifest;
 mod migrate;
+mod model;
 mod open;
 mod org;
 mod policy;
@@ -61,6 +62,9 @@ enum Command {
     /// Show, try or switch the diagnosis policy
     #[command(subcommand)]
     Policy(policy::Command),
+    /// Show or change the organisation model and its overrides
+    #[command(subcommand)]
+    Model(model::Command),
     /// Print a morning's messages; send nothing
     Digest(digest::Args),
     /// Queue a date's digests now, whatever the hour, and deliver them
@@ -141,6 +145,7 @@ async fn run(command: Command, config: Config) -> anyhow::Result<Done> {
         Command::Import(args) => import::run(args, &config).await,
         Command::Diagnose(args) => diagnose::run(args, &config).await,
         Command::Policy(command) => policy::run(command, &config).await,
+        Command::Model(command) => model::run(command, &config).await,
         Command::Audit(command) => audit::run(command, &config).await,
     }
 }

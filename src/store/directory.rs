@@ -24,6 +24,7 @@ statements! {
                            VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT (slug) DO NOTHING";
     DIAGNOSED = "UPDATE directory.organisation SET diagnosed_on = $2, diagnosed_at = $3
                   WHERE org_id = $1 AND (diagnosed_on IS NULL OR diagnosed_on <= $2)";
+    SET_MODEL = "UPDATE directory.organisation SET model = $2 WHERE org_id = $1";
     ORG_OF_WORKSPACE = "SELECT org_id FROM directory.chat_link WHERE platform = $1 AND workspace_id = $2";
     LINK = "INSERT INTO directory.chat_link (platform, workspace_id, org_id, linked_at) VALUES ($1, $2, $3, $4)
             ON CONFLICT (platform, workspace_id) DO NOTHING";
@@ -184,6 +185,13 @@ pub async fn own_organisation(tx: &mut Tenant) -> anyhow::Result<Organisation> {
 pub async fn set_diagnosed(tx: &mut Tenant, date: NaiveDate, at: DateTime<Utc>) -> anyhow::Result<()> {
     let org = tx.org().0;
     sqlx::query(DIAGNOSED).bind(org).bind(date).bind(at).execute(tx.connection()).await?;
+    Ok(())
+}
+
+/// How value and revenue are parted from now on, in the caller's transaction.
+pub async fn set_model(tx: &mut Tenant, model: Model) -> anyhow::Result<()> {
+    let org = tx.org().0;
+    sqlx::query(SET_MODEL).bind(org).bind(model.as_str()).execute(tx.connection()).await?;
     Ok(())
 }
 

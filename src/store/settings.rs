@@ -20,6 +20,8 @@ statements! {
     TOUCH = "UPDATE tandem.organisation_setting SET stamp = stamp + 1 WHERE org_id = $1";
     USE_POLICY = "UPDATE tandem.organisation_setting SET policy_toml = $2, policy_changed_at = $3, stamp = stamp + 1
                    WHERE org_id = $1";
+    SET_MODELS = "UPDATE tandem.organisation_setting
+                     SET segment_models = $2, renewal_owner = $3, segment_renewal_owners = $4, stamp = stamp + 1 WHERE org_id = $1";
     HOLIDAYS = "SELECT date, country FROM tandem.holiday WHERE org_id = $1 ORDER BY date";
 }
 
@@ -90,6 +92,23 @@ pub async fn touch(tx: &mut Tenant) -> anyhow::Result<()> {
 pub async fn use_policy(tx: &mut Tenant, toml: &str, at: DateTime<Utc>) -> anyhow::Result<()> {
     let org = tx.org().0;
     sqlx::query(USE_POLICY).bind(org).bind(toml).bind(at).execute(tx.connection()).await?;
+    Ok(())
+}
+
+/// Overrides of the model, and who owns renewals.
+pub async fn set_models(
+    tx: &mut Tenant,
+    models: &BTreeMap<Segment, Model>,
+    renewals: &PerSegment<RenewalOwner>,
+) -> anyhow::Result<()> {
+    let org = tx.org().0;
+    sqlx::query(SET_MODELS)
+        .bind(org)
+        .bind(serde_json::to_value(models)?)
+        .bind(renewals.default.as_str())
+        .bind(serde_json::to_value(&renewals.overrides)?)
+        .execute(tx.connection())
+        .await?;
     Ok(())
 }
 

@@ -13,6 +13,8 @@ mod floors;
 mod http;
 mod import;
 mod kill;
+mod models;
 mod morning;
 mod night;
+mod quarter;
 mod rls;

@@ -1,15 +1,20 @@
 //! Purpose: what people do about an account at risk.
 
+use std::collections::BTreeSet;
+
 use serde_json::{Value, json};
 
 use super::{Click, Effect, Held};
+use crate::app::content::{About, Content};
+use crate::app::notice;
 use crate::domain::account::Account;
 use crate::domain::action::Subject;
 use crate::domain::handoff::Matter;
 use crate::domain::message::answer::{self, Cannot, Done};
 use crate::domain::message::form::{self, Submission};
 use crate::domain::message::{Reply, phrase};
-use crate::domain::risk::{Limits, Moved, Refused, Risk, State, Timer};
+use crate::domain::person::PersonId;
+use crate::domain::risk::{Limits, Moved, Refused, Risk, RiskEvent, State, Timer};
 use crate::store;
 use crate::store::audit::Entry;
 use crate::store::note::{self, NoteKind};
@@ -71,8 +76,21 @@ async fn settle(
         Err(refused) => return Ok(refusal(click, account, before, &refused)),
     };
     store::risk::save(&mut click.tx, &risk).await?;
+    if event == RiskEvent::Snoozed {
+        tell_other_half(click, account, &risk).await?;
+    }
     let entry = Entry::new(event.as_str(), Subject::Risk(risk.id), data(&risk));
     Ok(Effect::changed(&account.id, vec![entry], Reply::Silent))
+}
+
+/// A snooze is no secret: the other half of the pair reads it under the card that they have.
+async fn tell_other_half(click: &mut Click<'_>, account: &Account, risk: &Risk) -> anyhow::Result<()> {
+    let content = Content::notice(About::Risk(risk.id), "snoozed", risk.version(), None);
+    let pair: BTreeSet<PersonId> = account.csm.into_iter().chain(account.account_manager).collect();
+    for person in pair.into_iter().filter(|person| *person != click.me) {
+        notice::reply_at(&mut click.tx, &click.snapshot, person, &content, &account.id, click.now, click.now).await?;
+    }
+    Ok(())
 }
 
 /// One that was just acknowledged is asked about on the working day after its next step is due.

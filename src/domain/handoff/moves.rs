@@ -8,7 +8,7 @@ use crate::domain::calendar::WorkCalendar;
 use crate::domain::diagnosis::{FoundWindow, WindowKind};
 use crate::domain::money::Money;
 use crate::domain::person::PersonId;
-use crate::domain::routing::Seat;
+use crate::domain::routing::{Seat, Start};
 use crate::domain::timer::Owed;
 
 impl Handoff {
@@ -253,6 +253,51 @@ impl Handoff {
             _ => return Err(Refused::Present(self.present())),
         };
         Ok((self.moved(state, at), HandoffEvent::Reassigned))
+    }
+
+    /// The organisation model has changed: it lies with whom the routing names now, `start` for a window that nobody
+    /// offered yet, `counterpart` for an offer. What somebody has claimed stays theirs. `None` where nothing changes.
+    pub fn rerouted(mut self, start: &Start, counterpart: Option<&Seat>, at: DateTime<Utc>) -> Option<Moved> {
+        let (was_solo, solo) = (self.solo, matches!(start, Start::Solo(_)));
+        let first = match start {
+            Start::Detector(person) | Start::Solo(person) => *person,
+            Start::Offered(seat) => seat.accountable(),
+        };
+        let timer = Timer::Waiting;
+        let state = match (&self.state, start) {
+            (State::Detected { holder, .. }, Start::Detector(_) | Start::Solo(_)) if *holder == first => None,
+            (State::Detected { .. }, Start::Detector(_) | Start::Solo(_)) => Some(State::Detected { holder: first, timer }),
+            (State::Detected { .. }, Start::Offered(to)) => Some(State::Offered { to: to.clone(), from: None, timer }),
+            (State::Qualified { holder } | State::Returned { holder, .. }, _)
+                if *holder == first || counterpart.is_some_and(|seat| seat.accountable() == *holder) =>
+            {
+                None
+            }
+            (State::Qualified { .. }, _) => Some(State::Qualified { holder: first }),
+            (State::Returned { how, .. }, _) => Some(State::Returned { holder: first, how: how.clone() }),
+            // One person holds both roles now: there is nobody to wait for.
+            (State::Offered { .. }, Start::Solo(_)) if self.window().is_none() => {
+                return self.close("one person holds both roles now", at).ok();
+            }
+            (State::Offered { .. }, Start::Solo(_)) if self.is_csql() => Some(State::Qualified { holder: first }),
+            (State::Offered { .. }, Start::Solo(_)) => Some(State::Detected { holder: first, timer }),
+            (State::Offered { to, from, .. }, _) => {
+                let offerer = from.map(Seat::Person);
+                let to = counterpart.filter(|seat| *seat != to && Some(*seat) != offerer.as_ref());
+                to.map(|to| State::Offered { to: to.clone(), from: *from, timer })
+            }
+            // Claimed: theirs. Ended: over.
+            _ => return None,
+        };
+        self.solo = solo && self.window().is_some();
+        match state {
+            Some(state) => Some((self.moved(state, at), HandoffEvent::Reassigned)),
+            None if self.solo != was_solo => {
+                self.version += 1;
+                Some((self, HandoffEvent::Reassigned))
+            }
+            None => None,
+        }
     }
 
     /// The pool that has the offer gets another lead; its members' offer and clock stand.

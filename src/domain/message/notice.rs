@@ -2,6 +2,8 @@
 //! got worse, what the other side did, reminders and escalations, a book that
 //! changes hands, a source that fell silent.
 
+use std::collections::BTreeMap;
+
 use chrono::{NaiveDate, NaiveDateTime};
 use serde::{Deserialize, Serialize};
 
@@ -10,6 +12,8 @@ use super::phrase::{self, cut};
 use super::view::{AccountView, HandoffState, NoteView, RenewalState, RiskState, RiskView, WindowLine};
 use super::{Block, Message, Text};
 use crate::domain::diagnosis::Cause;
+use crate::domain::account::Segment;
+use crate::domain::routing::{Model, RenewalOwner};
 use crate::domain::signal::Source;
 
 /// The thread's reply that pings: the card above it was edited.
@@ -113,8 +117,8 @@ pub fn above(sentence: Message, mut card: Message) -> Message {
     card
 }
 
-/// How much goes to a stand-in, or comes back.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// How much goes to somebody, or comes back.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Load {
     pub risks: u32,
     pub handoffs: u32,
@@ -141,6 +145,41 @@ pub fn stand_in(of: &str, by: &str, until: Option<NaiveDate>, load: Load, today:
         }
         None => format!("Back again: {of}. No longer standing in: {by}. Handed back: {load}."),
     })
+}
+
+/// The organisation model as it is now.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Models {
+    pub default: Model,
+    pub segments: BTreeMap<Segment, Model>,
+    pub renewals: RenewalOwner,
+}
+
+/// To everyone with a book: the model has changed, and what that moved for the reader.
+pub fn model_changed(models: &Models, gained: Load, lost: Load) -> Message {
+    let words = |model: Model| match model {
+        Model::Pair => "each account has a CSM and an AM",
+        Model::Combined => "one person holds both roles",
+        Model::Asymmetric => "a CSM on every account, an AM on some, pools for the rest",
+    };
+    let mut text = format!("Your organisation works differently from now on: {}.", words(models.default));
+    for (segment, model) in &models.segments {
+        text += &format!(" {}: {}.", phrase::capital(segment.label()), words(*model));
+    }
+    let owner = match models.renewals {
+        RenewalOwner::Csm => "the CSM",
+        RenewalOwner::AccountManager => "the AM",
+    };
+    text += &format!(" Renewals are owned by {owner}.");
+    let moved = |load: Load| load.handoffs + load.renewals > 0;
+    text += &match (moved(gained), moved(lost)) {
+        (false, false) => " Nothing of yours changes hands.".to_owned(),
+        (true, false) => format!(" Yours now: {}.", gained.words()),
+        (false, true) => format!(" With others now: {}.", lost.words()),
+        (true, true) => format!(" Yours now: {}. With others now: {}.", gained.words(), lost.words()),
+    };
+    text += " See /tandem handoffs and /tandem renewals.";
+    Message::sentence(text)
 }
 
 /// What the watch finds late.
@@ -375,6 +414,15 @@ mod tests {
             stand_in("Kim", "you", until, load, today),
             stand_in("you", "Noa", None, Load { risks: 0, handoffs: 0, renewals: 0 }, today),
             watch(&[(Late::Night, 1, since), (Late::Clocks, 12, since)], false),
+            model_changed(
+                &Models {
+                    default: Model::Pair,
+                    segments: BTreeMap::from([(Segment::Smb, Model::Asymmetric)]),
+                    renewals: RenewalOwner::AccountManager,
+                },
+                Load { risks: 0, handoffs: 2, renewals: 1 },
+                Load::default(),
+            ),
             watch(&[(Late::Watch, 1, since)], false),
             watch(&[], true),
         ]), @"
@@ -383,6 +431,7 @@ mod tests {
         The night's diagnosis is late: it was due on 3 Nov 2026 at 02:00.
         12 clocks not moved, the oldest due on 3 Nov 2026 at 02:00.
         `tandem doctor` and the log say more.
+        Your organisation works differently from now on: each account has a CSM and an AM. SMB: a CSM on every account, an AM on some, pools for the rest. Renewals are owned by the AM. Yours now: 2 handoffs, 1 renewal. See /tandem handoffs and /tandem renewals.
         Tandem did not look after its clocks since 3 Nov 2026 at 02:00. What was owed meanwhile is being done now.
         Everything that was late has been done.
         ");

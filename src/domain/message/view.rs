@@ -38,6 +38,8 @@ pub struct AccountView {
     pub csm: Option<String>,
     /// First name, or how the pool that stands in is called ("the EMEA pool").
     pub account_manager: Option<String>,
+    /// One sentence for each detour of the routing: who stands in, and why.
+    pub detours: Vec<String>,
 }
 
 /// Why a card is shown today (product.md, "Due").

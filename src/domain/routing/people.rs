@@ -76,6 +76,13 @@ impl People {
         self.present(id, today).or_else(|| self.lead_of(id, today)).filter(|found| *found != id)
     }
 
+    /// The same for somebody who is here but can't be written to: themselves are no answer.
+    pub fn stand_in_for_unreachable(&self, id: PersonId, today: NaiveDate) -> Option<PersonId> {
+        let delegate = self.get(id).and_then(|person| person.delegate);
+        let delegate = delegate.and_then(|delegate| self.present(delegate, today)).filter(|found| *found != id);
+        delegate.or_else(|| self.lead_of(id, today)).filter(|found| *found != id)
+    }
+
     /// The lead of a pool's members: the manager whom most of them share, else an admin.
     pub fn lead_of_pool(&self, name: &str, today: NaiveDate) -> Option<PersonId> {
         let mut votes: BTreeMap<PersonId, usize> = BTreeMap::new();

@@ -209,6 +209,10 @@ impl TestBot {
         assert_eq!(reports[0].rejected, 0, "{:?}", reports[0].rejections);
     }
 
+    pub(crate) fn db(&self) -> &TestDb {
+        &self.db
+    }
+
     pub(crate) fn pool(&self) -> &PgPool {
         &self.db.pool
     }

@@ -44,7 +44,10 @@ pub(super) fn blocks(view: &RenewalView, angle: Angle, today: NaiveDate) -> Vec<
     lines.push(state(&view.state, today).into());
     lines.extend(view.brief.as_ref().map(|brief| said(brief, today).into()));
     let why = if open { super::why(&view.why) } else { String::new() };
-    let small = vec![why, people(view, angle)];
+    let mut small = vec![why, people(view, angle)];
+    if open {
+        small.extend(view.account.detours.iter().cloned());
+    }
     super::assemble(lines, small, buttons(view))
 }
 

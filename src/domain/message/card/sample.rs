@@ -33,6 +33,7 @@ pub(in super::super) fn account() -> AccountView {
         change: Change::Worse,
         csm: Some("Dana".into()),
         account_manager: Some("Kim".into()),
+        detours: Vec::new(),
     }
 }
 

@@ -59,6 +59,7 @@ pub(super) fn blocks(view: &WindowView, angle: Angle, today: NaiveDate) -> Vec<B
         } else {
             small.extend(view.deadline.map(|d| super::deadline(d, today)));
         }
+        small.extend(view.account.detours.iter().cloned());
     }
     super::assemble(lines, small, buttons(view))
 }
