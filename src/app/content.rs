@@ -23,8 +23,8 @@ use crate::domain::message::card::Card;
 use crate::domain::message::digest::{
     Basis, DigestView, RestGroup, RestKind, RestLine, Section, SectionKind, SourceAge, WithheldLine,
 };
-pub use crate::domain::message::notice::Load;
 use crate::domain::message::notice::Escalation;
+pub use crate::domain::message::notice::Load;
 use crate::domain::message::view::{HandoffState, Part, Why};
 use crate::domain::message::{Message, card, cause, digest, notice, phrase};
 use crate::domain::person::{OrgId, Person, PersonId, Role};

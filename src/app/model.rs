@@ -105,7 +105,11 @@ pub async fn set(
 }
 
 fn wished(before: &Models, wish: &Wish) -> Models {
-    fn changed<T: Copy>(of: &PerSegment<T>, default: Option<T>, segments: &BTreeMap<Segment, Option<T>>) -> PerSegment<T> {
+    fn changed<T: Copy>(
+        of: &PerSegment<T>,
+        default: Option<T>,
+        segments: &BTreeMap<Segment, Option<T>>,
+    ) -> PerSegment<T> {
         let mut after = PerSegment { default: default.unwrap_or(of.default), overrides: of.overrides.clone() };
         for (segment, wanted) in segments {
             match wanted {

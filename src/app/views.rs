@@ -112,6 +112,7 @@ impl<'a> Reader<'a> {
                 (None, Some(pool)) => Some(format!("the {pool} pool")),
                 (None, None) => None,
             },
+            risk: read.risk.as_ref().filter(|risk| risk.is_open()).map(|risk| self.risk_state(risk)),
             detours: self.snapshot.route(account, self.today()).map(|routed| routed.why).unwrap_or_default(),
         }
     }

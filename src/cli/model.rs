@@ -43,9 +43,9 @@ pub(super) struct Set {
 }
 
 fn of_segment<T: std::str::FromStr<Err = String>>(text: &str) -> Result<(Segment, Option<T>), String> {
-    let (segment, value) = text
-        .split_once('=')
-        .ok_or_else(|| format!("\"{text}\" is no override; expected a segment, = and a value, such as smb=asymmetric"))?;
+    let (segment, value) = text.split_once('=').ok_or_else(|| {
+        format!("\"{text}\" is no override; expected a segment, = and a value, such as smb=asymmetric")
+    })?;
     let value = Some(value.trim()).filter(|value| !value.is_empty());
     Ok((segment.trim().parse()?, value.map(str::parse).transpose()?))
 }

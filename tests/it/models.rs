@@ -19,8 +19,7 @@ const PEOPLE: &str = "email,name,roles,timezone,manager_email,pool,delegate_emai
     pia@x.eu,Pia Lund,account_manager,Europe/Berlin,lea@x.eu,emea,,\n";
 
 /// Everything that a column can be: whole, half, empty, of somebody away, of somebody gone.
-const ACCOUNTS: &str =
-    "account_id,name,segment,arr,seats,renewal_date,term_months,notice_period_days,csm_email,account_manager_email,pool\n\
+const ACCOUNTS: &str = "account_id,name,segment,arr,seats,renewal_date,term_months,notice_period_days,csm_email,account_manager_email,pool\n\
     away,Away,enterprise,100000,100,2027-02-28,12,30,noa@x.eu,kim@x.eu,\n\
     gone,Gone,enterprise,100000,100,2027-02-28,12,30,gus@x.eu,kim@x.eu,\n\
     none,None,enterprise,100000,100,2027-02-28,12,30,,,\n\
@@ -109,7 +108,11 @@ async fn a_changed_model_takes_the_open_work_along_and_tells_everyone_once() {
     told.sort();
     assert_eq!(told, ["Ddana", "Dkim", "Dlea", "Dnoa", "Dpat", "Dpia"], "everyone with a book, once; not who has left");
     let kims = bot.next_post("kim").summary;
-    assert!(kims.contains("one person holds both roles.") && kims.contains("Yours now: 1 handoff. With others now: 2 renewals."), "{kims}");
+    assert!(
+        kims.contains("one person holds both roles.")
+            && kims.contains("Yours now: 1 handoff. With others now: 2 renewals."),
+        "{kims}"
+    );
     assert_eq!(bot.times("model.changed").await, 1);
     bot.skip();
 

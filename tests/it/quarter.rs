@@ -79,8 +79,7 @@ impl Firm {
         let (csms, managers) = ((people - 3) * 5 / 9, people - 3 - (people - 3) * 5 / 9);
         let dice = Dice(model as u64 + 7);
         let people = BTreeMap::new();
-        let mut firm =
-            Self { app, clock, org, workspace, delivery, db, model, accounts, csms, managers, dice, people };
+        let mut firm = Self { app, clock, org, workspace, delivery, db, model, accounts, csms, managers, dice, people };
         firm.begin().await;
         firm
     }
@@ -98,7 +97,10 @@ impl Firm {
             };
             let renewal = FIRST + Days::new(40 + (n as u64 * 37) % 400);
             let segment = ["smb", "mid_market", "enterprise"][n % 3];
-            rows += &format!("a{n:03},Account {n},{segment},{},100,{renewal},12,30,{csm},{manager},{pool}\n", 10_000 + n * 700);
+            rows += &format!(
+                "a{n:03},Account {n},{segment},{},100,{renewal},12,30,{csm},{manager},{pool}\n",
+                10_000 + n * 700
+            );
         }
         self.import(RowKind::Accounts, &rows).await;
         let weeks = (0..12).map(|back| FIRST - Days::new(1 + back * 7)).collect::<Vec<_>>();
@@ -182,8 +184,7 @@ impl Firm {
     }
 
     async fn press(&self, who: PersonId, action: &Action, answers: &Answers) {
-        let asker =
-            Asker { org: self.org.id, workspace: self.workspace.clone(), who: Who::Person(who), channel: None };
+        let asker = Asker { org: self.org.id, workspace: self.workspace.clone(), who: Who::Person(who), channel: None };
         let replied = if action.verb.opens_dialog() {
             act::submit(&self.app, &asker, action, answers, None).await
         } else {
@@ -212,8 +213,16 @@ impl Firm {
             }
             Subject::Renewal(_) => &[Verb::Prepare, Verb::Brief, Verb::Negotiate, Verb::Renewed, Verb::Contracted],
             _ => &[
-                Verb::Qualify, Verb::Offer, Verb::Claim, Verb::Claim, Verb::Decline, Verb::HandBack, Verb::Won, Verb::Lost,
-                Verb::Pass, Verb::Withdraw,
+                Verb::Qualify,
+                Verb::Offer,
+                Verb::Claim,
+                Verb::Claim,
+                Verb::Decline,
+                Verb::HandBack,
+                Verb::Won,
+                Verb::Lost,
+                Verb::Pass,
+                Verb::Withdraw,
             ],
         };
         let action = Action::new(verbs[self.dice.throw(verbs.len())], subject);
@@ -222,9 +231,19 @@ impl Firm {
         let how = ["fixed", "accepted_loss", "not_a_risk"][self.dice.throw(3)];
         let (due, until) = (ahead(days), ahead(days));
         let answers: Answers = [
-            (form::STEP, "call"), (form::DUE, &due), (form::UNTIL, &until), (form::HOW, how), (form::NOTE, "a note"),
-            (form::NEED, "seats"), (form::CONTACT, "Eva"), (form::TIMING, "soon"), (form::AMOUNT, "9000"),
-            (form::REASON, "no budget"), (form::GOALS, "three"), (form::USAGE, "80"), (form::ISSUES, "two"),
+            (form::STEP, "call"),
+            (form::DUE, &due),
+            (form::UNTIL, &until),
+            (form::HOW, how),
+            (form::NOTE, "a note"),
+            (form::NEED, "seats"),
+            (form::CONTACT, "Eva"),
+            (form::TIMING, "soon"),
+            (form::AMOUNT, "9000"),
+            (form::REASON, "no budget"),
+            (form::GOALS, "three"),
+            (form::USAGE, "80"),
+            (form::ISSUES, "two"),
         ]
         .into_iter()
         .map(|(field, answer)| (field.to_owned(), answer.to_owned()))
@@ -322,13 +341,35 @@ fn history(events: &[Event]) -> BTreeMap<String, usize> {
             _ => {}
         }
         let (settles, begins) = match name {
-            "risk.resolved" | "risk.ended" | "risk.snoozed" | "handoff.accepted" | "handoff.won" | "handoff.lost"
-            | "window.passed" | "window.closed" | "handoff.withdrawn" | "renewal.preparing" | "renewal.negotiating"
-            | "renewal.renewed" | "renewal.contracted" | "renewal.lost" => (true, false),
+            "risk.resolved"
+            | "risk.ended"
+            | "risk.snoozed"
+            | "handoff.accepted"
+            | "handoff.won"
+            | "handoff.lost"
+            | "window.passed"
+            | "window.closed"
+            | "handoff.withdrawn"
+            | "renewal.preparing"
+            | "renewal.negotiating"
+            | "renewal.renewed"
+            | "renewal.contracted"
+            | "renewal.lost" => (true, false),
             "note.added" if event.subject.starts_with("renewal:") => (true, false),
-            "risk.opened" | "risk.reopened" | "risk.woken" | "risk.acknowledged" | "risk.step_set" | "handoff.detected"
-            | "handoff.offered" | "handoff.qualified" | "handoff.declined" | "handoff.expired" | "handoff.handed_back"
-            | "handoff.reassigned" | "renewal.step" | "book.transferred" => (false, true),
+            "risk.opened"
+            | "risk.reopened"
+            | "risk.woken"
+            | "risk.acknowledged"
+            | "risk.step_set"
+            | "handoff.detected"
+            | "handoff.offered"
+            | "handoff.qualified"
+            | "handoff.declined"
+            | "handoff.expired"
+            | "handoff.handed_back"
+            | "handoff.reassigned"
+            | "renewal.step"
+            | "book.transferred" => (false, true),
             _ => (false, false),
         };
         if settles || begins {
@@ -366,12 +407,20 @@ async fn quarter(model: Model, accounts: usize, people: usize, days: usize) {
     }
     let events = firm.events().await;
     let counts = history(&events);
-    for event in ["risk.opened", "risk.acknowledged", "handoff.detected", "escalation.reminded", "escalation.ended", "renewal.step"] {
+    for event in [
+        "risk.opened",
+        "risk.acknowledged",
+        "handoff.detected",
+        "escalation.reminded",
+        "escalation.ended",
+        "renewal.step",
+    ] {
         assert!(counts.contains_key(event), "{model:?}: no {event} in {counts:?}");
     }
     let (escalated, ended) = (counts.get("escalation.escalated"), counts.get("escalation.ended"));
     assert!(escalated <= ended, "every chain ends: {counts:?}");
-    let doubled = "SELECT count(*) FROM (SELECT FROM tandem.digest GROUP BY person_id, local_date HAVING count(*) > 1) d";
+    let doubled =
+        "SELECT count(*) FROM (SELECT FROM tandem.digest GROUP BY person_id, local_date HAVING count(*) > 1) d";
     assert_eq!(firm.number(doubled).await, 0);
     organisation::seal(&firm.app.store, firm.org.id, None).await.unwrap();
     let mut tx = firm.app.store.tenant(firm.org.id).await.unwrap();

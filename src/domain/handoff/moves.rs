@@ -266,7 +266,9 @@ impl Handoff {
         let timer = Timer::Waiting;
         let state = match (&self.state, start) {
             (State::Detected { holder, .. }, Start::Detector(_) | Start::Solo(_)) if *holder == first => None,
-            (State::Detected { .. }, Start::Detector(_) | Start::Solo(_)) => Some(State::Detected { holder: first, timer }),
+            (State::Detected { .. }, Start::Detector(_) | Start::Solo(_)) => {
+                Some(State::Detected { holder: first, timer })
+            }
             (State::Detected { .. }, Start::Offered(to)) => Some(State::Offered { to: to.clone(), from: None, timer }),
             (State::Qualified { holder } | State::Returned { holder, .. }, _)
                 if *holder == first || counterpart.is_some_and(|seat| seat.accountable() == *holder) =>

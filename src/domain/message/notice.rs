@@ -11,8 +11,8 @@ use super::card;
 use super::phrase::{self, cut};
 use super::view::{AccountView, HandoffState, NoteView, RenewalState, RiskState, RiskView, WindowLine};
 use super::{Block, Message, Text};
-use crate::domain::diagnosis::Cause;
 use crate::domain::account::Segment;
+use crate::domain::diagnosis::Cause;
 use crate::domain::routing::{Model, RenewalOwner};
 use crate::domain::signal::Source;
 

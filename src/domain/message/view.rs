@@ -40,6 +40,8 @@ pub struct AccountView {
     pub account_manager: Option<String>,
     /// One sentence for each detour of the routing: who stands in, and why.
     pub detours: Vec<String>,
+    /// What is done about its risk, while it has one that is not over.
+    pub risk: Option<RiskState>,
 }
 
 /// Why a card is shown today (product.md, "Due").

@@ -37,6 +37,9 @@ pub(super) fn blocks(view: &RenewalView, angle: Angle, today: NaiveDate) -> Vec<
         if let Some(cause) = view.causes.first() {
             lines.push(Text::plain(format!("Know first: {}", phrase::sentence(&cause.headline))));
         }
+        if angle != Angle::Csm {
+            lines.extend(super::doing(account, today).map(Text::plain));
+        }
         let ask = ask(view);
         lines.push(if ask.is_empty() { Text::new() } else { Text::strong("This step:").then(format!(" {ask}")) });
     }

@@ -34,6 +34,7 @@ pub(in super::super) fn account() -> AccountView {
         csm: Some("Dana".into()),
         account_manager: Some("Kim".into()),
         detours: Vec::new(),
+        risk: None,
     }
 }
 
