@@ -145,10 +145,8 @@ fn midnight(day: NaiveDate) -> DateTime<Utc> {
 
 async fn organisation(app: &App, sample: &Sample) -> anyhow::Result<(Organisation, Workspace)> {
     let now = app.now();
-    // A second demo beside this one shares the server, not the organisation.
-    let unique = uuid::Uuid::new_v4().simple().to_string();
     let new = NewOrganisation {
-        slug: format!("demo-{}", &unique[..8]),
+        slug: "lumenstack".to_owned(),
         name: "Lumenstack".to_owned(),
         model: Model::Pair,
         timezone: ZONE,

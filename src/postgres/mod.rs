@@ -74,10 +74,14 @@ impl Settings {
         Self { data_dir, cluster_dir, pg_bin, mode: Mode::Durable, search: Search::Usual }
     }
 
-    /// The demo's cluster, in `demo/postgres` under the data directory, gone when the demo ends.
+    /// A demo's cluster, in `demo` under the data directory: its own, so that two demos beside each other share
+    /// nothing, and gone when the demo ends. What killed demos left behind is cleared away first.
     pub fn demo(data_dir: impl Into<PathBuf>, pg_bin: Option<PathBuf>) -> Self {
+        const PREFIX: &str = "postgres-";
         let data_dir = data_dir.into();
-        let cluster_dir = data_dir.join("demo").join("postgres");
+        let demos = data_dir.join("demo");
+        sweep(&demos, PREFIX);
+        let cluster_dir = demos.join(format!("{PREFIX}{}", std::process::id()));
         Self { data_dir, cluster_dir, pg_bin, mode: Mode::Throwaway, search: Search::Usual }
     }
 }

@@ -93,10 +93,19 @@ statements! {
                      SELECT $2::text IS NULL OR EXISTS (SELECT FROM came) AS first, s.stamp
                        FROM tandem.organisation_setting s WHERE s.org_id = $1";
     FORGET_RECEIPTS = "DELETE FROM tandem.inbound_receipt WHERE org_id = $1 AND received_at < $2";
+    FORGET_REDRAWS = "DELETE FROM tandem.outbox
+                       WHERE org_id = $1 AND kind = 'redraw' AND state IN ('sent', 'given_up') AND settled_at < $2";
+    /// What a message that is redrawn no more shows is asked by nobody.
+    FORGET_SHOWN = "DELETE FROM tandem.message_account s USING tandem.message m
+                     WHERE s.org_id = $1 AND m.org_id = s.org_id AND m.message_id = s.message_id AND m.created_at < $2";
 }
 
 /// How long after it was sent a message is still redrawn.
 pub(super) const REDRAWN_FOR: TimeDelta = TimeDelta::days(30);
+/// How long a click or an event is known again; platforms repeat what they think was lost for hours, not weeks.
+const KNOWN_FOR: TimeDelta = TimeDelta::days(30);
+/// How long a redraw that was made is kept, for whoever looks into what was sent.
+const REDRAWS_KEPT_FOR: TimeDelta = TimeDelta::days(7);
 
 /// A message to be made and queued.
 #[derive(Debug, Clone, PartialEq)]
@@ -484,8 +493,13 @@ pub async fn receive_click(tx: &mut Tenant, receipt: Option<&str>, now: DateTime
     Ok(sqlx::query_as(RECEIVE_CLICK).bind(org).bind(receipt).bind(now).fetch_one(tx.connection()).await?)
 }
 
-pub async fn forget_receipts(tx: &mut Tenant, before: DateTime<Utc>) -> anyhow::Result<()> {
+/// Forgets what nobody will ask for again: old receipts, redraws that were made, and what messages show that are
+/// redrawn no more. Messages and their posts stay.
+pub async fn forget(tx: &mut Tenant, now: DateTime<Utc>) -> anyhow::Result<()> {
     let org = tx.org().0;
-    sqlx::query(FORGET_RECEIPTS).bind(org).bind(before).execute(tx.connection()).await?;
+    let kept = [(FORGET_RECEIPTS, KNOWN_FOR), (FORGET_REDRAWS, REDRAWS_KEPT_FOR), (FORGET_SHOWN, REDRAWN_FOR)];
+    for (statement, kept_for) in kept {
+        sqlx::query(statement).bind(org).bind(now - kept_for).execute(tx.connection()).await?;
+    }
     Ok(())
 }

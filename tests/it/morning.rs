@@ -161,6 +161,37 @@ async fn a_card_is_silent_until_it_is_due_and_comes_back_when_it_got_worse() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_nobody_will_ask_for_again_is_forgotten_at_night() {
+    let bot = sunday().await;
+    bot.at("2026-11-23T01:00:00Z").await;
+    bot.at("2026-11-23T07:00:00Z").await;
+    let danas = bot.next_post("dana");
+    bot.click("dana", &danas, "Acknowledge", "Acme").await;
+    bot.skip();
+    let kept = async || {
+        let day = "(SELECT message_id FROM tandem.message WHERE created_at < '2026-11-24')";
+        let mut counts = Vec::new();
+        for sql in [
+            "SELECT count(*) FROM tandem.inbound_receipt WHERE received_at < '2026-11-24'".to_owned(),
+            "SELECT count(*) FROM tandem.outbox WHERE kind = 'redraw' AND settled_at < '2026-11-24'".to_owned(),
+            format!("SELECT count(*) FROM tandem.message_account WHERE message_id IN {day}"),
+            format!("SELECT count(*) FROM tandem.outbox WHERE kind = 'post' AND message_id IN {day}"),
+        ] {
+            counts.push(bot.number(&bot.org, &sql).await > 0);
+        }
+        counts
+    };
+    assert_eq!(kept().await, [true, true, true, true]);
+    bot.at("2026-11-27T01:00:00Z").await;
+    bot.skip();
+    assert_eq!(kept().await, [true, true, true, true], "a few days later all may still be asked for");
+    bot.at("2026-12-28T01:00:00Z").await;
+    bot.skip();
+    assert_eq!(kept().await, [false, false, false, true], "what was said stays");
+    bot.finish().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_hundred_repeats_and_races_of_a_click_have_one_effect() {
     let bot = sunday().await;
     bot.at("2026-11-23T01:00:00Z").await;

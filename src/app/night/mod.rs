@@ -245,6 +245,7 @@ async fn conclude(app: &App, org: OrgId, report: &RunReport) -> anyhow::Result<(
     for date in diagnosis::runs_before(&mut tx, oldest, FORGOTTEN_AT_ONCE).await? {
         diagnosis::forget(&mut tx, date).await?;
     }
+    message::forget(&mut tx, app.now()).await?;
     tx.commit().await
 }
 
