@@ -16,7 +16,7 @@
 //!
 //! | module | what it does |
 //! |---|---|
-//! | [`domain`] | the rules. `health`, `diagnosis`, `window`, `renewal`: signals to one read of an account; `risk`, `handoff`, `renewal_work`: the state machines; `routing`: who gets what; `digest`, `calendar`: what is due, when, in which order; `command`, `message`: what people type and what we say |
+//! | [`domain`] | the rules. `health`, `diagnosis`, `window`, `renewal`: signals to one read of an account; `risk`, `handoff`, `renewal_work`: the state machines, with `timer` their clock; `routing`: who gets what; `digest`, `calendar`: what is due, when, in which order; `command`, `message`: what people type and what we say |
 //! | [`clock`] | the one injected trait: the time |
 //! | [`ingest`] | files and pushed rows to validated domain values |
 //! | [`store`] | Postgres: the only module with SQL, one file a noun |
@@ -24,7 +24,7 @@
 //! | [`picture`] | charts as PNG |
 //! | [`preview`] | messages as HTML, for the demo |
 //! | [`postgres`] | the embedded server: find or fetch its programs, run, attach, stop |
-//! | [`app`] | use cases, for no particular platform: `night` diagnoses, `morning` chooses cards, `act` is what people press, `query` what they ask |
+//! | [`app`] | use cases, for no particular platform: `night` diagnoses, `intraday` looks at decisions by day, `morning` chooses cards, `act` is what people press, `query` what they ask; `clocks` remind and pass on, `absence` hands over, `model` re-routes, `watch` looks whether all of it was done |
 //! | [`delivery`] | leases lanes, draws what the outbox names, sends, redraws |
 //! | [`http`] | webhooks, the push API, health, the demo's page |
 //! | [`scheduler`] | what is owed by now |
