@@ -10,6 +10,8 @@ use anyhow::Context;
 use secrecy::SecretString;
 use url::Url;
 
+use crate::vault::MasterKeys;
+
 /// Every key of the contract.
 const KEYS: [&str; 23] = [
     "DATABASE_URL",
@@ -44,10 +46,16 @@ pub struct Config {
     pub pg_bin: Option<PathBuf>,
     pub bind: SocketAddr,
     pub base_url: Option<Url>,
+    /// Under which stored tokens are encrypted; without them a key file in the data directory.
+    pub secret_keys: Option<MasterKeys>,
     pub log: Log,
     pub slack: Slack,
     /// Which organisation `SLACK_BOT_TOKEN` belongs to.
     pub org: Option<String>,
+    /// The folder whose files are imported before each diagnosis.
+    pub inbox: Option<PathBuf>,
+    /// Variables of the operator's own that hold a Postgres address, by name: warehouses that rows may come from.
+    pub warehouses: BTreeMap<String, SecretString>,
     /// Names of set variables whose part of Tandem is not built yet.
     pub unsupported: Vec<&'static str>,
 }
@@ -69,15 +77,19 @@ pub struct Log {
 pub struct Slack {
     pub api_url: Option<String>,
     pub signing_secret: Option<SecretString>,
+    pub client_id: Option<String>,
+    pub client_secret: Option<SecretString>,
+    /// Turns Socket Mode on.
+    pub app_token: Option<SecretString>,
     pub bot_token: Option<SecretString>,
 }
 
 impl Config {
     /// Reads the file, if one is named, and the environment over it.
     pub fn load(file: Option<&Path>) -> anyhow::Result<Self> {
-        let mut values = match file {
+        let (mut values, mut warehouses) = match file {
             Some(path) => from_file(path)?,
-            None => BTreeMap::new(),
+            None => Default::default(),
         };
         for (name, value) in environment() {
             let name = name.as_str();
@@ -85,10 +97,12 @@ impl Config {
                 values.insert((*key).to_owned(), value);
             } else if name.starts_with("TANDEM_") && !name.starts_with("TANDEM_TEST_") {
                 anyhow::bail!("the environment variable {name} is no setting of Tandem{}", did_you_mean(name));
+            } else if is_postgres(&value) {
+                warehouses.insert(name.to_owned(), value.into());
             }
         }
         values.retain(|_, value| !value.is_empty());
-        Self::from_values(&values)
+        Ok(Self { warehouses, ..Self::from_values(&values)? })
     }
 
     fn from_values(values: &BTreeMap<String, String>) -> anyhow::Result<Self> {
@@ -97,7 +111,7 @@ impl Config {
         let database = match get("DATABASE_URL") {
             Some(url) => {
                 anyhow::ensure!(
-                    url.starts_with("postgres://") || url.starts_with("postgresql://"),
+                    is_postgres(&url),
                     "DATABASE_URL has to begin with postgres://, for example postgres://tandem:secret@localhost/tandem"
                 );
                 Database::Url(url.into())
@@ -115,6 +129,9 @@ impl Config {
                 })
             })
             .transpose()?;
+        let secret_keys = get("TANDEM_SECRET_KEY")
+            .map(|list| MasterKeys::parse(&list).map_err(|error| anyhow::anyhow!("TANDEM_SECRET_KEY: {error}")))
+            .transpose()?;
         let json = match get("TANDEM_LOG_FORMAT").as_deref() {
             None | Some("text") => false,
             Some("json") => true,
@@ -124,27 +141,26 @@ impl Config {
             Some(path) => std::path::absolute(path).context("TANDEM_DATA_DIR")?,
             None => default_data_dir(get("XDG_DATA_HOME"))?,
         };
-        let unsupported = [
-            "SLACK_CLIENT_ID",
-            "SLACK_CLIENT_SECRET",
-            "SLACK_APP_TOKEN",
-            "TEAMS_APP_ID",
-            "TEAMS_APP_SECRET",
-            "TANDEM_INBOX",
-        ];
+        let unsupported = ["TEAMS_APP_ID", "TEAMS_APP_SECRET"];
         Ok(Self {
             database,
             data_dir,
             pg_bin: get("TANDEM_PG_BIN").map(PathBuf::from),
             bind,
             base_url,
+            secret_keys,
             log: Log { filter: get("TANDEM_LOG").unwrap_or_else(|| "info,sqlx=error".to_owned()), json },
             slack: Slack {
                 api_url: get("TANDEM_API_URL_SLACK"),
                 signing_secret: secret("SLACK_SIGNING_SECRET"),
+                client_id: get("SLACK_CLIENT_ID"),
+                client_secret: secret("SLACK_CLIENT_SECRET"),
+                app_token: secret("SLACK_APP_TOKEN"),
                 bot_token: secret("SLACK_BOT_TOKEN"),
             },
             org: get("TANDEM_ORG"),
+            inbox: get("TANDEM_INBOX").map(PathBuf::from),
+            warehouses: BTreeMap::new(),
             unsupported: unsupported.into_iter().filter(|key| values.contains_key(*key)).collect(),
         })
     }
@@ -158,13 +174,31 @@ fn environment() -> Vec<(String, String)> {
         .collect()
 }
 
-fn from_file(path: &Path) -> anyhow::Result<BTreeMap<String, String>> {
+fn is_postgres(address: &str) -> bool {
+    address.starts_with("postgres://") || address.starts_with("postgresql://")
+}
+
+type Settings = (BTreeMap<String, String>, BTreeMap<String, SecretString>);
+
+/// The file's settings, and the warehouses in its table `[warehouses]`.
+fn from_file(path: &Path) -> anyhow::Result<Settings> {
     let name = path.display();
     let text = std::fs::read_to_string(path).with_context(|| format!("the configuration file {name} can't be read"))?;
     let table: toml::Table =
         text.parse().map_err(|error| anyhow::anyhow!("the configuration file {name} is not TOML: {error}"))?;
-    let mut values = BTreeMap::new();
+    let (mut values, mut warehouses) = Settings::default();
     for (key, value) in table {
+        if key == "warehouses"
+            && let toml::Value::Table(named) = &value
+        {
+            for (warehouse, address) in named {
+                let address = address.as_str().filter(|address| is_postgres(address)).with_context(|| {
+                    format!("{name}: the warehouse {warehouse} has no address in quotes that begins with postgres://")
+                })?;
+                warehouses.insert(warehouse.clone(), address.to_owned().into());
+            }
+            continue;
+        }
         anyhow::ensure!(
             KEYS.contains(&key.as_str()),
             "{name}: \"{key}\" is no setting of Tandem{}",
@@ -176,7 +210,7 @@ fn from_file(path: &Path) -> anyhow::Result<BTreeMap<String, String>> {
         };
         values.insert(key, text);
     }
-    Ok(values)
+    Ok((values, warehouses))
 }
 
 fn did_you_mean(name: &str) -> String {
@@ -217,6 +251,8 @@ mod tests {
             @"DATABASE_URL has to begin with postgres://, for example postgres://tandem:secret@localhost/tandem");
         insta::assert_snapshot!(config(&[("TANDEM_BASE_URL", "tandem.example.com")]).unwrap_err(),
             @r#"TANDEM_BASE_URL is "tandem.example.com"; expected for example https://tandem.example.com"#);
+        insta::assert_snapshot!(config(&[("TANDEM_SECRET_KEY", "c2hvcnQ=")]).unwrap_err(),
+            @"TANDEM_SECRET_KEY: key 1 has 5 bytes; expected 32, such as `openssl rand -base64 32` prints");
         assert!(did_you_mean("TANDEM_BINDD").contains("TANDEM_BIND?"));
     }
 

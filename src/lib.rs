@@ -1,16 +1,17 @@
 //! Tandem: one diagnosis of every customer account each night, delivered each
 //! morning from two angles.
 //!
-//! The house has five floors, and imports go down only (`tests/it/floors.rs`
+//! The house has six floors, and imports go down only (`tests/it/floors.rs`
 //! holds every path against this table):
 //!
 //! | floor | modules | may import |
 //! |---|---|---|
-//! | 4 | `main`, `cli`, `config` | all |
-//! | 3 | `http`, `scheduler`, `delivery` | `app`, `store`, `slack`, `picture`, `preview`, `domain`, `clock` |
-//! | 2 | `app` | `store`, `ingest`, `domain`, `clock` |
-//! | 1 | `store`, `ingest`, `slack`, `picture`, `preview`, `postgres` | `domain`, `clock`; never each other |
-//! | 0 | `domain`, `clock` | nothing of ours |
+//! | 5 | `main`, `cli`, `config` | all |
+//! | 4 | `http`, `scheduler`, `delivery` | `tokens`, `app`, `store`, `slack`, `picture`, `preview`, `domain`, `clock` |
+//! | 3 | `tokens` | `app`, `store`, `slack`, `domain`, `clock`, `vault` |
+//! | 2 | `app` | `store`, `ingest`, `warehouse`, `domain`, `clock`, `vault` |
+//! | 1 | `store`, `ingest`, `warehouse`, `slack`, `picture`, `preview`, `postgres` | `domain`, `clock`; never each other |
+//! | 0 | `domain`, `clock`, `vault` | nothing of ours |
 //!
 //! What stands in which room, in reading order:
 //!
@@ -18,13 +19,16 @@
 //! |---|---|
 //! | [`domain`] | the rules. `health`, `diagnosis`, `window`, `renewal`: signals to one read of an account; `risk`, `handoff`, `renewal_work`: the state machines, with `timer` their clock; `routing`: who gets what; `digest`, `calendar`: what is due, when, in which order; `command`, `message`: what people type and what we say |
 //! | [`clock`] | the one injected trait: the time |
+//! | [`vault`] | secrets at rest: master keys, data keys, what is sealed for one place |
 //! | [`ingest`] | files and pushed rows to validated domain values |
 //! | [`store`] | Postgres: the only module with SQL, one file a noun |
+//! | [`warehouse`] | rows out of somebody else's Postgres, as the files would have them |
 //! | [`slack`] | Slack's requests in, messages out, its client |
 //! | [`picture`] | charts as PNG |
 //! | [`preview`] | messages as HTML, for the demo |
 //! | [`postgres`] | the embedded server: find or fetch its programs, run, attach, stop |
 //! | [`app`] | use cases, for no particular platform: `night` diagnoses, `intraday` looks at decisions by day, `morning` chooses cards, `act` is what people press, `query` what they ask; `clocks` remind and pass on, `absence` hands over, `model` re-routes, `watch` looks whether all of it was done |
+//! | [`tokens`] | which token opens which Slack workspace: the configured one, or an installation's, refreshed in time |
 //! | [`delivery`] | leases lanes, draws what the outbox names, sends, redraws |
 //! | [`http`] | webhooks, the push API, health, the demo's page |
 //! | [`scheduler`] | what is owed by now |
@@ -39,6 +43,7 @@
 
 pub mod clock;
 pub mod domain;
+pub mod vault;
 
 pub mod ingest;
 pub mod picture;
@@ -46,8 +51,11 @@ pub mod postgres;
 pub mod preview;
 pub mod slack;
 pub mod store;
+pub mod warehouse;
 
 pub mod app;
+
+pub mod tokens;
 
 pub mod delivery;
 pub mod http;

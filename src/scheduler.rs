@@ -7,7 +7,7 @@ use std::time::Duration;
 use chrono::TimeDelta;
 use tokio::sync::watch::Receiver;
 
-use crate::app::{App, clocks, intraday, morning, night, organisation, watch};
+use crate::app::{App, clocks, inbox, intraday, morning, night, organisation, watch};
 use crate::domain::person::OrgId;
 use crate::store::directory::{self, Due, Owed};
 
@@ -115,6 +115,10 @@ fn turn(owed: &Owed) -> u8 {
 }
 
 async fn night_of(app: &App, org: OrgId) {
+    // What can't be read must not keep the night from what was there before.
+    if let Err(error) = inbox::take_if_owed(app, org).await {
+        tracing::error!(%org, "the inbox could not be taken: {error:#}");
+    }
     match night::night(app, org).await {
         Ok(Some(report)) => tracing::info!(%org, accounts = report.accounts, "diagnosed"),
         Ok(None) => {}

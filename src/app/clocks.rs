@@ -216,7 +216,8 @@ impl Step {
         };
         handoff::save(&mut self.tx, &moved).await?;
         let accountable = moved.accountable();
-        self.record(event.as_str(), subject.clone(), &account.id, json!({"accountable": accountable, "late": late}));
+        let data = json!({"accountable": accountable, "late": late, "clock": before.running()});
+        self.record(event.as_str(), subject.clone(), &account.id, data);
         // Whoever must act now gets the card.
         let members = match moved.state() {
             State::Offered { to: Seat::Pool { name, .. }, .. } => self.snapshot.people.pool(name).to_vec(),

@@ -14,7 +14,7 @@ use super::read::{self, AccountRead};
 use super::snapshot::Snapshot;
 use super::views::Reader;
 use super::watch::Finding;
-use super::{App, notice as telling, query, team};
+use super::{App, gaps, home, notice as telling, precision, query, team, transfer};
 use crate::domain::account::AccountId;
 use crate::domain::action::Subject;
 use crate::domain::digest as digest_rules;
@@ -72,15 +72,41 @@ pub enum Content {
         late: Vec<Finding>,
         over: bool,
     },
+    /// The same in the channel of a pool, as its members read it.
+    InChannel {
+        pool: String,
+        of: Box<Content>,
+    },
+    /// The same in direct messages, since its channel could not be posted in: why not.
+    Instead {
+        problem: String,
+        of: Box<Content>,
+    },
     /// An admin hears that a message could not be delivered.
     GivenUp {
         person: Option<PersonId>,
         problem: String,
     },
+    /// Rules to put on trial, or to end the trial of.
+    Rules,
+    /// A person's home page, and which page of it they look at.
+    Home {
+        page: u16,
+    },
     /// A source fell silent for much of the book, or is back.
     Feed {
         source: Source,
         silent: Option<u32>,
+    },
+    /// A book went from one to the other: the brief for who takes over, a word for who gave.
+    Transfer {
+        from: PersonId,
+        to: PersonId,
+        accounts: Vec<AccountId>,
+    },
+    /// Files of the inbox, each with how many of its rows were rejected; 0 where it could not be taken at all.
+    Inbox {
+        files: Vec<(String, u64)>,
     },
 }
 
@@ -162,6 +188,30 @@ pub enum About {
     Renewal(Uuid),
 }
 
+/// A content without what says where it stands: the pool whose channel it stands in, and why it does not.
+struct Unwrapped {
+    content: Content,
+    pool: Option<String>,
+    problem: Option<String>,
+}
+
+fn unwrapped(content: &Value) -> anyhow::Result<Unwrapped> {
+    let mut found = Unwrapped { content: serde_json::from_value(content.clone())?, pool: None, problem: None };
+    loop {
+        found.content = match found.content {
+            Content::InChannel { pool, of } => {
+                found.pool = Some(pool);
+                *of
+            }
+            Content::Instead { problem, of } => {
+                found.problem = Some(problem);
+                *of
+            }
+            content => return Ok(Unwrapped { content, ..found }),
+        };
+    }
+}
+
 impl About {
     fn subject(self) -> Subject {
         match self {
@@ -180,22 +230,30 @@ pub async fn render(
     content: &Value,
     reader: Option<PersonId>,
 ) -> anyhow::Result<Option<Message>> {
-    let content: Content = serde_json::from_value(content.clone())?;
+    let Unwrapped { content, pool, problem } = unwrapped(content)?;
     let mut tx = app.store.tenant(org).await?;
     let snapshot = app.snapshot(&mut tx).await?;
-    let reader = Reader::new(&snapshot, reader, app.now());
+    let reader = Reader { pool: pool.as_deref(), ..Reader::new(&snapshot, reader, app.now()) };
+    let said = said(&mut tx, reader, content).await?;
+    Ok(match problem {
+        Some(problem) => said.map(|message| notice::instead(message, &problem)),
+        None => said,
+    })
+}
+
+async fn said(tx: &mut Tenant, reader: Reader<'_>, content: Content) -> anyhow::Result<Option<Message>> {
     match content {
-        Content::Digest(id) => match mornings::read(&mut tx, id).await? {
-            Some(stored) => morning_message(&mut tx, reader, &stored).await,
+        Content::Digest(id) => match mornings::read(tx, id).await? {
+            Some(stored) => morning_message(tx, reader, &stored).await,
             None => Ok(None),
         },
-        Content::Account(id) => match query::account_message(&mut tx, reader, &id, false).await? {
+        Content::Account(id) => match query::account_message(tx, reader, &id, false).await? {
             Some(message) => Ok(Some(message)),
             None => Ok(None),
         },
         Content::Notice { about, event, version, by, reply } => {
             let told = Told { about, event, version, by, reply };
-            notice_message(&mut tx, reader, &told).await
+            notice_message(tx, reader, &told).await
         }
         Content::StandIn { of, by, until, load } => {
             Ok(Some(notice::stand_in(&reader.name(of), &reader.name(by), until, load, reader.today())))
@@ -218,10 +276,20 @@ pub async fn render(
             let whom = person.map_or_else(|| "a channel".to_owned(), |id| reader.name(id));
             Ok(Some(notice::given_up(&whom, &problem)))
         }
+        Content::Rules => {
+            let proposals = precision::proposals(tx, reader.snapshot, reader.now).await?;
+            let (policy, slug) = (&reader.snapshot.policy, &reader.snapshot.organisation.slug);
+            Ok(notice::rules(&proposals, policy, slug, reader.today()))
+        }
+        Content::Home { page } => home::message(tx, reader, page).await,
+        // Taken off before.
+        Content::InChannel { .. } | Content::Instead { .. } => Ok(None),
         Content::Feed { source, silent } => Ok(Some(match silent {
             Some(accounts) => notice::feed_silent(source, accounts as usize, reader.today(), reader.today()),
             None => notice::feed_back(source),
         })),
+        Content::Transfer { from, to, accounts } => Ok(Some(transfer::message(tx, reader, from, to, &accounts).await?)),
+        Content::Inbox { files } => Ok(Some(notice::inbox(&files))),
     }
 }
 
@@ -368,7 +436,7 @@ async fn account_of(tx: &mut Tenant, subject: &Subject) -> anyhow::Result<Option
         Subject::Risk(id) => risks::read(tx, &[*id]).await?.pop().map(|risk| risk.account),
         Subject::Handoff(id) => handoff::read(tx, &[*id]).await?.pop().map(|handoff| handoff.account),
         Subject::Renewal(id) => renewal::read(tx, &[*id]).await?.pop().map(|work| work.account),
-        Subject::Group(..) => None,
+        Subject::Group(..) | Subject::Home(_) => None,
     })
 }
 
@@ -383,7 +451,7 @@ pub fn card_of(reader: Reader<'_>, read: &AccountRead, subject: &Subject, why: W
             let work = read.renewal.as_ref().filter(|work| work.id == *id)?;
             reader.renewal(read, work, why).map(Card::Renewal)
         }
-        Subject::Account(_) | Subject::Group(..) => None,
+        Subject::Account(_) | Subject::Group(..) | Subject::Home(_) => None,
     }
 }
 
@@ -415,7 +483,8 @@ pub async fn morning_message(tx: &mut Tenant, reader: Reader<'_>, stored: &Diges
         rest: rest(reader, &stored.items, &reads),
         withheld: withheld(reader, &stored.items, &reads),
         sources: sources(tx, stored).await?,
-        team: if person.is(Role::Lead) { team::view(tx, reader, person).await? } else { None },
+        gaps: gaps::view(tx, reader, person, stored.local_date).await?,
+        team: if person.is(Role::Lead) { team::view(tx, reader, person, stored.local_date).await? } else { None },
     };
     Ok(Some(digest::message(&view)))
 }
@@ -560,8 +629,13 @@ pub async fn delivered(
     reader: Option<PersonId>,
     at: DateTime<Utc>,
 ) -> anyhow::Result<()> {
-    let content: Content = serde_json::from_value(content.clone())?;
+    let Unwrapped { content, pool, .. } = unwrapped(content)?;
     let snapshot = app.snapshot(tx).await?;
+    // A lead's morning is theirs also where it stands in a channel.
+    let reader = match &content {
+        Content::Digest(id) if reader.is_none() => mornings::read(tx, *id).await?.map(|stored| stored.person),
+        _ => reader,
+    };
     let shown: Vec<Subject> = match &content {
         Content::Digest(id) => {
             let entry =
@@ -574,7 +648,9 @@ pub async fn delivered(
         Content::Notice { about, .. } => vec![about.subject()],
         _ => Vec::new(),
     };
-    if let Some(person) = reader.and_then(|id| snapshot.person(id)) {
+    // In a channel a pool's clock runs by the hours of its first member: somebody's calendar has to be it.
+    let of_pool = pool.as_deref().and_then(|pool| snapshot.people.pool(pool).first().copied());
+    if let Some(person) = reader.or(of_pool).and_then(|id| snapshot.person(id)) {
         for subject in shown {
             start_clock(tx, &snapshot, person, &subject, at).await?;
         }
@@ -683,7 +759,11 @@ pub async fn given_up(
     problem: &str,
     at: DateTime<Utc>,
 ) -> anyhow::Result<()> {
-    let content: Content = serde_json::from_value(content.clone())?;
+    let Unwrapped { content, pool, .. } = unwrapped(content)?;
+    if matches!(content, Content::Home { .. }) {
+        // Drawn anew when it is opened next; nobody misses it.
+        return Ok(());
+    }
     let subject = match &content {
         Content::Digest(id) => format!("digest:{id}"),
         _ => format!("message:{message_id}"),
@@ -696,6 +776,10 @@ pub async fn given_up(
     let snapshot = app.snapshot(tx).await?;
     if let Some(person) = reader.filter(|_| UNREACHABLE.contains(&problem)) {
         pass_on(tx, &snapshot, person, &content, at).await?;
+    }
+    if reader.is_none() && instead_of_channel(tx, &snapshot, message_id, &content, pool.as_deref(), problem, at).await?
+    {
+        return Ok(());
     }
     let admin =
         snapshot.people.iter().find(|person| person.active && person.is(Role::Admin) && Some(person.id) != reader);
@@ -712,4 +796,41 @@ pub async fn given_up(
         thread_of: None,
     };
     message::queue_posts(tx, &[told], at).await
+}
+
+/// What could not be posted in a pool's or a lead's channel goes to their direct messages and says why. False where
+/// there is nobody to tell it: then an admin hears of it.
+async fn instead_of_channel(
+    tx: &mut Tenant,
+    snapshot: &Snapshot,
+    message_id: Uuid,
+    content: &Content,
+    pool: Option<&str>,
+    problem: &str,
+    at: DateTime<Utc>,
+) -> anyhow::Result<bool> {
+    let people: Vec<PersonId> = match (content, pool) {
+        (Content::Digest(id), _) => mornings::read(tx, *id).await?.map(|stored| stored.person).into_iter().collect(),
+        (_, Some(pool)) => snapshot.people.pool(pool).to_vec(),
+        _ => Vec::new(),
+    };
+    let content = Content::Instead { problem: problem.to_owned(), of: Box::new(content.clone()) };
+    let content = serde_json::to_value(content)?;
+    let accounts = message::accounts_of(tx, message_id).await?;
+    let told: Vec<NewMessage> = people
+        .into_iter()
+        .filter(|id| snapshot.person(*id).is_some_and(|person| person.active))
+        .filter_map(|id| {
+            Some(NewMessage {
+                id: Uuid::now_v7(),
+                workspace: snapshot.workspace_of(id)?.clone(),
+                to: Address::Person(id),
+                content: content.clone(),
+                accounts: accounts.clone(),
+                thread_of: None,
+            })
+        })
+        .collect();
+    message::queue_posts(tx, &told, at).await?;
+    Ok(!told.is_empty())
 }

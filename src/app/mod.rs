@@ -2,9 +2,16 @@
 
 pub mod absence;
 pub mod act;
+pub mod channels;
 pub mod clocks;
 pub mod content;
+pub mod figures;
+pub mod fit;
+mod gaps;
+pub mod home;
 pub mod import;
+pub mod inbox;
+pub mod installation;
 pub mod intraday;
 pub mod model;
 pub mod morning;
@@ -14,12 +21,16 @@ mod notice;
 pub mod organisation;
 pub mod people;
 pub mod policy;
+pub mod precision;
 pub mod query;
 pub mod read;
 pub mod sample;
 pub mod schedule;
+pub mod settings;
 pub mod snapshot;
 pub mod team;
+mod together;
+pub mod transfer;
 pub mod views;
 pub mod watch;
 
@@ -40,9 +51,13 @@ pub struct App {
     pub clock: Arc<dyn Clock>,
     /// Rung after a commit that queued something to send, so that delivery in this process need not wait for its poll.
     pub outbox_bell: Arc<Notify>,
+    /// Where files wait to be imported before a diagnosis; `None` where no folder is configured.
+    pub inbox: Option<Arc<inbox::Inbox>>,
     snapshots: snapshot::Snapshots,
     links: query::Links,
     names: names::Names,
+    reading: query::Reading,
+    acknowledging: act::Acknowledging,
 }
 
 impl App {
@@ -51,9 +66,14 @@ impl App {
             store,
             clock,
             outbox_bell: Arc::new(Notify::new()),
+            inbox: None,
             snapshots: snapshot::Snapshots::default(),
             links: query::Links::default(),
             names: names::Names::default(),
+            // While Postgres reads for some, the answers of others are made.
+            reading: query::Reading::new(2),
+            // Those who press meanwhile share one flush to disk.
+            acknowledging: act::Acknowledging::new(1),
         }
     }
 
@@ -61,6 +81,11 @@ impl App {
     /// kept in memory, the clock and the bell are shared.
     pub fn beside(&self, connections: u32) -> Self {
         Self { store: self.store.beside(connections), ..self.clone() }
+    }
+
+    /// The same with a folder of files to take before each diagnosis.
+    pub fn with_inbox(self, inbox: Option<inbox::Inbox>) -> Self {
+        Self { inbox: inbox.map(Arc::new), ..self }
     }
 
     pub fn now(&self) -> DateTime<Utc> {

@@ -24,6 +24,7 @@ use crate::domain::person::{OrgId, Person, PersonId, Role};
 use crate::domain::risk;
 use crate::domain::routing::Seat;
 use crate::store::audit::{self, Actor, Entry};
+use crate::store::channel::Whose;
 use crate::store::digest::{Digest, Item, Place};
 use crate::store::directory;
 use crate::store::message::{self, Address, NewMessage};
@@ -279,7 +280,7 @@ pub async fn compose(
     let morning = Morning {
         today: date,
         angle: angle(person),
-        budget: Budget(snapshot.policy.work.attention_budget as usize),
+        budget: Budget(budget(snapshot, person)),
         rates: &snapshot.rates,
         calendar: snapshot.calendar(person),
     };
@@ -298,6 +299,17 @@ pub async fn compose(
         totals: serde_json::to_value(totals)?,
         items: items(&plan, &cards, &morning),
     }))
+}
+
+/// The person's own, else the policy's.
+fn budget(snapshot: &Snapshot, person: &Person) -> usize {
+    let own = snapshot.stored_person(person.id).and_then(|stored| stored.own.attention_budget);
+    own.map_or(snapshot.policy.work.attention_budget as usize, usize::from)
+}
+
+/// Whether a morning says nothing that has to be decided. A lead's always has their team.
+fn is_empty(digest: &Digest, person: &Person) -> bool {
+    digest.items.is_empty() && !person.is(Role::Lead)
 }
 
 fn totals(plan: &Plan, cards: &[Card], book: &BTreeMap<AccountId, AccountRead>, first: bool) -> Totals {
@@ -413,8 +425,17 @@ pub async fn queue(app: &App, org: OrgId, person: PersonId, date: NaiveDate, lat
     if !snapshot.calendar(person).is_working_day(date) || person.away_on(date) {
         return Ok(Queued::Not);
     }
-    let Some(workspace) = snapshot.workspace_of(person.id).cloned() else { return Ok(Queued::Not) };
+    let channel = snapshot.channel_of(&Whose::Lead(person.id)).cloned();
+    let place = match channel {
+        Some(channel) => Some((channel.workspace, Address::Channel(channel.id))),
+        None => snapshot.workspace_of(person.id).map(|workspace| (workspace.clone(), Address::Person(person.id))),
+    };
+    let Some((workspace, to)) = place else { return Ok(Queued::Not) };
     let Some(digest) = compose(&mut tx, &snapshot, person, date, late, now).await? else { return Ok(Queued::Not) };
+    let says_nothing = snapshot.stored_person(person.id).and_then(|stored| stored.own.empty_mornings) == Some(false);
+    if says_nothing && is_empty(&digest, person) {
+        return Ok(Queued::Not);
+    }
     if !mornings::insert(&mut tx, &digest, now).await? {
         return Ok(Queued::Already);
     }
@@ -422,7 +443,7 @@ pub async fn queue(app: &App, org: OrgId, person: PersonId, date: NaiveDate, lat
     let new = NewMessage {
         id: Uuid::now_v7(),
         workspace,
-        to: Address::Person(person.id),
+        to,
         content: serde_json::to_value(Content::Digest(digest.id))?,
         accounts: accounts.into_iter().collect(),
         thread_of: None,

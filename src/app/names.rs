@@ -1,15 +1,16 @@
 //! Accounts by name in memory. Looking a name up in Postgres costs more than
-//! reading the account (architecture.md, "Where the time goes"), so a process
-//! keeps each organisation's names while its stamp holds: 100,000 take about
-//! 10 MB. Memory only says which account is meant where that is plain; every
-//! other case, and every name that it does not know, goes to the database.
+//! reading the account (architecture.md, "Where the time goes"), and a mistyped
+//! one costs most, so a process keeps each organisation's names while its stamp
+//! holds: 100,000 take about 12 MB. Memory finds what `store::account::find`
+//! would; until it has the names of a stamp, that is asked.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use super::App;
 use crate::domain::account::{AccountId, name_key};
+use crate::domain::likeness::{self, ALIKE_FROM, Shared, Typed};
 use crate::domain::person::OrgId;
 use crate::store::{account, settings};
 
@@ -39,34 +40,88 @@ struct Index {
     accounts: Vec<(Box<str>, Box<str>)>,
     /// Places in `accounts`, in the order of keys.
     by_key: Vec<u32>,
+    words: Words,
+}
+
+/// What the names are made of, in the order of `accounts`: companies share many words, so each is looked at once.
+#[derive(Debug, Default)]
+struct Words {
+    different: Vec<Box<str>>,
+    /// Places in `different`, name after name.
+    of_names: Vec<u32>,
+    /// Where each name ends in `of_names`, and how many different trigrams it has.
+    names: Vec<(u32, u16)>,
+}
+
+impl Words {
+    fn new<'k>(keys: impl Iterator<Item = &'k str>) -> Self {
+        let (mut words, mut places) = (Self::default(), BTreeMap::new());
+        for key in keys {
+            for word in key.split(' ') {
+                let place = *places.entry(word).or_insert_with(|| {
+                    words.different.push(word.into());
+                    words.different.len() - 1
+                });
+                words.of_names.push(u32::try_from(place).unwrap_or(u32::MAX));
+            }
+            let end = u32::try_from(words.of_names.len()).unwrap_or(u32::MAX);
+            words.names.push((end, u16::try_from(likeness::size(key)).unwrap_or(u16::MAX)));
+        }
+        words
+    }
+
+    /// The places of names that are not unlike what was typed.
+    fn alike(&self, typed: &Typed) -> Vec<usize> {
+        let shared: Vec<Shared> = self.different.iter().map(|word| typed.shared(word)).collect();
+        let (mut begin, mut alike) = (0, Vec::new());
+        for (place, (end, size)) in self.names.iter().enumerate() {
+            let words = self.of_names.get(begin..*end as usize).unwrap_or_default();
+            let all = words.iter().filter_map(|word| shared.get(*word as usize)).fold(0, |all, one| all | one);
+            if all != 0 && typed.similarity(all, usize::from(*size)) >= ALIKE_FROM {
+                alike.push(place);
+            }
+            begin = *end as usize;
+        }
+        alike
+    }
 }
 
 impl Index {
     fn new(stamp: i64, accounts: Vec<(Box<str>, Box<str>)>) -> Self {
         // A place is as wide as Postgres's own counts of rows that fit into memory.
         let mut by_key: Vec<u32> = (0..u32::try_from(accounts.len()).unwrap_or(u32::MAX)).collect();
-        by_key.sort_unstable_by_key(|place| accounts.get(*place as usize).map(|(_, key)| key));
-        Self { stamp: Some(stamp), accounts, by_key }
+        by_key.sort_by_key(|place| accounts.get(*place as usize).map(|(_, key)| key));
+        let words = Words::new(accounts.iter().map(|(_, key)| &**key));
+        Self { stamp: Some(stamp), accounts, by_key, words }
     }
 
     fn at(&self, place: u32) -> (&str, &str) {
         self.accounts.get(place as usize).map_or(("", ""), |(id, key)| (id, key))
     }
 
-    /// The one account that has exactly this name or id; `None` where there is none, or more than one.
-    fn only(&self, typed: &str) -> Option<AccountId> {
+    /// Accounts that a person may mean: those of exactly that name or id, else those whose name begins so, else
+    /// similar ones, likeliest first. At most `most`. `None` for a name that is too long to be compared here.
+    fn find(&self, typed: &str, most: usize) -> Option<Vec<AccountId>> {
         let key = name_key(typed);
         let first = self.by_key.partition_point(|place| self.at(*place).1 < key.as_str());
-        let mut named = self.by_key[first..].iter().map(|place| self.at(*place)).take_while(|(_, found)| *found == key);
-        let by_name = named.next().map(|(id, _)| id);
-        if named.next().is_some() {
-            return None;
-        }
+        let from_here = || self.by_key[first..].iter().map(|place| self.at(*place));
         let by_id = self.accounts.binary_search_by(|(id, _)| (**id).cmp(typed.trim())).is_ok().then(|| typed.trim());
-        match (by_name, by_id) {
-            (Some(one), Some(other)) if one != other => None,
-            (one, other) => one.or(other).map(AccountId::from),
+        let mut exact: Vec<&str> = from_here().take_while(|(_, found)| *found == key).map(|(id, _)| id).collect();
+        exact.extend(by_id.filter(|id| !exact.contains(id)));
+        exact.sort_unstable();
+        if !exact.is_empty() || key.is_empty() {
+            return Some(exact.into_iter().take(most).map(AccountId::from).collect());
         }
+        let begun: Vec<AccountId> =
+            from_here().take_while(|(_, found)| found.starts_with(&key)).take(most).map(|(id, _)| id.into()).collect();
+        if begun.is_empty() { Some(self.similar(&Typed::new(&key)?, most)) } else { Some(begun) }
+    }
+
+    fn similar(&self, typed: &Typed, most: usize) -> Vec<AccountId> {
+        let alike = self.words.alike(typed).into_iter().filter_map(|place| self.accounts.get(place));
+        let mut alike: Vec<(f32, &str)> = alike.map(|(id, key)| (typed.likeness(key), &**id)).collect();
+        alike.sort_unstable_by(|(likeness, id), (other, other_id)| other.total_cmp(likeness).then(id.cmp(other_id)));
+        alike.into_iter().take(most).map(|(_, id)| id.into()).collect()
     }
 }
 
@@ -111,11 +166,11 @@ impl Names {
 }
 
 impl App {
-    /// The one account of exactly this name or id, as memory has it under this stamp. Where it has none of that
-    /// stamp, it is read in the background for the next who asks.
-    pub(super) fn account_named(&self, org: OrgId, stamp: i64, typed: &str) -> Option<AccountId> {
+    /// Accounts that a person may mean, as memory has them under this stamp. Where it has none of that stamp (`None`),
+    /// they are read in the background for the next who asks.
+    pub(super) fn accounts_named(&self, org: OrgId, stamp: i64, typed: &str, most: usize) -> Option<Vec<AccountId>> {
         if let Some(index) = self.names.get(org, stamp) {
-            return index.only(typed);
+            return index.find(typed, most);
         }
         if self.names.claim(org) {
             let app = self.clone();
@@ -151,7 +206,7 @@ mod tests {
     }
 
     #[test]
-    fn only_what_is_plain_is_answered_from_memory() {
+    fn exact_goes_before_begun_and_begun_before_similar() {
         let index = index(&[
             ("a1", "Acme Inc"),
             ("a2", "Borealis"),
@@ -160,14 +215,20 @@ mod tests {
             ("z", "Cedar"),
             ("q", "???"),
         ]);
-        let only = |typed: &str| index.only(typed).map(|id| id.0);
-        assert_eq!(only("cedar ltd"), Some("z".to_owned()), "by name");
-        assert_eq!(only(" a2 "), Some("a2".to_owned()), "by id");
-        assert_eq!(only("z"), Some("z".to_owned()));
-        assert_eq!(only("Borealis"), None, "two have this name");
-        assert_eq!(only("acme"), None, "one has it as its name, another as its id");
-        assert_eq!(only("ced"), None, "beginnings are the database's");
-        assert_eq!(only("A2"), None, "ids are exact");
+        let found = |typed: &str| {
+            let found = index.find(typed, 6).unwrap().into_iter().map(|id| id.0);
+            found.collect::<Vec<_>>().join(" ")
+        };
+        assert_eq!(found("cedar ltd"), "z", "by name");
+        assert_eq!(found(" a2 "), "a2", "by id");
+        assert_eq!(found("z"), "z");
+        assert_eq!(found("Borealis"), "a2 a3", "two have this name");
+        assert_eq!(found("acme"), "a1 acme", "one has it as its name, another as its id");
+        assert_eq!(found("bor"), "a2 a3", "begun so");
+        assert_eq!(found("sedar"), "z", "similar");
+        assert_eq!(found("A2"), "", "ids are exact");
+        assert_eq!(found("???"), "q", "nothing to go by but that there is nothing");
+        assert_eq!(index.find("borealis", 1).unwrap().len(), 1);
     }
 
     #[test]

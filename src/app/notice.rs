@@ -9,18 +9,21 @@ use std::collections::BTreeSet;
 use chrono::{DateTime, TimeDelta, Utc};
 use uuid::Uuid;
 
-use super::content::Content;
+use super::content::{About, Content};
 use super::snapshot::Snapshot;
 use crate::domain::account::AccountId;
+use crate::domain::handoff::State;
 use crate::domain::person::PersonId;
-use crate::store::Tenant;
+use crate::store::channel::{Channel, Whose};
 use crate::store::message::{self, Address, NewMessage};
+use crate::store::{Tenant, handoff};
 
 /// How old a card may be to be replied to: further up nobody would find it.
 const FOUND_FOR: TimeDelta = TimeDelta::days(14);
 
 /// Queues one short message to each of these colleagues, in the caller's transaction. It holds ids; the
-/// words are made when it is sent. Who has left, or has no chat to be reached in, is passed over.
+/// words are made when it is sent. Who has left, or has no chat to be reached in, is passed over. What is offered
+/// to a pool that reads a channel goes there once instead of to each member.
 pub(super) async fn notify(
     tx: &mut Tenant,
     snapshot: &Snapshot,
@@ -29,8 +32,23 @@ pub(super) async fn notify(
     account: Option<&AccountId>,
     now: DateTime<Utc>,
 ) -> anyhow::Result<()> {
-    let to: BTreeSet<PersonId> = to.into_iter().collect();
-    let mut messages: Vec<NewMessage> = Vec::new();
+    let mut to: BTreeSet<PersonId> = to.into_iter().collect();
+    let mut messages = Vec::new();
+    if let Some(account) = account
+        && let Some((pool, channel)) = offered_in_channel(tx, snapshot, content).await?
+        && snapshot.people.pool(&pool).iter().any(|member| to.contains(member))
+    {
+        to.retain(|person| !snapshot.people.pool(&pool).contains(person));
+        let thread_of = message::thread_in(tx, &channel.workspace, &channel.id, account, now).await?;
+        messages.push(NewMessage {
+            id: Uuid::now_v7(),
+            workspace: channel.workspace,
+            to: Address::Channel(channel.id),
+            content: serde_json::to_value(Content::InChannel { pool, of: Box::new(content.clone()) })?,
+            accounts: vec![account.clone()],
+            thread_of,
+        });
+    }
     for id in to.into_iter().filter(|id| snapshot.person(*id).is_some_and(|person| person.active)) {
         let Some(workspace) = snapshot.workspace_of(id).cloned() else { continue };
         let card = match (content.subject(), account) {
@@ -77,4 +95,20 @@ pub(super) async fn reply_at(
     };
     message::queue_posts_at(tx, &[reply], at, now).await?;
     Ok(true)
+}
+
+/// The pool that a handoff is offered to now, and the channel that it reads.
+async fn offered_in_channel(
+    tx: &mut Tenant,
+    snapshot: &Snapshot,
+    content: &Content,
+) -> anyhow::Result<Option<(String, Channel)>> {
+    let Content::Notice { about: About::Handoff(id), .. } = content else { return Ok(None) };
+    if !snapshot.has_pool_channels() {
+        return Ok(None);
+    }
+    let found = handoff::read(tx, &[*id]).await?.pop();
+    let Some(State::Offered { to, .. }) = found.as_ref().map(|handoff| handoff.state()) else { return Ok(None) };
+    let Some(pool) = to.pool() else { return Ok(None) };
+    Ok(snapshot.channel_of(&Whose::Pool(pool.to_owned())).map(|channel| (pool.to_owned(), channel.clone())))
 }

@@ -117,7 +117,7 @@ pub async fn link(store: &Store, org: OrgId, workspace: &Workspace, now: DateTim
     tx.commit().await?;
     if linked == Linked::Now {
         let subject = format!("{}:{}", workspace.platform.as_str(), workspace.id);
-        note(store, org, now, Entry::new("installation.added", subject, json!({}))).await?;
+        note_place(store, org, now, Entry::new("installation.added", subject, json!({}))).await?;
     }
     Ok(linked)
 }
@@ -128,8 +128,16 @@ pub async fn unlink(store: &Store, workspace: &Workspace, now: DateTime<Utc>) ->
     let Some(org) = directory::unlink(&mut tx, workspace).await? else { return Ok(false) };
     tx.commit().await?;
     let subject = format!("{}:{}", workspace.platform.as_str(), workspace.id);
-    note(store, org, now, Entry::new("installation.removed", subject, json!({}))).await?;
+    note_place(store, org, now, Entry::new("installation.removed", subject, json!({}))).await?;
     Ok(true)
+}
+
+/// Notes a link that came or went; processes that run forget where people are reached.
+async fn note_place(store: &Store, org: OrgId, now: DateTime<Utc>, entry: Entry) -> anyhow::Result<()> {
+    let mut tx = store.tenant(org).await?;
+    audit::record(&mut tx, Actor::System, now, &[entry]).await?;
+    settings::touch(&mut tx).await?;
+    tx.commit().await
 }
 
 async fn note(store: &Store, org: OrgId, now: DateTime<Utc>, entry: Entry) -> anyhow::Result<()> {

@@ -9,27 +9,37 @@ use uuid::Uuid;
 
 use super::read::AccountRead;
 use super::snapshot::Snapshot;
+use super::together::Together;
 use super::views::Reader;
-use super::{App, Asker, content, morning, read, team};
+use super::{App, Asker, content, figures, morning, read, settings, team};
 use crate::domain::account::AccountId;
 use crate::domain::action::{Action, Subject};
 use crate::domain::command::Command;
+use crate::domain::figures::Whose;
+use crate::domain::figures::period::Period;
 use crate::domain::handoff::{Handoff, Matter};
 use crate::domain::message::account::{self, AccountAnswer, OnboardingView, OpenRisk, RenewalLine, history};
 use crate::domain::message::chart::Mark;
-use crate::domain::message::list::{self, FeedbackLine, HandoffLine, SettingsView, SnoozedLine};
+use crate::domain::message::figures::{self as wording, FiguresView};
+use crate::domain::message::list::{self, FeedbackLine, HandoffLine, SnoozedLine};
 use crate::domain::message::view::{Part, RiskView, Why};
 use crate::domain::message::{Block, Button, Buttons, Message, Reply, answer, digest, form, phrase};
-use crate::domain::person::{OrgId, Person, PersonId, Role};
+use crate::domain::person::{OrgId, Person, PersonId};
 use crate::domain::risk;
 use crate::domain::routing::Access;
 use crate::domain::signal::SignalValue;
-use crate::store::answer::Answer;
+use crate::store::answer::{Answer, Stored};
 use crate::store::directory::{self, Workspace};
 use crate::store::{Tenant, account as accounts, note};
 
 /// How long a process remembers whose a workspace is; a removed link is forgotten after it.
 const LINK_MEMORY: Duration = Duration::from_secs(5);
+
+/// How many accounts are offered where several may be meant.
+const MEANT: usize = 6;
+
+/// Accounts being read for `/account`.
+pub(super) type Reading = Together<AccountId, Option<Arc<Stored>>>;
 
 /// Whose each workspace is, as lately looked up.
 #[derive(Debug, Clone, Default)]
@@ -70,20 +80,25 @@ pub async fn is_known(app: &App, asker: &Asker) -> anyhow::Result<bool> {
 
 /// Answers a typed command, privately.
 pub async fn command(app: &App, asker: &Asker, command: &Command) -> anyhow::Result<Reply> {
-    let mut tx = app.store.tenant(asker.org).await?;
     if let Command::Account { name } = command
-        && let Some(message) = account_from_memory(app, &mut tx, asker, name).await?
+        && let Some(message) = account_from_memory(app, asker, name).await?
     {
         return Ok(Reply::Private(message));
     }
+    let mut tx = app.store.tenant(asker.org).await?;
     let snapshot = app.snapshot(&mut tx).await?;
     let known = asker.known(&mut tx, &snapshot).await?;
     let person = match speaker(known) {
         Ok(person) => person,
         Err(answer) => return Ok(Reply::Private(answer)),
     };
+    if *command == Command::Settings
+        && let Some(dialog) = settings::dialog(&snapshot, person, app.now())
+    {
+        return Ok(Reply::Dialog(dialog));
+    }
     let reader = Reader::new(&snapshot, Some(person.id), app.now());
-    let ask = Ask { tx: &mut tx, reader, person, share: asker.channel.is_some() };
+    let ask = Ask { app, tx: &mut tx, reader, person, share: asker.channel.is_some() };
     let message = ask.answer(command).await?;
     Ok(Reply::Private(message))
 }
@@ -99,20 +114,46 @@ fn speaker(known: Option<&Person>) -> Result<&Person, Message> {
 
 /// `/account` in one statement: memory says who asks and which account is meant, the statement reads the account
 /// and whether memory still holds. `None` where memory does not say, or no longer holds: then it is asked step by step.
-async fn account_from_memory(app: &App, tx: &mut Tenant, asker: &Asker, name: &str) -> anyhow::Result<Option<Message>> {
+async fn account_from_memory(app: &App, asker: &Asker, name: &str) -> anyhow::Result<Option<Message>> {
     let Some(snapshot) = app.remembered(asker.org) else { return Ok(None) };
     let Ok(person) = speaker(asker.person(&snapshot)) else { return Ok(None) };
-    let Some(id) = app.account_named(asker.org, snapshot.settings.stamp, name) else { return Ok(None) };
+    let named = app.accounts_named(asker.org, snapshot.settings.stamp, name, MEANT);
+    let [id] = named.as_deref().unwrap_or_default() else { return Ok(None) };
     let reader = Reader::new(&snapshot, Some(person.id), app.now());
-    let read = read::answer(tx, &snapshot, &id, reader.now).await?;
-    let Some(read) = read.filter(|read| read.stamp == snapshot.settings.stamp) else { return Ok(None) };
+    let begin = app.store.tenant(asker.org);
+    let read = app.reading.ask(asker.org, id.clone(), begin, |tx, ids| read_all(app, tx, ids)).await?;
+    let Some(stored) = read.flatten() else { return Ok(None) };
+    let read = stored.answer(asker.org, &snapshot.policy)?;
+    if read.stamp != snapshot.settings.stamp {
+        return Ok(None);
+    }
     if snapshot.access(person.id, &read.account) == Access::Nothing {
         return Ok(Some(account::not_found(name)));
     }
     Ok(Some(shown(reader, read, asker.channel.is_some()).unwrap_or_else(|| account::not_found(name))))
 }
 
+/// Reads these accounts for all who ask for them at the same time, each `None` where there is no such account.
+async fn read_all(app: &App, mut tx: Tenant, ids: Vec<AccountId>) -> anyhow::Result<Vec<Option<Arc<Stored>>>> {
+    let mut wanted = ids.clone();
+    wanted.sort_unstable();
+    wanted.dedup();
+    let read = read::answers(&mut tx, &wanted, app.now()).await?;
+    let by_id = read.into_iter().map(|stored| Ok((stored.account_id()?, Arc::new(stored))));
+    let by_id: HashMap<AccountId, Arc<Stored>> = by_id.collect::<anyhow::Result<_>>()?;
+    Ok(ids.iter().map(|id| by_id.get(id).cloned()).collect())
+}
+
+/// Accounts that a person may mean: from memory, which has the names under the snapshot's stamp, else from the database.
+async fn find(app: &App, tx: &mut Tenant, snapshot: &Snapshot, name: &str) -> anyhow::Result<Vec<AccountId>> {
+    match app.accounts_named(tx.org(), snapshot.settings.stamp, name, MEANT) {
+        Some(found) => Ok(found),
+        None => accounts::find(tx, name, MEANT as i64).await,
+    }
+}
+
 struct Ask<'a> {
+    app: &'a App,
     tx: &'a mut Tenant,
     reader: Reader<'a>,
     person: &'a Person,
@@ -131,8 +172,9 @@ impl Ask<'_> {
             Command::Handoffs => self.handoffs().await,
             Command::Snoozed => self.snoozed().await,
             Command::Voice => self.voice().await,
-            Command::Kpi => Ok(answer::no_figures()),
-            Command::Settings => Ok(self.settings()),
+            Command::Kpi { period } => self.kpi(period).await,
+            // Asked in a dialog, by `command`.
+            Command::Settings => Ok(answer::expired_form()),
             Command::Help { topic } => Ok(answer::help(*topic)),
             Command::Unknown { typed, nearest } => Ok(answer::unknown_command(typed, *nearest)),
             Command::MissingName { usage } => Ok(answer::missing_name(usage)),
@@ -141,7 +183,7 @@ impl Ask<'_> {
 
     /// The accounts that may be meant, as far as this person may see them.
     async fn found(&mut self, name: &str) -> anyhow::Result<Vec<(AccountId, String)>> {
-        let ids = accounts::find(self.tx, name, 6).await?;
+        let ids = find(self.app, self.tx, self.reader.snapshot, name).await?;
         let mut found = accounts::some(self.tx, &ids).await?;
         found.retain(|account| self.reader.snapshot.access(self.person.id, account) > Access::Nothing);
         found.sort_by_key(|account| ids.iter().position(|id| *id == account.id));
@@ -293,25 +335,34 @@ impl Ask<'_> {
         Ok(list::voice(&lines, self.reader.today()))
     }
 
-    fn settings(&self) -> Message {
+    /// A person sees their own, a lead the team's, an admin the organisation's.
+    async fn kpi(&mut self, typed: &str) -> anyhow::Result<Message> {
         let snapshot = self.reader.snapshot;
-        let view = SettingsView {
-            digest_time: self.person.digest_time,
-            timezone: self.person.timezone.name().to_owned(),
-            workdays: Some(self.person.workdays.to_string()),
-            budget: snapshot.policy.work.attention_budget as usize,
-            delegate: self.person.delegate.map(|id| snapshot.first_name(id)),
-            away_until: self.person.out_of_office_until,
-            roles: self
-                .person
-                .roles
-                .iter()
-                .map(|role| if *role == Role::Csm { "CSM".to_owned() } else { role.as_str().replace('_', " ") })
-                .collect(),
-            model: snapshot.organisation.model.as_str().to_owned(),
-            pool: self.person.pool.clone(),
+        // Periods are the organisation's, so that colleagues in two zones read the same numbers.
+        let today = snapshot.today(None, self.reader.now);
+        let period = if typed.is_empty() { Ok(Period::quarter_of(today)) } else { typed.parse() };
+        let (period, span) = match period.and_then(|period: Period| Ok((period, period.until(today)?))) {
+            Ok(period) => period,
+            Err(error) => return Ok(Message::sentence(phrase::sentence(&phrase::capital(&error.to_string())))),
         };
-        list::settings(&view, self.reader.today())
+        let whose = figures::shown_to(snapshot, self.person);
+        let report = figures::report(self.tx, snapshot, whose, period, span, self.reader.now).await?;
+        let view = FiguresView {
+            whose: match &report.whose {
+                Whose::Organisation => snapshot.organisation.name.clone(),
+                Whose::Team(_) => "your team".to_owned(),
+                Whose::Person(_) => self.person.first_name().to_owned(),
+            },
+            period: period.label(),
+            until: (span.last < period.last()).then_some(span.last),
+            sides: figures::sides(snapshot, &report.whose),
+            figures: report.figures,
+            failures: report.failures,
+            rules: report.rules,
+            rule_days: snapshot.policy.precision.days,
+            trials: report.trials,
+        };
+        Ok(wording::message(&view, today))
     }
 }
 
@@ -470,7 +521,7 @@ pub async fn account_by_name(
     let mut tx = app.store.tenant(org).await?;
     let snapshot = app.snapshot(&mut tx).await?;
     let reader = Reader::new(&snapshot, reader, app.now());
-    let ids = accounts::find(&mut tx, name, 6).await?;
+    let ids = find(app, &mut tx, &snapshot, name).await?;
     let mut found = accounts::some(&mut tx, &ids).await?;
     if let Some(person) = reader.person {
         found.retain(|account| snapshot.access(person, account) > Access::Nothing);

@@ -10,7 +10,7 @@ use crate::domain::diagnosis::Diagnosis;
 use crate::domain::handoff::Handoff;
 use crate::domain::renewal_work::RenewalWork;
 use crate::domain::risk::Risk;
-use crate::store::answer::{self, Answer};
+use crate::store::answer::{self, Answer, Stored};
 use crate::store::note::Note;
 use crate::store::{Tenant, account, diagnosis, handoff, note, renewal, risk};
 
@@ -103,5 +103,11 @@ pub async fn answer(
     id: &AccountId,
     now: DateTime<Utc>,
 ) -> anyhow::Result<Option<Answer>> {
-    answer::read(tx, id, snapshot.organisation.diagnosed_on, now - ENDED_FOR, &snapshot.policy).await
+    let read = answers(tx, std::slice::from_ref(id), now).await?.pop();
+    read.map(|stored| stored.answer(tx.org(), &snapshot.policy)).transpose()
+}
+
+/// The same of many, not yet looked at.
+pub async fn answers(tx: &mut Tenant, ids: &[AccountId], now: DateTime<Utc>) -> anyhow::Result<Vec<Stored>> {
+    answer::read(tx, ids, now - ENDED_FOR).await
 }

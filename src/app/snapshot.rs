@@ -15,6 +15,7 @@ use crate::domain::holidays::Holidays;
 use crate::domain::person::{OrgId, Person, PersonId};
 use crate::domain::policy::Policy;
 use crate::domain::routing::{self, Access, Model, Nobody, People, Routed};
+use crate::store::channel::{self, Channel, Whose};
 use crate::store::directory::{self, Organisation, Platform, Workspace};
 use crate::store::person::StoredPerson;
 use crate::store::settings::Settings;
@@ -31,6 +32,7 @@ pub struct Snapshot {
     pub rates: Rates,
     /// The chat installations linked to the organisation.
     pub workspaces: Vec<Workspace>,
+    pub(super) channels: Vec<(Whose, Channel)>,
     stored: BTreeMap<PersonId, StoredPerson>,
     chat_users: HashMap<(Workspace, String), PersonId>,
     known_in: HashSet<(Workspace, PersonId)>,
@@ -100,6 +102,7 @@ impl Snapshot {
             chat_users.insert((workspace, user), person);
         }
         Ok(Self {
+            channels: channel::all(tx).await?,
             holidays: settings::holidays(tx).await?,
             rates: Rates::new(organisation.currency, policy.rates.clone()),
             stored: stored.into_iter().map(|stored| (stored.person.id, stored)).collect(),

@@ -2,23 +2,32 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use chrono::{Datelike, NaiveDate};
+use chrono::{Datelike, Days, NaiveDate};
 
 use super::read::{self, AccountRead};
 use super::views::Reader;
+use super::{figures, fit};
 use crate::domain::account::{AccountId, AccountStatus};
 use crate::domain::action::Subject;
 use crate::domain::diagnosis::{Band, Stage};
 use crate::domain::digest::Sum;
+use crate::domain::figures::fit::Verdict;
 use crate::domain::handoff::{Handoff, Matter, Return, State};
-use crate::domain::message::lead::{PersonLine, Previous, QuarterView, Stuck, StuckKind, TeamView};
+use crate::domain::message::lead::{PersonLine, Previous, QuarterView, Stuck, StuckKind, TeamView, WeeklyView};
 use crate::domain::money::Money;
 use crate::domain::person::{Person, PersonId};
 use crate::domain::risk;
 use crate::store::{Tenant, account, diagnosis, renewal};
 
 /// The team of a lead; `None` for one who leads nobody.
-pub async fn view(tx: &mut Tenant, reader: Reader<'_>, lead: &Person) -> anyhow::Result<Option<TeamView>> {
+/// `on` is the date of the morning: the first of the reader's working week says what is said weekly, also when it is
+/// drawn again later.
+pub async fn view(
+    tx: &mut Tenant,
+    reader: Reader<'_>,
+    lead: &Person,
+    on: NaiveDate,
+) -> anyhow::Result<Option<TeamView>> {
     let team = members(reader, lead);
     if team.is_empty() {
         return Ok(None);
@@ -37,8 +46,27 @@ pub async fn view(tx: &mut Tenant, reader: Reader<'_>, lead: &Person) -> anyhow:
             .map(|person| line(reader, person, &reads))
             .filter(|line| line.accounts > 0 || line.waiting > 0)
             .collect(),
-        weekly: None,
+        weekly: weekly(tx, reader, lead, on).await?,
     }))
+}
+
+async fn weekly(
+    tx: &mut Tenant,
+    reader: Reader<'_>,
+    lead: &Person,
+    on: NaiveDate,
+) -> anyhow::Result<Option<WeeklyView>> {
+    if !reader.snapshot.calendar(lead).opens_week(on) {
+        return Ok(None);
+    }
+    let failures = figures::failures(tx, reader.snapshot, lead, reader.now).await?;
+    let mut fits = Vec::new();
+    // In the first of these messages of a month.
+    if on.checked_sub_days(Days::new(7)).is_none_or(|before| before.month() != on.month()) {
+        fits = fit::check(tx, reader.snapshot, reader.now).await?;
+        fits.retain(|fit| fit.verdict != Verdict::Fits);
+    }
+    Ok(Some(WeeklyView { failures, fits, unreadable: Vec::new() }))
 }
 
 /// Everyone whom this person leads, at any distance.

@@ -24,12 +24,14 @@ use crate::domain::routing::{Access, Seat};
 pub struct Reader<'a> {
     pub snapshot: &'a Snapshot,
     pub person: Option<PersonId>,
+    /// The pool whose channel it is: whoever reads there may claim for it.
+    pub pool: Option<&'a str>,
     pub now: DateTime<Utc>,
 }
 
 impl<'a> Reader<'a> {
     pub fn new(snapshot: &'a Snapshot, person: Option<PersonId>, now: DateTime<Utc>) -> Self {
-        Self { snapshot, person, now }
+        Self { snapshot, person, pool: None, now }
     }
 
     pub fn today(&self) -> NaiveDate {
@@ -62,6 +64,7 @@ impl<'a> Reader<'a> {
     pub fn angle(&self) -> Angle {
         let person = self.person.and_then(|id| self.snapshot.person(id));
         match person.map(|person| (person.is(Role::Csm), person.is(Role::AccountManager))) {
+            None if self.pool.is_some() => Angle::AccountManager,
             Some((true, false)) => Angle::Csm,
             Some((false, true)) => Angle::AccountManager,
             _ => Angle::Both,
@@ -84,7 +87,7 @@ impl<'a> Reader<'a> {
     }
 
     fn in_pool(&self, pool: &str) -> bool {
-        self.person.is_some_and(|person| self.snapshot.people.pool(pool).contains(&person))
+        self.pool == Some(pool) || self.person.is_some_and(|person| self.snapshot.people.pool(pool).contains(&person))
     }
 
     /// Whether this reader acts on the account's risks and notes.
@@ -128,7 +131,7 @@ impl<'a> Reader<'a> {
         Some(Deadline { on, kind })
     }
 
-    fn last_note(&self, read: &AccountRead) -> Option<NoteView> {
+    pub fn last_note(&self, read: &AccountRead) -> Option<NoteView> {
         read.last_note.as_ref().map(|note| NoteView {
             by: self.name(PersonId(note.author_id)),
             on: self.date(note.at),

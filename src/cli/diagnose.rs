@@ -6,9 +6,10 @@ use std::sync::Arc;
 use chrono::NaiveDate;
 
 use super::open::open;
+use super::serve;
 use super::{Done, Format};
-use crate::app::App;
 use crate::app::night::{self, Run, RunReport};
+use crate::app::{App, inbox};
 use crate::clock::{Clock, SystemClock};
 use crate::config::Config;
 use crate::domain::calendar;
@@ -32,6 +33,19 @@ pub(super) async fn run(args: Args, config: &Config) -> anyhow::Result<Done> {
     let app = App::new(opened.store.clone(), Arc::new(SystemClock));
     let today = calendar::local_date(organisation.timezone, SystemClock.now());
     let date = args.date.unwrap_or(today);
+    // Another date is history: what waits in the inbox belongs to today.
+    if date == today {
+        let app = app.clone().with_inbox(serve::inbox(config));
+        for taken in inbox::take(&app, &organisation).await? {
+            match taken.outcome {
+                Ok(report) => eprintln!(
+                    "tandem: {}: {} accepted, {} unchanged, {} rejected",
+                    taken.name, report.accepted, report.unchanged, report.rejected
+                ),
+                Err(sentence) => eprintln!("tandem: {}: {sentence}", taken.name),
+            }
+        }
+    }
     let report = night::diagnose(&app, organisation.id, date, Run::on(date, today)).await?;
     match args.format {
         Format::Json => print_json(&app, &report, organisation.id).await?,

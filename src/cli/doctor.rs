@@ -1,14 +1,18 @@
 //! `tandem doctor`: one line each; exit 1 if anything would stop a morning.
 
+mod slack;
+
 use chrono::{DateTime, TimeDelta, Utc};
 
+use super::Done;
 use super::open::{Opened, open_as_it_is};
-use super::{Done, slack};
+use super::slack as connection;
 use crate::app::App;
 use crate::app::morning::gets_mornings;
 use crate::app::snapshot::Snapshot;
 use crate::clock::{Clock, SystemClock};
 use crate::config::{Config, Database};
+use crate::domain::person::Person;
 use crate::store::directory::{self, Organisation, Platform};
 use crate::store::{Tenant, account, diagnosis, message, migrate, person};
 use std::sync::Arc;
@@ -48,23 +52,9 @@ impl Findings {
     }
 }
 
-/// The scopes that the manifest asks for, each with what stops without it.
-const SCOPES: [(&str, &str); 10] = [
-    ("commands", "slash commands"),
-    ("chat:write", "every message"),
-    ("im:write", "direct messages"),
-    ("users:read", "time zones, and telling colleagues from guests"),
-    ("users:read.email", "finding people by their e-mail"),
-    ("channels:read", "telling shared channels from internal ones"),
-    ("groups:read", "the same for private channels"),
-    ("im:history", "looking up a direct message after a crash"),
-    ("channels:history", "looking up a channel message after a crash"),
-    ("groups:history", "the same for private channels"),
-];
-
 pub(super) async fn run(args: Args, config: &Config) -> anyhow::Result<Done> {
     let mut findings = Findings::default();
-    match slack::check_supported(config) {
+    match connection::check_supported(config) {
         Ok(()) => findings.say(Mark::Well, "configuration"),
         Err(problem) => findings.say(Mark::Fault, format_args!("configuration: {problem}")),
     }
@@ -120,44 +110,12 @@ async fn organisations(
     if list.is_empty() {
         findings.say(Mark::Fault, "organisations: none yet; make one with `tandem org create`");
     }
-    tokens(findings, config, opened).await;
+    self::slack::check(findings, config, opened).await?;
     let app = App::new(opened.store.clone(), Arc::new(SystemClock));
     for organisation in list {
         one(findings, config, &app, &organisation, SystemClock.now()).await?;
     }
     Ok(())
-}
-
-async fn tokens(findings: &mut Findings, config: &Config, opened: &Opened) {
-    let mark = if config.slack.signing_secret.is_some() { Mark::Well } else { Mark::Warning };
-    let state = if mark == Mark::Well { "set" } else { "not set: clicks and commands are refused" };
-    findings.say(mark, format_args!("slack: SLACK_SIGNING_SECRET is {state}"));
-    let Some(token) = &config.slack.bot_token else {
-        findings.say(Mark::Fault, "slack: SLACK_BOT_TOKEN is not set: there is nowhere to send to");
-        return;
-    };
-    let client = match slack::api(config).and_then(|api| slack::client(&api)) {
-        Ok(client) => client,
-        Err(problem) => return findings.say(Mark::Fault, format_args!("slack: {problem}")),
-    };
-    match client.identify(token).await {
-        Ok(identity) => {
-            let team = identity.team.unwrap_or_else(|| identity.team_id.clone());
-            findings.say(Mark::Well, format_args!("slack: the token is for {team} ({})", identity.team_id));
-            if identity.scopes.is_empty() {
-                findings.say(Mark::Warning, "slack: the workspace does not say which scopes the token has");
-            } else {
-                for (scope, what) in SCOPES.iter().filter(|(scope, _)| !identity.scopes.iter().any(|has| has == scope))
-                {
-                    findings.say(Mark::Fault, format_args!("slack: the scope {scope} is missing, needed for {what}"));
-                }
-            }
-            if let Err(problem) = slack::connect(config, opened).await {
-                findings.say(Mark::Fault, format_args!("slack: {}", super::sentence(&problem)));
-            }
-        }
-        Err(problem) => findings.say(Mark::Fault, format_args!("slack: {problem}")),
-    }
 }
 
 async fn one(
@@ -191,7 +149,7 @@ async fn one(
         Some(at) => findings.say(Mark::Well, format_args!("{slug}: diagnosed {} h ago", (now - at).num_hours())),
     }
     sources(findings, &mut tx, organisation, now).await?;
-    chats(findings, &mut tx, config, &snapshot, slug).await?;
+    chats(findings, &mut tx, config, app, &snapshot, slug).await?;
     let given_up = message::given_up_since(&mut tx, now - TimeDelta::days(7)).await?;
     let mark = if given_up > 0 { Mark::Warning } else { Mark::Well };
     findings.say(mark, format_args!("{slug}: {given_up} messages given up in the last 7 days"));
@@ -223,13 +181,19 @@ async fn chats(
     findings: &mut Findings,
     tx: &mut Tenant,
     config: &Config,
+    app: &App,
     snapshot: &Snapshot,
     slug: &str,
 ) -> anyhow::Result<()> {
     if snapshot.workspaces.is_empty() {
         let mark = if config.slack.bot_token.is_some() { Mark::Warning } else { Mark::Fault };
-        findings
-            .say(mark, format_args!("{slug}: no workspace is linked; `tandem serve` links the one of SLACK_BOT_TOKEN"));
+        findings.say(
+            mark,
+            format_args!(
+                "{slug}: no workspace is linked; `tandem serve` links the one of SLACK_BOT_TOKEN, and \
+                 `tandem link slack TEAM_ID --org {slug}` one that installed Tandem"
+            ),
+        );
     }
     for workspace in snapshot.workspaces.iter().filter(|workspace| workspace.platform == Platform::Slack) {
         let mut unmapped = Vec::new();
@@ -238,7 +202,7 @@ async fn chats(
             match person::chat_user(tx, workspace, person.id).await? {
                 Some(user) if user.unreachable_since.is_some() => unreachable.push(person.email.clone()),
                 Some(_) => {}
-                None => unmapped.push(person.email.clone()),
+                None => unmapped.push(person),
             }
         }
         let well = unmapped.is_empty() && unreachable.is_empty();
@@ -246,14 +210,7 @@ async fn chats(
             findings.say(Mark::Well, format_args!("{slug}: everybody is known in {}", workspace.id));
         }
         if !unmapped.is_empty() {
-            let names = unmapped.join(", ");
-            findings.say(
-                Mark::Warning,
-                format_args!(
-                    "{slug}: not seen in {} yet, looked up by e-mail at the first message: {names}",
-                    workspace.id
-                ),
-            );
+            strangers(findings, config, app, &workspace.id, &unmapped, slug).await;
         }
         if !unreachable.is_empty() {
             findings.say(
@@ -263,4 +220,45 @@ async fn chats(
         }
     }
     Ok(())
+}
+
+/// People who were not seen in a workspace yet: whether Slack knows them is asked where that can be asked.
+async fn strangers(findings: &mut Findings, config: &Config, app: &App, team: &str, people: &[&Person], slug: &str) {
+    let ready = async {
+        let client = connection::client(&connection::api(config)?)?;
+        anyhow::Ok(connection::token_of(config, app, &client, team).await?.map(|token| (client, token)))
+    };
+    // Where there is no token, its own line says so.
+    let Ok(Some((client, token))) = ready.await else {
+        let names: Vec<&str> = people.iter().map(|person| person.email.as_str()).collect();
+        let names = names.join(", ");
+        return findings.say(
+            Mark::Warning,
+            format_args!("{slug}: not seen in {team} yet, looked up by e-mail at the first message: {names}"),
+        );
+    };
+    let (absent, barred, left) = self::slack::look_up(&client, &token, people).await;
+    let found = people.len() - absent.len() - barred.len() - left;
+    if found > 0 {
+        findings.say(Mark::Well, format_args!("{slug}: {found} not seen in {team} yet, but known there by e-mail"));
+    }
+    if !absent.is_empty() {
+        let names = absent.join(", ");
+        findings.say(
+            Mark::Warning,
+            format_args!(
+                "{slug}: nobody in {team} has the e-mail of {names}: set slack_user_id in people.csv, or let them type /tandem help once"
+            ),
+        );
+    }
+    if !barred.is_empty() {
+        let names = barred.join(", ");
+        findings.say(
+            Mark::Warning,
+            format_args!("{slug}: guests or deactivated in {team}, so nothing is sent to them: {names}"),
+        );
+    }
+    if left > 0 {
+        findings.say(Mark::Warning, format_args!("{slug}: {left} not seen in {team} yet, and not looked up this time"));
+    }
 }

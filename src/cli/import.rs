@@ -5,10 +5,14 @@ use std::fs::File;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
+use anyhow::Context;
+use secrecy::SecretString;
+
 use super::open::open;
 use super::progress::{Gauge, watch};
 use super::{Done, Format};
 use crate::app::import::{self, Input, Report, Source};
+use crate::app::inbox;
 use crate::clock::{Clock, SystemClock};
 use crate::config::Config;
 use crate::domain::row::RowKind;
@@ -21,8 +25,15 @@ pub(super) struct Args {
     org: String,
     /// people.csv, accounts.ndjson.gz, signals-support.csv, …; the name's first word says the kind. `-` reads
     /// standard input and needs --kind
-    #[arg(required = true)]
+    #[arg(required_unless_present = "query_file", conflicts_with = "query_file")]
     paths: Vec<PathBuf>,
+    /// Where the rows of --query-file are: env:NAME, a variable that holds postgres://…, or the address itself.
+    /// Without it, the query's first line says so: -- from: NAME
+    #[arg(long, requires = "query_file", value_name = "env:NAME|postgres://…")]
+    from: Option<String>,
+    /// One SELECT whose columns are named as those of the files; its name's first word says the kind
+    #[arg(long, value_name = "FILE")]
+    query_file: Option<PathBuf>,
     /// people, accounts, contacts, signals, outcomes, quotas or holidays
     #[arg(long)]
     kind: Option<RowKind>,
@@ -38,9 +49,18 @@ const PRINTED: usize = 50;
 
 pub(super) async fn run(args: Args, config: &Config) -> anyhow::Result<Done> {
     // Before the database is opened: a mistyped path should cost nothing.
-    let (sources, gauges) = sources(&args)?;
+    let query = args.query_file.as_deref().map(|path| query(path, args.from.as_deref(), config)).transpose()?;
+    let (mut sources, mut gauges) = sources(&args)?;
     let opened = open(config, 4).await?;
     let organisation = opened.organisation(&args.org).await?;
+    if let (Some((address, sql)), Some(path)) = (query, &args.query_file) {
+        let mut input = inbox::result_of(&address, &sql, path, args.kind, &organisation).await?;
+        let gauge = Gauge::new(input.name.clone(), None);
+        input.reader = Box::new(gauge.counting(input.reader));
+        let rejected_to = Some(ingest::beside(path));
+        sources.push(Source { input, rejected_to, progress: gauge.progress() });
+        gauges.push(gauge);
+    }
     let watching = watch(gauges);
     let reports =
         import::files(&opened.store, &organisation, sources, Actor::System, args.dry_run, SystemClock.now()).await;
@@ -52,6 +72,37 @@ pub(super) async fn run(args: Args, config: &Config) -> anyhow::Result<Done> {
         Format::Text => reports.iter().for_each(|report| print(report, args.dry_run)),
     }
     Ok(if reports.iter().any(|report| report.rejected > 0) { Done::WithFaults } else { Done::Well })
+}
+
+/// The warehouse's address and the query.
+fn query(path: &Path, from: Option<&str>, config: &Config) -> anyhow::Result<(SecretString, String)> {
+    let sql =
+        std::fs::read_to_string(path).map_err(|error| anyhow::anyhow!("{} can't be read: {error}", path.display()))?;
+    let address = match from {
+        Some(address) if address.starts_with("postgres://") || address.starts_with("postgresql://") => {
+            if address.contains('@') && address.split('@').next().is_some_and(|user| user.matches(':').count() > 1) {
+                eprintln!(
+                    "tandem: others on this machine can read a password on a command line; put the address into a \
+                     variable and say --from env:NAME"
+                );
+            }
+            address.to_owned().into()
+        }
+        Some(from) => match from.strip_prefix("env:") {
+            Some(name) => inbox::address(&config.warehouses, name)?.clone(),
+            None => anyhow::bail!("--from can't be read; expected env:NAME or an address that begins with postgres://"),
+        },
+        None => {
+            let name = inbox::named_warehouse(&sql).with_context(|| {
+                format!(
+                    "{}: where are its rows? Say --from env:NAME, or write -- from: NAME into its first line",
+                    path.display()
+                )
+            })?;
+            inbox::address(&config.warehouses, name)?.clone()
+        }
+    };
+    Ok((address, sql))
 }
 
 fn sources(args: &Args) -> anyhow::Result<(Vec<Source>, Vec<Gauge>)> {

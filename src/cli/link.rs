@@ -6,6 +6,7 @@ use crate::app::organisation;
 use crate::clock::{Clock, SystemClock};
 use crate::config::Config;
 use crate::store::directory::{self, Linked, Platform, Workspace};
+use crate::store::installation::{self, Installation};
 
 #[derive(Debug, clap::Subcommand)]
 pub(super) enum Command {
@@ -36,7 +37,15 @@ pub(super) async fn run(command: Command, config: &Config) -> anyhow::Result<Don
         Command::List => {
             let mut tx = opened.store.directory().await?;
             let links = directory::links(&mut tx).await?;
+            let installed = installation::every(&mut tx).await?;
             drop(tx);
+            let unlinked = |one: &&Installation| one.linked_to().is_none() && one.removed_at.is_none();
+            for one in installed.iter().filter(unlinked) {
+                println!(
+                    "-  slack {} ({}), installed and not linked: tandem link slack {} --org SLUG",
+                    one.team_id, one.team_name, one.team_id
+                );
+            }
             if links.is_empty() {
                 println!("No workspace is linked yet; link one with `tandem link slack TEAM_ID --org SLUG`.");
             }

@@ -12,10 +12,10 @@ use crate::slack;
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
     platform: Platform,
-    /// The public address of `tandem serve`, for example https://tandem.example.com
+    /// The public address of `tandem serve`, for example https://tandem.example.com; not needed for Socket Mode
     #[arg(long)]
-    base_url: Url,
-    /// Folder to write to; without it, the HTTP manifest is printed
+    base_url: Option<Url>,
+    /// Folder to write to; without it, one manifest is printed: for HTTP where --base-url is given, else for Socket Mode
     #[arg(long)]
     out: Option<PathBuf>,
 }
@@ -27,20 +27,25 @@ enum Platform {
 
 pub(super) fn run(args: Args) -> anyhow::Result<Done> {
     let Platform::Slack = args.platform;
-    anyhow::ensure!(
-        matches!(args.base_url.scheme(), "https" | "http") && args.base_url.host().is_some(),
-        "--base-url is \"{}\"; expected for example https://tandem.example.com",
-        args.base_url
-    );
-    let base = args.base_url.as_str().trim_end_matches('/');
+    if let Some(url) = &args.base_url {
+        anyhow::ensure!(
+            matches!(url.scheme(), "https" | "http") && url.host().is_some(),
+            "--base-url is \"{url}\"; expected for example https://tandem.example.com"
+        );
+    }
+    let socket = ("slack-socket.json", slack::manifest("", true));
+    let http = args.base_url.map(|url| ("slack-http.json", slack::manifest(url.as_str(), false)));
     let Some(out) = args.out else {
-        println!("{}", serde_json::to_string_pretty(&slack::manifest(base, false))?);
+        let (_, manifest) = http.unwrap_or(socket);
+        println!("{}", serde_json::to_string_pretty(&manifest)?);
         return Ok(Done::Well);
     };
     std::fs::create_dir_all(&out).with_context(|| format!("{} can't be made", out.display()))?;
-    let path = out.join("slack-http.json");
-    std::fs::write(&path, serde_json::to_string_pretty(&slack::manifest(base, false))?)
-        .with_context(|| format!("{} can't be written", path.display()))?;
-    println!("Wrote {}.", path.display());
+    for (name, manifest) in http.into_iter().chain([socket]) {
+        let path = out.join(name);
+        std::fs::write(&path, serde_json::to_string_pretty(&manifest)? + "\n")
+            .with_context(|| format!("{} can't be written", path.display()))?;
+        println!("Wrote {}.", path.display());
+    }
     Ok(Done::Well)
 }

@@ -2,12 +2,15 @@
 
 mod account;
 mod audit;
+mod channel;
 mod demo;
 mod diagnose;
 mod digest;
 mod doctor;
+mod figures;
 mod import;
 mod key;
+mod keys;
 mod link;
 mod manifest;
 mod migrate;
@@ -19,6 +22,7 @@ mod progress;
 mod send;
 mod serve;
 mod slack;
+mod transfer;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -52,9 +56,15 @@ enum Command {
     /// Make, list and revoke API keys
     #[command(subcommand)]
     Key(key::Command),
+    /// Encrypt stored tokens under another key
+    #[command(subcommand)]
+    Keys(keys::Command),
     /// Say which Slack workspace or Teams tenant belongs to which organisation
     #[command(subcommand)]
     Link(link::Command),
+    /// Say which pools and leads read a channel instead of direct messages
+    #[command(subcommand)]
+    Channel(channel::Command),
     /// Read people, accounts, contacts, signals, outcomes, quotas and holidays from files
     Import(import::Args),
     /// Diagnose every account for a date and store it
@@ -62,15 +72,19 @@ enum Command {
     /// Show, try or switch the diagnosis policy
     #[command(subcommand)]
     Policy(policy::Command),
-    /// Show or change the organisation model and its overrides
-    #[command(subcommand)]
-    Model(model::Command),
     /// Print a morning's messages; send nothing
     Digest(digest::Args),
     /// Queue a date's digests now, whatever the hour, and deliver them
     Send(send::Args),
     /// Print an account's card
     Account(account::Args),
+    /// Give a book, or one account, to somebody else, with a brief
+    Transfer(transfer::Args),
+    /// Print key figures and the failure measures of the organisation model
+    Figures(figures::Args),
+    /// Show, change or check the organisation model
+    #[command(subcommand)]
+    Model(model::Command),
     /// Check everything that a morning needs
     Doctor(doctor::Args),
     /// Write the app manifest ready to upload
@@ -136,12 +150,16 @@ async fn run(command: Command, config: Config) -> anyhow::Result<Done> {
         Command::Digest(args) => digest::run(args, &config).await,
         Command::Send(args) => send::run(args, &config).await,
         Command::Account(args) => account::run(args, &config).await,
+        Command::Figures(args) => figures::run(args, &config).await,
         Command::Doctor(args) => doctor::run(args, &config).await,
         Command::Manifest(args) => manifest::run(args),
         Command::Migrate(args) => migrate::run(args, &config).await,
         Command::Org(command) => org::run(command, &config).await,
         Command::Key(command) => key::run(command, &config).await,
+        Command::Keys(command) => keys::run(command, &config).await,
         Command::Link(command) => link::run(command, &config).await,
+        Command::Channel(command) => channel::run(command, &config).await,
+        Command::Transfer(args) => transfer::run(args, &config).await,
         Command::Import(args) => import::run(args, &config).await,
         Command::Diagnose(args) => diagnose::run(args, &config).await,
         Command::Policy(command) => policy::run(command, &config).await,

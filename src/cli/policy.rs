@@ -3,8 +3,8 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use super::Done;
 use super::open::open;
+use super::{Done, Format};
 use crate::app::night::{self, Trial};
 use crate::app::{App, policy};
 use crate::clock::{Clock, SystemClock};
@@ -27,6 +27,8 @@ pub(super) enum Command {
         file: PathBuf,
         #[arg(long)]
         org: String,
+        #[arg(long, value_enum, default_value_t)]
+        format: Format,
     },
     /// Use a policy from the next diagnosis on
     Use {
@@ -40,14 +42,17 @@ pub(super) enum Command {
 pub(super) async fn run(command: Command, config: &Config) -> anyhow::Result<Done> {
     match command {
         Command::Show { org } => show(&org, config).await?,
-        Command::Check { file, org } => {
+        Command::Check { file, org, format } => {
             let (_, policy) = read(&file)?;
             let opened = open(config, 4).await?;
             let organisation = opened.organisation(&org).await?;
             let app = App::new(opened.store.clone(), Arc::new(SystemClock));
             let trial = night::trial(&app, organisation.id, &policy).await?;
             opened.close().await?;
-            print(&trial);
+            match format {
+                Format::Json => println!("{}", serde_json::to_string(&trial)?),
+                Format::Text => print(&trial),
+            }
         }
         Command::Use { file, org } => {
             let (text, policy) = read(&file)?;

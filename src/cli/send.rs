@@ -35,9 +35,9 @@ pub(super) async fn run(args: Args, config: &Config) -> anyhow::Result<Done> {
     slack::check_supported(config)?;
     let opened = open(config, 24).await?;
     let organisation = opened.organisation(&args.org).await?;
-    let slack = slack::connect(config, &opened).await?;
-    anyhow::ensure!(slack.is_some(), "there is nowhere to send to: set SLACK_BOT_TOKEN");
     let app = App::new(opened.store.clone(), Arc::new(SystemClock));
+    let slack = slack::connect(config, &opened, &app).await?;
+    anyhow::ensure!(slack.is_some(), "there is nowhere to send to: set SLACK_BOT_TOKEN");
 
     let mut tx = app.store.tenant(organisation.id).await?;
     let snapshot = app.snapshot(&mut tx).await?;
@@ -63,7 +63,7 @@ pub(super) async fn run(args: Args, config: &Config) -> anyhow::Result<Done> {
             Queued::Not => {}
         }
     }
-    let sender = slack.map(|slack| SlackSender { client: slack.client, token: slack.token, team: slack.team });
+    let sender = slack.map(|slack| SlackSender { client: slack.client, tokens: slack.tokens });
     let delivery = Delivery::new(app.clone(), Senders { slack: sender, preview: false });
     let drained = delivery.drain(Some(organisation.id), PATIENCE).await?;
     let mut tx = app.store.tenant(organisation.id).await?;

@@ -9,11 +9,12 @@ use tokio::sync::watch;
 
 use super::open::{Opened, open, open_as_it_is};
 use super::{Done, slack};
+use crate::app::inbox::Inbox;
 use crate::app::{App, organisation};
 use crate::clock::{Clock, SystemClock};
 use crate::config::Config;
 use crate::delivery::{Delivery, Senders, SlackSender};
-use crate::http::{Bot, Drain, Http, Metrics, SlackDoor, router, serve};
+use crate::http::{Drain, Http, Metrics, SlackDoor, router, serve, socket};
 use crate::scheduler;
 use crate::store::{directory, migrate};
 
@@ -31,7 +32,7 @@ const WORK_CONNECTIONS: u32 = 16;
 
 pub(super) async fn run(args: Args, config: &Config) -> anyhow::Result<Done> {
     slack::check_supported(config)?;
-    check_slack(config)?;
+    slack::check_whole(config)?;
     let listener = listen(config).await?;
     let stop = stop_signal()?;
     let opened = if args.no_migrate {
@@ -42,34 +43,42 @@ pub(super) async fn run(args: Args, config: &Config) -> anyhow::Result<Done> {
         open(config, WEBHOOK_CONNECTIONS).await?
     };
     finish_organisations(&opened).await?;
-    let slack = slack::connect(config, &opened).await?;
+    let app = App::new(opened.store.clone(), Arc::new(SystemClock)).with_inbox(inbox(config));
+    let slack = slack::connect(config, &opened, &app).await?;
 
-    let clock = Arc::new(SystemClock);
-    let app = App::new(opened.store.clone(), clock);
     let api = app.beside(API_CONNECTIONS);
     let work = app.beside(WORK_CONNECTIONS);
     let drain = Drain::new();
-    let door = match (&slack, &config.slack.signing_secret) {
-        (Some(slack), Some(secret)) => {
-            let bot = Bot { token: slack.token.clone(), team: slack.team.clone() };
-            Some(SlackDoor::new(vec![secret.clone()], slack.api.clone(), slack.client.clone(), Some(bot)))
-        }
-        _ => None,
-    };
-    let sender = slack.map(|slack| SlackSender { client: slack.client, token: slack.token, team: slack.team });
+    let secrets: Vec<_> = config.slack.signing_secret.iter().cloned().collect();
+    let door = slack.as_ref().map(|slack| {
+        let (api, client) = (slack.api.clone(), slack.client.clone());
+        SlackDoor::new(secrets, api, client, slack.tokens.clone(), slack.install.clone())
+    });
+    let sender = slack.map(|slack| SlackSender { client: slack.client, tokens: slack.tokens });
+    let tokens = sender.as_ref().map(|sender| sender.tokens.clone());
     if sender.is_none() {
         tracing::warn!(
             "no chat platform is configured: nothing will be delivered; set SLACK_BOT_TOKEN and SLACK_SIGNING_SECRET"
         );
     }
     let delivery = Delivery::new(work.clone(), Senders { slack: sender, preview: false });
-    let routes = router(Http::new(app.clone(), api, door, Metrics::install()?, drain.clone()));
+    let http = Http::new(app.clone(), api, door, Metrics::install()?, drain.clone());
+    let routes = router(http.clone());
 
     let (stopping, stopped) = watch::channel(false);
     let until = |mut stopped: watch::Receiver<bool>| async move {
         let _ = stopped.wait_for(|stopping| *stopping).await;
     };
     let scheduling = tokio::spawn(scheduler::run(work.clone(), stopped.clone()));
+    let hearing = config.slack.app_token.clone().map(|token| tokio::spawn(socket::run(http, token, stopped.clone())));
+    let refreshing = tokio::spawn({
+        let stopped = stopped.clone();
+        async move {
+            if let Some(tokens) = tokens {
+                tokens.run(stopped).await;
+            }
+        }
+    });
     let delivering = tokio::spawn({
         let (delivery, stopped) = (delivery, until(stopped.clone()));
         async move { delivery.run(stopped).await }
@@ -82,25 +91,20 @@ pub(super) async fn run(args: Args, config: &Config) -> anyhow::Result<Done> {
     });
     let served = serving.await;
     scheduling.await.context("the scheduler panicked")?;
+    if let Some(hearing) = hearing {
+        hearing.await.context("Socket Mode panicked")?;
+    }
+    refreshing.await.context("the refreshing of tokens panicked")?;
     delivering.await.context("delivery panicked")?;
     opened.close().await?;
     served?;
     Ok(Done::Well)
 }
 
-/// Half a configuration would look well until the first click.
-fn check_slack(config: &Config) -> anyhow::Result<()> {
-    match (&config.slack.bot_token, &config.slack.signing_secret) {
-        (Some(_), None) => anyhow::bail!(
-            "SLACK_BOT_TOKEN is set but SLACK_SIGNING_SECRET is not: clicks and commands could not be checked; \
-             it stands under Basic Information of your Slack app"
-        ),
-        (None, Some(_)) => anyhow::bail!(
-            "SLACK_SIGNING_SECRET is set but SLACK_BOT_TOKEN is not: nothing could be sent; \
-             it stands under OAuth & Permissions of your Slack app and begins with xoxb-"
-        ),
-        _ => Ok(()),
-    }
+/// The folder of files to take before each diagnosis.
+pub(super) fn inbox(config: &Config) -> Option<Inbox> {
+    let folder = config.inbox.clone()?;
+    Some(Inbox::new(folder, config.warehouses.clone()))
 }
 
 async fn listen(config: &Config) -> anyhow::Result<TcpListener> {

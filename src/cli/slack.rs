@@ -1,22 +1,26 @@
-//! Slack as the configuration gives it: one workspace by its bot token.
+//! Slack as the configuration gives it: one workspace by its bot token, any number by OAuth.
 
 use anyhow::Context;
-use secrecy::SecretString;
+use secrecy::{ExposeSecret, SecretString};
 
+use super::keys::master_keys;
 use super::open::Opened;
-use crate::app::organisation;
+use crate::app::{App, organisation};
 use crate::clock::{Clock, SystemClock};
 use crate::config::Config;
+use crate::http::Install;
 use crate::slack::address::ApiUrl;
-use crate::slack::client::{self, Client};
+use crate::slack::client::{self, AppCredentials, Client};
 use crate::store::directory::{self, Linked, Organisation, Platform, Workspace};
+use crate::tokens::{Bot, Tokens};
 
-/// A client, and the workspace that the token is for.
+/// A client, and what opens the workspaces.
 pub(super) struct Slack {
     pub(super) client: Client,
     pub(super) api: ApiUrl,
-    pub(super) token: SecretString,
-    pub(super) team: String,
+    pub(super) tokens: Tokens,
+    /// Where workspaces can install the app by themselves.
+    pub(super) install: Option<Install>,
 }
 
 pub(super) fn api(config: &Config) -> anyhow::Result<ApiUrl> {
@@ -34,30 +38,100 @@ pub(super) fn client(api: &ApiUrl) -> anyhow::Result<Client> {
 /// What stands in the way of running on these settings, said before anything starts.
 pub(super) fn check_supported(config: &Config) -> anyhow::Result<()> {
     if let Some(key) = config.unsupported.first() {
-        anyhow::bail!(
-            "{key} is set, but this version of Tandem does not do that yet: it serves one Slack workspace by \
-             SLACK_BOT_TOKEN and SLACK_SIGNING_SECRET; unset {key}"
-        );
+        anyhow::bail!("{key} is set, but this version of Tandem does not do that yet; unset {key}");
     }
     Ok(())
 }
 
-/// The configured workspace; `None` where no bot token is set. Links it to its organisation when it is not linked yet.
-pub(super) async fn connect(config: &Config, opened: &Opened) -> anyhow::Result<Option<Slack>> {
-    let Some(token) = config.slack.bot_token.clone() else { return Ok(None) };
+/// Half a configuration would look well until the first click.
+pub(super) fn check_whole(config: &Config) -> anyhow::Result<()> {
+    let slack = &config.slack;
+    let where_both = "both stand under Basic Information of your Slack app";
+    match (&slack.client_id, &slack.client_secret) {
+        (Some(_), None) => anyhow::bail!("SLACK_CLIENT_ID is set but SLACK_CLIENT_SECRET is not; {where_both}"),
+        (None, Some(_)) => anyhow::bail!("SLACK_CLIENT_SECRET is set but SLACK_CLIENT_ID is not; {where_both}"),
+        _ => {}
+    }
+    anyhow::ensure!(
+        slack.app_token.as_ref().is_none_or(|token| token.expose_secret().starts_with("xapp-")),
+        "SLACK_APP_TOKEN does not begin with xapp-; it is an app-level token, made under Basic Information of your Slack app"
+    );
+    let sends = slack.bot_token.is_some() || slack.client_id.is_some();
+    let hears = slack.signing_secret.is_some() || slack.app_token.is_some();
+    anyhow::ensure!(
+        !sends || hears,
+        "{} is set but neither SLACK_SIGNING_SECRET nor SLACK_APP_TOKEN is: clicks and commands could not be taken; \
+         both stand under Basic Information of your Slack app, and the latter turns Socket Mode on",
+        if slack.bot_token.is_some() { "SLACK_BOT_TOKEN" } else { "SLACK_CLIENT_ID" }
+    );
+    anyhow::ensure!(
+        sends || !hears,
+        "{} is set but neither SLACK_BOT_TOKEN nor SLACK_CLIENT_ID is: nothing could be sent; \
+         the bot token stands under OAuth & Permissions of your Slack app and begins with xoxb-",
+        if slack.signing_secret.is_some() { "SLACK_SIGNING_SECRET" } else { "SLACK_APP_TOKEN" }
+    );
+    Ok(())
+}
+
+/// Slack, where it is configured. Links the workspace of the bot token to its organisation when it is not linked yet.
+pub(super) async fn connect(config: &Config, opened: &Opened, app: &App) -> anyhow::Result<Option<Slack>> {
     let api = api(config)?;
     let client = client(&api)?;
+    let bot = match &config.slack.bot_token {
+        Some(token) => Some(Bot { token: token.clone(), team: team(config, opened, &client, token).await? }),
+        None => None,
+    };
+    let Some(credentials) = credentials(config) else {
+        let tokens = Tokens::configured(client.clone(), bot.clone());
+        return Ok(bot.map(|_| Slack { client, api, tokens, install: None }));
+    };
+    let keys = master_keys(config)?;
+    let tokens = Tokens::with_installations(client.clone(), bot, app.clone(), keys, credentials.clone());
+    let base_url = match &config.base_url {
+        Some(url) => url.as_str().trim_end_matches('/').to_owned(),
+        None => format!("http://{}", config.bind),
+    };
+    Ok(Some(Slack { client, api, tokens, install: Some(Install { credentials, base_url }) }))
+}
+
+/// A token of this workspace, where these settings have one; for a look, not for the service.
+pub(super) async fn token_of(
+    config: &Config,
+    app: &App,
+    client: &Client,
+    team: &str,
+) -> anyhow::Result<Option<SecretString>> {
+    if let Some(credentials) = credentials(config) {
+        let keys = master_keys(config)?;
+        let tokens = Tokens::with_installations(client.clone(), None, app.clone(), keys, credentials);
+        if let Some(token) = tokens.of(team).await? {
+            return Ok(Some(token));
+        }
+    }
+    let Some(token) = &config.slack.bot_token else { return Ok(None) };
+    let identity = client.identify(token).await?;
+    Ok((identity.team_id == team).then(|| token.clone()))
+}
+
+fn credentials(config: &Config) -> Option<AppCredentials> {
+    let slack = &config.slack;
+    let (client_id, client_secret) = (slack.client_id.clone()?, slack.client_secret.clone()?);
+    Some(AppCredentials { client_id, client_secret })
+}
+
+/// Which workspace the bot token is for.
+async fn team(config: &Config, opened: &Opened, client: &Client, token: &SecretString) -> anyhow::Result<String> {
     let organisation = organisation(config, opened).await?;
     let mut tx = opened.store.tenant(organisation.id).await?;
     let linked = directory::own_workspaces(&mut tx).await?;
     drop(tx);
     let mut linked = linked.into_iter().filter(|workspace| workspace.platform == Platform::Slack);
-    // A known link needs no call out, so a start does not wait for Slack.
-    let team = match (linked.next(), linked.next()) {
-        (Some(only), None) => only.id,
-        _ => link(&client, &token, opened, &organisation).await?,
-    };
-    Ok(Some(Slack { client, api, token, team }))
+    // A known link needs no call out, so a start does not wait for Slack. With OAuth beside it, the one that is known
+    // may be another than the token's.
+    match (linked.next(), linked.next()) {
+        (Some(only), None) if config.slack.client_id.is_none() => Ok(only.id),
+        _ => link(client, token, opened, &organisation).await,
+    }
 }
 
 async fn link(

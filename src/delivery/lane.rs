@@ -36,8 +36,6 @@ const RENEW: Duration = Duration::from_secs(5);
 const IDLE: Duration = Duration::from_secs(1);
 /// How long before a place may be posted to its next row is begun: what comes before the post takes a call or two.
 const HEAD_START: Duration = Duration::from_millis(250);
-/// How often the outbox is looked at where a bell may have rung.
-const LOOK: Duration = Duration::from_millis(20);
 /// How often an idle lane looks for rows of other replicas.
 const IDLE_LOOK: Duration = Duration::from_millis(250);
 /// A wait that is sat out rather than slept over while draining.
@@ -293,7 +291,7 @@ impl<'a> Worker<'a> {
             tokio::select! {
                 Some(landed) = self.flying.join_next(), if !self.flying.is_empty() => self.landed(landed),
                 () = sleep_until(self.renew_at) => self.renew().await,
-                Ok(()) = ring.changed() => self.look_at = self.look_at.min(Instant::now() + LOOK),
+                Ok(()) = ring.changed() => self.look_at = self.look_at.min(Instant::now()),
                 _ = closing.changed(), if !closed => {}
                 () = sleep_until(wake) => {}
             }

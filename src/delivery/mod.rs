@@ -22,7 +22,6 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
-use secrecy::SecretString;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep, timeout};
@@ -36,6 +35,7 @@ use crate::domain::person::OrgId;
 use crate::slack::client::Client;
 use crate::store::directory::{self, Served, Workspace};
 use crate::store::message;
+use crate::tokens::Tokens;
 use lane::{Lane, Mode, Tally};
 
 /// How long a lane is leased, and renewed for.
@@ -44,6 +44,8 @@ const LEASE: Duration = Duration::from_secs(20);
 const ATTEMPT: Duration = Duration::from_secs(10);
 /// How often the directory is asked for lanes where no bell rings: rows of other replicas, retries.
 const POLL: Duration = Duration::from_secs(1);
+/// How long further rings are waited for before lanes are asked for.
+const BURST: Duration = Duration::from_millis(20);
 /// How often a lane is looked for that another holds, while draining.
 const DRAIN_POLL: Duration = Duration::from_millis(100);
 /// What [`Delivery::drain`] says when lanes broke.
@@ -53,13 +55,11 @@ const LANES: usize = 1024;
 /// How often the lanes are listed that nobody here can serve.
 const UNSERVED_EVERY: Duration = Duration::from_secs(60);
 
-/// Slack, as one workspace's token sees it.
+/// Slack, with the token of each workspace.
 #[derive(Clone)]
 pub struct SlackSender {
     pub client: Client,
-    pub token: SecretString,
-    /// The workspace that the token belongs to: `auth.test` says it.
-    pub team: String,
+    pub tokens: Tokens,
 }
 
 /// Where this process can send to.
@@ -105,7 +105,10 @@ impl Delivery {
 
     /// With other wordings, or other consequences of arriving, than the app's own.
     pub fn with_contents(app: App, senders: Senders, contents: Contents) -> Self {
-        let served = Served { slack: senders.slack.as_ref().map(|slack| slack.team.clone()), preview: senders.preview };
+        let served = match &senders.slack {
+            Some(slack) => slack.tokens.serves(senders.preview),
+            None => Served { slack: None, installed: false, preview: senders.preview },
+        };
         let shared = Shared {
             app,
             senders,
@@ -126,11 +129,14 @@ impl Delivery {
         let mut lanes = JoinSet::new();
         let mut shutdown = pin!(shutdown);
         let mut unserved_at = Instant::now();
-        let mut failing = false;
+        let (mut failing, mut rung) = (false, false);
         loop {
             // Listening begins before looking, so that a ring in between is not lost.
             let mut bell = pin!(self.shared.app.outbox_bell.notified());
             bell.as_mut().enable();
+            if std::mem::take(&mut rung) {
+                self.shared.ring.send_replace(());
+            }
             while let Some(ended) = lanes.try_join_next() {
                 report_panic(ended);
             }
@@ -154,7 +160,11 @@ impl Delivery {
             }
             tokio::select! {
                 () = &mut shutdown => break,
-                () = bell => { self.shared.ring.send_replace(()); }
+                // Clicks come in bursts: one look is for all who ring within a moment.
+                () = bell => {
+                    rung = true;
+                    sleep(BURST).await;
+                }
                 () = sleep(POLL) => {}
             }
         }

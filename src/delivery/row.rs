@@ -16,6 +16,7 @@ use crate::slack::client::Error;
 use crate::store::directory::Platform;
 use crate::store::message::{self, Address, Ending, MessageCopy, Outgoing, Sending};
 use crate::store::person;
+use crate::tokens;
 
 /// After the first attempt, the second …: reliability.md, "Delivery retries". After the fifth it is given up.
 const DELAYS: [TimeDelta; 4] =
@@ -57,8 +58,12 @@ pub(super) enum Failure {
     Refused,
     /// The person can't be written to, by a code.
     Unreachable(&'static str),
-    /// The channel is shared with people outside the company.
-    Outsiders,
+    /// People outside the company read the channel, or nobody can say that they do not; by a code.
+    Outsiders(&'static str),
+    /// Tandem was removed from the workspace.
+    Uninstalled,
+    /// The workspace's token is there and can't be opened.
+    Locked(String),
     /// What it replies to is not sent yet.
     NotYet,
     Render(anyhow::Error),
@@ -68,6 +73,16 @@ pub(super) enum Failure {
 impl From<Error> for Failure {
     fn from(error: Error) -> Self {
         Self::Slack(error)
+    }
+}
+
+impl From<tokens::Error> for Failure {
+    fn from(error: tokens::Error) -> Self {
+        match error {
+            tokens::Error::Slack(error) => Self::Slack(error),
+            tokens::Error::Locked(why) => Self::Locked(why.to_string()),
+            tokens::Error::Unexpected(error) => Self::Store(error),
+        }
     }
 }
 
@@ -180,7 +195,9 @@ impl Claim<'_> {
             Err(Failure::Stopped) => self.back(in_line, "interrupted", false).await,
             Err(Failure::NotYet) => self.back(now + THREAD, "thread", false).await,
             Err(Failure::Unreachable(code)) => self.unreachable(code).await,
-            Err(Failure::Outsiders) => self.give_up("outsiders", "outsiders", false).await,
+            Err(Failure::Outsiders(code)) => self.give_up("outsiders", code, false).await,
+            Err(Failure::Uninstalled) => self.give_up("uninstalled", "uninstalled", false).await,
+            Err(Failure::Locked(why)) => self.unauthorized("token_unreadable", &why).await,
             Err(Failure::Render(problem)) => {
                 error!(message = %self.row.message_id, error = format!("{problem:#}"), "a message can't be rendered");
                 self.again("render", "render", TimeDelta::zero()).await
@@ -190,7 +207,6 @@ impl Claim<'_> {
     }
 
     async fn refused_by_slack(&mut self, error: Error, in_line: DateTime<Utc>) -> anyhow::Result<Fate> {
-        let workspace = &self.held.lease.workspace;
         match error {
             Error::RateLimited { retry_after } => {
                 failed("rate_limited");
@@ -198,19 +214,23 @@ impl Claim<'_> {
                 self.back(in_line, "ratelimited", false).await
             }
             Error::Transient { reason, .. } => self.again("transient", &reason, TimeDelta::zero()).await,
-            Error::Unauthorized(code) => {
-                if self.held.shared.first_time(workspace, "unauthorized") {
-                    error!(workspace = workspace.id, code, "Slack does not accept the token; its messages wait");
-                }
-                self.held.block(UNAUTHORIZED).await?;
-                self.again("unauthorized", &code, TimeDelta::from_std(UNAUTHORIZED)?).await
-            }
+            Error::Unauthorized(code) => self.unauthorized(&code, "Slack does not accept the token").await,
             Error::ChannelUnreachable(code) => self.unreachable(&code).await,
             Error::Gone(code) | Error::Rejected(code) => {
                 error!(message = %self.row.message_id, code, "Slack refused a message for what it is");
                 self.give_up("rejected", &code, false).await
             }
         }
+    }
+
+    /// The whole workspace rests until somebody may have seen to it.
+    async fn unauthorized(&mut self, code: &str, why: &str) -> anyhow::Result<Fate> {
+        let workspace = &self.held.lease.workspace;
+        if self.held.shared.first_time(workspace, "unauthorized") {
+            error!(workspace = workspace.id, code, why, "a workspace can't be opened; its messages wait");
+        }
+        self.held.block(UNAUTHORIZED).await?;
+        self.again("unauthorized", code, TimeDelta::from_std(UNAUTHORIZED)?).await
     }
 
     async fn unreachable(&mut self, code: &str) -> anyhow::Result<Fate> {

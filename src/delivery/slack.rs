@@ -6,6 +6,7 @@
 //! one a second and channel is on posting (platforms.md). Calls that only read,
 //! and the opening of conversations, have Slack's own limits, answered with 429.
 
+use secrecy::SecretString;
 use tokio::time::Instant;
 use tracing::warn;
 use uuid::Uuid;
@@ -13,11 +14,12 @@ use uuid::Uuid;
 use super::SlackSender;
 use super::lane::place;
 use super::row::{Arrival, Claim, Failure};
+use crate::app::home;
 use crate::domain::message::withdrawn;
 use crate::domain::person::PersonId;
-use crate::slack::client::{Error, Posted, Search, outsiders};
+use crate::slack::client::{Error, Posted, Search};
 use crate::slack::render::{self, Rendered};
-use crate::store::message::{self, Address, MessageCopy, Sending};
+use crate::store::message::{self, Address, MessageCopy, Outgoing, Sending};
 use crate::store::person::{self, ChatUser, Reach};
 
 /// How far Slack's clock and ours may be apart, in seconds.
@@ -53,7 +55,9 @@ impl Thread<'_> {
 struct Slack<'c, 'a> {
     claim: &'c mut Claim<'a>,
     sender: &'c SlackSender,
-    /// A token of the workspace that was taken and is not used yet.
+    /// What opens the workspace.
+    token: SecretString,
+    /// A turn of the workspace that was taken and is not used yet.
     has_turn: bool,
 }
 
@@ -64,17 +68,32 @@ pub(super) async fn send(claim: &mut Claim<'_>, sender: &SlackSender) -> Result<
         claim.unsure = first_missing;
     }
     let row = claim.row;
-    let mut slack = Slack { claim, sender, has_turn: false };
-    match row.sending {
-        Sending::Post if known.parent_waits && known.parent.is_none() => Err(Failure::NotYet),
-        Sending::Redraw if known.copies.is_empty() => Ok(Arrival::Nothing),
-        sending => {
-            if let Address::Channel(channel) = &row.to {
-                slack.keep_from_outsiders(channel, &known.copies).await?;
-            }
-            match sending {
-                Sending::Post => slack.post(&known).await,
-                Sending::Redraw => slack.redraw(&known).await,
+    let team = claim.held.lease.workspace.id.clone();
+    let token = sender.tokens.of(&team).await?.ok_or(Failure::Uninstalled)?;
+    let mut slack = Slack { claim, sender, token: token.clone(), has_turn: false };
+    let sent = slack.send(row, &known).await;
+    if let Err(Failure::Slack(Error::Unauthorized(code))) = &sent
+        && sender.tokens.refused(&team, &token, code).await?
+    {
+        return Err(Failure::Uninstalled);
+    }
+    sent
+}
+
+impl Slack<'_, '_> {
+    async fn send(&mut self, row: &Outgoing, known: &Known) -> Result<Arrival, Failure> {
+        match row.sending {
+            _ if home::is_home(&row.content) => self.publish(known).await,
+            Sending::Post if known.parent_waits && known.parent.is_none() => Err(Failure::NotYet),
+            Sending::Redraw if known.copies.is_empty() => Ok(Arrival::Nothing),
+            sending => {
+                if let Address::Channel(channel) = &row.to {
+                    self.keep_from_outsiders(channel, &known.copies).await?;
+                }
+                match sending {
+                    Sending::Post => self.post(known).await,
+                    Sending::Redraw => self.redraw(known).await,
+                }
             }
         }
     }
@@ -128,6 +147,28 @@ impl Slack<'_, '_> {
         Ok(Arrival::Arrived)
     }
 
+    /// A home page is published over itself, so an attempt whose answer was lost is simply made again. One that Slack
+    /// does not take is let be: it is drawn anew when it is opened next.
+    async fn publish(&mut self, known: &Known) -> Result<Arrival, Failure> {
+        let active = known.reach.as_ref().filter(|reach| reach.active);
+        let user =
+            known.user.as_ref().map(|user| &user.user_id).or(active.and_then(|reach| reach.slack_user_id.as_ref()));
+        let (Some(user), Some(_)) = (user, active) else { return Ok(Arrival::Nothing) };
+        self.turn().await?;
+        self.claim.mark().await?;
+        let Some(message) = self.claim.render().await? else { return Ok(Arrival::Nothing) };
+        match self.sender.client.publish_view(&self.token, user, &render::home(&message)).await {
+            Ok(()) => Ok(Arrival::Arrived),
+            Err(error @ (Error::RateLimited { .. } | Error::Transient { .. } | Error::Unauthorized(_))) => {
+                Err(error.into())
+            }
+            Err(error) => {
+                warn!(message = %self.claim.row.message_id, %error, "a home page could not be published");
+                Ok(Arrival::Nothing)
+            }
+        }
+    }
+
     /// Posts, in order, the parts that have no copy yet.
     async fn post_missing(&mut self, channel: &str, parts: &[Rendered], known: &Known) -> Result<(), Failure> {
         let copy_of = |part: i32| known.copies.iter().find(|copy| copy.part == part);
@@ -161,7 +202,7 @@ impl Slack<'_, '_> {
     }
 
     async fn post_part(&mut self, thread: &Thread<'_>, part: i32, rendered: &Rendered) -> Result<Posted, Failure> {
-        let (client, token) = (&self.sender.client, &self.sender.token);
+        let (client, token) = (&self.sender.client, &self.token);
         let delivery_id = delivery_id(self.claim.row.message_id, part);
         let place = place(&self.claim.row.to);
         if !std::mem::take(&mut self.has_turn) {
@@ -197,7 +238,7 @@ impl Slack<'_, '_> {
             self.claim.held.turn().await?;
         }
         let at = Posted { channel: copy.channel_id.clone(), ts: copy.ts.clone() };
-        match self.sender.client.update_message(&self.sender.token, &at, rendered).await {
+        match self.sender.client.update_message(&self.token, &at, rendered).await {
             Ok(()) | Err(Error::Gone(_)) => Ok(()),
             Err(error) => Err(error.into()),
         }
@@ -213,10 +254,7 @@ impl Slack<'_, '_> {
     /// along, what stands there is taken back.
     async fn keep_from_outsiders(&mut self, channel: &str, copies: &[MessageCopy]) -> Result<(), Failure> {
         self.claim.held.clear()?;
-        let info = self.sender.client.channel(&self.sender.token, channel).await?;
-        if !outsiders(&info, &[]) {
-            return Ok(());
-        }
+        let Some(why) = self.sender.client.not_for(&self.token, channel).await? else { return Ok(()) };
         if !copies.is_empty() {
             self.turn().await?;
             self.claim.mark().await?;
@@ -230,7 +268,7 @@ impl Slack<'_, '_> {
                 }
             }
         }
-        Err(Failure::Outsiders)
+        Err(Failure::Outsiders(why))
     }
 
     /// The direct message channel with a colleague: the one that is kept, else a new one. Whether they are a
@@ -242,7 +280,7 @@ impl Slack<'_, '_> {
         if let Some(channel) = known.user.as_ref().and_then(|user| user.dm_channel_id.clone()) {
             return Ok(channel);
         }
-        let (client, token, held) = (&self.sender.client, &self.sender.token, self.claim.held);
+        let (client, token, held) = (&self.sender.client, &self.token, self.claim.held);
         held.clear()?;
         let user_id = known.user.as_ref().map(|user| &user.user_id).or(reach.slack_user_id.as_ref());
         let user = match user_id {

@@ -53,10 +53,13 @@ pub enum Verb {
     // A digest's grouped rest.
     AcknowledgeGroup,
     SnoozeGroup,
+    // One's own page and settings.
+    TurnPage,
+    Settings,
 }
 
 impl Verb {
-    pub const ALL: [Verb; 36] = [
+    pub const ALL: [Verb; 38] = [
         Verb::Acknowledge,
         Verb::SetNextStep,
         Verb::Snooze,
@@ -93,6 +96,8 @@ impl Verb {
         Verb::Share,
         Verb::AcknowledgeGroup,
         Verb::SnoozeGroup,
+        Verb::TurnPage,
+        Verb::Settings,
     ];
 
     /// Stable name on the wire: Slack's `action_id`, the preview's form field.
@@ -134,6 +139,8 @@ impl Verb {
             Verb::Share => "share",
             Verb::AcknowledgeGroup => "acknowledge_group",
             Verb::SnoozeGroup => "snooze_group",
+            Verb::TurnPage => "turn_page",
+            Verb::Settings => "settings",
         }
     }
 
@@ -176,6 +183,8 @@ impl Verb {
             Verb::Share => "Share here",
             Verb::AcknowledgeGroup => "Acknowledge all",
             Verb::SnoozeGroup => "Snooze all",
+            Verb::TurnPage => "Turn page",
+            Verb::Settings => "Settings",
         }
     }
 
@@ -193,7 +202,8 @@ impl Verb {
             | Verb::Negotiate
             | Verb::ShowMore
             | Verb::Share
-            | Verb::AcknowledgeGroup => false,
+            | Verb::AcknowledgeGroup
+            | Verb::TurnPage => false,
             Verb::SetNextStep
             | Verb::Snooze
             | Verb::Resolve
@@ -217,7 +227,8 @@ impl Verb {
             | Verb::RaisePulse
             | Verb::RaiseFeedback
             | Verb::RaiseChampion
-            | Verb::SnoozeGroup => true,
+            | Verb::SnoozeGroup
+            | Verb::Settings => true,
         }
     }
 }
@@ -244,6 +255,8 @@ pub enum Subject {
     Renewal(Uuid),
     /// A group of a digest's grouped rest: the digest and the group's number.
     Group(Uuid, u16),
+    /// The presser's own home page: its page, from 1. Also what is the presser's own, such as their settings.
+    Home(u16),
 }
 
 impl fmt::Display for Subject {
@@ -254,6 +267,7 @@ impl fmt::Display for Subject {
             Subject::Handoff(id) => write!(f, "handoff:{id}"),
             Subject::Renewal(id) => write!(f, "renewal:{id}"),
             Subject::Group(id, number) => write!(f, "group:{id}:{number}"),
+            Subject::Home(page) => write!(f, "home:{page}"),
         }
     }
 }
@@ -273,6 +287,7 @@ impl FromStr for Subject {
                 let (id, number) = id.split_once(':').ok_or(UnknownAction)?;
                 Ok(Subject::Group(uuid(id)?, number.parse().map_err(|_| UnknownAction)?))
             }
+            "home" => Ok(Subject::Home(id.parse().map_err(|_| UnknownAction)?)),
             _ => Err(UnknownAction),
         }
     }
@@ -321,6 +336,7 @@ mod tests {
             uuid.clone().prop_map(Subject::Handoff),
             uuid.clone().prop_map(Subject::Renewal),
             (uuid, any::<u16>()).prop_map(|(id, n)| Subject::Group(id, n)),
+            any::<u16>().prop_map(Subject::Home),
         ]
     }
 

@@ -49,13 +49,19 @@ pub fn local_date(zone: Tz, at: DateTime<Utc>) -> NaiveDate {
     at.with_timezone(&zone).date_naive()
 }
 
+/// The first instant on or after this wall-clock time: where the clocks jump over it, or the zone skipped the date,
+/// the first minute after it that exists.
+pub fn instant(zone: Tz, date: NaiveDate, time: NaiveTime) -> DateTime<Utc> {
+    let wanted = date.and_time(time);
+    // No zone ever skipped more than a day; in the last days of the calendar UTC must do.
+    minutes_from(wanted, 2 * 24 * 60).find_map(|local| first_instant(zone, local)).unwrap_or_else(|| wanted.and_utc())
+}
+
 /// The instant of the organisation's night on this date: 02:00, or the first
 /// minute after it that exists (on a date that the zone skipped, the start of
 /// the next one).
 pub fn night_at(zone: Tz, date: NaiveDate) -> DateTime<Utc> {
-    let wanted = date.and_time(NaiveTime::MIN) + TimeDelta::hours(i64::from(NIGHT_HOUR));
-    // No zone ever skipped more than a day; in the last days of the calendar UTC must do.
-    minutes_from(wanted, 2 * 24 * 60).find_map(|local| first_instant(zone, local)).unwrap_or_else(|| wanted.and_utc())
+    instant(zone, date, NaiveTime::MIN + TimeDelta::hours(i64::from(NIGHT_HOUR)))
 }
 
 /// The first night after this instant, and the local date it belongs to.
@@ -111,6 +117,14 @@ impl<'a> WorkCalendar<'a> {
             n => (date.succ_opt(), n as usize - 1),
         };
         from.and_then(|from| self.working_dates(from).nth(skip)).unwrap_or(NaiveDate::MAX)
+    }
+
+    /// Whether `date` is the first working day of its week. A week begins with the first weekday after this
+    /// calendar's longest rest, so on Monday for Monday to Friday, and on Sunday for Sunday to Thursday.
+    pub fn opens_week(&self, date: NaiveDate) -> bool {
+        let first = self.workdays.first();
+        let week = date.week(first).first_day();
+        self.is_working_day(date) && week.iter_days().take_while(|day| *day < date).all(|day| !self.is_working_day(day))
     }
 
     /// Working days after `from`, up to and with `to`; 0 where `to` is not later.
@@ -294,6 +308,22 @@ mod tests {
         assert_eq!(calendar.add_working_days(day("2026-12-25"), 0), day("2026-12-28"));
         assert_eq!(calendar.working_days_between(day("2026-12-24"), day("2027-01-04")), 5);
         assert_eq!(calendar.working_days_between(day("2026-12-24"), day("2026-12-24")), 0);
+    }
+
+    #[test]
+    fn a_week_opens_with_its_first_working_day() {
+        let holidays = BTreeSet::from([day("2026-12-28")]);
+        let opening = |workdays: &str, from: &str| {
+            let calendar = calendar("Europe/Berlin", workdays, &holidays);
+            let days = day(from).iter_days().take(7).filter(|date| calendar.opens_week(*date));
+            days.map(|date| date.format("%a %d").to_string()).collect::<Vec<_>>().join(", ")
+        };
+        assert_eq!(opening("mon-fri", "2026-11-23"), "Mon 23");
+        assert_eq!(opening("mon-fri", "2026-12-28"), "Tue 29", "Monday is a holiday");
+        assert_eq!(opening("sun-thu", "2026-11-22"), "Sun 22");
+        assert_eq!(opening("tue;wed", "2026-11-23"), "Tue 24");
+        assert_eq!(opening("mon-sun", "2026-11-23"), "Mon 23");
+        assert_eq!(opening("fri-mon", "2026-11-23"), "Fri 27");
     }
 
     #[test]

@@ -70,8 +70,8 @@ pub const COMMANDS: [Usage; 11] = [
         "kpi",
         Kind::Kpi,
         &["kpis", "figures"],
-        "/tandem kpi",
-        "Your key figures for this quarter; not part of this version yet.",
+        "/tandem kpi [PERIOD]",
+        "Key figures with what they mean: yours, your team's or everybody's. This quarter, or 2026-Q3, 2026-11, 2026.",
     ),
     usage("snoozed", Kind::Snoozed, &["snooze"], "/tandem snoozed", "What you put to sleep, and when it wakes."),
     usage(
@@ -100,7 +100,10 @@ pub enum Command {
         name: String,
     },
     Voice,
-    Kpi,
+    /// `period` as it was typed; empty for the quarter that runs.
+    Kpi {
+        period: String,
+    },
     Snoozed,
     Settings,
     /// `topic` where the help of one command was asked for.
@@ -139,8 +142,18 @@ pub fn parse(command: &str, text: &str) -> Command {
         return Command::Help { topic: None };
     }
     match find(&first) {
+        Some(usage) if asks_for_help(usage, rest) => Command::Help { topic: Some(usage) },
         Some(usage) => named(usage, rest),
         None => Command::Unknown { nearest: nearest(&first), typed: first },
+    }
+}
+
+/// "/tandem windows help". Behind a word that takes a name, "help" may be one: there only what no name is asks for it.
+fn asks_for_help(usage: &Usage, rest: &str) -> bool {
+    match rest.to_lowercase().as_str() {
+        "?" | "-h" | "--help" => true,
+        "help" => !matches!(usage.kind, Kind::Account | Kind::Raise),
+        _ => false,
     }
 }
 
@@ -157,7 +170,7 @@ fn named(usage: &'static Usage, rest: &str) -> Command {
         Kind::Renewals => Command::Renewals,
         Kind::Handoffs => Command::Handoffs,
         Kind::Voice => Command::Voice,
-        Kind::Kpi => Command::Kpi,
+        Kind::Kpi => Command::Kpi { period: name },
         Kind::Snoozed => Command::Snoozed,
         Kind::Settings => Command::Settings,
         Kind::Help => Command::Help { topic: find(&name.to_lowercase()) },
@@ -280,6 +293,9 @@ mod tests {
         assert_eq!(parse("/tandem", "account acme"), account("acme"));
         assert_eq!(parse("/tandem", ""), Command::Help { topic: None });
         assert_eq!(parse("/tandem", "help windows"), Command::Help { topic: Some(&COMMANDS[2]) });
+        assert_eq!(parse("/tandem", "windows help"), Command::Help { topic: Some(&COMMANDS[2]) });
+        assert_eq!(parse("/tandem", "raise --help"), Command::Help { topic: Some(&COMMANDS[5]) });
+        assert_eq!(parse("/tandem", "raise help"), Command::Raise { name: "help".to_owned() });
     }
 
     #[test]
@@ -287,7 +303,8 @@ mod tests {
         assert_eq!(parse("", "Hello"), Command::Help { topic: None });
         assert_eq!(parse("", "tandem renewals"), Command::Renewals);
         assert_eq!(parse("", "/account acme"), account("acme"));
-        assert_eq!(parse("", "<@U1> kpi"), Command::Kpi);
+        assert_eq!(parse("", "<@U1> kpi"), Command::Kpi { period: String::new() });
+        assert_eq!(parse("/tandem", "kpi 2026-Q3"), Command::Kpi { period: "2026-Q3".to_owned() });
     }
 
     #[test]

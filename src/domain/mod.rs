@@ -2,6 +2,7 @@
 //! Same inputs, same outputs, byte for byte. Time is always an argument.
 
 pub mod account;
+pub mod likeness;
 pub mod money;
 pub mod person;
 pub mod policy;
@@ -15,6 +16,7 @@ pub mod window;
 
 pub mod calendar;
 pub mod digest;
+pub mod figures;
 pub mod handoff;
 pub mod holidays;
 pub mod record;

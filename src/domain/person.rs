@@ -91,6 +91,16 @@ impl Workdays {
         self.0
     }
 
+    /// The working day after the longest rest of the week; the earliest from Monday on where several rests are as long.
+    pub fn first(self) -> Weekday {
+        let worked = |day: usize| self.0 & (1 << (day % 7)) != 0;
+        let rest = |day: usize| (1..7).take_while(|back| !worked(day + 7 - back)).count();
+        let days = (0..7).filter(|day| worked(*day)).rev();
+        // Of equals `max_by_key` takes the last, which is the earliest here.
+        let first = days.max_by_key(|day| rest(*day)).unwrap_or_default();
+        [Weekday::Mon, Weekday::Tue, Weekday::Wed, Weekday::Thu, Weekday::Fri, Weekday::Sat, Weekday::Sun][first]
+    }
+
     /// `None` for the empty set and for bits beyond Sunday.
     pub fn from_bits(bits: u8) -> Option<Self> {
         (1..=0b111_1111).contains(&bits).then_some(Self(bits))

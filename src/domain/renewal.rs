@@ -8,7 +8,7 @@
 //!   `opt_out_passed`, because that is what people must know; the steps towards
 //!   the renewal date go on and are told by [`ladder_step`].
 
-use chrono::NaiveDate;
+use chrono::{Months, NaiveDate, TimeDelta};
 
 use super::account::Account;
 use super::diagnosis::{RenewalRead, Stage};
@@ -77,6 +77,13 @@ fn in_first_half(account: &Account, date: NaiveDate) -> bool {
 pub(super) fn last_renewal(account: &Account, date: NaiveDate) -> Option<NaiveDate> {
     let renewal = account.renewal_date?;
     if renewal < date { Some(renewal) } else { account.term_start().filter(|start| *start <= date) }
+}
+
+/// Half of a term that ends on this renewal date: what was decided nearer to it belongs to it.
+pub fn half_term(renewal_date: NaiveDate, months: i32) -> TimeDelta {
+    let start = u32::try_from(months).ok().and_then(|months| renewal_date.checked_sub_months(Months::new(months)));
+    // A term that begins before the calendar does is no shorter than a century.
+    start.map_or(TimeDelta::days(18_262), |start| (renewal_date - start) / 2)
 }
 
 #[cfg(test)]

@@ -202,6 +202,16 @@ impl RenewalWork {
         }
     }
 
+    /// What it was renewed for, where it was and somebody said so.
+    pub fn arr_after(&self) -> Option<Money> {
+        match &self.state {
+            State::Ended { outcome: Outcome::Renewed { arr_after } | Outcome::Contracted { arr_after }, .. } => {
+                *arr_after
+            }
+            _ => None,
+        }
+    }
+
     pub fn present(&self) -> Present {
         let who = match &self.state {
             State::Upcoming | State::Preparing | State::Negotiating => Some(self.owner),

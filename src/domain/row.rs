@@ -94,7 +94,7 @@ impl FromStr for RowKind {
 pub struct PersonRow {
     pub email: String,
     pub name: String,
-    /// At least one.
+    /// None where the person has left.
     pub roles: Vec<Role>,
     pub timezone: Patch<Tz>,
     pub digest_time: Patch<NaiveTime>,

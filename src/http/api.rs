@@ -2,19 +2,19 @@
 //! of the API key.
 
 use std::io::Read;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::Context;
 use axum::Json;
 use axum::extract::{Path, Request, State};
-use axum::http::header::{AUTHORIZATION, CONTENT_ENCODING, CONTENT_TYPE, HeaderValue, WWW_AUTHENTICATE};
+use axum::http::header::{AUTHORIZATION, CONTENT_ENCODING, CONTENT_TYPE, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use flate2::read::MultiGzDecoder;
 use serde_json::{Value, json};
 
 use super::body::{self, Budget, Held, Limits, Unread};
-use super::{Http, busy, single};
+use super::{Http, single};
 use crate::app::import::{self, Report};
 use crate::app::organisation;
 use crate::domain::person::OrgId;
@@ -64,6 +64,19 @@ fn said(status: StatusCode, error: &str) -> Response {
     (status, Json(json!({"error": error}))).into_response()
 }
 
+/// Come back after so many seconds: at least one, and a part of one counts as a whole.
+fn said_later(status: StatusCode, error: &str, after: Duration) -> Response {
+    let mut response = said(status, error);
+    let seconds = after.as_secs_f64().ceil().max(1.0) as u64;
+    response.headers_mut().insert(RETRY_AFTER, HeaderValue::from(seconds));
+    response
+}
+
+fn busy() -> Response {
+    let error = "Tandem is busy. Try again in a second; sending the same rows again does no harm.";
+    said_later(StatusCode::SERVICE_UNAVAILABLE, error, Duration::from_secs(1))
+}
+
 async fn pushed(http: &Http, kind: &str, request: Request) -> Result<Response, Trouble> {
     let refuse = |status, error: &str| Trouble::Answered(said(status, error));
     let (head, body) = request.into_parts();
@@ -71,12 +84,18 @@ async fn pushed(http: &Http, kind: &str, request: Request) -> Result<Response, T
     let kind = KINDS.into_iter().find(|known| known.as_str() == kind).ok_or_else(|| {
         refuse(StatusCode::NOT_FOUND, "Unknown kind of rows; expected people, accounts, contacts, signals or outcomes.")
     })?;
+    let Actor::Key(id) = actor else { return Err(anyhow::anyhow!("a key is a key").into()) };
+    http.api_rates.take(id, Instant::now()).map_err(|after| {
+        let error = "This API key asks too often. Send more rows in fewer requests; a batch may have 10 MiB.";
+        Trouble::Answered(said_later(StatusCode::TOO_MANY_REQUESTS, error, after))
+    })?;
     let held = body::read(body, &head.headers, BODY, &http.api_memory).await.map_err(unread_body)?;
     let held = unpacked(held, &head.headers, &http.api_memory).await?;
     if held.bytes.iter().all(u8::is_ascii_whitespace) {
         return Err(refuse(StatusCode::BAD_REQUEST, "The body is empty; expected a JSON array or NDJSON."));
     }
     let app = http.api.clone();
+    let turn = http.api_turns.turn(org).await;
     // Goes on to its end also when the caller hangs up: a set of rows is either stored or not.
     let storing = http.drain.spawn(async move {
         let Held { bytes, room } = held;
@@ -84,7 +103,7 @@ async fn pushed(http: &Http, kind: &str, request: Request) -> Result<Response, T
         let organisation = directory::own_organisation(&mut tx).await?;
         drop(tx);
         let report = import::pushed(&app.store, &organisation, kind, bytes, actor, app.now()).await;
-        drop(room);
+        drop((room, turn));
         report
     });
     let report = storing.await.context("storing pushed rows panicked")??;

@@ -11,6 +11,7 @@ mod api;
 mod body;
 pub mod demo;
 mod health;
+mod limit;
 mod serve;
 mod slack;
 
@@ -31,12 +32,16 @@ use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::timeout::TimeoutLayer;
 use tracing::Instrument;
 
+use uuid::Uuid;
+
 use crate::app::App;
+use crate::domain::person::OrgId;
 use body::Budget;
+use limit::{Rates, Turns};
 
 pub use health::Metrics;
 pub use serve::{Drain, serve};
-pub use slack::{Bot, SlackDoor};
+pub use slack::{Install, SlackDoor, socket};
 
 /// A request takes no longer than this from its head to its answer; one of 10 MiB may need it.
 const REQUEST: Duration = Duration::from_secs(60);
@@ -58,6 +63,8 @@ pub struct Http {
     drain: Drain,
     webhook_memory: Budget,
     api_memory: Budget,
+    api_rates: Rates<Uuid>,
+    api_turns: Turns<OrgId>,
 }
 
 impl Http {
@@ -71,6 +78,8 @@ impl Http {
             drain,
             webhook_memory: Budget::new(WEBHOOK_MEMORY),
             api_memory: Budget::new(API_MEMORY),
+            api_rates: Rates::default(),
+            api_turns: Turns::default(),
         }
     }
 }
@@ -83,7 +92,11 @@ pub fn router(state: Http) -> Router {
         .route("/metrics", get(health::metrics))
         .route("/api/v1/openapi.json", get(api::openapi))
         .route("/api/v1/{kind}", post(api::push));
-    if state.slack.is_some() {
+    if state.slack.as_ref().is_some_and(|slack| slack.install.is_some()) {
+        router = router.route("/slack/install", get(slack::start)).route("/slack/oauth/callback", get(slack::finish));
+    }
+    // Without a secret nothing could be proven to come from Slack: then it comes over Socket Mode.
+    if state.slack.as_ref().is_some_and(|slack| !slack.signing_secrets.is_empty()) {
         router = router
             .route("/slack/commands", post(slack::receive))
             .route("/slack/interactions", post(slack::receive))

@@ -37,7 +37,7 @@ mod tests;
 
 pub use aside::{Aside, beside};
 pub use input::MAX_ROW_BYTES;
-pub use name::{Format, Named, recognise};
+pub use name::{Format, Named, kind_of, recognise};
 pub use written::cells as cells_of;
 
 use cells::{Cells, Fault, cut};

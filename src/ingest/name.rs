@@ -73,6 +73,12 @@ pub fn recognise(path: &Path, kind: Option<RowKind>) -> Result<Named, Refused> {
     Ok(Named { name, kind, format })
 }
 
+/// The kind that the first word of a file's name says, whatever its ending.
+pub fn kind_of(path: &Path) -> Option<RowKind> {
+    let name = path.file_name()?.to_string_lossy().to_lowercase();
+    first_word(&name).parse().ok()
+}
+
 fn first_word(stem: &str) -> &str {
     stem.split(['.', '-', '_', ' ']).next().unwrap_or(stem)
 }

@@ -1,7 +1,7 @@
 //! Cells → one row of each kind, with the rules that a row can be held to alone.
 //! What needs other rows or the store (does the account exist?) is not asked here.
 
-use super::cells::{Cells, Fault};
+use super::cells::{CLEAR, Cells, Fault};
 use super::columns::meant;
 use super::{Context, CustomShape, values};
 use crate::domain::account::{AccountId, Persona, Segment};
@@ -39,7 +39,8 @@ impl Row for PersonRow {
         let row = PersonRow {
             email: cells.required("email", values::email)?,
             name: cells.required("name", values::line)?,
-            roles: cells.required("roles", values::roles)?,
+            // Without any role they have left.
+            roles: if cells.get("roles") == CLEAR { Vec::new() } else { cells.required("roles", values::roles)? },
             timezone: cells.patch("timezone", values::timezone)?,
             digest_time: cells.patch("digest_time", values::time_of_day)?,
             workdays: cells.patch("workdays", values::workdays)?,

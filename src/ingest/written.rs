@@ -48,6 +48,7 @@ fn person(row: &PersonRow, column: &str) -> Option<String> {
     match column {
         "email" => Some(row.email.clone()),
         "name" => Some(row.name.clone()),
+        "roles" if row.roles.is_empty() => Some(CLEAR.to_owned()),
         "roles" => Some(row.roles.iter().map(|role| role.as_str()).collect::<Vec<_>>().join(";")),
         "timezone" => patch(&row.timezone, |zone| zone.name().to_owned()),
         "digest_time" => patch(&row.digest_time, |time| time.format("%H:%M").to_string()),

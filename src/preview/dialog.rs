@@ -27,8 +27,8 @@ pub struct DialogView {
 /// (`novalidate`): its bubbles hide our sentences and vanish before they are read.
 ///
 /// `close` is where *Cancel* leads without a script.
-pub fn dialog(view: &DialogView, person: &str, csrf: &str, close: &str) -> Markup {
-    let DialogView { dialog, answers, errors, message, origin } = view;
+pub fn dialog(view: &DialogView, press: Press<'_>, close: &str) -> Markup {
+    let DialogView { dialog, answers, errors, message: _, origin } = view;
     let strays: Vec<&str> = errors
         .iter()
         .filter(|(id, _)| dialog.fields.iter().all(|field| field.id != id))
@@ -39,7 +39,7 @@ pub fn dialog(view: &DialogView, person: &str, csrf: &str, close: &str) -> Marku
         // `open` shows it without a script; the script makes it modal.
         dialog open aria-labelledby="dialog-title" {
             form method="post" action="/demo/submit" novalidate autocomplete="off" {
-                (Press { person, message, csrf, draw: |_| None }.fields())
+                (press.fields())
                 input type="hidden" name="action" value=(dialog.action);
                 input type="hidden" name="origin" value=(origin);
                 h2 id="dialog-title" { (dialog.title) }
@@ -141,6 +141,22 @@ fn control(field: &Field, control: &Control<'_>) -> Markup {
                     required[required] autofocus[*focus] aria-describedby=[described] aria-invalid=[invalid];
                 span class="unit" id={ (id) "-unit" } { (currency) }
             },
+            Input::Time { value } => input type="time" id=(id) name=(name)
+                value=(control.value(field, value.format("%H:%M").to_string()))
+                required[required] autofocus[*focus] aria-describedby=[described] aria-invalid=[invalid];,
+            Input::Choices { values, options } => {
+                @let chosen = control.value(field, values.join(";"));
+                fieldset id=(id) class="choices" aria-describedby=[described] aria-invalid=[invalid] {
+                    legend class="heard" { (field.label) }
+                    @for (number, (value, label)) in options.iter().enumerate() {
+                        label {
+                            input type="checkbox" name=(name) value=(value) autofocus[*focus && number == 0]
+                                checked[chosen.split(';').any(|one| one == value)];
+                            " " (label)
+                        }
+                    }
+                }
+            },
             Input::Select { value, options } => {
                 @let chosen = control.value(field, value.as_deref().unwrap_or_default());
                 @let known = options.iter().any(|(value, _)| *value == chosen);
@@ -165,6 +181,9 @@ mod tests {
     use crate::domain::action::{Action, Subject, Verb};
     use crate::domain::money::Currency;
 
+    const PRESS: Press<'_> =
+        Press { person: "dana@example.com", message: "m1", csrf: "token", home: false, draw: |_| None };
+
     fn field(input: Input) -> Field {
         Field { id: "it", label: "It".into(), hint: None, required: true, input }
     }
@@ -183,7 +202,7 @@ mod tests {
         };
         let errors = errors.iter().map(|(id, sentence)| ((*id).to_owned(), (*sentence).to_owned())).collect();
         let view = DialogView { dialog, answers: None, errors, message: "m1".into(), origin: "here".into() };
-        super::dialog(&view, "dana@example.com", "token", "/").into_string().replace("><", ">\n<")
+        super::dialog(&view, PRESS, "/").into_string().replace("><", ">\n<")
     }
 
     #[test]

@@ -20,6 +20,8 @@ pub struct Press<'a> {
     pub message: &'a str,
     /// Proves that the form came from our page: other sites open in the same browser can post to loopback too.
     pub csrf: &'a str,
+    /// Whether it stands on the home tab, to which the page returns then.
+    pub home: bool,
     pub draw: Draw,
 }
 
@@ -46,6 +48,7 @@ impl Press<'_> {
             input type="hidden" name="csrf" value=(self.csrf);
             input type="hidden" name="person" value=(self.person);
             input type="hidden" name="message" value=(self.message);
+            @if self.home { input type="hidden" name="tab" value="home"; }
         }
     }
 }
@@ -179,7 +182,8 @@ mod tests {
     use crate::domain::action::{Action, Subject, Verb};
     use crate::domain::message::chart::Bar;
 
-    const PRESS: Press<'_> = Press { person: "dana@example.com", message: "m1", csrf: "token", draw: |_| None };
+    const PRESS: Press<'_> =
+        Press { person: "dana@example.com", message: "m1", csrf: "token", home: false, draw: |_| None };
 
     /// One tag a line, so that a change of markup reads as a change of lines.
     fn drawn(part: Block) -> String {

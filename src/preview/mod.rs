@@ -8,6 +8,7 @@
 mod conversation;
 pub mod dialog;
 pub mod message;
+pub mod notice;
 pub mod page;
 
 /// Served at `/demo.css` as `text/css`.
@@ -98,6 +99,7 @@ mod tests {
             csrf: words(),
             people: vec![PersonView { email: words(), name: words(), role: words(), time_zone: words(), waiting: 2 }],
             person: words(),
+            home: true,
             morning: MorningView { date: words(), time: words() },
             messages: vec![sent("a", false, Sender::Tandem), sent("b", true, Sender::Person(words()))],
             activity: vec![ActivityView { at: words(), who: words(), what: words() }],

@@ -24,6 +24,8 @@ pub struct PageView {
     pub people: Vec<PersonView>,
     /// The e-mail address of the one who is shown.
     pub person: String,
+    /// Whether their home page is shown in place of their messages.
+    pub home: bool,
     pub morning: MorningView,
     /// In order of time. Replies may stand anywhere: they are drawn under what they reply to.
     pub messages: Vec<MessageView>,
@@ -110,7 +112,7 @@ impl PageView {
     }
 
     pub(super) fn press<'a>(&'a self, message: &'a str) -> Press<'a> {
-        Press { person: &self.person, message, csrf: &self.csrf, draw: self.draw.unwrap_or(|_| None) }
+        Press { person: &self.person, message, csrf: &self.csrf, home: self.home, draw: self.draw.unwrap_or(|_| None) }
     }
 
     /// What every form carries that is not about a message.
@@ -118,6 +120,7 @@ impl PageView {
         html! {
             input type="hidden" name="csrf" value=(self.csrf);
             input type="hidden" name="person" value=(self.person);
+            @if self.home { input type="hidden" name="tab" value="home"; }
         }
     }
 }
@@ -146,7 +149,7 @@ pub fn page(view: &PageView) -> Markup {
                 (header(view))
                 (people(view))
                 main {
-                    @if let Some(person) = shown { (conversation_head(person)) }
+                    @if let Some(person) = shown { (conversation_head(person, view.home)) }
                     (conversation(view))
                     (composer(view))
                 }
@@ -155,7 +158,7 @@ pub fn page(view: &PageView) -> Markup {
                     (about())
                 }
                 div id="dialog" data-region {
-                    @if let Some(open) = &view.dialog { (dialog(open, &view.person, &view.csrf, &address(&view.person))) }
+                    @if let Some(open) = &view.dialog { (dialog(open, view.press(&open.message), &place(&view.person, view.home))) }
                 }
                 p class="heard" id="announcement" role="status" { (view.announcement) }
             }
@@ -247,11 +250,21 @@ pub(super) fn avatar(name: &str) -> Markup {
     html! { span class={ "avatar tone-" (tone) } aria-hidden="true" { (initials) } }
 }
 
-fn conversation_head(person: &PersonView) -> Markup {
+/// A person's messages, or their home page.
+fn place(email: &str, home: bool) -> String {
+    if home { format!("{}&tab=home", address(email)) } else { address(email) }
+}
+
+fn conversation_head(person: &PersonView, home: bool) -> Markup {
     html! {
         div class="conversation-head" {
             h2 { (person.name) }
             p { (person.role) " · " (person.time_zone) }
+            nav class="tabs" aria-label="Tabs" {
+                @for (name, is_home) in [("Home", true), ("Messages", false)] {
+                    a href=(place(&person.email, is_home)) aria-current=[(is_home == home).then_some("page")] { (name) }
+                }
+            }
         }
     }
 }
@@ -327,7 +340,7 @@ mod tests {
         let people = vec![person("a+b@example.com", 1), person("c@example.com", 0)];
         let html = page(&PageView { person: "a+b@example.com".into(), people, ..PageView::default() }).into_string();
         assert!(html.contains("<a href=\"/?person=a%2Bb%40example.com\" aria-current=\"page\">"));
-        assert_eq!(html.matches("aria-current").count(), 1);
+        assert_eq!(html.matches("aria-current").count(), 2, "the person, and the tab of their messages");
         assert!(html.contains("1<span class=\"heard\"> card waiting</span>"));
         assert_eq!(html.matches("class=\"count\"").count(), 1);
         assert!(html.contains("<option value=\"a+b@example.com\" selected>"));

@@ -51,6 +51,28 @@ impl ApiUrl {
         format!("{}{name}", self.base)
     }
 
+    /// Where somebody agrees to let the app in: on the API's host, beside its base.
+    pub(super) fn consent(&self) -> Url {
+        let mut url = self.base.clone();
+        url.set_path("/oauth/v2/authorize");
+        url
+    }
+
+    /// Where a Socket Mode connection is opened, as the address of its upgrade; `None` for any host but Slack's, or the
+    /// configured one.
+    pub(super) fn socket(&self, text: &str) -> Option<Url> {
+        let mut url = Url::parse(text).ok()?;
+        let scheme = match url.scheme() {
+            "wss" => "https",
+            "ws" => "http",
+            _ => return None,
+        };
+        url.set_scheme(scheme).ok()?;
+        let slack = url.host_str().is_some_and(|host| host == "slack.com" || host.ends_with(".slack.com"));
+        let configured = self.custom && url.host() == self.base.host();
+        ((slack || configured) && may_be_called(&url)).then_some(url)
+    }
+
     /// Whether the API is played on this machine, where a proxy would only be in the way.
     pub(super) fn is_loopback(&self) -> bool {
         is_loopback(&self.base)
@@ -136,6 +158,11 @@ mod tests {
     fn the_api_is_https_or_loopback() {
         assert_eq!(ApiUrl::default().method("auth.test"), "https://slack.com/api/auth.test");
         assert_eq!(ApiUrl::parse("https://slack.com/api"), Ok(ApiUrl::default()));
+        assert_eq!(ApiUrl::default().consent().as_str(), "https://slack.com/oauth/v2/authorize");
+        assert_eq!(
+            ApiUrl::parse("http://127.0.0.1:8190/api").unwrap().consent().as_str(),
+            "http://127.0.0.1:8190/oauth/v2/authorize"
+        );
         for good in ["http://127.0.0.1:8190/api", "http://[::1]:8190/api/", "http://localhost/api"] {
             assert!(ApiUrl::parse(good).is_ok_and(|api| api.is_loopback()), "{good}");
         }
@@ -173,6 +200,27 @@ mod tests {
         let remote = ApiUrl::parse("https://slack.example.com/api/").unwrap();
         assert!(allowed("https://slack.example.com/hook", &remote));
         assert!(!allowed("http://slack.example.com/hook", &remote), "plain http stays on loopback");
+    }
+
+    #[test]
+    fn sockets_are_opened_to_slack_or_the_configured_host_only() {
+        let (slack, played) = (ApiUrl::default(), ApiUrl::parse("http://127.0.0.1:8190/api").unwrap());
+        let address = |text: &str, api: &ApiUrl| api.socket(text).map(String::from);
+        assert_eq!(
+            address("wss://wss-primary.slack.com/link/?ticket=x", &slack).as_deref(),
+            Some("https://wss-primary.slack.com/link/?ticket=x")
+        );
+        assert_eq!(address("ws://127.0.0.1:8190/link", &played).as_deref(), Some("http://127.0.0.1:8190/link"));
+        for bad in [
+            "ws://wss-primary.slack.com/",
+            "wss://slack.com.evil.example/",
+            "wss://evilslack.com/",
+            "https://slack.com/",
+            "ws://127.0.0.1:8190/link",
+            "",
+        ] {
+            assert_eq!(address(bad, &slack), None, "{bad}");
+        }
     }
 
     #[test]

@@ -18,6 +18,13 @@ pub fn manifest(base_url: &str, socket_mode: bool) -> Value {
     manifest
 }
 
+/// The scopes that the manifests ask for.
+pub fn bot_scopes() -> Vec<String> {
+    let manifest = manifest("", true);
+    let scopes = manifest.pointer("/oauth_config/scopes/bot").and_then(Value::as_array);
+    scopes.into_iter().flatten().filter_map(Value::as_str).map(str::to_owned).collect()
+}
+
 fn readdress(value: &mut Value, base_url: &str) {
     match value {
         Value::String(text) => {

@@ -43,6 +43,21 @@ statements! {
     WITHOUT_CSM = "SELECT account_id FROM tandem.account
                     WHERE org_id = $1 AND status = 'active' AND (csm_id IS NULL OR csm_id = ANY ($2)) ORDER BY account_id";
     LOCK = "SELECT FROM tandem.account WHERE org_id = $1 AND account_id = $2 FOR NO KEY UPDATE";
+    TAKE_OVER = "WITH held AS (
+                SELECT account_id, csm_id IS NOT DISTINCT FROM $2 AS csm,
+                       account_manager_id IS NOT DISTINCT FROM $2 AS account_manager
+                  FROM tandem.account
+                 WHERE org_id = $1 AND (csm_id = $2 OR account_manager_id = $2) AND ($4::text IS NULL OR account_id = $4)
+                 ORDER BY account_id
+                   FOR UPDATE
+              )
+              UPDATE tandem.account a
+                 SET csm_id = CASE WHEN held.csm THEN $3 ELSE a.csm_id END,
+                     account_manager_id = CASE WHEN held.account_manager THEN $3 ELSE a.account_manager_id END,
+                     updated_at = $5
+                FROM held
+               WHERE a.org_id = $1 AND a.account_id = held.account_id
+              RETURNING a.account_id, held.csm, held.account_manager";
     SET_CSM = "UPDATE tandem.account SET csm_id = $3, updated_at = $4 WHERE org_id = $1 AND account_id = $2";
     /// Whoever had left and speaks for us now is back.
     SAVE_CHAMPION = "INSERT INTO tandem.contact (org_id, account_id, email, name, persona) VALUES ($1, $2, $3, $4, 'champion')
@@ -169,6 +184,38 @@ pub async fn lock(tx: &mut Tenant, id: &AccountId) -> anyhow::Result<()> {
     let org = tx.org().0;
     sqlx::query(LOCK).bind(org).bind(&id.0).execute(tx.connection()).await?;
     Ok(())
+}
+
+/// What one person gave to another of an account.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Seats {
+    pub account: AccountId,
+    pub csm: bool,
+    pub account_manager: bool,
+}
+
+/// Puts `to` where `from` sits, on all accounts or on one of them.
+pub async fn take_over(
+    tx: &mut Tenant,
+    from: PersonId,
+    to: PersonId,
+    only: Option<&AccountId>,
+    at: DateTime<Utc>,
+) -> anyhow::Result<Vec<Seats>> {
+    let org = tx.org().0;
+    let only = only.map(|account| account.0.as_str());
+    let rows: Vec<(String, bool, bool)> = sqlx::query_as(TAKE_OVER)
+        .bind(org)
+        .bind(from.0)
+        .bind(to.0)
+        .bind(only)
+        .bind(at)
+        .fetch_all(tx.connection())
+        .await?;
+    Ok(rows
+        .into_iter()
+        .map(|(account, csm, account_manager)| Seats { account: AccountId(account), csm, account_manager })
+        .collect())
 }
 
 /// The account changes hands.

@@ -1,13 +1,14 @@
-//! Everything that the answer to `/account` says of one account, in one
+//! Everything that the answer to `/account` says of an account, in one
 //! statement: people wait for it, and round trips cost more than the rows.
 
 use std::collections::BTreeMap;
 
 use anyhow::Context;
-use chrono::{DateTime, Days, NaiveDate, Utc};
+use chrono::{DateTime, NaiveDate, Utc};
 use serde::Deserialize;
-use sqlx::FromRow;
+use sqlx::postgres::PgRow;
 use sqlx::types::Json;
+use sqlx::{FromRow, Row};
 
 use super::Tenant;
 use super::account::{AccountRow, ContactRow};
@@ -18,61 +19,71 @@ use super::risk::RiskRow;
 use crate::domain::account::{Account, AccountId, Contact};
 use crate::domain::diagnosis::Diagnosis;
 use crate::domain::handoff::Handoff;
+use crate::domain::person::OrgId;
 use crate::domain::policy::Policy;
 use crate::domain::renewal_work::{RenewalRecord, RenewalWork};
 use crate::domain::risk::Risk;
 use crate::domain::signal::SignalValue;
 
 statements! {
-    READ = "SELECT (SELECT stamp FROM tandem.organisation_setting WHERE org_id = $1) AS stamp,
+    /// What is the organisation's is looked up once, however many accounts are read. OFFSET 0 keeps the order of look-ups.
+    /// Lists are put in order afterwards: here each would be sorted by a machinery of its own, for a row or two.
+    /// What happened meanwhile is shown beside a course of health, so not before there are two nights.
+    READ = "SELECT night.stamp, night.first, night.before,
                    a.account_id, a.name, a.segment, a.arr_minor, a.currency, a.seats, a.plan, a.domains, a.url, a.goals,
                    a.start_date, a.go_live_date, a.renewal_date, a.term_months, a.notice_period_days, a.auto_renew, a.csm_id,
                    a.account_manager_id, a.pool, a.status, a.cost_to_serve_minor,
                    (SELECT row_to_json(f) FROM (
                       SELECT d.account_id, d.date, d.health, d.risk, d.band, d.change, t.body
                         FROM tandem.diagnosis d JOIN tandem.diagnosis_detail t USING (org_id, account_id, detail_id)
-                       WHERE d.org_id = $1 AND d.date = $3 AND d.account_id = $2) f) AS diagnosis,
-                   (SELECT d.health FROM tandem.diagnosis d
-                     WHERE d.org_id = $1 AND d.account_id = $2
-                       AND d.date = (SELECT max(r.date) FROM tandem.diagnosis_run r WHERE r.org_id = $1 AND r.date < $3)
-                   ) AS previous_health,
+                       WHERE d.org_id = $1 AND d.date = night.latest AND d.account_id = a.account_id) f) AS diagnosis,
                    (SELECT row_to_json(r) FROM tandem.risk r
-                     WHERE r.org_id = $1 AND r.account_id = $2 ORDER BY r.since DESC, r.risk_id LIMIT 1) AS risk,
-                   (SELECT json_agg(row_to_json(h) ORDER BY h.since, h.handoff_id) FROM tandem.handoff h
-                     WHERE h.org_id = $1 AND h.account_id = $2 AND (h.accountable IS NOT NULL OR h.since > $5)) AS handoffs,
+                     WHERE r.org_id = $1 AND r.account_id = a.account_id ORDER BY r.since DESC, r.risk_id LIMIT 1) AS risk,
+                   (SELECT json_agg(row_to_json(h)) FROM tandem.handoff h
+                     WHERE h.org_id = $1 AND h.account_id = a.account_id AND (h.accountable IS NOT NULL OR h.since > $3)) AS handoffs,
                    (SELECT w.record FROM tandem.renewal w
-                     WHERE w.org_id = $1 AND w.account_id = $2 ORDER BY w.deadline DESC, w.renewal_id LIMIT 1) AS renewal,
+                     WHERE w.org_id = $1 AND w.account_id = a.account_id ORDER BY w.deadline DESC, w.renewal_id LIMIT 1) AS renewal,
                    (SELECT row_to_json(n) FROM tandem.note n
-                     WHERE n.org_id = $1 AND n.account_id = $2 AND n.kind <> 'feedback' ORDER BY n.at DESC LIMIT 1) AS last_note,
-                   (SELECT json_agg(row_to_json(c) ORDER BY c.email) FROM tandem.contact c
-                     WHERE c.org_id = $1 AND c.account_id = $2) AS contacts,
+                     WHERE n.org_id = $1 AND n.account_id = a.account_id AND n.kind <> 'feedback'
+                     ORDER BY n.at DESC LIMIT 1) AS last_note,
+                   (SELECT json_agg(row_to_json(c)) FROM tandem.contact c
+                     WHERE c.org_id = $1 AND c.account_id = a.account_id) AS contacts,
                    (SELECT json_agg(row_to_json(o)) FROM (
                       SELECT DISTINCT ON (g.kind) g.kind, g.number, g.words FROM tandem.signal g
-                       WHERE g.org_id = $1 AND g.account_id = $2 AND g.source = 'onboarding'
+                       WHERE g.org_id = $1 AND g.account_id = a.account_id AND g.source = 'onboarding'
                        ORDER BY g.kind, g.observed_on DESC, g.reference) o) AS onboarding,
-                   (SELECT json_agg(json_build_array(d.date, d.health) ORDER BY d.date)
+                   (SELECT json_agg(json_build_array(d.date, d.health))
                       FROM tandem.diagnosis_run r
-                      JOIN tandem.diagnosis d ON d.org_id = r.org_id AND d.date = r.date AND d.account_id = $2
-                     WHERE r.org_id = $1 AND r.date BETWEEN $4 AND $3) AS history,
-                   (SELECT json_agg(json_build_array(e.at, e.event) ORDER BY e.at)
-                      FROM tandem.audit_event e
-                     WHERE e.org_id = $1 AND e.at >= $4
-                       AND e.event IN ('risk.opened', 'risk.reopened', 'risk.acknowledged', 'risk.snoozed', 'risk.resolved',
-                                       'risk.ended', 'handoff.offered', 'handoff.accepted', 'handoff.won', 'handoff.lost')
-                       AND e.subject = ANY (ARRAY(
-                             SELECT 'risk:' || r.risk_id FROM tandem.risk r WHERE r.org_id = $1 AND r.account_id = $2
-                             UNION ALL
-                             SELECT 'handoff:' || h.handoff_id FROM tandem.handoff h
-                              WHERE h.org_id = $1 AND h.account_id = $2))) AS events,
-                   (SELECT json_agg(json_build_array(g.observed_on, g.kind, g.number) ORDER BY g.observed_on)
-                      FROM tandem.signal g
-                     WHERE g.org_id = $1 AND g.account_id = $2 AND g.source = 'support'
-                       AND g.kind IN ('sev1_open_days', 'escalations') AND g.observed_on >= $4) AS tickets
-              FROM tandem.account a WHERE a.org_id = $1 AND a.account_id = $2";
+                      JOIN tandem.diagnosis d ON d.org_id = r.org_id AND d.date = r.date AND d.account_id = a.account_id
+                     WHERE r.org_id = $1 AND r.date BETWEEN least(night.before, night.first) AND night.latest) AS history,
+                   CASE WHEN night.before IS NOT NULL THEN
+                     (SELECT json_agg(json_build_array(e.at, e.event))
+                        FROM tandem.audit_event e
+                       WHERE e.org_id = $1 AND e.at >= night.first
+                         AND e.event IN ('risk.opened', 'risk.reopened', 'risk.acknowledged', 'risk.snoozed', 'risk.resolved',
+                                         'risk.ended', 'handoff.offered', 'handoff.accepted', 'handoff.won', 'handoff.lost')
+                         AND e.subject = ANY (ARRAY(
+                               SELECT 'risk:' || r.risk_id FROM tandem.risk r
+                                WHERE r.org_id = $1 AND r.account_id = a.account_id
+                               UNION ALL
+                               SELECT 'handoff:' || h.handoff_id FROM tandem.handoff h
+                                WHERE h.org_id = $1 AND h.account_id = a.account_id))) END AS events,
+                   CASE WHEN night.before IS NOT NULL THEN
+                     (SELECT json_agg(json_build_array(g.observed_on, g.kind, g.number))
+                        FROM tandem.signal g
+                       WHERE g.org_id = $1 AND g.account_id = a.account_id AND g.source = 'support'
+                         AND g.kind IN ('sev1_open_days', 'escalations') AND g.observed_on >= night.first) END AS tickets
+              FROM (SELECT s.stamp, o.diagnosed_on AS latest, o.diagnosed_on - $4::int AS first,
+                           (SELECT max(r.date) FROM tandem.diagnosis_run r WHERE r.org_id = $1 AND r.date < o.diagnosed_on) AS before
+                      FROM tandem.organisation_setting s JOIN directory.organisation o USING (org_id)
+                     WHERE org_id = $1 OFFSET 0) AS night
+             CROSS JOIN unnest($2::text[]) AS wanted (account_id)
+             CROSS JOIN LATERAL (SELECT * FROM tandem.account
+                                  WHERE org_id = $1 AND account_id = wanted.account_id OFFSET 0) AS a";
 }
 
-/// How far back an account's health is shown.
-const HISTORY: Days = Days::new(90);
+/// How far back an account's health is shown, in days.
+const HISTORY: i32 = 90;
 
 /// One account with all that is known and being done about it.
 #[derive(Debug, Clone)]
@@ -114,7 +125,9 @@ struct AnswerRow {
     #[sqlx(flatten)]
     account: AccountRow,
     diagnosis: Option<Json<DiagnosisRow>>,
-    previous_health: Option<i16>,
+    /// The first day that is shown, and the complete night before the latest.
+    first: Option<NaiveDate>,
+    before: Option<NaiveDate>,
     risk: Option<Json<RiskRow>>,
     handoffs: Option<Json<Vec<HandoffRow>>>,
     renewal: Option<Json<RenewalRecord>>,
@@ -133,51 +146,60 @@ struct OnboardingRow {
     words: Option<String>,
 }
 
-/// Reads an account with its diagnosis of that date (`None` before the first); `None` where there is no such account.
-pub async fn read(
-    tx: &mut Tenant,
-    id: &AccountId,
-    diagnosed_on: Option<NaiveDate>,
-    ended_after: DateTime<Utc>,
-    policy: &Policy,
-) -> anyhow::Result<Option<Answer>> {
-    let org = tx.org();
-    let row: Option<AnswerRow> = sqlx::query_as(READ)
-        .bind(org.0)
-        .bind(&id.0)
-        .bind(diagnosed_on)
-        .bind(diagnosed_on.and_then(|date| date.checked_sub_days(HISTORY)))
-        .bind(ended_after)
-        .fetch_optional(tx.connection())
-        .await
-        .context("read an account")?;
-    let Some(row) = row else { return Ok(None) };
-    let account = Account::try_from(row.account)?;
-    let percent = |value: i16| u8::try_from(value).context("health");
-    let history = row.history.map(|rows| rows.0).unwrap_or_default().into_iter();
-    Ok(Some(Answer {
-        stamp: row.stamp,
-        diagnosis: row.diagnosis.map(|row| diagnosis::whole(org, &account, row.0, policy)).transpose()?,
-        previous_health: row.previous_health.map(percent).transpose()?,
-        risk: row.risk.map(|row| Risk::try_from(row.0)).transpose()?,
-        handoffs: all(row.handoffs)?,
-        renewal: row.renewal.map(|row| RenewalWork::try_from(row.0).context("a stored renewal")).transpose()?,
-        last_note: row.last_note.map(|row| row.0),
-        contacts: all(row.contacts)?,
-        onboarding: row.onboarding.map(|rows| rows.0).unwrap_or_default().into_iter().filter_map(latest).collect(),
-        history: history
-            .filter_map(|(date, health)| health.map(|health| Ok((date, percent(health)?))))
-            .collect::<anyhow::Result<_>>()?,
-        events: row.events.map(|rows| rows.0).unwrap_or_default(),
-        tickets: row
-            .tickets
-            .map(|rows| rows.0)
-            .unwrap_or_default()
-            .into_iter()
-            .filter_map(|(on, kind, number)| Some((on, kind, number?)))
-            .collect(),
-        account,
-    }))
+/// One account as it was read, not yet looked at.
+#[derive(Debug)]
+pub struct Stored(PgRow);
+
+/// Reads these accounts with their diagnosis of the latest complete night, if there was one. Those that do not exist are
+/// absent.
+pub async fn read(tx: &mut Tenant, ids: &[AccountId], ended_after: DateTime<Utc>) -> anyhow::Result<Vec<Stored>> {
+    let ids: Vec<&str> = ids.iter().map(|id| id.0.as_str()).collect();
+    let org = tx.org().0;
+    let rows = sqlx::query(READ).bind(org).bind(&ids).bind(ended_after).bind(HISTORY).fetch_all(tx.connection()).await;
+    Ok(rows.context("read accounts")?.into_iter().map(Stored).collect())
+}
+
+impl Stored {
+    pub fn account_id(&self) -> anyhow::Result<AccountId> {
+        Ok(AccountId(self.0.try_get("account_id")?))
+    }
+
+    /// Everything that was read, by the policy under which its deadlines are.
+    pub fn answer(&self, org: OrgId, policy: &Policy) -> anyhow::Result<Answer> {
+        let row = AnswerRow::from_row(&self.0)?;
+        let account = Account::try_from(row.account)?;
+        let percent = |value: i16| u8::try_from(value).context("health");
+        let nights = row.history.map(|rows| rows.0).unwrap_or_default().into_iter();
+        let known = nights.filter_map(|(date, health)| health.map(|health| Ok((date, percent(health)?))));
+        let mut history: Vec<(NaiveDate, u8)> = known.collect::<anyhow::Result<_>>()?;
+        let previous_health = history.iter().find(|(date, _)| Some(*date) == row.before).map(|(_, health)| *health);
+        let mut handoffs: Vec<Handoff> = all(row.handoffs)?;
+        handoffs.sort_by_key(|handoff| (handoff.since(), handoff.id));
+        let mut contacts: Vec<Contact> = all(row.contacts)?;
+        contacts.sort_by(|one, other| one.email.cmp(&other.email));
+        let mut events = row.events.map(|rows| rows.0).unwrap_or_default();
+        events.sort_by_key(|(at, _)| *at);
+        let mut tickets = row.tickets.map(|rows| rows.0).unwrap_or_default();
+        tickets.sort_by_key(|(on, _, _)| *on);
+        // The night before may be longer ago than is shown.
+        history.sort_unstable();
+        history.retain(|(date, _)| Some(*date) >= row.first);
+        Ok(Answer {
+            stamp: row.stamp,
+            diagnosis: row.diagnosis.map(|row| diagnosis::whole(org, &account, row.0, policy)).transpose()?,
+            previous_health,
+            risk: row.risk.map(|row| Risk::try_from(row.0)).transpose()?,
+            handoffs,
+            renewal: row.renewal.map(|row| RenewalWork::try_from(row.0).context("a stored renewal")).transpose()?,
+            last_note: row.last_note.map(|row| row.0),
+            contacts,
+            onboarding: row.onboarding.map(|rows| rows.0).unwrap_or_default().into_iter().filter_map(latest).collect(),
+            history,
+            events,
+            tickets: tickets.into_iter().filter_map(|(on, kind, number)| Some((on, kind, number?))).collect(),
+            account,
+        })
+    }
 }
 
 fn all<R, T: TryFrom<R, Error = anyhow::Error>>(rows: Option<Json<Vec<R>>>) -> anyhow::Result<Vec<T>> {

@@ -17,10 +17,12 @@ statements! {
     SEALED_PAGE = "SELECT s.seq, s.hash, e.event_id, e.at, e.actor, e.event, e.subject, e.data
                      FROM tandem.audit_seal s JOIN tandem.audit_event e USING (org_id, event_id)
                     WHERE s.org_id = $1 AND s.seq > $2 ORDER BY s.seq LIMIT $3";
+    /// OFFSET 0: the seals are looked up event by event. Of how many events are asked for the planner knows nothing, and
+    /// so read every seal there is, once a second.
     UNSEALED = "SELECT e.event_id, e.at, e.actor, e.event, e.subject, e.data
                   FROM tandem.audit_event e
                  WHERE e.org_id = $1 AND e.recorded_at >= $2
-                   AND NOT EXISTS (SELECT FROM tandem.audit_seal s WHERE s.org_id = e.org_id AND s.event_id = e.event_id)
+                   AND NOT EXISTS (SELECT FROM tandem.audit_seal s WHERE s.org_id = e.org_id AND s.event_id = e.event_id OFFSET 0)
                  ORDER BY e.recorded_at, e.event_id LIMIT $3";
     HEAD = "SELECT seq, hash, (SELECT recorded_at FROM tandem.audit_event e WHERE e.org_id = s.org_id AND e.event_id = s.event_id)
               FROM tandem.audit_seal s WHERE org_id = $1 ORDER BY seq DESC LIMIT 1";
@@ -86,7 +88,7 @@ pub async fn record(tx: &mut Tenant, actor: Actor, at: DateTime<Utc>, entries: &
     sqlx::query(RECORD)
         .bind(org)
         .bind(at)
-        .bind(actor.to_string())
+        .bind(vec![actor.to_string(); entries.len()])
         .bind(entries.iter().map(|_| Uuid::now_v7()).collect::<Vec<_>>())
         .bind(entries.iter().map(|e| e.event).collect::<Vec<_>>())
         .bind(entries.iter().map(|e| e.subject.as_str()).collect::<Vec<_>>())

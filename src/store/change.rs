@@ -24,24 +24,23 @@ statements! {
     );
 }
 
-/// Records the events and queues one redraw for every message that shows one of the accounts, in the
+/// Records who did what and queues one redraw for every message that shows one of the accounts, in the
 /// caller's transaction: [`super::audit::record`] and [`super::message::queue_redraws`] in one round trip.
 pub async fn record(
     tx: &mut Tenant,
-    actor: Actor,
     at: DateTime<Utc>,
-    entries: &[Entry],
+    deeds: &[(Actor, Entry)],
     accounts: &[AccountId],
 ) -> anyhow::Result<()> {
     let org = tx.org().0;
     sqlx::query(RECORD_AND_REDRAW)
         .bind(org)
         .bind(at)
-        .bind(actor.to_string())
-        .bind(entries.iter().map(|_| Uuid::now_v7()).collect::<Vec<_>>())
-        .bind(entries.iter().map(|entry| entry.event).collect::<Vec<_>>())
-        .bind(entries.iter().map(|entry| entry.subject.as_str()).collect::<Vec<_>>())
-        .bind(entries.iter().map(|entry| &entry.data).collect::<Vec<_>>())
+        .bind(deeds.iter().map(|(actor, _)| actor.to_string()).collect::<Vec<_>>())
+        .bind(deeds.iter().map(|_| Uuid::now_v7()).collect::<Vec<_>>())
+        .bind(deeds.iter().map(|(_, entry)| entry.event).collect::<Vec<_>>())
+        .bind(deeds.iter().map(|(_, entry)| entry.subject.as_str()).collect::<Vec<_>>())
+        .bind(deeds.iter().map(|(_, entry)| &entry.data).collect::<Vec<_>>())
         .bind(accounts.iter().map(|id| id.0.as_str()).collect::<Vec<_>>())
         .bind(at - REDRAWN_FOR)
         .execute(tx.connection())

@@ -12,6 +12,7 @@ use uuid::Uuid;
 use super::{Tenant, word};
 use crate::domain::account::{Account, AccountId};
 use crate::domain::diagnosis::{self, Band, Cause, Diagnosis, FoundWindow, NightState, Previous};
+use crate::domain::money::Currency;
 use crate::domain::person::OrgId;
 use crate::domain::policy::Policy;
 use crate::domain::renewal;
@@ -38,6 +39,20 @@ statements! {
     /// One diagnosis of an organisation at a time, whatever the replicas.
     LOCK_NIGHT = "SELECT pg_advisory_xact_lock(hashtextextended('tandem night ' || $1::text, 0))";
     TRY_LOCK_NIGHT = "SELECT pg_try_advisory_xact_lock(hashtextextended('tandem night ' || $1::text, 0))";
+    GAPS = "SELECT gap.source, a.currency, count(*), coalesce(sum(a.arr_minor), 0)::bigint
+              FROM tandem.diagnosis d
+              JOIN tandem.account a ON a.org_id = $1 AND a.account_id = d.account_id AND a.status = 'active'
+              JOIN tandem.diagnosis_detail t
+                ON t.org_id = $1 AND t.account_id = d.account_id AND t.detail_id = d.detail_id
+             CROSS JOIN LATERAL (SELECT jsonb_array_elements_text(t.body->'not_checked') AS source
+                                  UNION ALL SELECT NULL WHERE d.band = 'unknown') AS gap
+             WHERE d.org_id = $1 AND d.date = $2 AND ($3::text[] IS NULL OR d.account_id = ANY ($3))
+             GROUP BY gap.source, a.currency ORDER BY gap.source, a.currency";
+    LARGEST_UNKNOWN = "SELECT a.name FROM tandem.diagnosis d
+              JOIN tandem.account a ON a.org_id = $1 AND a.account_id = d.account_id AND a.status = 'active'
+             WHERE d.org_id = $1 AND d.date = $2 AND d.band = 'unknown'
+               AND ($3::text[] IS NULL OR d.account_id = ANY ($3))
+             ORDER BY a.arr_minor DESC NULLS LAST, a.account_id LIMIT $4";
     NIGHT_BEFORE = "SELECT date, night FROM tandem.diagnosis_run WHERE org_id = $1 AND date < $2 ORDER BY date DESC LIMIT 1";
     /// Only what the next night compares with: whole bodies would be megabytes a page. A window opens on a night
     /// of its own day: what a backdated run found has no dates to keep.
@@ -210,6 +225,47 @@ pub async fn ran_live(tx: &mut Tenant, date: NaiveDate) -> anyhow::Result<bool> 
 }
 
 /// The newest observation of each source on the night of `date`.
+/// Accounts that the diagnosis of a date could not read, grouped by what is missing and by currency.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct GapRow {
+    /// `None`: the account has no health at all.
+    pub source: Option<Source>,
+    pub currency: Option<Currency>,
+    pub accounts: usize,
+    pub arr_minor: i64,
+}
+
+/// `book`: only of these accounts.
+pub async fn gaps(tx: &mut Tenant, date: NaiveDate, book: Option<&[AccountId]>) -> anyhow::Result<Vec<GapRow>> {
+    let org = tx.org().0;
+    let book: Option<Vec<&str>> = book.map(|book| book.iter().map(|id| id.0.as_str()).collect());
+    let rows: Vec<(Option<String>, Option<String>, i64, i64)> =
+        sqlx::query_as(GAPS).bind(org).bind(date).bind(book).fetch_all(tx.connection()).await?;
+    rows.into_iter()
+        .map(|(source, currency, accounts, arr_minor)| {
+            Ok(GapRow {
+                source: source.map(|source| word("not_checked", &source)).transpose()?,
+                currency: currency.map(|currency| word("currency", &currency)).transpose()?,
+                accounts: usize::try_from(accounts)?,
+                arr_minor,
+            })
+        })
+        .collect()
+}
+
+/// Names of the largest accounts without any health on a date.
+pub async fn largest_unknown(
+    tx: &mut Tenant,
+    date: NaiveDate,
+    book: Option<&[AccountId]>,
+    most: i64,
+) -> anyhow::Result<Vec<String>> {
+    let org = tx.org().0;
+    let book: Option<Vec<&str>> = book.map(|book| book.iter().map(|id| id.0.as_str()).collect());
+    let query = sqlx::query_scalar(LARGEST_UNKNOWN).bind(org).bind(date).bind(book).bind(most);
+    Ok(query.fetch_all(tx.connection()).await?)
+}
+
 pub async fn run_sources(tx: &mut Tenant, date: NaiveDate) -> anyhow::Result<BTreeMap<Source, NaiveDate>> {
     let org = tx.org().0;
     let row: Option<Json<BTreeMap<Source, NaiveDate>>> =

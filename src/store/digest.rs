@@ -1,6 +1,7 @@
 //! Mornings: which cards stood in whose digest.
 
 use std::collections::BTreeMap;
+use std::ops::RangeInclusive;
 
 use anyhow::Context;
 use chrono::{DateTime, NaiveDate, Utc};
@@ -29,10 +30,10 @@ statements! {
     TOLD_BY_DAY = "SELECT (content -> 'notice' ->> 'risk')::uuid, max(created_at) FROM tandem.message
                     WHERE org_id = $1 AND person_id = $2 AND created_at > $3 AND content -> 'notice' ->> 'event' = 'decision'
                     GROUP BY 1";
-    GROUP = "SELECT subject FROM tandem.digest_item WHERE org_id = $1 AND digest_id = $2 AND group_no = $3 ORDER BY position";
     HAS_CARD = "SELECT EXISTS (SELECT FROM tandem.digest d JOIN tandem.digest_item i USING (org_id, digest_id)
                                 WHERE d.org_id = $1 AND d.person_id = $2 AND d.local_date = $3 AND i.group_no IS NULL
                                   AND i.subject = $4)";
+    GROUP = "SELECT subject FROM tandem.digest_item WHERE org_id = $1 AND digest_id = $2 AND group_no BETWEEN $3 AND $4 ORDER BY position";
     ON_DATE = "SELECT digest_id, person_id FROM tandem.digest WHERE org_id = $1 AND local_date = $2 AND kind = 'morning'";
 }
 
@@ -197,11 +198,20 @@ pub async fn told_by_day(
     Ok(rows.into_iter().collect())
 }
 
-/// What a group of the rest holds.
-pub async fn group_subjects(tx: &mut Tenant, digest: Uuid, group: u16) -> anyhow::Result<Vec<Subject>> {
+/// What these groups of the rest hold.
+pub async fn group_subjects(
+    tx: &mut Tenant,
+    digest: Uuid,
+    groups: RangeInclusive<u16>,
+) -> anyhow::Result<Vec<Subject>> {
     let org = tx.org().0;
-    let rows: Vec<String> =
-        sqlx::query_scalar(GROUP).bind(org).bind(digest).bind(i32::from(group)).fetch_all(tx.connection()).await?;
+    let rows: Vec<String> = sqlx::query_scalar(GROUP)
+        .bind(org)
+        .bind(digest)
+        .bind(i32::from(*groups.start()))
+        .bind(i32::from(*groups.end()))
+        .fetch_all(tx.connection())
+        .await?;
     rows.into_iter().map(|subject| subject.parse().context("a digest's subject")).collect()
 }
 

@@ -14,6 +14,7 @@ use crate::domain::person::{OrgId, PersonId};
 use crate::domain::routing::Model;
 
 statements! {
+    LOCK_INBOX = "SELECT pg_advisory_xact_lock(hashtextextended('tandem inbox ' || $1::text, 0))";
     ORGANISATIONS = "SELECT org_id, slug, name, timezone, currency, model, diagnosed_on, diagnosed_at
                        FROM directory.organisation ORDER BY slug";
     ORGANISATION_BY_SLUG = "SELECT org_id, slug, name, timezone, currency, model, diagnosed_on, diagnosed_at
@@ -30,8 +31,15 @@ statements! {
             ON CONFLICT (platform, workspace_id) DO NOTHING";
     LINKS = "SELECT l.platform, l.workspace_id, o.slug FROM directory.chat_link l JOIN directory.organisation o USING (org_id)
               ORDER BY o.slug, l.platform, l.workspace_id";
-    LINKS_OF = "SELECT platform, workspace_id FROM directory.chat_link WHERE org_id = $1 ORDER BY platform, workspace_id";
+    /// Without those from which Tandem was removed: nothing can be sent there.
+    LINKS_OF = "SELECT platform, workspace_id FROM directory.chat_link l
+                 WHERE org_id = $1
+                   AND NOT EXISTS (SELECT FROM directory.slack_installation i
+                                    WHERE l.platform = 'slack' AND i.team_id = l.workspace_id AND i.removed_at IS NOT NULL)
+                 ORDER BY platform, workspace_id";
     UNLINK = "DELETE FROM directory.chat_link WHERE platform = $1 AND workspace_id = $2 RETURNING org_id";
+    FORGET_INSTALL_LINKS = "DELETE FROM directory.used_install_link WHERE expires_at < $1";
+    USE_INSTALL_LINK = "INSERT INTO directory.used_install_link (link_hash, expires_at) VALUES ($1, $2) ON CONFLICT DO NOTHING";
     ENSURE_LANE = "INSERT INTO directory.lane (org_id, platform, workspace_id) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING";
     CREATE_KEY = "INSERT INTO directory.api_key (key_hash, org_id, key_id, name, created_at) VALUES ($1, $2, $3, $4, $5)
                   ON CONFLICT DO NOTHING";
@@ -62,7 +70,9 @@ statements! {
                      SELECT org_id, platform, workspace_id FROM directory.lane
                       WHERE wake_at <= $3 AND (leased_until IS NULL OR leased_until < clock_timestamp())
                         AND ($4::uuid IS NULL OR org_id = $4)
-                        AND ((platform = 'preview' AND $6) OR (platform = 'slack' AND workspace_id = $7))
+                        AND ((platform = 'preview' AND $6) OR (platform = 'slack' AND (workspace_id = $7 OR ($8 AND EXISTS (
+                              SELECT FROM directory.slack_installation i
+                               WHERE i.team_id = lane.workspace_id AND i.access_token IS NOT NULL)))))
                         AND EXISTS (SELECT FROM directory.chat_link k WHERE k.platform = lane.platform
                                        AND k.workspace_id = lane.workspace_id AND k.org_id = lane.org_id)
                       ORDER BY wake_at LIMIT $5 FOR UPDATE SKIP LOCKED)
@@ -78,7 +88,8 @@ statements! {
                    WHERE org_id = $1 AND platform = $2 AND workspace_id = $3 AND fence = $4";
     UNSERVED_LANES = "SELECT platform, workspace_id FROM directory.lane
                        WHERE wake_at <= $1 AND (leased_until IS NULL OR leased_until < clock_timestamp())
-                         AND NOT ((platform = 'preview' AND $2) OR (platform = 'slack' AND workspace_id = $3))
+                         AND NOT ((platform = 'preview' AND $2) OR (platform = 'slack' AND (workspace_id = $3 OR ($4 AND EXISTS (
+                               SELECT FROM directory.slack_installation i WHERE i.team_id = lane.workspace_id)))))
                        ORDER BY platform, workspace_id";
     HELD_LANES = "SELECT count(*) FROM directory.lane
                    WHERE org_id = $1 AND leased_until > clock_timestamp()";
@@ -181,6 +192,13 @@ pub async fn own_organisation(tx: &mut Tenant) -> anyhow::Result<Organisation> {
     row.context("the organisation is gone").and_then(Organisation::try_from)
 }
 
+/// Waits until no other process takes the organisation's inbox.
+pub async fn lock_inbox(tx: &mut Tenant) -> anyhow::Result<()> {
+    let org = tx.org().0;
+    sqlx::query(LOCK_INBOX).bind(org).execute(tx.connection()).await.context("wait for another taker of the inbox")?;
+    Ok(())
+}
+
 /// From now on digests read the diagnosis of this date, in the caller's transaction. Never goes back to an earlier one.
 pub async fn set_diagnosed(tx: &mut Tenant, date: NaiveDate, at: DateTime<Utc>) -> anyhow::Result<()> {
     let org = tx.org().0;
@@ -252,7 +270,7 @@ pub async fn links(tx: &mut Directory) -> anyhow::Result<Vec<(Workspace, String)
         .collect()
 }
 
-/// The workspaces of the running transaction's organisation.
+/// The workspaces of the running transaction's organisation in which Tandem is installed.
 pub async fn own_workspaces(tx: &mut Tenant) -> anyhow::Result<Vec<Workspace>> {
     let org = tx.org().0;
     let rows: Vec<(String, String)> = sqlx::query_as(LINKS_OF).bind(org).fetch_all(tx.connection()).await?;
@@ -267,6 +285,18 @@ pub async fn unlink(tx: &mut Directory, workspace: &Workspace) -> anyhow::Result
         .fetch_optional(tx.connection())
         .await?;
     Ok(org.map(OrgId))
+}
+
+/// Uses an install link up, known by its hash until it expires; false where it was used before.
+pub async fn use_install_link(
+    tx: &mut Directory,
+    hash: &[u8],
+    expires_at: DateTime<Utc>,
+    now: DateTime<Utc>,
+) -> anyhow::Result<bool> {
+    sqlx::query(FORGET_INSTALL_LINKS).bind(now).execute(tx.connection()).await?;
+    let done = sqlx::query(USE_INSTALL_LINK).bind(hash).bind(expires_at).execute(tx.connection()).await?;
+    Ok(done.rows_affected() == 1)
 }
 
 #[derive(Debug, Clone, FromRow)]
@@ -450,6 +480,8 @@ pub struct Lease {
 pub struct Served {
     /// The Slack workspace whose token is configured.
     pub slack: Option<String>,
+    /// Every Slack workspace that installed the app.
+    pub installed: bool,
     pub preview: bool,
 }
 
@@ -461,7 +493,8 @@ impl Served {
 
     pub fn serves(&self, workspace: &Workspace) -> bool {
         match workspace.platform {
-            Platform::Slack => self.slack.as_ref() == Some(&workspace.id),
+            // Lists of own workspaces leave those out from which the app was removed.
+            Platform::Slack => self.installed || self.slack.as_ref() == Some(&workspace.id),
             Platform::Preview => self.preview,
             Platform::Teams => false,
         }
@@ -474,6 +507,7 @@ pub async fn unserved_lanes(tx: &mut Directory, served: &Served, now: DateTime<U
         .bind(now)
         .bind(served.preview)
         .bind(served.slack())
+        .bind(served.installed)
         .fetch_all(tx.connection())
         .await?;
     rows.into_iter().map(|(platform, id)| Ok(Workspace { platform: word("platform", &platform)?, id })).collect()
@@ -506,6 +540,7 @@ pub async fn lease_lanes(
         .bind(most)
         .bind(served.preview)
         .bind(served.slack())
+        .bind(served.installed)
         .fetch_all(tx.connection())
         .await?;
     rows.into_iter()

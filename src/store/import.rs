@@ -17,9 +17,10 @@ statements! {
     TAKE_TURNS = "SELECT pg_advisory_xact_lock(hashtextextended('tandem import ' || $1::text, 0))";
     EMAILS = "SELECT email, person_id, slack_user_id, teams_user_id FROM tandem.person WHERE org_id = $1";
     PEOPLE = "INSERT INTO tandem.person AS t (org_id, person_id, email, name, roles, timezone, digest_time, workdays, manager_id,
-                     delegate_id, out_of_office_until, slack_user_id, teams_user_id, pool)
+                     delegate_id, out_of_office_until, slack_user_id, teams_user_id, pool, active)
               SELECT $1, coalesce(old.person_id, (r->>'person_id')::uuid), r->>'email', r->>'name',
-                     ARRAY(SELECT jsonb_array_elements_text(r->'roles')),
+                     CASE WHEN r->'roles' = '[]' THEN coalesce(old.roles, '{viewer}')
+                          ELSE ARRAY(SELECT jsonb_array_elements_text(r->'roles')) END,
                      CASE WHEN r ? 'timezone' THEN r->>'timezone' ELSE old.timezone END,
                      CASE WHEN r ? 'digest_time' THEN coalesce((r->>'digest_time')::time, '08:00')
                           ELSE coalesce(old.digest_time, '08:00') END,
@@ -29,20 +30,22 @@ statements! {
                      CASE WHEN r ? 'out_of_office_until' THEN (r->>'out_of_office_until')::date ELSE old.out_of_office_until END,
                      CASE WHEN r ? 'slack_user_id' THEN r->>'slack_user_id' ELSE old.slack_user_id END,
                      CASE WHEN r ? 'teams_user_id' THEN r->>'teams_user_id' ELSE old.teams_user_id END,
-                     CASE WHEN r ? 'pool' THEN r->>'pool' ELSE old.pool END
+                     CASE WHEN r ? 'pool' THEN r->>'pool' ELSE old.pool END,
+                     r->'roles' <> '[]'
                 FROM jsonb_array_elements($2) AS r
                 LEFT JOIN tandem.person old ON old.org_id = $1 AND old.email = r->>'email'
               ON CONFLICT (org_id, email) DO UPDATE SET
                      name = excluded.name, roles = excluded.roles, timezone = excluded.timezone,
                      digest_time = excluded.digest_time, workdays = excluded.workdays, manager_id = excluded.manager_id,
                      delegate_id = excluded.delegate_id, out_of_office_until = excluded.out_of_office_until,
-                     slack_user_id = excluded.slack_user_id, teams_user_id = excluded.teams_user_id, pool = excluded.pool
+                     slack_user_id = excluded.slack_user_id, teams_user_id = excluded.teams_user_id, pool = excluded.pool,
+                     active = excluded.active
                WHERE (t.name, t.roles, t.timezone, t.digest_time, t.workdays, t.manager_id, t.delegate_id,
-                      t.out_of_office_until, t.slack_user_id, t.teams_user_id, t.pool)
+                      t.out_of_office_until, t.slack_user_id, t.teams_user_id, t.pool, t.active)
                      IS DISTINCT FROM
                      (excluded.name, excluded.roles, excluded.timezone, excluded.digest_time, excluded.workdays,
                       excluded.manager_id, excluded.delegate_id, excluded.out_of_office_until, excluded.slack_user_id,
-                      excluded.teams_user_id, excluded.pool)";
+                      excluded.teams_user_id, excluded.pool, excluded.active)";
     /// A change of the auto-renewal column is a signal (diagnosis.md, "Reading signals"). The value before
     /// goes with it: a lone "false" does not say that it was ever on.
     AUTO_RENEW_CHANGES = "INSERT INTO tandem.signal (org_id, account_id, source, kind, observed_on, reference, number)

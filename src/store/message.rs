@@ -1,6 +1,8 @@
 //! What was said where, and what is to be sent: messages, their copies in chat,
 //! and the outbox. Nothing here holds text: a message is rendered at each sending.
 
+use std::collections::BTreeSet;
+
 use anyhow::Context;
 use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::Value;
@@ -33,6 +35,18 @@ statements! {
          UPDATE directory.lane l SET wake_at = $3 FROM asleep
           WHERE l.org_id = $1 AND l.platform = asleep.platform AND l.workspace_id = asleep.workspace_id"
     );
+    /// Every message that stands in a channel, so that each is looked at again before its next word.
+    QUEUE_CHANNEL = "WITH queued AS (
+             INSERT INTO tandem.outbox (org_id, outbox_id, platform, workspace_id, message_id, kind, due_at, queued_at)
+             SELECT m.org_id, gen_random_uuid(), m.platform, m.workspace_id, m.message_id, 'redraw', $5, $5
+               FROM tandem.message m
+              WHERE m.org_id = $1 AND m.platform = $2 AND m.workspace_id = $3 AND m.created_at > $6
+                AND EXISTS (SELECT FROM tandem.message_copy c
+                             WHERE c.org_id = m.org_id AND c.message_id = m.message_id AND c.channel_id = $4)
+             ON CONFLICT (org_id, message_id) WHERE kind = 'redraw' AND state = 'queued' DO NOTHING
+             RETURNING platform, workspace_id)
+         UPDATE directory.lane l SET wake_at = $5
+          WHERE l.org_id = $1 AND l.wake_at > $5 AND (l.platform, l.workspace_id) IN (SELECT platform, workspace_id FROM queued)";
     DUE = "SELECT o.outbox_id, o.message_id, o.kind, o.state = 'sending' OR o.sending_part IS NOT NULL AS uncertain,
                   o.attempts, o.queued_at, m.person_id, m.channel_id, m.content, m.thread_of
              FROM tandem.outbox o JOIN tandem.message m USING (org_id, message_id)
@@ -74,6 +88,12 @@ statements! {
                 ORDER BY m.created_at DESC, m.message_id DESC LIMIT 1";
     AT_PLACE = "SELECT m.message_id, m.content, m.person_id FROM tandem.message_copy c JOIN tandem.message m USING (org_id, message_id)
                  WHERE c.org_id = $1 AND c.channel_id = $2 AND c.ts = $3";
+    ACCOUNTS_OF = "SELECT account_id FROM tandem.message_account WHERE org_id = $1 AND message_id = $2 ORDER BY account_id";
+    /// The newest message of a channel that is about this account alone and begins a thread.
+    THREAD_IN = "SELECT m.message_id FROM tandem.message_account s JOIN tandem.message m USING (org_id, message_id)
+                  WHERE s.org_id = $1 AND s.account_id = $2 AND m.platform = $3 AND m.workspace_id = $4 AND m.channel_id = $5
+                    AND m.thread_of IS NULL AND NOT m.content ? 'digest' AND m.created_at > $6
+                  ORDER BY m.created_at DESC, m.message_id LIMIT 1";
     COUNT_BY_STATE = "SELECT o.state, count(*) FROM tandem.outbox o JOIN tandem.message m USING (org_id, message_id)
                        WHERE o.org_id = $1 AND o.kind = 'post' AND m.content->>'digest' = ANY ($2) GROUP BY o.state";
     OPEN_COUNT = "SELECT count(*) FROM tandem.outbox WHERE org_id = $1 AND state IN ('queued', 'sending')";
@@ -86,12 +106,15 @@ statements! {
                   WHERE m.org_id = $1 AND m.platform = $2 AND m.workspace_id = $3 AND m.person_id = $4 AND c.part = 0
                   ORDER BY c.sent_at, m.message_id";
     RECEIVE = "INSERT INTO tandem.inbound_receipt (org_id, receipt, received_at) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING";
-    /// The same with the settings' stamp, which a click asks for next; a click without a name is always the first.
-    RECEIVE_CLICK = "WITH came AS (
-                       INSERT INTO tandem.inbound_receipt (org_id, receipt, received_at)
-                       SELECT $1, $2::text, $3 WHERE $2::text IS NOT NULL ON CONFLICT DO NOTHING RETURNING 1)
-                     SELECT $2::text IS NULL OR EXISTS (SELECT FROM came) AS first, s.stamp
-                       FROM tandem.organisation_setting s WHERE s.org_id = $1";
+    /// The same of several, with the settings' stamp, which a click asks for next. In their order, so that two who bring
+    /// the same ones cannot wait for each other.
+    RECEIVE_CLICKS = "WITH came AS (
+                        INSERT INTO tandem.inbound_receipt (org_id, receipt, received_at)
+                        SELECT DISTINCT $1::uuid, r.receipt, $3::timestamptz FROM unnest($2::text[]) AS r (receipt) ORDER BY r.receipt
+                        ON CONFLICT DO NOTHING RETURNING receipt)
+                      SELECT ARRAY(SELECT receipt FROM came) AS first, s.stamp
+                        FROM tandem.organisation_setting s WHERE s.org_id = $1";
+    TAKE_BACK = "DELETE FROM tandem.inbound_receipt WHERE org_id = $1 AND receipt = ANY ($2)";
     FORGET_RECEIPTS = "DELETE FROM tandem.inbound_receipt WHERE org_id = $1 AND received_at < $2";
     FORGET_REDRAWS = "DELETE FROM tandem.outbox
                        WHERE org_id = $1 AND kind = 'redraw' AND state IN ('sent', 'given_up') AND settled_at < $2";
@@ -178,7 +201,7 @@ pub async fn queue_posts_at(
     Ok(())
 }
 
-async fn wake(tx: &mut Tenant, workspace: &Workspace, now: DateTime<Utc>) -> anyhow::Result<()> {
+pub(super) async fn wake(tx: &mut Tenant, workspace: &Workspace, now: DateTime<Utc>) -> anyhow::Result<()> {
     let org = tx.org().0;
     sqlx::query(WAKE_LANE)
         .bind(org)
@@ -202,6 +225,27 @@ pub async fn queue_redraws(tx: &mut Tenant, accounts: &[AccountId], now: DateTim
         .execute(tx.connection())
         .await
         .context("queue redraws")?;
+    Ok(())
+}
+
+/// Queues a redraw of every message that stands in a channel.
+pub async fn queue_channel(
+    tx: &mut Tenant,
+    workspace: &Workspace,
+    channel: &str,
+    now: DateTime<Utc>,
+) -> anyhow::Result<()> {
+    let org = tx.org().0;
+    sqlx::query(QUEUE_CHANNEL)
+        .bind(org)
+        .bind(workspace.platform.as_str())
+        .bind(&workspace.id)
+        .bind(channel)
+        .bind(now)
+        .bind(now - REDRAWN_FOR)
+        .execute(tx.connection())
+        .await
+        .context("queue redraws of a channel")?;
     Ok(())
 }
 
@@ -355,6 +399,35 @@ pub async fn retry(
     Ok(())
 }
 
+/// The accounts that a message shows.
+pub async fn accounts_of(tx: &mut Tenant, message_id: Uuid) -> anyhow::Result<Vec<AccountId>> {
+    let org = tx.org().0;
+    let ids: Vec<String> =
+        sqlx::query_scalar(ACCOUNTS_OF).bind(org).bind(message_id).fetch_all(tx.connection()).await?;
+    Ok(ids.into_iter().map(AccountId).collect())
+}
+
+/// The thread about an account in a channel, if one was begun in the last 30 days: what happens later stands there, so
+/// that the channel stays readable.
+pub async fn thread_in(
+    tx: &mut Tenant,
+    workspace: &Workspace,
+    channel: &str,
+    account: &AccountId,
+    now: DateTime<Utc>,
+) -> anyhow::Result<Option<Uuid>> {
+    let org = tx.org().0;
+    Ok(sqlx::query_scalar(THREAD_IN)
+        .bind(org)
+        .bind(&account.0)
+        .bind(workspace.platform.as_str())
+        .bind(&workspace.id)
+        .bind(channel)
+        .bind(now - REDRAWN_FOR)
+        .fetch_optional(tx.connection())
+        .await?)
+}
+
 /// Whether a message's post still waits or is being sent.
 pub async fn post_is_open(tx: &mut Tenant, message_id: Uuid) -> anyhow::Result<bool> {
     let org = tx.org().0;
@@ -479,18 +552,33 @@ pub async fn receive(tx: &mut Tenant, receipt: &str, now: DateTime<Utc>) -> anyh
     Ok(done.rows_affected() == 1)
 }
 
-/// That a click came, and under which stamp of the settings.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, FromRow)]
-pub struct Arrival {
-    /// False where it had come before: then it has had its effect.
-    pub first: bool,
+/// That clicks came, and under which stamp of the settings.
+#[derive(Debug)]
+pub struct Arrived {
+    /// The receipts that had not come before; the others have had their effect.
+    pub first: BTreeSet<String>,
     pub stamp: i64,
 }
 
-/// As [`receive`], for a click that may have no name to be known again by.
-pub async fn receive_click(tx: &mut Tenant, receipt: Option<&str>, now: DateTime<Utc>) -> anyhow::Result<Arrival> {
+/// As [`receive`], for several clicks.
+pub async fn receive_clicks<'r>(
+    tx: &mut Tenant,
+    receipts: impl IntoIterator<Item = &'r str>,
+    now: DateTime<Utc>,
+) -> anyhow::Result<Arrived> {
     let org = tx.org().0;
-    Ok(sqlx::query_as(RECEIVE_CLICK).bind(org).bind(receipt).bind(now).fetch_one(tx.connection()).await?)
+    let receipts: Vec<&str> = receipts.into_iter().collect();
+    let (first, stamp): (Vec<String>, i64) =
+        sqlx::query_as(RECEIVE_CLICKS).bind(org).bind(&receipts).bind(now).fetch_one(tx.connection()).await?;
+    Ok(Arrived { first: first.into_iter().collect(), stamp })
+}
+
+/// As if these had not come: they are carried out by another transaction.
+pub async fn take_back(tx: &mut Tenant, receipts: &[&str]) -> anyhow::Result<()> {
+    if !receipts.is_empty() {
+        sqlx::query(TAKE_BACK).bind(tx.org().0).bind(receipts).execute(tx.connection()).await?;
+    }
+    Ok(())
 }
 
 /// Forgets what nobody will ask for again: old receipts, redraws that were made, and what messages show that are

@@ -22,18 +22,19 @@ macro_rules! statements {
     };
 }
 
-/// Appends audit events: organisation `$1`, moment `$2`, actor `$3`, and one array each of ids, events,
-/// subjects and data, `$4` to `$7`.
+/// Appends audit events: organisation `$1`, moment `$2`, and one array each of actors, ids, events, subjects and data,
+/// `$3` to `$7`.
 macro_rules! record_events {
     () => {
         "INSERT INTO tandem.audit_event (org_id, event_id, at, actor, event, subject, data)
-         SELECT $1, e.id, $2, $3, e.event, e.subject, e.data
-           FROM unnest($4::uuid[], $5::text[], $6::text[], $7::jsonb[]) AS e (id, event, subject, data)"
+         SELECT $1, e.id, $2, e.actor, e.event, e.subject, e.data
+           FROM unnest($3::text[], $4::uuid[], $5::text[], $6::text[], $7::jsonb[]) AS e (actor, id, event, subject, data)"
     };
 }
 
 /// Queues one redraw for each message of organisation `$1` that shows one of the accounts and was made
-/// after `since`. A copy that is still queued needs no redraw: it will be rendered when it is sent.
+/// after `since`, in the order of their ids, so that two changes cannot wait for each other. A copy that is still queued
+/// needs no redraw: it will be rendered when it is sent.
 macro_rules! queue_redraws {
     ($now:literal, $accounts:literal, $since:literal) => {
         concat!(
@@ -52,6 +53,7 @@ macro_rules! queue_redraws {
             ") AND m.created_at > ",
             $since,
             "
+              ORDER BY m.message_id
              ON CONFLICT (org_id, message_id) WHERE kind = 'redraw' AND state = 'queued' DO NOTHING
              RETURNING platform, workspace_id"
         )
@@ -63,12 +65,16 @@ pub mod account;
 pub mod answer;
 pub mod audit;
 pub mod change;
+pub mod channel;
 pub mod diagnosis;
 pub mod digest;
 pub mod directory;
+pub mod figures;
 pub mod fresh;
 pub mod handoff;
+pub mod home;
 pub mod import;
+pub mod installation;
 pub mod message;
 pub mod migrate;
 pub mod note;
@@ -76,6 +82,7 @@ pub mod outcome;
 pub mod person;
 pub mod renewal;
 pub mod risk;
+pub mod rule;
 pub mod settings;
 pub mod signal;
 pub mod watch;
@@ -247,17 +254,22 @@ pub fn statements() -> Vec<(&'static str, &'static str, &'static str)> {
         answer::STATEMENTS,
         audit::STATEMENTS,
         change::STATEMENTS,
+        channel::STATEMENTS,
         diagnosis::STATEMENTS,
         digest::STATEMENTS,
+        figures::STATEMENTS,
         fresh::STATEMENTS,
         handoff::STATEMENTS,
+        home::STATEMENTS,
         import::STATEMENTS,
+        installation::STATEMENTS,
         message::STATEMENTS,
         note::STATEMENTS,
         outcome::STATEMENTS,
         person::STATEMENTS,
         renewal::STATEMENTS,
         risk::STATEMENTS,
+        rule::STATEMENTS,
         settings::STATEMENTS,
         signal::STATEMENTS,
         watch::STATEMENTS,

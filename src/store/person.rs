@@ -7,12 +7,30 @@ use uuid::Uuid;
 
 use super::directory::Workspace;
 use super::{Tenant, word};
+use crate::domain::message::form::Settings;
 use crate::domain::person::{Person, PersonId, Workdays};
 
 statements! {
-    ALL = "SELECT person_id, email, name, roles, timezone, digest_time, workdays, manager_id, delegate_id,
-                  out_of_office_until, pool, active, slack_user_id, teams_user_id, digests_since
-             FROM tandem.person WHERE org_id = $1 ORDER BY email";
+    /// What people chose for themselves goes before what was imported.
+    ALL = "SELECT p.person_id, p.email, p.name, p.roles, p.timezone, coalesce(s.digest_time, p.digest_time) AS digest_time,
+                  coalesce(s.workdays, p.workdays) AS workdays, p.manager_id,
+                  CASE WHEN s.delegate_own THEN s.delegate_id ELSE p.delegate_id END AS delegate_id,
+                  CASE WHEN s.away_own THEN s.out_of_office_until ELSE p.out_of_office_until END AS out_of_office_until,
+                  p.pool, p.active, p.slack_user_id, p.teams_user_id, p.digests_since, s.attention_budget, s.empty_mornings
+             FROM tandem.person p LEFT JOIN tandem.person_setting s USING (org_id, person_id)
+            WHERE p.org_id = $1 ORDER BY p.email";
+    /// Only what differs from the import is kept as one's own.
+    SAVE_OWN = "INSERT INTO tandem.person_setting AS s (org_id, person_id, digest_time, workdays, delegate_own, delegate_id,
+                       away_own, out_of_office_until, attention_budget, empty_mornings, changed_at)
+                SELECT p.org_id, p.person_id, nullif($3, p.digest_time), nullif($4, p.workdays),
+                       $5 IS DISTINCT FROM p.delegate_id, $5, $6 IS DISTINCT FROM p.out_of_office_until, $6, $7, $8, $9
+                  FROM tandem.person p WHERE p.org_id = $1 AND p.person_id = $2
+                ON CONFLICT (org_id, person_id) DO UPDATE SET
+                       digest_time = excluded.digest_time, workdays = excluded.workdays,
+                       delegate_own = excluded.delegate_own, delegate_id = excluded.delegate_id,
+                       away_own = excluded.away_own, out_of_office_until = excluded.out_of_office_until,
+                       attention_budget = excluded.attention_budget, empty_mornings = excluded.empty_mornings,
+                       changed_at = excluded.changed_at";
     CHAT_USERS = "SELECT platform, workspace_id, user_id, person_id FROM tandem.chat_user WHERE org_id = $1";
     OF_CHAT_USER = "SELECT person_id FROM tandem.chat_user
                      WHERE org_id = $1 AND platform = $2 AND workspace_id = $3 AND user_id = $4";
@@ -42,6 +60,16 @@ pub struct StoredPerson {
     pub teams_user_id: Option<String>,
     /// Local date of the first digest.
     pub digests_since: Option<NaiveDate>,
+    pub own: Own,
+}
+
+/// What a person chose for themself that only mornings need; `None` where they chose nothing.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Own {
+    /// Most cards in one morning.
+    pub attention_budget: Option<u8>,
+    /// Whether a morning with nothing to decide is said.
+    pub empty_mornings: Option<bool>,
 }
 
 #[derive(FromRow)]
@@ -61,6 +89,8 @@ struct PersonRow {
     slack_user_id: Option<String>,
     teams_user_id: Option<String>,
     digests_since: Option<NaiveDate>,
+    attention_budget: Option<i16>,
+    empty_mornings: Option<bool>,
 }
 
 /// Everyone, by e-mail; people without a time zone of their own get the organisation's.
@@ -88,9 +118,31 @@ pub async fn all(tx: &mut Tenant, timezone: Tz) -> anyhow::Result<Vec<StoredPers
                 slack_user_id: row.slack_user_id,
                 teams_user_id: row.teams_user_id,
                 digests_since: row.digests_since,
+                own: Own {
+                    attention_budget: row.attention_budget.and_then(|budget| u8::try_from(budget).ok()),
+                    empty_mornings: row.empty_mornings,
+                },
             })
         })
         .collect()
+}
+
+/// Keeps what a person chose for themself.
+pub async fn save_own(tx: &mut Tenant, person: PersonId, chosen: &Settings, at: DateTime<Utc>) -> anyhow::Result<()> {
+    let org = tx.org().0;
+    sqlx::query(SAVE_OWN)
+        .bind(org)
+        .bind(person.0)
+        .bind(chosen.digest_time)
+        .bind(i16::from(chosen.workdays.bits()))
+        .bind(chosen.delegate.map(|id| id.0))
+        .bind(chosen.away_until)
+        .bind(i16::from(chosen.budget))
+        .bind(chosen.empty_mornings)
+        .bind(at)
+        .execute(tx.connection())
+        .await?;
+    Ok(())
 }
 
 /// Every known (workspace, user id) → person.

@@ -2,6 +2,7 @@
 
 mod races;
 mod sequences;
+mod together;
 mod world;
 
 use std::collections::BTreeSet;
@@ -142,6 +143,11 @@ fn everything() -> Answers {
         (form::PULSE, "amber"),
         (form::NAME, "Eva Sol"),
         (form::EMAIL, "eva@acme.example"),
+        (form::TIME, "07:30"),
+        (form::DAYS, "mon;tue"),
+        (form::BUDGET, "3"),
+        (form::EMPTY, "silent"),
+        (form::AWAY, "2026-11-06"),
     ])
 }
 
@@ -485,6 +491,7 @@ async fn every_verb_is_answered_on_every_subject() {
         Subject::Handoff(window.id),
         Subject::Renewal(renewal.id),
         Subject::Group(digest, 2),
+        Subject::Home(1),
     ];
     let mut known = BTreeSet::new();
     for (verb, subject) in Verb::ALL.into_iter().flat_map(|verb| subjects.iter().map(move |s| (verb, s.clone()))) {

@@ -129,10 +129,15 @@ async fn a_colleague_is_found_by_e_mail_and_answered_at_once() {
 async fn outsiders_bots_and_impostors_are_never_linked() {
     let (service, org) = linked().await;
     let dana = |flag: &str| json!({"profile": {"email": "dana@vendor.example"}, flag: true});
+    let guests = [("U10", "is_restricted"), ("U11", "is_ultra_restricted"), ("U12", "is_stranger")];
+    for (user, flag) in guests {
+        service.slack.user(user, dana(flag));
+    }
+    for (user, _) in guests {
+        let said = service.slash("T1", user, "/account", "acme").await;
+        assert!(said.starts_with("You are a guest in this workspace"), "{user}: {said}");
+    }
     for (user, flags) in [
-        ("U10", dana("is_restricted")),
-        ("U11", dana("is_ultra_restricted")),
-        ("U12", dana("is_stranger")),
         ("U13", dana("is_bot")),
         ("U14", dana("deleted")),
         ("U15", json!({"profile": {"email": "nobody@vendor.example"}})),
@@ -147,7 +152,7 @@ async fn outsiders_bots_and_impostors_are_never_linked() {
         );
     }
     let until = Instant::now() + Duration::from_secs(10);
-    while service.slack.calls("users.info").len() < 8 {
+    while service.slack.calls("users.info").len() < 5 {
         assert!(Instant::now() < until);
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
@@ -157,7 +162,20 @@ async fn outsiders_bots_and_impostors_are_never_linked() {
     // Asked again within the minute, Slack is not.
     service.slash("T1", "U15", "/account", "acme").await;
     tokio::time::sleep(Duration::from_millis(200)).await;
-    assert_eq!(service.slack.calls("users.info").len(), 8);
+    assert_eq!(service.slack.calls("users.info").len(), 5);
+}
+
+#[tokio::test]
+async fn a_guest_is_told_nothing_even_where_somebody_imported_them() {
+    let (service, org) = linked().await;
+    service.slack.user("U7", json!({"is_restricted": true}));
+    let refused = "You are a guest in this workspace, and Tandem tells guests nothing about customers.";
+    assert_eq!(service.slash("T1", "U7", "/account", "acme").await, refused);
+    let click = service.click("U7", "acknowledge|risk:00000000-0000-0000-0000-000000000007");
+    assert_eq!(service.interact(&click).await, (200, String::new()));
+    assert_eq!(service.called("response").await["text"], refused);
+    assert_eq!(service.count(org, "risk.acknowledged").await, 0);
+    assert_eq!(service.slack.calls("users.list").len(), 1, "asked once for ten minutes");
 }
 
 #[tokio::test]

@@ -279,3 +279,42 @@ async fn the_doctor_says_what_would_stop_a_morning() {
     let nowhere = desk.run(&["send", "--org", "north"]).await.failure();
     assert_eq!(nowhere, "there is nowhere to send to: set SLACK_BOT_TOKEN");
 }
+
+#[tokio::test]
+async fn key_figures_and_the_models_fit_are_printed() {
+    let desk = Desk::diagnosed().await;
+    let today = tandem::clock::Clock::now(&SystemClock).date_naive();
+    let outcomes = format!("account_id,kind,decided_on,arr_before,arr_after\nbolt,expanded,{today},40000,50000\n");
+    desk.import(&[&desk.file("outcomes.csv", outcomes.as_bytes())]).await.well();
+    let json = desk.run(&["figures", "--org", "north", "--format", "json"]).await.json();
+    assert_eq!((&json["scope"], &json["currency"]), (&"organisation".into(), &"USD".into()));
+    let figures = json["figures"].as_array().unwrap();
+    assert_eq!(figures.len(), 19);
+    for figure in figures {
+        let known = figure["value"].is_number();
+        assert_eq!(known, figure["not_known"].is_null(), "{figure}");
+        assert_eq!(known, figure["text"].is_string(), "{figure}");
+        assert!(figure["definition"].is_string() && figure["source"].is_string(), "{figure}");
+    }
+    let upsell = figures.iter().find(|figure| figure["id"] == "upsell_and_cross_sell_revenue").unwrap();
+    assert_eq!((upsell["value"].as_f64(), &upsell["unit"]), (Some(10_000.0), &"money".into()));
+    assert_eq!(json["failure_measures"][0]["offered"], 0);
+
+    let csv = desk.run(&["figures", "--org", "north", "--person", "KIM@x.eu", "--format", "csv"]).await.well();
+    let mut rows = csv::Reader::from_reader(csv.as_bytes());
+    let ids: Vec<String> = rows.records().map(|row| row.unwrap()[1].to_owned()).collect();
+    assert_eq!(ids.len(), 19, "a person has no failure measure: {ids:?}");
+    let text = desk.run(&["figures", "--org", "north", "--period", "2020-Q1"]).await.well();
+    assert!(text.contains("Key figures of North, Q1 2020") && text.contains("not known"), "{text}");
+    let nobody = desk.run(&["figures", "--org", "north", "--person", "eve@x.eu"]).await.failure();
+    assert_eq!(nobody, "nobody in north has the e-mail \"eve@x.eu\"");
+    assert_eq!(desk.run(&["figures", "--org", "north", "--period", "soon"]).await.code, Some(2));
+    let ahead = desk.run(&["figures", "--org", "north", "--period", "9999"]).await.failure();
+    assert_eq!(ahead, "9999 begins on 9999-01-01; there is nothing to count yet");
+
+    let json = desk.run(&["model", "check", "--org", "north", "--format", "json"]).await.json();
+    assert_eq!((&json["fits"], &json["models"][0]["verdict"]), (&false.into(), &"does_not_fit".into()));
+    assert_eq!(json["models"][0]["numbers"]["arr"], serde_json::json!({"amount": "150000", "currency": "USD"}));
+    let text = desk.run(&["model", "check", "--org", "north"]).await.well();
+    assert!(text.contains("2 customers: below 50 a split costs more than it gives."), "{text}");
+}

@@ -23,6 +23,7 @@ use tandem::store::audit::{self, Actor, Entry};
 use tandem::store::directory::{self, Platform, Served, Workspace};
 use tandem::store::message::{self, Address, NewMessage};
 use tandem::store::{Store, settings};
+use tandem::tokens::{Bot, Tokens};
 use uuid::Uuid;
 
 use crate::support::cluster::{TestDb, database};
@@ -182,7 +183,8 @@ impl Scene {
         });
         let api = ApiUrl::parse(self.slack.url()).unwrap();
         let client = Client::new(Settings { api, attempt }).unwrap();
-        let slack = SlackSender { client, token: "xoxb-test".into(), team: org.workspace.id.clone() };
+        let bot = Bot { token: "xoxb-test".into(), team: org.workspace.id.clone() };
+        let slack = SlackSender { tokens: Tokens::configured(client.clone(), Some(bot)), client };
         let app = App::new(self.db.store().await, self.clock.clone());
         Delivery::with_contents(app, Senders { slack: Some(slack), preview: true }, contents)
     }
@@ -258,7 +260,7 @@ async fn each_organisation_gets_its_own_once() {
     let drained = scene.replica(&acme).await.drain(None, Duration::ZERO).await.unwrap();
     assert_eq!(drained, Drained { sent: 2, given_up: 0 });
     assert_eq!(scene.states(&beta).await, ["queued"], "this process has no token for the other workspace");
-    let served = Served { slack: Some("T1".to_owned()), preview: true };
+    let served = Served { installed: false, slack: Some("T1".to_owned()), preview: true };
     let mut tx = scene.store.directory().await.unwrap();
     let unserved = directory::unserved_lanes(&mut tx, &served, scene.clock.now()).await.unwrap();
     assert_eq!(unserved, std::slice::from_ref(&beta.workspace));

@@ -96,7 +96,8 @@ impl Page {
         let answer = self.form(path, &fields).header(ORIGIN, origin).send().await.unwrap();
         assert_eq!(answer.status().as_u16(), 303, "{path}");
         let back = answer.headers()[LOCATION].to_str().unwrap().to_owned();
-        assert_eq!(back, "/?person=dana%2Bcs%40vendor.example");
+        let tab = if fields.contains(&("tab", "home")) { "&tab=home" } else { "" };
+        assert_eq!(back, format!("/?person=dana%2Bcs%40vendor.example{tab}"));
         let (status, html) = self.get(&back).await;
         assert_eq!(status, 200, "{html}");
         html
@@ -173,4 +174,29 @@ async fn forms_of_other_pages_do_nothing() {
     assert_eq!(status(page.browser.get(page.url("/")).header(HOST, "rebound.example")).await, 403);
     assert_eq!(page.mornings.load(Ordering::Relaxed), 0);
     assert_eq!(status(form(&csrf)).await, 303);
+}
+
+#[tokio::test]
+async fn the_home_tab_says_what_will_come_and_opens_the_settings() {
+    let page = Page::open().await;
+    let (status, html) = page.get("/?person=dana%2Bcs@vendor.example&tab=home").await;
+    assert_eq!(status, 200);
+    assert!(html.contains("Dana&#39;s book: 1 account") || html.contains("Dana's book: 1 account"), "{html}");
+    assert!(html.contains("Nothing has been read yet."), "{html}");
+    assert!(html.contains("name=\"tab\" value=\"home\""), "its forms come back to it");
+
+    let html = page.send("/demo/act", &[("message", "home"), ("action", "settings|home:1"), ("tab", "home")]).await;
+    assert!(html.contains("type=\"time\"") && html.contains("value=\"mon\" checked"), "{html}");
+    let fields = [
+        ("action", "settings|home:1"),
+        ("message", "home"),
+        ("tab", "home"),
+        ("f.digest_time", "07:45"),
+        ("f.workdays", "mon"),
+        ("f.workdays", "wed"),
+        ("f.budget", "3"),
+        ("f.empty_mornings", "silent"),
+    ];
+    let html = page.send("/demo/submit", &fields).await;
+    assert!(html.contains("at 07:45 (Asia/Tokyo)"), "{html}");
 }

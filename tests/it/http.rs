@@ -350,3 +350,46 @@ async fn the_api_describes_itself() {
         assert!(document.pointer(reference).is_some(), "{reference}");
     }
 }
+
+#[tokio::test]
+async fn the_same_batch_pushed_ten_times_at_once_is_taken_once() {
+    let service = Service::start().await;
+    let (_, key) = service.organisation("north").await;
+    assert_eq!(status_of(report(service.push(&key, "accounts", ACCOUNTS)).await), 200);
+    let rows: Vec<String> = (0..3_000)
+        .map(|n| {
+            let (day, month) = (n % 28 + 1, n / 28 % 12 + 1);
+            format!(
+                "{{\"account_id\":\"a-{}\",\"source\":\"usage\",\"kind\":\"sessions\",\"observed_on\":\"{}-{month:02}-{day:02}\",\"value\":{n}}}",
+                n % 2 + 1,
+                2010 + n / 336
+            )
+        })
+        .collect();
+    let batch = rows.join("\n");
+    let pushes = (0..10).map(|_| report(service.push(&key, "signals", batch.clone())));
+    let said = futures_util::future::join_all(pushes).await;
+    let sum = |name: &str| said.iter().map(|(_, said)| said[name].as_u64().unwrap()).sum::<u64>();
+    assert!(said.iter().all(|(status, _)| *status == 200), "{said:?}");
+    assert_eq!((sum("accepted"), sum("unchanged"), sum("rejected")), (3_000, 27_000, 0));
+}
+
+#[tokio::test]
+async fn a_key_that_asks_too_often_is_told_when_to_come_back() {
+    let service = Service::start().await;
+    let (_, key) = service.organisation("north").await;
+    let (_, other) = service.organisation("south").await;
+    let pushes = (0..100).map(|_| service.push(&key, "accounts", "[]").send());
+    let answers = futures_util::future::join_all(pushes).await;
+    let refused: Vec<Response> =
+        answers.into_iter().map(Result::unwrap).filter(|answer| answer.status().as_u16() == 429).collect();
+    assert!(!refused.is_empty(), "a hundred at once are more than the burst");
+    for answer in refused {
+        assert_eq!(answer.headers()["retry-after"], "1");
+        let said: Value = answer.json().await.unwrap();
+        assert!(said["error"].as_str().unwrap().contains("too often"), "{said}");
+    }
+    assert_eq!(status_of(report(service.push(&other, "accounts", "[]")).await), 200, "another key has its own share");
+    tokio::time::sleep(Duration::from_millis(1_100)).await;
+    assert_eq!(status_of(report(service.push(&key, "accounts", "[]")).await), 200);
+}

@@ -3,6 +3,9 @@
 
 mod damage;
 mod desk;
+mod inbox;
+mod sources;
+mod warehouse;
 
 use std::process::Stdio;
 use std::time::Duration;

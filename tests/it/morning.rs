@@ -4,6 +4,7 @@
 mod by_day;
 mod calendars;
 mod clocks;
+mod first_day;
 mod handoffs;
 
 use futures_util::future::join_all;

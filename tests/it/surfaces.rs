@@ -1,6 +1,11 @@
 //! What stands beside the morning: pictures, the home page, settings, channels.
 
+mod channels;
+mod home;
+mod many;
 mod pictures;
+mod settings;
+mod sharing;
 
 use tandem::domain::routing::Model;
 use tandem::domain::row::RowKind;

@@ -11,6 +11,7 @@ use crate::domain::account::{Account, AccountId};
 use crate::domain::action::{Subject, Verb};
 use crate::domain::message::answer::{self, Done};
 use crate::domain::message::dialog::{self, DialogView};
+use crate::domain::message::digest::WHOLE;
 use crate::domain::message::form::{self, Limits, Submission};
 use crate::domain::message::{Answers, Message, Reply};
 use crate::domain::risk::{Refused, Risk};
@@ -66,7 +67,9 @@ async fn members(
     digest: Uuid,
     number: u16,
 ) -> anyhow::Result<Result<Vec<(Account, Risk)>, Message>> {
-    let subjects = store::digest::group_subjects(&mut click.tx, digest, number).await?;
+    // From 1: what the health gate withholds is no part of the rest.
+    let groups = if number == WHOLE { 1..=WHOLE } else { number..=number };
+    let subjects = store::digest::group_subjects(&mut click.tx, digest, groups).await?;
     let ids: Vec<Uuid> = subjects
         .iter()
         .filter_map(|subject| match subject {

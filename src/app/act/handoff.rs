@@ -228,8 +228,10 @@ pub(super) async fn settle(
 ) -> anyhow::Result<Effect> {
     match moved {
         Ok((handoff, event)) => {
-            let entries = vec![entry(&handoff, event)];
-            save(click, account, before, &handoff, event, entries, Reply::Silent).await
+            let mut entry = entry(&handoff, event);
+            // From which the figures say whether it came in time.
+            entry.data["clock"] = json!(before.running());
+            save(click, account, before, &handoff, event, vec![entry], Reply::Silent).await
         }
         Err(refused) => refusal(click, account, before, refused).await,
     }

@@ -9,16 +9,20 @@
 mod dialog;
 mod group;
 mod handoff;
+mod own;
 mod present;
 mod raise;
 mod renewal;
 mod rights;
 mod risk;
 mod team;
+mod together;
 
 use std::sync::Arc;
 
 use chrono::{DateTime, NaiveDate, Utc};
+
+pub(super) use together::Acknowledging;
 
 use super::snapshot::Snapshot;
 use super::{App, Asker, query};
@@ -41,6 +45,11 @@ use crate::store::{self, Tenant, change, message};
 /// A button was pressed. `receipt` names the press (the platform's dedup key): a repeated one has
 /// one effect and gets the present state. A verb that opens a dialog gets `Reply::Dialog`.
 pub async fn press(app: &App, asker: &Asker, action: &Action, receipt: Option<&str>) -> anyhow::Result<Reply> {
+    if let (Verb::Acknowledge, Subject::Risk(risk), Some(receipt)) = (action.verb, &action.subject, receipt)
+        && let Some(reply) = together::acknowledge(app, asker, *risk, receipt).await?
+    {
+        return Ok(reply);
+    }
     let mut click = match Click::begin(app, asker, receipt).await? {
         Ok(click) => click,
         Err(answer) => return Ok(Reply::Private(answer)),
@@ -117,8 +126,10 @@ impl<'a> Click<'a> {
     async fn begin(app: &'a App, asker: &'a Asker, receipt: Option<&str>) -> anyhow::Result<Result<Self, Message>> {
         let now = app.now();
         let mut tx = app.store.tenant(asker.org).await?;
-        let arrival = message::receive_click(&mut tx, receipt, now).await?;
-        let (fresh, snapshot) = (arrival.first, app.snapshot_under(&mut tx, arrival.stamp).await?);
+        let arrived = message::receive_clicks(&mut tx, receipt, now).await?;
+        let snapshot = app.snapshot_under(&mut tx, arrived.stamp).await?;
+        // A press without a name to be known again by is always the first.
+        let fresh = receipt.is_none_or(|receipt| arrived.first.contains(receipt));
         let Some(person) = asker.known(&mut tx, &snapshot).await? else {
             return Ok(Err(answer::unknown_person(None)));
         };
@@ -130,8 +141,14 @@ impl<'a> Click<'a> {
         Ok(Ok(Self { app, asker, tx, snapshot, me, now, today, fresh }))
     }
 
+    /// The same transaction, and the next who presses in it.
+    fn turn_to(&mut self, asker: &'a Asker, me: PersonId, fresh: bool) {
+        (self.asker, self.me, self.fresh) = (asker, me, fresh);
+        self.today = self.snapshot.today(Some(me), self.now);
+    }
+
     /// Writes what belongs to the change, commits, and wakes delivery.
-    async fn conclude(mut self, effect: Effect) -> anyhow::Result<Reply> {
+    async fn conclude(self, effect: Effect) -> anyhow::Result<Reply> {
         match effect {
             Effect::Asked(reply) => Ok(reply),
             Effect::Said(answer) => {
@@ -139,17 +156,28 @@ impl<'a> Click<'a> {
                 Ok(Reply::Private(answer))
             }
             Effect::Changed { accounts, entries, reply } => {
-                change::record(&mut self.tx, Actor::Person(self.me), self.now, &entries, &accounts).await?;
-                self.tx.commit().await?;
-                self.app.outbox_bell.notify_waiters();
+                let me = Actor::Person(self.me);
+                let deeds: Vec<_> = entries.into_iter().map(|entry| (me, entry)).collect();
+                self.commit(&deeds, &accounts).await?;
                 Ok(reply)
             }
         }
     }
 
+    /// Records who did what, queues the redraws of these accounts, commits, and wakes delivery.
+    async fn commit(mut self, deeds: &[(Actor, Entry)], accounts: &[AccountId]) -> anyhow::Result<()> {
+        change::record(&mut self.tx, self.now, deeds, accounts).await?;
+        self.tx.commit().await?;
+        self.app.outbox_bell.notify_waiters();
+        Ok(())
+    }
+
     async fn press(&mut self, action: &Action) -> anyhow::Result<Effect> {
         if let Subject::Group(digest, number) = action.subject {
             return group::press(self, action.verb, digest, number).await;
+        }
+        if let Subject::Home(page) = action.subject {
+            return own::press(self, action.verb, page).await;
         }
         let Some(found) = self.find(&action.subject).await? else {
             return Ok(Effect::Said(answer::not_there()));
@@ -235,7 +263,9 @@ impl<'a> Click<'a> {
                 | Verb::Contracted
                 | Verb::RenewalLost
                 | Verb::AcknowledgeGroup
-                | Verb::SnoozeGroup,
+                | Verb::SnoozeGroup
+                | Verb::TurnPage
+                | Verb::Settings,
                 _,
             ) => Ok(Effect::Said(answer::unknown_action())),
         }
@@ -244,6 +274,9 @@ impl<'a> Click<'a> {
     async fn submit(&mut self, action: &Action, answers: &Answers) -> anyhow::Result<Effect> {
         if let Subject::Group(digest, number) = action.subject {
             return group::submit(self, action.verb, digest, number, answers).await;
+        }
+        if let Subject::Home(_) = action.subject {
+            return own::submit(self, action.verb, answers).await;
         }
         let Some(found) = self.find(&action.subject).await? else {
             return Ok(Effect::Said(answer::not_there()));
@@ -327,7 +360,8 @@ impl<'a> Click<'a> {
                 | Submission::Renewed { .. }
                 | Submission::Contracted { .. }
                 | Submission::RenewalLost { .. }
-                | Submission::SnoozeGroup { .. },
+                | Submission::SnoozeGroup { .. }
+                | Submission::Settings(_),
                 _,
             ) => Ok(Effect::Said(answer::unknown_action())),
         }
@@ -349,7 +383,7 @@ impl<'a> Click<'a> {
                 Some(work) => (work.account.clone(), Held::Renewal(work)),
                 None => return Ok(None),
             },
-            Subject::Group(..) => return Ok(None),
+            Subject::Group(..) | Subject::Home(_) => return Ok(None),
         };
         let account = store::account::some(&mut self.tx, &[id]).await?.pop();
         Ok(account.map(|account| Found { account, held }))

@@ -11,7 +11,7 @@ use crate::domain::message::Reply;
 use crate::domain::message::answer::{self, Cannot};
 use crate::domain::message::form::{self, Submission};
 use crate::domain::person::PersonId;
-use crate::domain::renewal_work::{Moved, Outcome, Refused, RenewalEvent, RenewalWork, State};
+use crate::domain::renewal_work::{Moved, Outcome, Refused, RenewalEvent, RenewalWork};
 use crate::store;
 use crate::store::audit::Entry;
 
@@ -66,7 +66,9 @@ async fn settle(
     let word = if event == RenewalEvent::Briefed { "briefed" } else { work.state_name() };
     let about = Content::notice(About::Renewal(work.id), word, work.version(), None);
     notice::notify(&mut click.tx, &click.snapshot, told, &about, Some(&account.id), click.now).await?;
-    let entry = Entry::new(event.as_str(), Subject::Renewal(work.id), data(&work));
+    let mut entry = Entry::new(event.as_str(), Subject::Renewal(work.id), data(&work));
+    // What was at stake: an import may change the account before the figures are counted.
+    entry.data["arr_before"] = json!(account.arr);
     Ok(Effect::changed(&account.id, vec![entry], Reply::Silent))
 }
 
@@ -77,13 +79,10 @@ fn other_half(click: &Click<'_>, account: &Account, work: &RenewalWork) -> Vec<P
 }
 
 fn data(work: &RenewalWork) -> Value {
-    let mut data = json!({"account": work.account, "version": work.version(), "state": work.state_name()});
-    if let State::Ended { outcome: Outcome::Renewed { arr_after } | Outcome::Contracted { arr_after }, .. } =
-        work.state()
-    {
-        data["arr_after"] = json!(arr_after);
-    }
-    data
+    json!({
+        "account": work.account, "version": work.version(), "state": work.state_name(), "renewal_date": work.renewal_date,
+        "arr_after": work.arr_after(),
+    })
 }
 
 pub(super) fn refusal(click: &Click<'_>, account: &Account, work: &RenewalWork, refused: &Refused) -> Effect {

@@ -4,15 +4,15 @@ use std::collections::BTreeSet;
 
 use serde_json::{Value, json};
 
-use super::{Click, Effect, Held};
+use super::{Click, Effect, Found, Held};
 use crate::app::content::{About, Content};
 use crate::app::notice;
 use crate::domain::account::Account;
-use crate::domain::action::Subject;
+use crate::domain::action::{Subject, Verb};
 use crate::domain::handoff::Matter;
 use crate::domain::message::answer::{self, Cannot, Done};
 use crate::domain::message::form::{self, Submission};
-use crate::domain::message::{Reply, phrase};
+use crate::domain::message::{Message, Reply, phrase};
 use crate::domain::person::PersonId;
 use crate::domain::risk::{Limits, Moved, Refused, Risk, RiskEvent, State, Timer};
 use crate::store;
@@ -23,6 +23,24 @@ use crate::store::note::{self, NoteKind};
 pub(super) async fn acknowledge(click: &mut Click<'_>, account: &Account, risk: Risk) -> anyhow::Result<Effect> {
     let moved = risk.clone().acknowledge(click.me, acknowledged_until(click), click.now);
     settle(click, account, &risk, moved).await
+}
+
+/// The same without saving it, for a press that is carried out with others: what to record, or what to say instead.
+pub(super) fn acknowledge_found(click: &Click<'_>, found: &mut Found) -> Result<Entry, Message> {
+    if let Some(answer) = click.forbidden(Verb::Acknowledge, found) {
+        return Err(answer);
+    }
+    if !click.fresh {
+        return Err(click.present(found));
+    }
+    let Held::Risk(risk) = &mut found.held else { return Err(answer::unknown_action()) };
+    match risk.clone().acknowledge(click.me, acknowledged_until(click), click.now) {
+        Ok((moved, event)) => {
+            *risk = watched(click, moved);
+            Ok(entry(risk, event))
+        }
+        Err(_) => Err(click.present_risk(&found.account, risk)),
+    }
 }
 
 /// When the next step of something acknowledged now is due, in the presser's working days.
@@ -79,8 +97,11 @@ async fn settle(
     if event == RiskEvent::Snoozed {
         tell_other_half(click, account, &risk).await?;
     }
-    let entry = Entry::new(event.as_str(), Subject::Risk(risk.id), data(&risk));
-    Ok(Effect::changed(&account.id, vec![entry], Reply::Silent))
+    Ok(Effect::changed(&account.id, vec![entry(&risk, event)], Reply::Silent))
+}
+
+fn entry(risk: &Risk, event: RiskEvent) -> Entry {
+    Entry::new(event.as_str(), Subject::Risk(risk.id), data(risk))
 }
 
 /// A snooze is no secret: the other half of the pair reads it under the card that they have.

@@ -23,16 +23,16 @@ use serde_json::json;
 
 use super::content::Content;
 use super::snapshot::Snapshot;
-use super::{App, notice, schedule};
+use super::{App, notice, precision, schedule};
 use crate::domain::account::AccountId;
-use crate::domain::calendar;
+use crate::domain::calendar::{self, BusinessHours, WorkCalendar};
 use crate::domain::diagnosis::{Band, Book, Diagnosis, GuardChange, GuardEvent};
-use crate::domain::person::{OrgId, Role};
+use crate::domain::person::{OrgId, Role, Workdays};
 use crate::domain::policy::Policy;
 use crate::domain::signal::Source;
 use crate::store::audit::{self, Actor, Entry};
 use crate::store::diagnosis::{Rejected, RunRow};
-use crate::store::{Tenant, account, diagnosis, directory, message, settings};
+use crate::store::{Tenant, account, diagnosis, directory, message, rule, settings};
 
 pub use trial::{Moved, Trial, trial};
 
@@ -187,6 +187,25 @@ impl Night<'_> {
         Ok(())
     }
 
+    /// Once a week, when there is something to propose about the rules, the admins hear of it in their morning.
+    async fn tell_of_rules(&self, lock: &mut Tenant) -> anyhow::Result<()> {
+        let (snapshot, zone) = (&self.snapshot, self.snapshot.organisation.timezone);
+        let week = WorkCalendar {
+            zone,
+            workdays: Workdays::MON_FRI,
+            holidays: snapshot.holidays.of(zone),
+            hours: BusinessHours::default(),
+        };
+        if !week.opens_week(self.date) || precision::proposals(lock, snapshot, self.at).await?.is_empty() {
+            return Ok(());
+        }
+        for admin in snapshot.people.iter().filter(|person| person.active && person.is(Role::Admin)) {
+            let morning = calendar::instant(admin.timezone, self.date, admin.digest_time).max(self.at);
+            notice::notify(lock, snapshot, [admin.id], &Content::Rules, None, morning).await?;
+        }
+        Ok(())
+    }
+
     /// The run itself, last, in the transaction that holds the lock.
     async fn write_run(
         &self,
@@ -211,8 +230,10 @@ impl Night<'_> {
         if live {
             directory::set_diagnosed(lock, self.date, self.at).await?;
             settings::touch(lock).await?;
+            rule::end_other_trials(lock, &self.policy.shadow).await?;
             if !told {
                 self.tell_of_feeds(lock).await?;
+                self.tell_of_rules(lock).await?;
             }
             // Pages queued redraws with their moves. Whatever was redrawn before this commit still showed the
             // night before, so what changed is drawn once more; a redraw still queued is not doubled.

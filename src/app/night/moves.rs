@@ -209,6 +209,8 @@ impl Night<'_> {
                 "date": self.date,
                 "deadline": work.deadline(),
                 "step": work.step().map(|(stage, _)| stage),
+                "renewal_date": work.renewal_date,
+                "arr_after": work.arr_after(),
             });
             moves.record(event.as_str(), Subject::Renewal(work.id), account, data);
         }

@@ -16,7 +16,7 @@ use crate::domain::window::{Cooling, OpenWindow};
 use crate::store::audit::{self, Actor};
 use crate::store::diagnosis::{Earlier, NewRow, Rejected};
 use crate::store::outcome::{self, KnownOutcome};
-use crate::store::{self, Tenant, account, diagnosis, handoff, message, renewal, risk};
+use crate::store::{self, Tenant, account, diagnosis, handoff, message, renewal, risk, rule};
 
 /// Accounts of one transaction: risks and handoffs of a page are locked for as long as it takes, and a click
 /// on one of them waits.
@@ -109,6 +109,8 @@ struct Read {
     row: NewRow,
     worse: Option<Worse>,
     moves: Moves,
+    /// Rules on trial that would have been a cause.
+    shadowed: Vec<String>,
 }
 
 impl Night<'_> {
@@ -184,6 +186,7 @@ impl Night<'_> {
         }
         let mut done = Done::default();
         let (mut rows, mut moves) = (Vec::with_capacity(page.len()), Moves::default());
+        let mut shadowed: Vec<(String, AccountId)> = Vec::new();
         for evidence in page {
             let id = &evidence.account_id;
             // Deleted since the first pass.
@@ -207,6 +210,7 @@ impl Night<'_> {
                     done.worse.extend(read.worse);
                     rows.push(read.row);
                     moves.add(read.moves);
+                    shadowed.extend(read.shadowed.into_iter().map(|rule| (rule, id.clone())));
                 }
                 Err(error) => done.rejected.push(rejected(id, &error)),
             }
@@ -215,6 +219,7 @@ impl Night<'_> {
         if live {
             done.unrouted = moves.unrouted;
             done.events = self.save_moves(&mut tx, &moves).await?;
+            rule::fired(&mut tx, self.date, &shadowed).await?;
         } else {
             done.redrawn.clear();
             done.worse.clear();
@@ -242,7 +247,11 @@ impl Night<'_> {
             Run::Live => self.moves(account, evidence, &diagnosis, standing),
             Run::History => Moves::default(),
         };
-        Ok(Read { diagnosis, row, worse, moves })
+        let on_trial = self.run == Run::Live && !self.policy.shadow.is_empty();
+        let shadowed =
+            if on_trial { domain::shadowed(account, evidence, &self.book, self.policy, self.date) } else { Vec::new() };
+        let shadowed = shadowed.into_iter().map(|cause| cause.rule).collect();
+        Ok(Read { diagnosis, row, worse, moves, shadowed })
     }
 
     /// The diagnosis of one account, with what earlier nights and people's decisions leave for this one.

@@ -9,12 +9,13 @@
 //! - The owner follows the account's route when that changes: who stands in for
 //!   somebody who is away owns it meanwhile. Whom a lead chose stays until then.
 
-use chrono::{DateTime, Months, NaiveDate, TimeDelta, Utc};
+use chrono::{DateTime, NaiveDate, Utc};
 use uuid::Uuid;
 
 use crate::domain::account::Account;
 use crate::domain::diagnosis::Stage;
 use crate::domain::person::PersonId;
+use crate::domain::renewal::half_term;
 use crate::domain::renewal_work::{Outcome, RenewalEvent, RenewalWork};
 use crate::domain::row::OutcomeKind;
 use crate::store::outcome::KnownOutcome;
@@ -141,12 +142,6 @@ pub(super) fn settled(
 
 fn same_term(one: NaiveDate, other: NaiveDate, account: &Account) -> bool {
     (one - other).abs() < half_term(one, account.term_months_or_default())
-}
-
-fn half_term(renewal_date: NaiveDate, months: i32) -> TimeDelta {
-    let start = u32::try_from(months).ok().and_then(|months| renewal_date.checked_sub_months(Months::new(months)));
-    // A term that begins before the calendar does is no shorter than a century.
-    start.map_or(TimeDelta::days(18_262), |start| (renewal_date - start) / 2)
 }
 
 #[cfg(test)]

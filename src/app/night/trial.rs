@@ -3,6 +3,7 @@
 use std::cmp::Reverse;
 
 use chrono::NaiveDate;
+use serde::{Serialize, Serializer};
 
 use super::page::Inputs;
 use super::{Night, Run, evidence, guarded};
@@ -18,7 +19,7 @@ const PAGE: usize = 1_000;
 const CAUSES: usize = 2;
 
 /// What a policy would have made of the last night.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Trial {
     /// The night it is held against.
     pub date: NaiveDate,
@@ -28,14 +29,26 @@ pub struct Trial {
 }
 
 /// An account that would change band.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Moved {
+    #[serde(rename = "account_id")]
     pub account: AccountId,
     pub name: String,
+    #[serde(serialize_with = "as_read")]
     pub from: (Option<u8>, Band),
+    #[serde(serialize_with = "as_read")]
     pub to: (Option<u8>, Band),
     /// The headlines of the first causes under the policy on trial; none where it would be healthy.
     pub why: Vec<String>,
+}
+
+fn as_read<S: Serializer>((health, band): &(Option<u8>, Band), to: S) -> Result<S::Ok, S::Error> {
+    #[derive(Serialize)]
+    struct Read {
+        health: Option<u8>,
+        band: Band,
+    }
+    Read { health: *health, band: *band }.serialize(to)
 }
 
 /// Holds `policy` against the organisation's latest diagnosis.

@@ -1,6 +1,7 @@
 //! Sums over money of several currencies, and what a morning counts.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
 
 use super::{Card, CardRef};
 use crate::domain::money::{Currency, Money};
@@ -68,6 +69,14 @@ impl Sum {
     pub fn amounts(&self) -> Vec<Money> {
         let own = (self.own.minor != 0).then_some(self.own);
         own.into_iter().chain(self.unrated.iter().map(|(currency, minor)| Money::new(*minor, *currency))).collect()
+    }
+}
+
+/// "€410k", "€410k and CHF 9k"; "€0" where there is nothing.
+impl fmt::Display for Sum {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let said: Vec<String> = self.amounts().iter().map(Money::to_string).collect();
+        if said.is_empty() { self.own.fmt(f) } else { f.write_str(&said.join(" and ")) }
     }
 }
 

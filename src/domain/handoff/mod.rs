@@ -13,6 +13,7 @@ mod moves;
 mod record;
 
 use chrono::{DateTime, Days, NaiveDate, Utc};
+use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::account::AccountId;
@@ -128,6 +129,14 @@ impl Qualification {
     pub fn timing(&self) -> &str {
         &self.timing
     }
+}
+
+/// A clock that runs, as the audit trail keeps it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Running {
+    /// When who must act was shown it.
+    pub since: DateTime<Utc>,
+    pub due: DateTime<Utc>,
 }
 
 /// Why it came back.
@@ -446,6 +455,14 @@ impl Handoff {
         match &self.state {
             State::Detected { timer, .. } | State::Offered { timer, .. } => *timer,
             _ => Timer::Waiting,
+        }
+    }
+
+    /// The clock, where one runs.
+    pub fn running(&self) -> Option<Running> {
+        match self.timer() {
+            Timer::Running { since, due, .. } => Some(Running { since, due }),
+            Timer::Waiting | Timer::Over { .. } => None,
         }
     }
 

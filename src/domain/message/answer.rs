@@ -1,7 +1,7 @@
 //! Purpose: short private answers to a press or a command: the present state
 //! where a click came late, what was done, and what to do where it cannot be done.
 
-use chrono::NaiveDate;
+use chrono::{NaiveDate, NaiveDateTime};
 
 use super::card;
 use super::phrase::{self, cut};
@@ -74,6 +74,11 @@ pub fn unknown_person(email: Option<&str>) -> Message {
     ))
 }
 
+/// A guest of the workspace, colleague or not.
+pub fn guest() -> Message {
+    Message::sentence("You are a guest in this workspace, and Tandem tells guests nothing about customers.")
+}
+
 /// A known person without a role.
 pub fn no_role() -> Message {
     Message::sentence("You have no role in Tandem yet. Ask your admin to give you one.")
@@ -99,6 +104,21 @@ pub fn outsiders() -> Message {
     Message::sentence(
         "Not here: people from outside your company can read this channel. Ask me in a direct message instead.",
     )
+}
+
+/// To whoever wants to show an account in a channel that outsiders read; `code` as delivery knows it.
+pub fn not_here(code: &str) -> Message {
+    Message::sentence(match code {
+        "too_many_members" => {
+            "This channel has too many members to be sure that no guest reads along, so nothing about an account is shown here."
+        }
+        _ => return outsiders(),
+    })
+}
+
+/// To whoever wants to show an account in a channel that Tandem is not in.
+pub fn not_invited() -> Message {
+    Message::sentence("Tandem is not in this channel. Invite it with /invite @Tandem, then press Share here again.")
 }
 
 /// *Share here*, pressed where there is no channel.
@@ -143,13 +163,6 @@ pub fn organisation_wide() -> Message {
     Message::sentence(
         "Tandem was installed for your whole Slack organisation, which it cannot serve yet. \
          Ask your admin to install it in this workspace.",
-    )
-}
-
-/// Key figures are counted from events over months; this version does not count them yet.
-pub fn no_figures() -> Message {
-    Message::sentence(
-        "Key figures are not part of this version of Tandem yet. /tandem risks and /tandem renewals show what is open now.",
     )
 }
 
@@ -237,6 +250,33 @@ pub enum Done {
         refused: usize,
         until: NaiveDate,
     },
+}
+
+/// `next` is when the next morning message comes, in the person's own time; `away` the last day away and who stands in.
+pub fn settings_saved(
+    next: NaiveDateTime,
+    zone: &str,
+    away: Option<(NaiveDate, Option<String>)>,
+    today: NaiveDate,
+) -> Message {
+    let away = away.map(|(until, who)| {
+        let who = who.unwrap_or_else(|| "Your lead".to_owned());
+        format!(" {who} stands in for you until {}.", phrase::date(until, today))
+    });
+    Message::sentence(format!(
+        "Saved. Your next morning message comes on {} at {} ({zone}).{}",
+        phrase::date(next.date(), today),
+        next.format("%H:%M"),
+        away.unwrap_or_default()
+    ))
+}
+
+pub fn settings_same(next: NaiveDateTime, zone: &str) -> Message {
+    Message::sentence(format!(
+        "Nothing was changed. Your next morning message comes on {} at {} ({zone}).",
+        next.format("%a %-d %b"),
+        next.format("%H:%M")
+    ))
 }
 
 pub fn done(account: &str, done: &Done, today: NaiveDate) -> Message {
@@ -481,7 +521,7 @@ mod tests {
         - /tandem handoffs: What was passed to you, and what you passed on.
         - /tandem raise NAME: Report what the data does not show: an opportunity, a risk, your own read of the mood, feedback, a new champion.
         - /tandem voice: Product feedback that customers gave.
-        - /tandem kpi: Your key figures for this quarter; not part of this version yet.
+        - /tandem kpi [PERIOD]: Key figures with what they mean: yours, your team's or everybody's. This quarter, or 2026-Q3, 2026-11, 2026.
         - /tandem snoozed: What you put to sleep, and when it wakes.
         - /tandem settings: When your morning message comes, and who stands in for you.
         - /tandem help: This list.

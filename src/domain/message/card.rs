@@ -416,6 +416,8 @@ mod tests {
         pressed.extend(several("a", &[("a".into(), "A".into())]).buttons().map(|button| button.action.verb));
         // The rest of a digest and the account's own answer carry these; their tests show them.
         pressed.extend([Verb::AcknowledgeGroup, Verb::SnoozeGroup, Verb::Share]);
+        // And the home page these.
+        pressed.extend([Verb::TurnPage, Verb::Settings]);
         let missing: Vec<Verb> = Verb::ALL.into_iter().filter(|verb| !pressed.contains(verb)).collect();
         assert_eq!(missing, []);
     }

@@ -1,14 +1,14 @@
 //! Purpose: what is asked before an action is done. One dialog per verb that
 //! opens one; `form` reads the answers under the same field ids.
 
-use chrono::{Datelike, Days, NaiveDate, Weekday};
+use chrono::{Datelike, Days, NaiveDate, NaiveTime, Weekday};
 
 use super::form::{self, MAX_LINE, MAX_TEXT};
 use super::view::{BriefView, Resolution, Withheld};
 use super::{Dialog, Field, Input, Text, phrase};
 use crate::domain::action::{Action, Subject, Verb};
 use crate::domain::money::{Currency, Money};
-use crate::domain::person::PersonId;
+use crate::domain::person::{PersonId, Workdays};
 use crate::domain::signal::Pulse;
 
 /// What a dialog may say and offer; what a verb does not need stays empty.
@@ -35,6 +35,20 @@ pub struct DialogView {
     pub brief: Option<BriefView>,
     /// How many accounts a group has.
     pub group: usize,
+    pub settings: SettingsNow,
+}
+
+/// A person's own settings as they stand.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct SettingsNow {
+    pub digest_time: NaiveTime,
+    pub workdays: Workdays,
+    /// IANA.
+    pub timezone: String,
+    pub budget: u8,
+    pub empty_mornings: bool,
+    pub away_until: Option<NaiveDate>,
+    pub delegate: Option<PersonId>,
 }
 
 impl DialogView {
@@ -53,6 +67,7 @@ impl DialogView {
             people: Vec::new(),
             brief: None,
             group: 0,
+            settings: SettingsNow::default(),
         }
     }
 
@@ -71,7 +86,7 @@ pub fn dialog(verb: Verb, view: &DialogView) -> Option<Dialog> {
     Some(Dialog {
         title: title.to_owned(),
         submit: submit.to_owned(),
-        intro: Some(if verb == Verb::SnoozeGroup {
+        intro: Some(if matches!(verb, Verb::SnoozeGroup | Verb::Settings) {
             Text::plain(intro)
         } else if intro.is_empty() {
             Text::strong(account)
@@ -129,6 +144,14 @@ fn frame(verb: Verb, view: &DialogView) -> (&'static str, &'static str, String) 
             "Snooze all",
             "Snooze all",
             format!("{}. Each wakes earlier if it gets worse.", phrase::count(view.group, "account")),
+        ),
+        Verb::Settings => (
+            "Settings",
+            "Save",
+            format!(
+                "All times are those of your time zone, {}. What you save here holds from now on, whatever is imported.",
+                if view.settings.timezone.is_empty() { "as imported" } else { &view.settings.timezone }
+            ),
         ),
         // One-tap verbs never get here; a bare frame is the harmless answer.
         _ => ("Tandem", "OK", none()),
@@ -210,8 +233,63 @@ fn fields(verb: Verb, view: &DialogView) -> Vec<Field> {
             line(form::NAME, "Name", "Who speaks for us there now", None),
             line(form::EMAIL, "E-mail", "Their work address", None),
         ],
+        Verb::Settings => settings(view),
         _ => Vec::new(),
     }
+}
+
+fn settings(view: &DialogView) -> Vec<Field> {
+    let now = &view.settings;
+    let days = [
+        ("mon", "Monday"),
+        ("tue", "Tuesday"),
+        ("wed", "Wednesday"),
+        ("thu", "Thursday"),
+        ("fri", "Friday"),
+        ("sat", "Saturday"),
+        ("sun", "Sunday"),
+    ];
+    let week = [Weekday::Mon, Weekday::Tue, Weekday::Wed, Weekday::Thu, Weekday::Fri, Weekday::Sat, Weekday::Sun];
+    let values =
+        days.iter().zip(week).filter(|(_, day)| now.workdays.contains(*day)).map(|((id, _), _)| (*id).to_owned());
+    let own = |(id, label): &(&str, &str)| ((*id).to_owned(), (*label).to_owned());
+    let days = Input::Choices { values: values.collect(), options: days.iter().map(own).collect() };
+    let budget: Vec<(String, String)> = (1..=form::BUDGET_MOST)
+        .map(|most| (most.to_string(), format!("At most {}", phrase::count(usize::from(most), "card"))))
+        .collect();
+    let empty = [("say", "Tell me that nothing needs me"), ("silent", "Stay silent")];
+    let mut people = vec![(form::NOBODY.to_owned(), "Nobody: my lead is asked".to_owned())];
+    people.extend(self::people(view).into_iter().take(99));
+    let delegate = now.delegate.map_or_else(|| form::NOBODY.to_owned(), |id| id.to_string());
+    vec![
+        field(form::TIME, "Morning message at", None, Input::Time { value: now.digest_time }),
+        field(form::DAYS, "On these days", Some("Your working days: clocks rest on the others"), days),
+        chosen(form::BUDGET, "How much at once", Some("What is urgent comes on top"), &now.budget.to_string(), budget),
+        chosen(
+            form::EMPTY,
+            "On a morning with nothing to decide",
+            None,
+            if now.empty_mornings { "say" } else { "silent" },
+            empty.iter().map(own).collect(),
+        ),
+        optional(field(
+            form::AWAY,
+            "Away until",
+            Some("The last day that you are away. Leave it empty when you are here"),
+            Input::Date { value: now.away_until.filter(|until| *until >= view.today), min: Some(view.today) },
+        )),
+        optional(chosen(
+            form::DELEGATE,
+            "Stands in for you",
+            Some("Gets your cards while you are away"),
+            &delegate,
+            people,
+        )),
+    ]
+}
+
+fn chosen(id: &'static str, label: &str, hint: Option<&str>, value: &str, options: Vec<(String, String)>) -> Field {
+    field(id, label, hint, Input::Select { value: Some(value.to_owned()), options })
 }
 
 fn line(id: &'static str, label: &str, hint: &str, value: Option<&str>) -> Field {
@@ -313,9 +391,11 @@ mod tests {
                 let answer = match &field.input {
                     _ if field.id == form::EMAIL => "eva@acme.example".to_owned(),
                     Input::Line { .. } | Input::Paragraph { .. } => "They asked twice.".to_owned(),
-                    Input::Date { value, .. } => value.unwrap().to_string(),
+                    Input::Date { value, .. } => value.unwrap_or(sample::today()).to_string(),
                     Input::Amount { .. } => "12000.50".to_owned(),
                     Input::Select { options, .. } => options[0].0.clone(),
+                    Input::Time { value } => value.format("%H:%M").to_string(),
+                    Input::Choices { values, .. } => values.join(";"),
                 };
                 (field.id.to_owned(), answer)
             })
@@ -426,6 +506,7 @@ mod tests {
         Product feedback | Acme. It joins the list of /tandem voice. | What did they say?* (Their words, as near as you can) | [Save]
         New champion | Acme | Name* (Who speaks for us there now); E-mail* (Their work address) | [Save]
         Snooze all | 6 accounts. Each wakes earlier if it gets worse. | Until* (At the latest Fri 27 Nov, the next deadline) | [Snooze all]
+        Settings | All times are those of your time zone, as imported. What you save here holds from now on, whatever is imported. | Morning message at*; On these days* (Your working days: clocks rest on the others); How much at once* (What is urgent comes on top); On a morning with nothing to decide*; Away until (The last day that you are away. Leave it empty when you are here); Stands in for you (Gets your cards while you are away) | [Save]
         ");
     }
 }

@@ -7,9 +7,10 @@ mod withheld;
 use chrono::NaiveDate;
 use uuid::Uuid;
 
-pub use self::rest::{RestGroup, RestKind, RestLine, whole_group};
+pub use self::rest::{RestGroup, RestKind, RestLine, WHOLE, whole_group};
 pub use self::withheld::WithheldLine;
 use super::card::{self, Card};
+use super::gaps::{self, GapsView};
 use super::lead::{self, TeamView};
 use super::view::{Angle, Deadline};
 use super::{Block, Message, phrase};
@@ -36,6 +37,8 @@ pub struct DigestView {
     /// What the health gate keeps from the AM: said in a line, never as a card.
     pub withheld: Vec<WithheldLine>,
     pub sources: Vec<SourceAge>,
+    /// Once a week for leads and admins.
+    pub gaps: Option<GapsView>,
     /// For those who lead people.
     pub team: Option<TeamView>,
 }
@@ -118,6 +121,9 @@ pub fn message(view: &DigestView) -> Message {
     if let Some(team) = &view.team {
         blocks.extend(lead::blocks(team, view.date));
     }
+    if let Some(gaps) = &view.gaps {
+        blocks.extend(gaps::blocks(gaps));
+    }
     for section in view.sections.iter().filter(|section| !section.cards.is_empty()) {
         blocks.push(Block::Heading(format!("{} ({})", section.kind.title(), section.cards.len())));
         for (at, card) in section.cards.iter().enumerate() {
@@ -134,6 +140,7 @@ pub fn message(view: &DigestView) -> Message {
     if !groups.is_empty() {
         let lines = groups.iter().map(|group| group.lines.len()).sum::<usize>();
         blocks.push(Block::Heading(format!("Also on your list ({lines})")));
+        blocks.extend(rest::whole(view.digest, &groups));
         blocks.extend(groups.iter().flat_map(|group| rest::blocks(view.digest, group, view.date)));
     }
     blocks.extend(withheld::blocks(&view.withheld, view.date));
@@ -305,6 +312,7 @@ mod tests {
                 SourceAge { source: Source::Billing, last: Some(sample::day("2026-09-23")), late: true },
                 SourceAge { source: Source::Onboarding, last: None, late: true },
             ],
+            gaps: None,
             team: None,
         }
     }

@@ -1,14 +1,14 @@
 //! Purpose: answers of a dialog, read into what they mean; or one clear
 //! sentence at each field that cannot be read.
 
-use chrono::{Months, NaiveDate};
+use chrono::{Months, NaiveDate, NaiveTime};
 use uuid::Uuid;
 
 use super::view::Resolution;
 use super::{Answers, phrase};
 use crate::domain::action::Verb;
 use crate::domain::money::{AmountError, Currency, Money};
-use crate::domain::person::PersonId;
+use crate::domain::person::{PersonId, Workdays};
 use crate::domain::signal::Pulse;
 
 // The field ids, shared with `dialog`.
@@ -31,6 +31,12 @@ pub const WHAT: &str = "what";
 pub const PULSE: &str = "pulse";
 pub const NAME: &str = "name";
 pub const EMAIL: &str = "email";
+pub const TIME: &str = "digest_time";
+pub const DAYS: &str = "workdays";
+pub const BUDGET: &str = "budget";
+pub const EMPTY: &str = "empty_mornings";
+pub const AWAY: &str = "away_until";
+pub const DELEGATE: &str = "delegate";
 
 /// Characters of a single line.
 pub const MAX_LINE: u16 = 200;
@@ -38,6 +44,11 @@ pub const MAX_LINE: u16 = 200;
 pub const MAX_TEXT: u16 = 2000;
 /// Major units; larger amounts are typing errors, and sums of them would not fit.
 const MAX_AMOUNT: i64 = 1_000_000_000_000;
+
+/// Cards a morning, at most. More is a list, which the commands give.
+pub const BUDGET_MOST: u8 = 20;
+/// What says that nobody stands in, since an empty choice cannot be sent.
+pub const NOBODY: &str = "nobody";
 
 /// What the chooser of *Raise* offers.
 pub const RAISABLE: [Verb; 6] =
@@ -133,6 +144,21 @@ pub enum Submission {
     SnoozeGroup {
         until: NaiveDate,
     },
+    Settings(Settings),
+}
+
+/// What a person chose for themself.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Settings {
+    pub digest_time: NaiveTime,
+    pub workdays: Workdays,
+    /// 1 to [`BUDGET_MOST`].
+    pub budget: u8,
+    /// Whether a morning without anything to decide is said.
+    pub empty_mornings: bool,
+    /// Last day away, today or later.
+    pub away_until: Option<NaiveDate>,
+    pub delegate: Option<PersonId>,
 }
 
 impl Submission {
@@ -163,6 +189,7 @@ impl Submission {
             Submission::RaiseFeedback { .. } => Verb::RaiseFeedback,
             Submission::RaiseChampion { .. } => Verb::RaiseChampion,
             Submission::SnoozeGroup { .. } => Verb::SnoozeGroup,
+            Submission::Settings(_) => Verb::Settings,
         }
     }
 }
@@ -277,6 +304,7 @@ impl Form<'_> {
                 let (name, email) = (self.line(NAME), self.email());
                 Submission::RaiseChampion { name: name?, email: email? }
             }
+            Verb::Settings => Submission::Settings(self.settings()?),
             Verb::Acknowledge
             | Verb::Reopen
             | Verb::NotUseful
@@ -288,7 +316,49 @@ impl Form<'_> {
             | Verb::Negotiate
             | Verb::ShowMore
             | Verb::Share
-            | Verb::AcknowledgeGroup => return None,
+            | Verb::AcknowledgeGroup
+            | Verb::TurnPage => return None,
+        })
+    }
+
+    fn settings(&mut self) -> Option<Settings> {
+        let digest_time = match self.given(TIME).map(|text| NaiveTime::parse_from_str(&text, "%H:%M")) {
+            None => self.error(TIME, "Please pick a time."),
+            Some(Err(_)) => self.error(TIME, "That is no time; expected for example 08:00."),
+            Some(Ok(time)) => Some(time),
+        };
+        let workdays = match self.given(DAYS).map(|text| text.parse::<Workdays>()) {
+            None => self.error(DAYS, "Please choose at least one day. To pause, set yourself away."),
+            Some(Err(_)) => self.error(DAYS, "Those are no days; expected for example mon;tue."),
+            Some(Ok(days)) => Some(days),
+        };
+        let budget = self.choice(BUDGET, |text| text.parse().ok().filter(|budget| (1..=BUDGET_MOST).contains(budget)));
+        let empty_mornings = self.choice(EMPTY, |text| match text {
+            "say" => Some(true),
+            "silent" => Some(false),
+            _ => None,
+        });
+        let away_until = match self.given(AWAY) {
+            None => None,
+            Some(_) => {
+                let day = self.date(AWAY)?;
+                if day < self.today { self.error(AWAY, "That day has passed. Pick today or later.") } else { Some(day) }
+            }
+        };
+        let delegate = match self.given(DELEGATE).as_deref() {
+            None | Some(NOBODY) => None,
+            Some(id) => match Uuid::try_parse(id) {
+                Ok(id) => Some(PersonId(id)),
+                Err(_) => self.error(DELEGATE, "Please choose one."),
+            },
+        };
+        Some(Settings {
+            digest_time: digest_time?,
+            workdays: workdays?,
+            budget: budget?,
+            empty_mornings: empty_mornings?,
+            away_until,
+            delegate,
         })
     }
 
@@ -537,7 +607,7 @@ mod tests {
             answer in "\\PC{0,30}",
         ) {
             let ids = [STEP, DUE, UNTIL, HOW, NOTE, NEED, CONTACT, TIMING, AMOUNT, REASON, PERSON, GOALS, USAGE, ISSUES,
-                TEXT, WHAT, PULSE, NAME, EMAIL];
+                TEXT, WHAT, PULSE, NAME, EMAIL, TIME, DAYS, BUDGET, EMPTY, AWAY, DELEGATE];
             let form: Answers = ids.iter().map(|id| ((*id).to_owned(), answer.clone())).collect();
             match parse(verb, &form, sample::today(), Currency::USD, Limits::default()) {
                 Ok(submission) => prop_assert_eq!(submission.verb(), verb),

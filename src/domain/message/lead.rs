@@ -3,8 +3,10 @@
 
 use chrono::NaiveDate;
 
-use super::{Block, Button, Buttons, Text, phrase};
+use super::{Block, Button, Buttons, Text, figures, phrase};
 use crate::domain::action::{Action, Subject, Verb};
+use crate::domain::figures::failure::Measure;
+use crate::domain::figures::fit::Fit;
 use crate::domain::money::Money;
 use crate::domain::signal::Source;
 
@@ -91,18 +93,11 @@ pub struct PersonLine {
 /// The model's own failure, measured, and what cannot be read.
 #[derive(Debug, Clone, PartialEq)]
 pub struct WeeklyView {
-    pub failure: ModelFailure,
+    /// Of each model in use.
+    pub failures: Vec<Measure>,
+    /// Models that do not fit well; said at most monthly.
+    pub fits: Vec<Fit>,
     pub unreadable: Vec<Unreadable>,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum ModelFailure {
-    /// Handoffs of the last 30 days that fell between chairs.
-    Pair { handoffs: usize, unclaimed: usize, late: usize, expired: usize },
-    /// Shares in percent over 30 days: what was done, against what is open.
-    Combined { done_on_value: u8, open_on_value: u8 },
-    /// Windows of accounts without an AM in the last 90 days, and how many nobody worked.
-    Asymmetric { windows: usize, unworked: usize },
 }
 
 #[derive(Debug, Clone, PartialEq)]
@@ -236,24 +231,8 @@ fn person_line(person: &PersonLine, today: NaiveDate) -> Text {
 }
 
 fn weekly_lines(weekly: &WeeklyView) -> Vec<Text> {
-    let failure = match weekly.failure {
-        ModelFailure::Pair { handoffs: 0, .. } => "No handoffs in the last 30 days.".to_owned(),
-        ModelFailure::Pair { handoffs, unclaimed, late, expired } => format!(
-            "Handoffs of the last 30 days: {handoffs}, of which {unclaimed} unclaimed, {late} late, {expired} expired."
-        ),
-        ModelFailure::Combined { done_on_value, open_on_value } => format!(
-            "Of what was done in 30 days, {done_on_value}% went to value and {}% to revenue; of what is open, {open_on_value}% is value.",
-            100_u8.saturating_sub(done_on_value)
-        ),
-        ModelFailure::Asymmetric { windows: 0, .. } => {
-            "No windows in the last 90 days on accounts without an AM.".to_owned()
-        }
-        ModelFailure::Asymmetric { windows, unworked } => format!(
-            "Accounts without an AM had {} in the last 90 days; nobody worked on {unworked}.",
-            phrase::count(windows, "window")
-        ),
-    };
-    let mut lines = vec![Text::plain(failure)];
+    let mut lines: Vec<Text> = weekly.failures.iter().map(|measure| Text::plain(figures::failure(measure))).collect();
+    lines.extend(weekly.fits.iter().map(figures::fit));
     lines.extend(weekly.unreadable.iter().map(|gap| {
         let sum = phrase::amounts(&gap.arr).map(|sum| format!(", {sum}")).unwrap_or_default();
         Text::plain(format!("Cannot be read: {}{sum}, {} missing.", phrase::count(gap.accounts, "account"), gap.source))
@@ -270,6 +249,7 @@ mod tests {
     use super::super::text::to_text;
     use super::super::view::Angle;
     use super::*;
+    use crate::domain::figures::failure::Pair;
 
     fn team() -> TeamView {
         let stuck = |kind, account: &str, who: Option<&str>| Stuck {
@@ -316,7 +296,16 @@ mod tests {
                 },
             ],
             weekly: Some(WeeklyView {
-                failure: ModelFailure::Pair { handoffs: 20, unclaimed: 2, late: 3, expired: 1 },
+                failures: vec![Measure::Pair(Pair {
+                    offered: 20,
+                    in_time: 14,
+                    late: 3,
+                    expired: 1,
+                    waiting: 2,
+                    hours_to_accept: Some(5.5),
+                    ..Pair::default()
+                })],
+                fits: Vec::new(),
                 unreadable: vec![Unreadable { accounts: 41, arr: vec![sample::usd(1_200_000)], source: Source::Usage }],
             }),
         }
@@ -337,6 +326,7 @@ mod tests {
             rest: Vec::new(),
             withheld: Vec::new(),
             sources: Vec::new(),
+            gaps: None,
             team: Some(team()),
         };
         let message = message(&view);
@@ -368,7 +358,8 @@ mod tests {
 
         This week
         =========
-        - Handoffs of the last 30 days: 20, of which 2 unclaimed, 3 late, 1 expired.
+        - 20 handoffs offered in the last 30 days: 14 accepted in time, 3 late, 1 expired and 2 still in
+          time. Half were accepted within 5.5 hours.
         - Cannot be read: 41 accounts, $1.2M, usage missing.
         ");
     }

@@ -1,7 +1,7 @@
 //! Purpose: the answers to `/tandem risks`, `windows`, `renewals`, `handoffs`,
-//! `snoozed`, `voice`, `kpi` and `settings`: one line each, never an empty page.
+//! `snoozed` and `voice`: one line each, never an empty page.
 
-use chrono::{NaiveDate, NaiveTime};
+use chrono::NaiveDate;
 
 use super::card;
 use super::phrase::{self, cut};
@@ -175,14 +175,17 @@ pub struct SnoozedLine {
 }
 
 pub fn snoozed(lines: &[SnoozedLine], today: NaiveDate) -> Message {
-    let lines = lines
+    list("Snoozed", snoozed_lines(lines, today), "Nothing is snoozed.")
+}
+
+pub(super) fn snoozed_lines(lines: &[SnoozedLine], today: NaiveDate) -> Vec<Text> {
+    lines
         .iter()
         .map(|entry| {
             let until = format!("wakes {}", phrase::date_and_distance(entry.until, today));
             line(&entry.account, vec![entry.what.clone(), until, format!("by {}", entry.by)])
         })
-        .collect();
-    list("Snoozed", lines, "Nothing is snoozed.")
+        .collect()
 }
 
 /// The voice of the customer.
@@ -212,77 +215,6 @@ pub fn voice(lines: &[FeedbackLine], today: NaiveDate) -> Message {
         lines,
         "No product feedback yet. Add some with /tandem raise NAME, then Product feedback.",
     )
-}
-
-/// One key figure; a figure without its data says what is missing.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct FigureLine {
-    pub label: String,
-    /// Already in words: "92%", "$1.2M".
-    pub value: Result<String, String>,
-    /// "up 3 points on Q3 2026".
-    pub change: Option<String>,
-}
-
-/// `period` as people say it: "Q4 2026".
-pub fn kpi(name: &str, period: &str, figures: &[FigureLine]) -> Message {
-    let title = format!("Key figures of {name}, {period}");
-    if figures.is_empty() {
-        return Message::sentence(format!("{title}: none for your role."));
-    }
-    let pairs = figures.iter().map(|figure| {
-        let said = match &figure.value {
-            Ok(value) => Text::strong(value),
-            Err(missing) => Text::plain(format!("not known: {missing}")),
-        };
-        let change = figure.change.as_ref().map(|change| format!(" · {change}")).unwrap_or_default();
-        (figure.label.clone(), said.then(change))
-    });
-    Message { blocks: vec![Block::Heading(title.clone()), Block::Facts(pairs.collect())], summary: title }
-}
-
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct SettingsView {
-    pub digest_time: NaiveTime,
-    /// IANA.
-    pub timezone: String,
-    /// `None` where the person switched the morning message off.
-    pub workdays: Option<String>,
-    pub budget: usize,
-    pub delegate: Option<String>,
-    pub away_until: Option<NaiveDate>,
-    pub roles: Vec<String>,
-    /// "pair", "combined", "asymmetric".
-    pub model: String,
-    pub pool: Option<String>,
-}
-
-pub fn settings(view: &SettingsView, today: NaiveDate) -> Message {
-    let morning = match &view.workdays {
-        Some(days) => format!("{}, {days} ({})", view.digest_time.format("%H:%M"), view.timezone),
-        None => "off".to_owned(),
-    };
-    let mut facts = vec![
-        ("Morning message".to_owned(), Text::plain(morning)),
-        ("Cards a morning".to_owned(), Text::plain(format!("at most {}, plus what is urgent", view.budget))),
-        ("Stands in for you".to_owned(), Text::plain(view.delegate.clone().unwrap_or_else(|| "nobody".to_owned()))),
-    ];
-    if let Some(until) = view.away_until {
-        facts.push(("Away until".to_owned(), Text::plain(phrase::date(until, today))));
-    }
-    facts.push(("Roles".to_owned(), Text::plain(view.roles.join(", "))));
-    if let Some(pool) = &view.pool {
-        facts.push(("Pool".to_owned(), Text::plain(pool.clone())));
-    }
-    facts.push(("Model".to_owned(), Text::plain(view.model.clone())));
-    Message {
-        summary: "Your settings".to_owned(),
-        blocks: vec![
-            Block::Heading("Your settings".to_owned()),
-            Block::Facts(facts),
-            Block::Context("Your admin changes these, also to stop the morning message.".into()),
-        ],
-    }
 }
 
 #[cfg(test)]
@@ -382,7 +314,6 @@ mod tests {
             handoffs(&[], &[], today),
             snoozed(&[], today),
             voice(&[], today),
-            kpi("Dana", "Q4 2026", &[]),
         ];
         insta::assert_snapshot!(all.iter().map(|m| to_text(m, 200)).collect::<String>(), @"
         No account of yours is at risk.
@@ -391,50 +322,6 @@ mod tests {
         No handoff is open: nothing waits for you, and nothing that you passed on is open.
         Nothing is snoozed.
         No product feedback yet. Add some with /tandem raise NAME, then Product feedback.
-        Key figures of Dana, Q4 2026: none for your role.
-        ");
-    }
-
-    #[test]
-    fn figures_and_settings() {
-        let today = sample::today();
-        let figures = [
-            FigureLine {
-                label: "Renewal rate".into(),
-                value: Ok("92%".into()),
-                change: Some("up 3 points on Q3 2026".into()),
-            },
-            FigureLine { label: "NPS".into(), value: Err("no NPS was imported".into()), change: None },
-        ];
-        let settings = settings(
-            &SettingsView {
-                digest_time: NaiveTime::from_hms_opt(8, 0, 0).unwrap(),
-                timezone: "Europe/Berlin".into(),
-                workdays: Some("mon-fri".into()),
-                budget: 5,
-                delegate: Some("Kim".into()),
-                away_until: None,
-                roles: vec!["CSM".into()],
-                model: "pair".into(),
-                pool: None,
-            },
-            today,
-        );
-        let all = [kpi("Dana", "Q4 2026", &figures), settings];
-        insta::assert_snapshot!(all.iter().map(|m| to_text(m, 120)).collect::<Vec<_>>().join("\n"), @"
-        Key figures of Dana, Q4 2026
-        ============================
-        Renewal rate   92% · up 3 points on Q3 2026
-        NPS            not known: no NPS was imported
-
-        Your settings
-        =============
-        Morning message     08:00, mon-fri (Europe/Berlin)
-        Cards a morning     at most 5, plus what is urgent
-        Stands in for you   Kim
-        Roles               CSM
-        Model               pair
-          Your admin changes these, also to stop the morning message.
         ");
     }
 }

@@ -8,8 +8,11 @@ pub mod cause;
 pub mod chart;
 pub mod dialog;
 pub mod digest;
+pub mod figures;
 pub mod form;
+pub mod gaps;
 pub mod home;
+pub mod install;
 pub mod lead;
 pub mod list;
 pub mod notice;
@@ -18,7 +21,7 @@ pub mod text;
 pub mod view;
 pub mod withdrawn;
 
-use chrono::NaiveDate;
+use chrono::{NaiveDate, NaiveTime};
 
 use super::action::Action;
 use super::money::Currency;
@@ -226,6 +229,15 @@ pub enum Input {
     Amount {
         value: String,
         currency: Currency,
+    },
+    /// `HH:MM` on the wire.
+    Time {
+        value: NaiveTime,
+    },
+    /// Any number of these, value and label; at most 10. On the wire with `;` or `,` between.
+    Choices {
+        values: Vec<String>,
+        options: Vec<(String, String)>,
     },
     /// Value and label; at most 100.
     Select {

@@ -7,12 +7,15 @@ use std::collections::BTreeMap;
 use chrono::{NaiveDate, NaiveDateTime};
 use serde::{Deserialize, Serialize};
 
-use super::card;
 use super::phrase::{self, cut};
 use super::view::{AccountView, HandoffState, NoteView, RenewalState, RiskState, RiskView, WindowLine};
 use super::{Block, Message, Text};
+use super::{card, figures};
 use crate::domain::account::Segment;
 use crate::domain::diagnosis::Cause;
+use crate::domain::figures::Value;
+use crate::domain::figures::precision::{self, Proposal};
+use crate::domain::policy::Policy;
 use crate::domain::routing::{Model, RenewalOwner};
 use crate::domain::signal::Source;
 
@@ -236,19 +239,35 @@ pub fn watch(late: &[(Late, i64, NaiveDateTime)], over: bool) -> Message {
     Message::sentence(lines.join("\n"))
 }
 
+/// In direct messages, what could not be posted in a channel, and why.
+pub fn instead(mut message: Message, problem: &str) -> Message {
+    let why = format!(
+        "This belongs in your channel, where it could not be posted: {}. An admin can choose another one with \
+         `tandem channel set`.",
+        reason(problem)
+    );
+    message.blocks.push(Block::Context(why.into()));
+    message
+}
+
 /// To an admin: somebody's message could not be delivered. `problem` is the platform's code.
 pub fn given_up(whom: &str, problem: &str) -> Message {
-    let reason = match problem {
+    let reason = reason(problem);
+    Message::sentence(format!(
+        "A message to {whom} could not be delivered: {reason}. `tandem doctor` shows who cannot be reached."
+    ))
+}
+
+fn reason(problem: &str) -> String {
+    match problem {
         "outsiders" => "people from outside your company would see it".to_owned(),
+        "too_many_members" => "the channel has too many members to be sure that no guest reads along".to_owned(),
         "user_not_found" | "users_not_found" => "nobody in the workspace has their e-mail address".to_owned(),
         "user_disabled" => "their chat account is deactivated".to_owned(),
         "is_archived" => "the channel is archived".to_owned(),
         "channel_not_found" | "not_in_channel" => "Tandem cannot reach that conversation".to_owned(),
         other => format!("the chat platform answered \"{other}\""),
-    };
-    Message::sentence(format!(
-        "A message to {whom} could not be delivered: {reason}. `tandem doctor` shows who cannot be reached."
-    ))
+    }
 }
 
 /// One source fell silent for many accounts at once: a fault of the feed, not of the customers.
@@ -263,6 +282,20 @@ pub fn feed_silent(source: Source, accounts: usize, since: NaiveDate, today: Nai
 
 pub fn feed_back(source: Source) -> Message {
     Message::sentence(format!("The {source} data is back. It counts again from tonight."))
+}
+
+/// Files of the inbox, each with how many rows were rejected; 0 where the file could not be taken at all.
+pub fn inbox(files: &[(String, u64)]) -> Message {
+    let lines = files.iter().map(|(name, rejected)| match usize::try_from(*rejected) {
+        Ok(0) => format!("{name} could not be taken."),
+        Ok(rows) => format!("{name}: {} rejected; the others were taken.", phrase::count(rows, "row")),
+        Err(_) => format!("{name}: rows were rejected; the others were taken."),
+    });
+    let said = lines.collect::<Vec<_>>().join(" ");
+    Message::sentence(format!(
+        "Not all of last night's data could be read. {said} The reasons are in the folder \"rejected\" of the inbox, or in the log; \
+         mend the rows there and put them back into the inbox."
+    ))
 }
 
 /// A book, or one account, that changes hands.
@@ -311,6 +344,12 @@ pub fn transfer(view: &TransferView, today: NaiveDate) -> Message {
     Message { summary, blocks }
 }
 
+/// To the one who gave.
+pub fn transferred(to: &str, accounts: usize) -> Message {
+    let count = phrase::count(accounts, "account");
+    Message::sentence(format!("{count} went from you to {to}, with what was open on them. {to} has a brief."))
+}
+
 fn brief(entry: &TransferredAccount, today: NaiveDate) -> Text {
     let account = &entry.account;
     let mut text = card::name(account).then(format!(" · {}", card::health(account)));
@@ -333,6 +372,36 @@ fn brief(entry: &TransferredAccount, today: NaiveDate) -> Text {
         text = text.then(format!("\nLast note ({}, {on}): {}", note.by, phrase::sentence(&cut(&note.text, 200))));
     }
     text
+}
+
+/// To the admins: which rules should go on trial, or come back from it. `None` where there is nothing to say any more.
+pub fn rules(proposals: &[Proposal], policy: &Policy, slug: &str, today: NaiveDate) -> Option<Message> {
+    if proposals.is_empty() {
+        return None;
+    }
+    let title = format!("{} to look at", phrase::count(proposals.len(), "rule"));
+    let lines = proposals.iter().map(|proposal| {
+        let line = precision::shadow_line(proposal, policy);
+        match proposal {
+            Proposal::Shadow(used) => figures::rule_used(used, policy.precision.days)
+                .then(format!(
+                    " You ask for {}. To put it on trial, still computed and counted but not shown, set ",
+                    Value::Share(policy.precision.at_least)
+                ))
+                .then_code(line)
+                .then("."),
+            Proposal::BringBack(trial) => {
+                figures::rule_on_trial(trial, today).then(" To show it again, set ").then_code(line).then(".")
+            }
+        }
+    });
+    let how = Text::plain("In your policy file, then run ")
+        .then_code(format!("tandem policy use FILE --org {slug}"))
+        .then(". It holds from the next diagnosis on.");
+    Some(Message {
+        summary: title.clone(),
+        blocks: vec![Block::Heading(title), Block::Bullets(lines.collect()), Block::Context(how)],
+    })
 }
 
 #[cfg(test)]
@@ -465,5 +534,33 @@ mod tests {
         Last note (Dana, Fri 30 Oct): CFO is new.
           Nothing open on 1 account.
         ");
+    }
+
+    #[test]
+    fn admins_hear_which_rules_to_look_at() {
+        use crate::domain::figures::precision::{RuleUse, Trial};
+        let policy = Policy::from_toml("shadow = [\"nps_low\"]").unwrap();
+        let proposals = [
+            Proposal::Shadow(RuleUse { rule: "usage_trend".into(), shown: 24, not_useful: 9 }),
+            Proposal::BringBack(Trial {
+                rule: "nps_low".into(),
+                since: sample::day("2026-09-03"),
+                fired: 25,
+                right: 19,
+            }),
+        ];
+        let message = rules(&proposals, &policy, "north", sample::today()).unwrap();
+        insta::assert_snapshot!(to_text(&message, 100), @r#"
+        2 rules to look at
+        ==================
+        - usage_trend led 24 cards in 90 days; 9 were called not useful, so 62.5% were useful. You ask for
+          70%. To put it on trial, still computed and counted but not shown, set shadow = ["nps_low",
+          "usage_trend"].
+        - nps_low is on trial since Thu 3 Sep: it would have been shown on 25 accounts; 19 of them fell at
+          risk, left or shrank later (76%). To show it again, set shadow = [].
+          In your policy file, then run tandem policy use FILE --org north. It holds from the next diagnosis
+          on.
+        "#);
+        assert_eq!(rules(&[], &policy, "north", sample::today()), None);
     }
 }

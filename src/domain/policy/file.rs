@@ -119,6 +119,7 @@ impl Policy {
             ("usage.decline_share", self.usage.decline_share),
             ("onboarding.worst_share", self.onboarding.worst_share),
             ("guard.share", self.guard.share),
+            ("precision.at_least", self.precision.at_least),
         ];
         let positive = [
             ("reading.block_days", self.reading.block_days),
@@ -136,6 +137,8 @@ impl Policy {
             ("windows.growth_weeks", self.windows.growth_weeks),
             ("windows.open_days", self.windows.open_days),
             ("work.attention_budget", self.work.attention_budget),
+            ("precision.shown_at_least", self.precision.shown_at_least),
+            ("precision.days", self.precision.days),
             ("pacing.per_workspace_per_minute", self.pacing.per_workspace_per_minute),
         ];
         let fault = if !(s.watch_from < s.healthy_from && s.healthy_from <= 100 && s.watch_from > 0) {

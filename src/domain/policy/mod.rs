@@ -44,6 +44,7 @@ pub struct Policy {
     pub windows: Windows,
     pub renewal: Renewal,
     pub work: Work,
+    pub precision: Precision,
     pub pacing: Pacing,
     /// What one unit of a currency is worth in the organisation's, for ranking only: `EUR = 1.08`.
     pub rates: BTreeMap<Currency, f64>,
@@ -203,6 +204,17 @@ pub struct Work {
     pub accept_days: u32,
 }
 
+/// When a rule is proposed to go on trial, or to come back from it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Precision {
+    /// A rule below this part of useful cards is proposed to go on trial; one on trial, from it on to come back.
+    pub at_least: f64,
+    /// Cards that a rule must have led, or accounts that one on trial must have fired on, before it is judged.
+    pub shown_at_least: u32,
+    /// Over so many days cards are counted.
+    pub days: u32,
+}
+
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Pacing {
     pub per_channel_per_second: f64,
@@ -303,6 +315,7 @@ impl Default for Policy {
             },
             renewal: Renewal { steps: [180, 120, 90, 60, 30], term_months_at_least: 6 },
             work: Work { attention_budget: 5, acknowledge_step_days: 5, hold_days: 5, accept_days: 2 },
+            precision: Precision { at_least: 0.7, shown_at_least: 20, days: 90 },
             pacing: Pacing { per_channel_per_second: 1.0, per_workspace_per_minute: 240 },
             rates: BTreeMap::new(),
             measures: BTreeMap::new(),

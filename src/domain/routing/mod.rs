@@ -16,8 +16,7 @@ use serde::{Deserialize, Serialize};
 use super::account::{Account, Segment};
 use super::person::{Person, PersonId};
 
-pub use people::People;
-use people::may_hold;
+pub use people::{People, may_hold};
 
 /// How an organisation parts value and revenue between people (product.md, "Organisation models").
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]

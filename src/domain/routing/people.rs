@@ -28,7 +28,7 @@ impl FromIterator<Person> for People {
 }
 
 /// Active, and with a role that acts: a viewer is never made accountable.
-pub(super) fn may_hold(person: &Person) -> bool {
+pub fn may_hold(person: &Person) -> bool {
     person.active && person.roles.iter().any(|role| *role != Role::Viewer)
 }
 

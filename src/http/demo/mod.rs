@@ -124,10 +124,11 @@ fn is_own(headers: &HeaderMap) -> bool {
 #[derive(Deserialize)]
 struct Shown {
     person: Option<String>,
+    tab: Option<String>,
 }
 
 async fn show(State(demo): State<Demo>, Query(shown): Query<Shown>) -> Response {
-    match view::page_of(&demo, shown.person.as_deref()).await {
+    match view::page_of(&demo, shown.person.as_deref(), shown.tab.as_deref() == Some("home")).await {
         Ok(view) => page(&view).into_response(),
         Err(error) => failed(&error),
     }
@@ -156,13 +157,22 @@ impl Posted {
     /// What was typed into the dialog's fields; blank is absent, as in chat.
     fn answers(&self) -> Answers {
         let typed = self.fields.iter().filter_map(|(name, value)| Some((name.strip_prefix("f.")?, value)));
-        typed.filter(|(_, value)| !value.trim().is_empty()).map(|(id, value)| (id.to_owned(), value.clone())).collect()
+        let mut answers = Answers::new();
+        for (id, value) in typed.filter(|(_, value)| !value.trim().is_empty()) {
+            // Each checked box is a field of its own.
+            answers
+                .entry(id.to_owned())
+                .and_modify(|before: &mut String| *before = format!("{before};{value}"))
+                .or_insert_with(|| value.clone());
+        }
+        answers
     }
 
     /// Back to the page, as the same person.
     fn back(&self) -> Response {
         let person: String = form_urlencoded::byte_serialize(self.person.email.as_bytes()).collect();
-        Redirect::to(&format!("/?person={person}")).into_response()
+        let tab = if self.field("tab") == "home" { "&tab=home" } else { "" };
+        Redirect::to(&format!("/?person={person}{tab}")).into_response()
     }
 }
 

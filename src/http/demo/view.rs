@@ -8,7 +8,7 @@ use chrono_tz::Tz;
 use super::Demo;
 use super::activity::{self, Names};
 use super::asides::{Once, Private, Said};
-use crate::app::{content, query};
+use crate::app::{content, home, query};
 use crate::domain::account::Account;
 use crate::domain::action::{Subject, Verb};
 use crate::domain::command::COMMANDS;
@@ -23,6 +23,8 @@ use crate::store::{account, audit, message, person};
 
 /// One night makes a hundred; they are told in a few lines.
 const EVENTS: i64 = 300;
+/// What the home page is called among the messages.
+const HOME: &str = "home";
 /// Lines of activity.
 const LINES: usize = 40;
 /// The sample has 64 accounts; the page offers no more than this.
@@ -39,7 +41,7 @@ struct Read {
 }
 
 /// `email` says who is shown; else it is the first of those who have the most to decide.
-pub(super) async fn page_of(demo: &Demo, email: Option<&str>) -> anyhow::Result<PageView> {
+pub(super) async fn page_of(demo: &Demo, email: Option<&str>, home: bool) -> anyhow::Result<PageView> {
     let read = read(demo).await?;
     let mut people = Vec::with_capacity(read.people.len());
     for (person, messages) in read.people.iter().zip(&read.messages) {
@@ -59,7 +61,7 @@ pub(super) async fn page_of(demo: &Demo, email: Option<&str>) -> anyhow::Result<
     let shown = &read.people[at];
     let now = demo.app.now();
     let (answers, once) = demo.with(shown.id, |aside| aside.shown());
-    let mut messages = sent(demo, shown, &read.messages[at]).await?;
+    let mut messages = if home { own_page(demo, shown).await? } else { sent(demo, shown, &read.messages[at]).await? };
     messages.extend(said_privately(demo, shown, answers).await);
     messages.sort_by_key(|(at, _)| *at);
     let messages: Vec<MessageView> = messages.into_iter().map(|(_, view)| view).collect();
@@ -70,6 +72,7 @@ pub(super) async fn page_of(demo: &Demo, email: Option<&str>) -> anyhow::Result<
         csrf: demo.csrf.to_string(),
         people,
         person: shown.email.clone(),
+        home,
         morning: MorningView {
             date: local.format("%A %-d %B %Y").to_string(),
             time: local.format("%H:%M").to_string(),
@@ -83,6 +86,17 @@ pub(super) async fn page_of(demo: &Demo, email: Option<&str>) -> anyhow::Result<
         announcement,
         draw: Some(drawn),
     })
+}
+
+/// The home tab: a page as it reads now. Private answers follow it.
+async fn own_page(demo: &Demo, person: &Person) -> anyhow::Result<Vec<(DateTime<Utc>, MessageView)>> {
+    let mut tx = demo.app.store.tenant(demo.org).await?;
+    let shown = home::shown(&demo.app, &mut tx, &demo.workspace, person.id).await?;
+    let page = shown.map(|message| {
+        let day = demo.app.now().with_timezone(&person.timezone).format("%A %-d %B").to_string();
+        (DateTime::UNIX_EPOCH, MessageView { id: HOME.to_owned(), day, message, ..MessageView::default() })
+    });
+    Ok(page.into_iter().collect())
 }
 
 /// A chart as the page shows it.

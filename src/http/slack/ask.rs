@@ -6,8 +6,8 @@ use std::time::{Duration, Instant};
 
 use tokio::task::JoinHandle;
 
-use super::{ANSWER_WITHIN, Desk};
-use crate::app::{self, App, Asker, act, people, query};
+use super::{ANSWER_WITHIN, Desk, SlackDoor};
+use crate::app::{self, App, Asker, act, home, people, query};
 use crate::domain::action::Action;
 use crate::domain::command::Command;
 use crate::domain::message::{Answers, Message, Reply, answer};
@@ -21,6 +21,22 @@ use crate::store::directory::{Platform, Workspace};
 const ASK_AGAIN_AFTER: Duration = Duration::from_secs(60);
 /// Users remembered for that; beyond it everybody is forgotten.
 const ASKED_MOST: usize = 10_000;
+
+/// How long an answer waits to know a workspace's guests; they are known for ten minutes then.
+const GUESTS_WITHIN: Duration = Duration::from_millis(1000);
+
+impl SlackDoor {
+    /// Whether a guest asks, who is told nothing about customers even where somebody imported them as a colleague.
+    /// Where Slack does not say so in time, the organisation's own list of people decides alone.
+    async fn is_guest(&self, who: &Who) -> bool {
+        let asking = async {
+            let token = self.token(&who.team_id).await?;
+            self.client.guests(&token, &who.team_id).await.ok()
+        };
+        let guests = tokio::time::timeout(GUESTS_WITHIN, asking).await;
+        guests.ok().flatten().is_some_and(|guests| guests.contains(&who.user_id))
+    }
+}
 
 /// What is asked, by whom, and where.
 #[derive(Debug, Clone)]
@@ -36,6 +52,8 @@ pub(super) enum What {
     Command(Command),
     Press(Action, String),
     Submit(Action, Answers, String),
+    /// The home tab is looked at.
+    Home,
 }
 
 /// What came of it.
@@ -77,7 +95,7 @@ impl Answer {
 }
 
 /// Short enough to be read out to an admin.
-fn reference() -> String {
+pub(super) fn reference() -> String {
     format!("{:06x}", rand::random::<u32>() >> 8)
 }
 
@@ -91,17 +109,21 @@ impl Ask {
     async fn run(&self, app: &App, asker: &Asker) -> anyhow::Result<Reply> {
         match &self.what {
             What::Command(command) => query::command(app, asker, command).await,
+            What::Home => home::open(app, asker).await,
             What::Press(action, receipt) => act::press(app, asker, action, Some(receipt)).await,
             What::Submit(action, answers, receipt) => act::submit(app, asker, action, answers, Some(receipt)).await,
         }
     }
 
-    async fn tried(&self, app: &App) -> anyhow::Result<Answer> {
+    async fn tried(&self, app: &App, slack: &SlackDoor) -> anyhow::Result<Answer> {
         let who = &self.who;
         let workspace = Workspace { platform: Platform::Slack, id: who.team_id.clone() };
         let Some(org) = query::organisation_of(app, &workspace).await? else {
             return Ok(Answer::privately(answer::unknown_workspace("slack", &who.team_id)));
         };
+        if slack.is_guest(who).await {
+            return Ok(Answer::privately(answer::guest()));
+        }
         let user = app::Who::ChatUser(who.user_id.clone());
         let asker = Asker { org, workspace, who: user, channel: self.channel.clone() };
         let reply = self.run(app, &asker).await?;
@@ -115,11 +137,11 @@ pub(super) struct Pending(JoinHandle<Answer>);
 
 impl Desk {
     pub(super) fn begin(&self, ask: &Ask) -> Pending {
-        let (app, ask) = (self.http.app.clone(), ask.clone());
+        let (app, slack, ask) = (self.http.app.clone(), self.slack.clone(), ask.clone());
         Pending(
             self.http
                 .drain
-                .spawn(async move { ask.tried(&app).await.unwrap_or_else(|error| Answer::of_error(&error)) }),
+                .spawn(async move { ask.tried(&app, &slack).await.unwrap_or_else(|error| Answer::of_error(&error)) }),
         )
     }
 
@@ -144,11 +166,11 @@ impl Desk {
     pub(super) async fn introduce(&self, ask: &Ask, answer: &Answer) -> Option<Reply> {
         let who = &ask.who;
         let unknown = answer.unknown.as_ref()?;
-        let token = self.slack.token(&who.team_id)?;
+        let token = self.slack.token(&who.team_id).await?;
         if !self.slack.asked_about.is_new(who) {
             return None;
         }
-        let user = match self.slack.client.user(token, &who.user_id).await {
+        let user = match self.slack.client.user(&token, &who.user_id).await {
             Ok(user) => user,
             Err(error) => {
                 tracing::warn!(%error, "Slack did not say who an unknown user is");

@@ -6,7 +6,9 @@ use serde_json::json as value;
 
 use super::ask::{Answer, Ask, Failed, What};
 use super::{Desk, json, nothing};
+use crate::domain::action::Verb;
 use crate::domain::message::{Message, Reply, answer};
+use crate::slack::client::Error;
 use crate::slack::inbound::{Press, Submission};
 use crate::slack::render;
 
@@ -21,8 +23,12 @@ pub(super) async fn press(desk: Desk, press: Press) -> Response {
     let channel = press.message.as_ref().map(|message| message.channel.as_str());
     let ask = Ask::new(&press.who, channel, What::Press(action, press.dedup_key()));
     let drain = desk.http.drain.clone();
-    if verb.opens_dialog() && press.trigger_id.is_some() && desk.slack.token(&press.who.team_id).is_some() {
+    if verb.opens_dialog() && press.trigger_id.is_some() && desk.slack.token(&press.who.team_id).await.is_some() {
         drop(drain.spawn(async move { desk.ask_for_more(&press, verb.label(), &ask).await }));
+        return nothing();
+    }
+    if verb == Verb::Share {
+        drop(drain.spawn(async move { desk.share(&press, &ask).await }));
         return nothing();
     }
     match desk.begin(&ask).in_time(desk.since).await {
@@ -51,6 +57,29 @@ fn status_of(found: &Answer) -> Response {
 }
 
 impl Desk {
+    /// Shows an account where it was asked for, unless somebody there must not see it: who pressed is told at once.
+    /// Delivery asks again before each message.
+    async fn share(&self, press: &Press, ask: &Ask) {
+        let token = self.slack.token(&press.who.team_id).await;
+        if let (Some(token), Some(channel)) = (token, &ask.channel) {
+            let refusal = match self.slack.client.not_for(&token, channel).await {
+                Ok(None) => None,
+                Ok(Some(code)) => Some(answer::not_here(code)),
+                Err(Error::ChannelUnreachable(_)) => Some(answer::not_invited()),
+                Err(error) => {
+                    tracing::warn!(%error, "Slack did not say who reads a channel");
+                    // Delivery finds out before anything is posted.
+                    None
+                }
+            };
+            if let Some(said) = refusal {
+                return self.tell(press, Reply::Private(said)).await;
+            }
+        }
+        let found = self.begin(ask).at_last().await;
+        self.follow_up(press, ask, found).await;
+    }
+
     async fn follow_up(&self, press: &Press, ask: &Ask, found: Answer) {
         let again = self.introduce(ask, &found).await;
         self.tell(press, again.unwrap_or(found.reply)).await;

@@ -5,8 +5,11 @@
 mod ask;
 mod click;
 mod command;
+mod home;
+mod install;
 mod open;
 mod picture;
+pub mod socket;
 
 use std::time::{Duration, Instant};
 
@@ -14,6 +17,7 @@ use axum::Json;
 use axum::extract::{FromRequest, Request, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
+use chrono::DateTime;
 use secrecy::SecretString;
 use serde_json::Value;
 
@@ -22,9 +26,13 @@ use super::{Http, sentence};
 use crate::app::query;
 use crate::slack::address::ApiUrl;
 use crate::slack::client::Client;
-use crate::slack::inbound::{self, Door, Event, EventKind, Inbound};
+use crate::slack::inbound::{self, Door, Event, EventKind, Inbound, Who};
 use crate::store::directory::{Platform, Workspace};
 use crate::store::message;
+use crate::tokens::Tokens;
+
+pub use install::Install;
+pub(super) use install::{finish, start};
 
 /// From the first byte; Slack gives up after 3 s and the answer has to travel.
 const ANSWER_WITHIN: Duration = Duration::from_millis(2500);
@@ -32,41 +40,49 @@ const ANSWER_WITHIN: Duration = Duration::from_millis(2500);
 const BODY: Limits = Limits { bytes: 1 << 20, within: Duration::from_secs(2) };
 
 /// What Slack's routes need.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct SlackDoor {
     /// During a rotation there are two.
     pub signing_secrets: Vec<SecretString>,
     /// Whose hosts a `response_url` may name.
     pub api: ApiUrl,
     pub client: Client,
-    pub bot: Option<Bot>,
+    pub tokens: Tokens,
+    /// `None` where workspaces can't install the app by themselves.
+    pub install: Option<Install>,
     asked_about: ask::AskedAbout,
     pictures: picture::Uploaded,
 }
 
-/// A token and the one workspace that it is for.
-#[derive(Debug, Clone)]
-pub struct Bot {
-    pub token: SecretString,
-    /// As `auth.test` names it: a workspace's id, or an enterprise's.
-    pub team: String,
-}
-
 impl SlackDoor {
-    pub fn new(signing_secrets: Vec<SecretString>, api: ApiUrl, client: Client, bot: Option<Bot>) -> Self {
+    pub fn new(
+        signing_secrets: Vec<SecretString>,
+        api: ApiUrl,
+        client: Client,
+        tokens: Tokens,
+        install: Option<Install>,
+    ) -> Self {
         Self {
             signing_secrets,
             api,
             client,
-            bot,
+            tokens,
+            install,
             asked_about: ask::AskedAbout::default(),
             pictures: picture::Uploaded::default(),
         }
     }
 
-    /// A token is never used for another workspace than its own.
-    fn token(&self, team: &str) -> Option<&SecretString> {
-        self.bot.as_ref().filter(|bot| bot.team == team).map(|bot| &bot.token)
+    /// What opens a workspace; `None` also where it can't be had now.
+    async fn token(&self, team: &str) -> Option<SecretString> {
+        self.tokens.of(team).await.unwrap_or_else(|error| {
+            tracing::error!(
+                team,
+                error = format!("{:#}", anyhow::Error::from(error)),
+                "there is no token to answer with"
+            );
+            None
+        })
     }
 }
 
@@ -109,6 +125,11 @@ struct Desk {
 }
 
 pub(super) async fn receive(State(http): State<Http>, Verified { inbound, since }: Verified) -> Response {
+    answer(http, inbound, since).await
+}
+
+/// The same for whatever door it came by.
+async fn answer(http: Http, inbound: Inbound, since: Instant) -> Response {
     let Some(slack) = http.slack.clone() else { return nothing() };
     let desk = Desk { http, slack, since };
     match inbound {
@@ -117,7 +138,14 @@ pub(super) async fn receive(State(http): State<Http>, Verified { inbound, since 
         Inbound::Command(command) => command::answer(desk, command).await,
         Inbound::Press(press) => click::press(desk, press).await,
         Inbound::Submission(submission) => click::submit(desk, submission).await,
-        Inbound::Event(event) => happened(&desk.http, &event).await,
+        Inbound::Event(Event { team_id, enterprise_id, kind: EventKind::HomeOpened { user_id, tab }, .. }) => {
+            // The messages tab of the same app is no home.
+            if tab.as_deref() != Some("messages") {
+                home::opened(desk, Who { team_id, enterprise_id, user_id });
+            }
+            nothing()
+        }
+        Inbound::Event(event) => happened(&desk, &event).await,
     }
 }
 
@@ -134,22 +162,18 @@ fn json(body: Value) -> Response {
     Json(body).into_response()
 }
 
-/// Events change nothing here yet but the log; each is noted once, since Slack repeats what it thinks was lost.
-async fn happened(http: &Http, event: &Event) -> Response {
-    let gone = match &event.kind {
-        EventKind::Uninstalled => true,
-        EventKind::TokensRevoked { bots, .. } => !bots.is_empty(),
-        _ => false,
-    };
-    if !gone {
-        return nothing();
-    }
-    match first_time(http, event).await {
-        Ok(true) => {
-            tracing::warn!(team = event.team_id, "Slack says that Tandem was removed from this workspace");
-            nothing()
+/// Each event has one effect, since Slack repeats what it thinks was lost.
+async fn happened(desk: &Desk, event: &Event) -> Response {
+    let done = match &event.kind {
+        EventKind::Uninstalled => removed(desk, event, "app_uninstalled").await,
+        EventKind::TokensRevoked { bots, .. } if !bots.is_empty() => removed(desk, event, "tokens_revoked").await,
+        EventKind::ChannelShared { channel_id } | EventKind::MemberJoined { channel_id, .. } => {
+            others_read(desk, event, channel_id).await
         }
-        Ok(false) => nothing(),
+        _ => return nothing(),
+    };
+    match done {
+        Ok(()) => nothing(),
         Err(error) => {
             tracing::error!(error = %format!("{error:#}"), "an event was not stored");
             // Not 200, so that Slack sends it again.
@@ -158,9 +182,36 @@ async fn happened(http: &Http, event: &Event) -> Response {
     }
 }
 
+/// Tandem was removed from a workspace. Doing that twice is doing it once; the receipt is only written after it.
+async fn removed(desk: &Desk, event: &Event, why: &str) -> anyhow::Result<()> {
+    let said = event.at.and_then(|seconds| DateTime::from_timestamp(seconds, 0));
+    let happened = said.unwrap_or_else(|| desk.http.app.now());
+    let removed = desk.slack.tokens.removed(&event.team_id, happened, why).await?;
+    if first_time(&desk.http, event).await? || removed {
+        tracing::warn!(team = event.team_id, why, removed, "Slack says that Tandem was removed from this workspace");
+    }
+    Ok(())
+}
+
+/// Perhaps outsiders read a channel from now on: what stands there is drawn again, and delivery looks before it draws.
+async fn others_read(desk: &Desk, event: &Event, channel: &str) -> anyhow::Result<()> {
+    desk.slack.client.forget_guests(&event.team_id);
+    let (app, workspace) = (&desk.http.app, slack(&event.team_id));
+    let Some(org) = query::organisation_of(app, &workspace).await? else { return Ok(()) };
+    let mut tx = app.store.tenant(org).await?;
+    message::queue_channel(&mut tx, &workspace, channel, app.now()).await?;
+    tx.commit().await?;
+    app.outbox_bell.notify_waiters();
+    Ok(())
+}
+
+fn slack(team: &str) -> Workspace {
+    Workspace { platform: Platform::Slack, id: team.to_owned() }
+}
+
 /// False for repeats and for workspaces that are nobody's.
 async fn first_time(http: &Http, event: &Event) -> anyhow::Result<bool> {
-    let workspace = Workspace { platform: Platform::Slack, id: event.team_id.clone() };
+    let workspace = slack(&event.team_id);
     let Some(org) = query::organisation_of(&http.app, &workspace).await? else { return Ok(false) };
     let mut tx = http.app.store.tenant(org).await?;
     let first = message::receive(&mut tx, &format!("event:{}", event.event_id), http.app.now()).await?;

@@ -12,8 +12,8 @@ use crate::slack::render;
 impl Desk {
     /// Opens a view; false where that can't be done any more.
     pub(super) async fn open(&self, who: &Who, trigger: Option<&str>, view: &Value) -> bool {
-        let (Some(token), Some(trigger)) = (self.slack.token(&who.team_id), trigger) else { return false };
-        let opened = self.slack.client.open_view(token, trigger, view).await;
+        let (Some(token), Some(trigger)) = (self.slack.token(&who.team_id).await, trigger) else { return false };
+        let opened = self.slack.client.open_view(&token, trigger, view).await;
         if let Err(error) = &opened {
             tracing::warn!(%error, "a view could not be opened");
         }
@@ -22,9 +22,11 @@ impl Desk {
 
     /// Opens the empty view and finds out what to ask at the same time; then fills the one with the other.
     pub(super) async fn ask_for_more(&self, press: &Press, title: &str, ask: &Ask) {
-        let (Some(token), Some(trigger)) = (self.slack.token(&press.who.team_id), &press.trigger_id) else { return };
+        let (Some(token), Some(trigger)) = (self.slack.token(&press.who.team_id).await, &press.trigger_id) else {
+            return;
+        };
         let skeleton = render::skeleton(title);
-        let opening = self.slack.client.open_view(token, trigger, &skeleton);
+        let opening = self.slack.client.open_view(&token, trigger, &skeleton);
         let (found, opened) = tokio::join!(self.begin(ask).at_last(), opening);
         let view_id = match opened {
             Ok(view_id) => view_id,
@@ -45,7 +47,7 @@ impl Desk {
             Reply::Silent => render::notice(title, &answer::done_here()),
             Reply::FieldErrors(errors) => render::notice(title, &Message::sentence(sentences(errors))),
         };
-        if let Err(error) = self.slack.client.update_view(token, &view_id, &view).await {
+        if let Err(error) = self.slack.client.update_view(&token, &view_id, &view).await {
             tracing::warn!(%error, "a dialog could not be filled");
             self.say(press.response_url.as_ref(), &Reply::Private(answer::expired_form())).await;
         }

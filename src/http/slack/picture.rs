@@ -57,9 +57,9 @@ impl Desk {
         if charts.peek().is_none() {
             return;
         }
-        let Some(token) = self.slack.token(&who.team_id) else { return };
+        let Some(token) = self.slack.token(&who.team_id).await else { return };
         for chart in charts {
-            if let Err(error) = self.show(token, who, place, chart).await {
+            if let Err(error) = self.show(&token, who, place, chart).await {
                 tracing::warn!(error = format!("{error:#}"), "a picture did not arrive; the answer says it in words");
                 return;
             }

@@ -26,13 +26,13 @@ pub enum Error {
 }
 
 impl Error {
-    pub(super) fn transient(reason: impl Into<String>, maybe_sent: bool) -> Self {
+    pub(in crate::slack) fn transient(reason: impl Into<String>, maybe_sent: bool) -> Self {
         Self::Transient { reason: reason.into(), maybe_sent }
     }
 
     /// From a failed attempt: only a connection that was never made is sure to have sent nothing.
     /// reqwest's own text would name the address, which for a `response_url` is the secret.
-    pub(super) fn from_attempt(error: &reqwest::Error) -> Self {
+    pub(in crate::slack) fn from_attempt(error: &reqwest::Error) -> Self {
         if error.is_builder() {
             Self::Rejected("the request could not be built".into())
         } else if error.is_connect() {

@@ -10,11 +10,14 @@
 
 mod error;
 mod files;
+mod guests;
+mod oauth;
 mod outsiders;
 
 use std::time::Duration;
 
-use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValue, RETRY_AFTER};
+use chrono::{DateTime, Utc};
+use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, DATE, HeaderMap, HeaderValue, RETRY_AFTER};
 use reqwest::{RequestBuilder, Response, StatusCode};
 use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
@@ -23,6 +26,7 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 pub use error::Error;
+pub use oauth::{AppCredentials, Grant};
 pub use outsiders::{Channel, User, outsiders};
 
 use super::address::{ApiUrl, ResponseUrl};
@@ -58,7 +62,12 @@ impl Default for Settings {
 #[derive(Debug, Clone)]
 pub struct Client {
     http: reqwest::Client,
+    /// For connections that stay: HTTP/1, which alone can be upgraded, and no end.
+    sockets: reqwest::Client,
+    guests: guests::Guests,
     settings: Settings,
+    /// Who was found to be an outsider, or not, lately.
+    met: outsiders::Met,
 }
 
 /// Where a message was posted.
@@ -84,6 +93,9 @@ pub struct Identity {
     /// The granted scopes, from the header `x-oauth-scopes`; empty if Slack did not say.
     #[serde(skip)]
     pub scopes: Vec<String>,
+    /// What time it is there, from the header `date`.
+    #[serde(skip)]
+    pub date: Option<DateTime<Utc>>,
 }
 
 /// A message to look for after a crash.
@@ -101,15 +113,35 @@ pub struct Search<'a> {
 impl Client {
     /// Fails if no TLS provider is installed.
     pub fn new(settings: Settings) -> Result<Self, reqwest::Error> {
-        let mut builder = reqwest::Client::builder()
-            .timeout(settings.attempt)
-            // A redirect would carry the token, or what is said, to another host.
-            .redirect(reqwest::redirect::Policy::none())
-            .user_agent(concat!("tandem/", env!("CARGO_PKG_VERSION")));
-        if settings.api.is_loopback() {
-            builder = builder.no_proxy();
+        let builder = || {
+            let builder = reqwest::Client::builder()
+                // A redirect would carry the token, or what is said, to another host.
+                .redirect(reqwest::redirect::Policy::none())
+                .user_agent(concat!("tandem/", env!("CARGO_PKG_VERSION")));
+            if settings.api.is_loopback() { builder.no_proxy() } else { builder }
+        };
+        let http = builder().timeout(settings.attempt).build()?;
+        let sockets = builder().http1_only().build()?;
+        let (guests, met) = (guests::Guests::default(), outsiders::Met::default());
+        Ok(Self { http, sockets, guests, settings, met })
+    }
+
+    pub(super) fn api(&self) -> &ApiUrl {
+        &self.settings.api
+    }
+
+    pub(super) fn sockets(&self) -> &reqwest::Client {
+        &self.sockets
+    }
+
+    /// The address of a Socket Mode connection, good for one; with the app-level token.
+    pub(super) async fn open_connection(&self, app_token: &SecretString) -> Result<String, Error> {
+        #[derive(Deserialize)]
+        struct Address {
+            url: String,
         }
-        Ok(Self { http: builder.build()?, settings })
+        let (_, address): (_, Address) = answer(self.request(app_token, "apps.connections.open")?).await?;
+        Ok(address.url)
     }
 
     /// Posts a message, or a reply in the thread of `thread_ts`, that carries `delivery_id` in its metadata.
@@ -156,6 +188,33 @@ impl Client {
         }
     }
 
+    /// Why nothing about an account may be said in a channel, as a code: it is shared with another company (now, or
+    /// once an invitation is taken), a guest is in it, or more people are than can be looked at. Asked each time,
+    /// since a channel's privacy changes any day; each member is looked up at most once an hour.
+    pub async fn not_for(&self, token: &SecretString, channel_id: &str) -> Result<Option<&'static str>, Error> {
+        if outsiders(&self.channel(token, channel_id).await?, &[]) {
+            return Ok(Some(outsiders::OUTSIDERS));
+        }
+        let members = self.members(token, channel_id, outsiders::MEMBERS_MOST + 1).await?;
+        if members.len() > outsiders::MEMBERS_MOST {
+            return Ok(Some(outsiders::TOO_MANY));
+        }
+        for member in members {
+            let is_outsider = match self.met.is_outsider(&member) {
+                Some(known) => known,
+                None => {
+                    let found = self.user(token, &member).await?.is_outsider();
+                    self.met.remember(member, found);
+                    found
+                }
+            };
+            if is_outsider {
+                return Ok(Some(outsiders::OUTSIDERS));
+            }
+        }
+        Ok(None)
+    }
+
     pub async fn user(&self, token: &SecretString, user_id: &str) -> Result<User, Error> {
         let answer: WithUser = self.form(token, "users.info", &[("user", user_id)]).await?;
         Ok(answer.user)
@@ -180,11 +239,19 @@ impl Client {
         self.json::<Done>(token, "views.update", &json!({"view_id": view_id, "view": view})).await.map(drop)
     }
 
+    /// Puts a person's home tab up, over whatever stood there.
+    pub async fn publish_view(&self, token: &SecretString, user_id: &str, view: &Value) -> Result<(), Error> {
+        // Without a hash: what is published is always the present state, so the last one is right.
+        self.json::<Done>(token, "views.publish", &json!({"user_id": user_id, "view": view})).await.map(drop)
+    }
+
     /// Asks whose token this is.
     pub async fn identify(&self, token: &SecretString) -> Result<Identity, Error> {
         let request = self.request(token, "auth.test")?;
         let (headers, mut identity): (_, Identity) = answer(request).await?;
         let scopes = headers.get("x-oauth-scopes").and_then(|value| value.to_str().ok()).unwrap_or_default();
+        let date = headers.get(DATE).and_then(|value| value.to_str().ok());
+        identity.date = date.and_then(|text| DateTime::parse_from_rfc2822(text).ok()).map(|date| date.to_utc());
         identity.scopes = scopes.split(',').map(str::trim).filter(|s| !s.is_empty()).map(str::to_owned).collect();
         Ok(identity)
     }

@@ -1,6 +1,40 @@
 //! Who reads along: what Tandem knows is never posted where the customer, or anyone else from outside, is.
 
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
 use serde::Deserialize;
+
+/// The code of a channel that outsiders read.
+pub(super) const OUTSIDERS: &str = "outsiders";
+/// The code of a channel with more than [`MEMBERS_MOST`] members.
+pub(super) const TOO_MANY: &str = "too_many_members";
+/// So many members are looked at, one call each; about an account nothing is said to larger crowds.
+pub(super) const MEMBERS_MOST: usize = 200;
+/// How long a member is not looked up again.
+const MET_FOR: Duration = Duration::from_secs(3600);
+/// Members remembered; beyond it all are forgotten.
+const MET_MOST: usize = 50_000;
+
+/// Members who were looked up lately, by user id: whether they are outsiders, and when.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Met(Arc<Mutex<HashMap<String, (bool, Instant)>>>);
+
+impl Met {
+    pub(super) fn is_outsider(&self, user: &str) -> Option<bool> {
+        let met = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        met.get(user).filter(|(_, at)| at.elapsed() < MET_FOR).map(|(is_outsider, _)| *is_outsider)
+    }
+
+    pub(super) fn remember(&self, user: String, is_outsider: bool) {
+        let mut met = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if met.len() >= MET_MOST {
+            met.clear();
+        }
+        met.insert(user, (is_outsider, Instant::now()));
+    }
+}
 
 /// A conversation, as `conversations.info` describes it. Absent flags are false.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]

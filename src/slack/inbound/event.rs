@@ -12,6 +12,8 @@ pub struct Event {
     pub team_id: String,
     pub enterprise_id: Option<String>,
     pub event_id: String,
+    /// When it happened, in seconds since 1970, where Slack says it.
+    pub at: Option<i64>,
     pub kind: EventKind,
 }
 
@@ -36,6 +38,7 @@ struct Callback {
     team_id: Option<String>,
     enterprise_id: Option<String>,
     event_id: String,
+    event_time: Option<i64>,
     event: Inner,
     authorizations: Option<Vec<Authorization>>,
 }
@@ -104,5 +107,6 @@ pub(super) fn callback(payload: Value) -> Result<Inbound, Malformed> {
         .or_else(|| filled(callback.team_id))
         .or_else(|| enterprise_id.clone())
         .ok_or_else(|| Malformed::new("neither a team nor an enterprise is named"))?;
-    Ok(Inbound::Event(Event { team_id, enterprise_id, event_id: callback.event_id, kind }))
+    let at = callback.event_time;
+    Ok(Inbound::Event(Event { team_id, enterprise_id, event_id: callback.event_id, at, kind }))
 }

@@ -227,6 +227,10 @@ fn answer_of(element: &Value) -> Option<String> {
         Value::Number(number) => Some(number.to_string()),
         _ => None,
     };
+    if let Some(chosen) = element.get("selected_options").and_then(Value::as_array) {
+        let values: Vec<String> = chosen.iter().filter_map(|option| text(option.get("value")?)).collect();
+        return Some(values.join(";")).filter(|answer| !answer.is_empty());
+    }
     [
         "/value",
         "/selected_date",

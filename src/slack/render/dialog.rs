@@ -5,18 +5,19 @@
 
 use serde_json::{Map, Value, json};
 
-use super::{blocks, drawn, mrkdwn, named};
-use crate::domain::message::{Dialog, Field, Input, Message, Reply};
+use super::{VIEW_BLOCKS, blocks, drawn, mrkdwn, named};
+use crate::domain::message::{Dialog, Field, Input, Message, Reply, phrase};
 use crate::slack::inbound::{Carried, Origin};
 
 /// Title, submit, close.
 const VIEW_LABEL: usize = 24;
 const METADATA: usize = 3000;
-const VIEW_BLOCKS: usize = 100;
 /// An input's label, its hint.
 const INPUT_TEXT: usize = 2000;
 /// The longest text that a plain_text_input takes.
 const INPUT_MAX: u16 = 3000;
+/// Options of checkboxes.
+const CHOICES: usize = 10;
 const CLOSE: &str = "Cancel";
 
 /// The view to open or to fill in. `origin` is the message it was opened from: it comes back with the submission.
@@ -98,7 +99,8 @@ fn field(field: &Field) -> Value {
         Input::Line { value, max } => (typed(value, *max, false), None),
         Input::Paragraph { value, max } => (typed(value, *max, true), None),
         Input::Amount { value, currency } => {
-            (typed(value, INPUT_MAX, false), Some(format!("In {}.", currency.as_str())))
+            let said = field.hint.as_ref().is_some_and(|hint| hint.contains(currency.as_str()));
+            (typed(value, INPUT_MAX, false), (!said).then(|| format!("In {}.", currency.as_str())))
         }
         Input::Date { value, min } => {
             let mut element = json!({"type": "datepicker"});
@@ -106,8 +108,15 @@ fn field(field: &Field) -> Value {
                 element["initial_date"] = date.to_string().into();
             }
             // Slack's picker knows no first day.
-            (element, min.map(|day| format!("Not before {day}.")))
+            (element, min.map(|day| format!("Not before {}.", day.format("%-d %b %Y"))))
         }
+        Input::Time { value } => {
+            (json!({"type": "timepicker", "initial_time": value.format("%H:%M").to_string()}), None)
+        }
+        Input::Choices { values, options } => match choices(values, options) {
+            Some(element) => (element, None),
+            None => return nothing_to_choose(field),
+        },
         Input::Select { value, options } => match select(value.as_deref(), options) {
             Some(element) => (element, None),
             None => return nothing_to_choose(field),
@@ -124,8 +133,13 @@ fn field(field: &Field) -> Value {
         "element": element,
     });
     let hints: Vec<String> = field.hint.iter().cloned().chain(hint).filter(|hint| !hint.trim().is_empty()).collect();
-    if !hints.is_empty() {
-        block["hint"] = blocks::plain(&hints.join(" "), INPUT_TEXT);
+    match hints.as_slice() {
+        [] => {}
+        [one] => block["hint"] = blocks::plain(one, INPUT_TEXT),
+        several => {
+            let sentences: Vec<String> = several.iter().map(|hint| phrase::sentence(hint)).collect();
+            block["hint"] = blocks::plain(&sentences.join(" "), INPUT_TEXT);
+        }
     }
     block
 }
@@ -156,6 +170,25 @@ fn select(value: Option<&str>, options: &[(String, String)]) -> Option<Value> {
         element["initial_option"] = draw(chosen);
     }
     (!options.is_empty()).then_some(element)
+}
+
+/// As [`select`], any number of at most ten.
+fn choices(values: &[String], options: &[(String, String)]) -> Option<Value> {
+    let draw = |(value, label): &(String, String)| blocks::option(label, value);
+    let carried: Vec<&(String, String)> = options
+        .iter()
+        .filter(|(value, _)| !value.is_empty() && mrkdwn::len(value) <= blocks::OPTION_VALUE)
+        .filter(|(value, _)| !value.contains(char::is_control))
+        .take(CHOICES)
+        .collect();
+    let mut element =
+        json!({"type": "checkboxes", "options": carried.iter().map(|option| draw(option)).collect::<Vec<_>>()});
+    let chosen: Vec<Value> =
+        carried.iter().filter(|(value, _)| values.contains(value)).map(|option| draw(option)).collect();
+    if !chosen.is_empty() {
+        element["initial_options"] = chosen.into();
+    }
+    (!carried.is_empty()).then_some(element)
 }
 
 fn nothing_to_choose(field: &Field) -> Value {

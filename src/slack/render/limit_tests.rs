@@ -1,6 +1,6 @@
 //! Whatever a message or a dialog says, Slack takes it.
 
-use chrono::NaiveDate;
+use chrono::{NaiveDate, NaiveTime};
 use proptest::prelude::*;
 use serde_json::json;
 
@@ -141,6 +141,12 @@ fn any_dialog() -> impl Strategy<Value = Dialog> {
         (words(), any::<u16>()).prop_map(|(value, max)| Input::Paragraph { value, max }),
         (date.clone(), date).prop_map(|(value, min)| Input::Date { value, min }),
         words().prop_map(|value| Input::Amount { value, currency: Currency::USD }),
+        (0..24_u32, 0..60_u32)
+            .prop_map(|(hour, minute)| Input::Time { value: NaiveTime::from_hms_opt(hour, minute, 0).unwrap() }),
+        prop::collection::vec((words(), words()), 0..14).prop_map(|options| Input::Choices {
+            values: options.iter().take(2).map(|option| option.0.clone()).collect(),
+            options,
+        }),
         prop::collection::vec((words(), words()), 0..120)
             .prop_map(|options| Input::Select { value: options.first().map(|option| option.0.clone()), options }),
     ];

@@ -26,6 +26,9 @@ pub const DELIVERY_EVENT: &str = "tandem_delivery";
 /// A `response_url` takes 5 posts; the first part may be the direct answer, which is not one of them.
 const PRIVATE_PARTS: usize = 5;
 
+/// Of a home tab and of a dialog.
+const VIEW_BLOCKS: usize = 100;
+
 /// One Slack message.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Rendered {
@@ -95,6 +98,12 @@ pub fn picture(chart: &Chart, file_id: &str) -> Value {
         "text": blocks::notification(&mrkdwn::escaped(&chart.alt)),
         "blocks": [image],
     })
+}
+
+/// The view of `views.publish`: at most 100 blocks. The wording pages itself below that.
+pub fn home(said: &Message) -> Value {
+    let blocks: Vec<Value> = drawn(&said.blocks).into_iter().map(pages::Piece::into_block).take(VIEW_BLOCKS).collect();
+    json!({"type": "home", "blocks": named(blocks)})
 }
 
 fn private(said: &Message) -> Vec<Value> {

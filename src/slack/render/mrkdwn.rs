@@ -73,9 +73,17 @@ pub(super) fn escaped(text: &str) -> String {
 /// The whole text in pieces of at most `max` (2000 or more), broken at line ends, else between words,
 /// else anywhere. Formatting is closed and opened again at each break. Empty if nothing can be seen.
 pub(super) fn pieces(text: &Text, max: usize) -> Vec<String> {
+    let mut whole = String::new();
+    atoms(text, |atom| whole.push_str(atom));
+    if len(&whole) <= max {
+        // Most texts fit, and need not be taken apart.
+        return if is_blank(&whole) { Vec::new() } else { vec![whole.trim().to_owned()] };
+    }
+    let mut parts = Vec::new();
+    atoms(text, |atom| parts.push(atom.to_owned()));
     let mut pieces = Vec::new();
     let (mut piece, mut filled) = (String::new(), 0);
-    for line in lines(atoms(text)) {
+    for line in lines(parts) {
         let length: usize = line.iter().map(|atom| len(atom)).sum();
         if filled + length > max && length <= max {
             pieces.push(std::mem::take(&mut piece));
@@ -122,15 +130,10 @@ pub(super) fn links_itself(drawn: &str) -> bool {
     outside.into_iter().any(|text| text.contains("://") || names(text, '@') || names(text, '#'))
 }
 
-/// The smallest parts between which a text may be cut, each complete in itself.
-fn atoms(text: &Text) -> Vec<String> {
-    let mut atoms: Vec<String> = Vec::new();
+/// Tells the smallest parts between which a text may be cut, each complete in itself.
+fn atoms(text: &Text, mut each: impl FnMut(&str)) {
     for (index, span) in text.0.iter().enumerate() {
         let words = visible(&span.text);
-        let mut drawn = match address(&span.style) {
-            None if matches!(span.style, Style::Plain | Style::Link(_)) => plain(&words),
-            link => styled(&words, &span.style, link.as_deref()),
-        };
         // `*bold*` is formatted only where it touches no word; ASCII punctuation is fine.
         let wrapped = |span: &Span| matches!(span.style, Style::Strong | Style::Emphasis | Style::Code);
         let touches = |c: Option<char>| c.is_some_and(|c| !c.is_whitespace() && !c.is_ascii_punctuation());
@@ -139,11 +142,13 @@ fn atoms(text: &Text) -> Vec<String> {
             && touches(before.and_then(|span| span.text.chars().last()))
             && touches(words.chars().next())
         {
-            atoms.push(ZERO_WIDTH_SPACE.to_string());
+            each(ZERO_WIDTH_SPACE.encode_utf8(&mut [0; 4]));
         }
-        atoms.append(&mut drawn);
+        match address(&span.style) {
+            None if matches!(span.style, Style::Plain | Style::Link(_)) => plain(&words, &mut each),
+            link => styled(&words, &span.style, link.as_deref()).iter().for_each(|atom| each(atom)),
+        }
     }
-    atoms
 }
 
 /// Atoms grouped by line; each line keeps its line break.
@@ -162,26 +167,26 @@ fn lines(atoms: Vec<String>) -> Vec<Vec<String>> {
 }
 
 /// Words with the white space that follows them; very long words in parts.
-fn plain(text: &str) -> Vec<String> {
-    let mut atoms = Vec::new();
+fn plain(text: &str, each: &mut impl FnMut(&str)) {
     let (mut atom, mut taken, mut spaced) = (String::new(), 0, false);
     escape(text, |c, drawn| {
         if !atom.is_empty() && ((spaced && !c.is_whitespace()) || taken >= ATOM_MAX) {
-            atoms.push(std::mem::take(&mut atom));
+            each(&atom);
+            atom.clear();
             taken = 0;
         }
         atom.push_str(drawn);
         taken += 1;
         spaced = c.is_whitespace();
         if c == '\n' {
-            atoms.push(std::mem::take(&mut atom));
+            each(&atom);
+            atom.clear();
             taken = 0;
         }
     });
     if !atom.is_empty() {
-        atoms.push(atom);
+        each(&atom);
     }
-    atoms
 }
 
 /// Each line in parts of its own, since formatting ends at a line break. White space at the edges

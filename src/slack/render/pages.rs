@@ -48,6 +48,10 @@ impl Piece {
         Self::new(block, Role::Divider)
     }
 
+    pub(super) fn into_block(self) -> Value {
+        self.block
+    }
+
     fn new(block: Value, role: Role) -> Self {
         Self { weight: weight(&block) + NAME, block, role }
     }

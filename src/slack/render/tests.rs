@@ -258,7 +258,7 @@ fn a_dialog() {
           },
           "hint": {
             "emoji": false,
-            "text": "A working day. Not before 2026-09-22.",
+            "text": "A working day. Not before 22 Sep 2026.",
             "type": "plain_text"
           },
           "label": {

@@ -227,6 +227,20 @@ impl World {
         .await;
     }
 
+    /// The CRM has another name for it now.
+    pub(super) async fn renamed(&self, account: &str, name: &str) {
+        let text = format!("account_id,name\n{account},{name}\n");
+        let input = Input {
+            name: "accounts".to_owned(),
+            kind: RowKind::Accounts,
+            format: Format::Csv,
+            reader: Box::new(Cursor::new(text.into_bytes())),
+        };
+        let (store, now) = (&self.app.store, self.app.now());
+        let reports = import::files(store, &self.organisation, vec![input], Actor::System, false, now).await.unwrap();
+        assert!(reports.iter().all(|report| report.rejected == 0), "{reports:?}");
+    }
+
     /// A message about the account that stands in this person's chat.
     pub(super) async fn shown(&self, who: &str, account: &str) {
         let (org, message, person) = (self.organisation.id, Uuid::now_v7(), self.id(who));

@@ -16,7 +16,7 @@ use tandem::store::directory::Organisation;
 use tandem::app::organisation::{self, NewOrganisation};
 use tandem::store::Store;
 
-use crate::support::cluster::database;
+use crate::support::cluster::{TestDb, database};
 
 fn gz(bytes: &[u8]) -> Vec<u8> {
     let mut encoder = GzEncoder::new(Vec::new(), Compression::fast());
@@ -34,15 +34,29 @@ fn rows(lines: &[&str]) -> Vec<u8> {
     (lines.join("\n") + "\n").into_bytes()
 }
 
-struct Place {
+pub(super) struct Place {
     store: Store,
     org: Organisation,
     clock: MockClock,
 }
 
 impl Place {
+    pub(super) async fn new(db: &TestDb) -> Self {
+        let store = db.store().await;
+        let clock = MockClock::new("2026-11-25T08:00:00Z".parse().unwrap());
+        let new = NewOrganisation {
+            slug: "north".into(),
+            name: "North".into(),
+            model: Model::Pair,
+            timezone: chrono_tz::Europe::Berlin,
+            currency: "USD".parse().unwrap(),
+        };
+        let org = organisation::create(&store, new, clock.now()).await.unwrap();
+        Self { store, org, clock }
+    }
+
     /// What is said of one file: counts, notes, and each rejected row.
-    async fn said_of(&self, name: &str, bytes: Vec<u8>) -> String {
+    pub(super) async fn said_of(&self, name: &str, bytes: Vec<u8>) -> String {
         let named = match ingest::recognise(Path::new(name), None) {
             Ok(named) => named,
             Err(refused) => return format!("refused: {refused}"),
@@ -63,17 +77,7 @@ impl Place {
 #[tokio::test]
 async fn each_kind_of_damage_has_its_sentence() {
     let db = database().await;
-    let store = db.store().await;
-    let clock = MockClock::new("2026-11-25T08:00:00Z".parse().unwrap());
-    let new = NewOrganisation {
-        slug: "north".into(),
-        name: "North".into(),
-        model: Model::Pair,
-        timezone: chrono_tz::Europe::Berlin,
-        currency: "USD".parse().unwrap(),
-    };
-    let org = organisation::create(&store, new, clock.now()).await.unwrap();
-    let place = Place { store, org, clock };
+    let place = Place::new(&db).await;
     for (name, text) in
         [("people.csv", "email,name,roles\ndana@x.eu,Dana,csm\n"), ("accounts.csv", "account_id,name\nacme,Acme\n")]
     {

@@ -24,7 +24,7 @@ use tandem::clock::{Clock as _, MockClock};
 use tandem::delivery::{Delivery, Senders, SlackSender};
 use tandem::domain::routing::Model;
 use tandem::domain::row::RowKind;
-use tandem::http::{Bot, Drain, Http, Metrics, SlackDoor, router, serve};
+use tandem::http::{Drain, Http, Metrics, SlackDoor, router, serve};
 use tandem::ingest::Format;
 use tandem::scheduler;
 use tandem::slack::address::ApiUrl;
@@ -32,6 +32,7 @@ use tandem::slack::client::{Client, Settings};
 use tandem::store::audit::{self, Actor, Event};
 use tandem::store::directory::{Organisation, Platform, Workspace};
 use tandem::store::settings;
+use tandem::tokens::{Bot, Tokens};
 
 use super::cluster::{self, TestDb};
 use super::fake_slack::{Call, FakeSlack, Standing};
@@ -156,8 +157,9 @@ impl TestBot {
         let client = Client::new(Settings { api: api.clone(), ..Settings::default() }).unwrap();
         let app = App::new(db.store().await, Arc::new(clock.clone()));
         let bot = Bot { token: "xoxb-test".into(), team: TEAM.into() };
-        let door = SlackDoor::new(vec![SECRET.into()], api, client.clone(), Some(bot));
-        let sender = SlackSender { client, token: "xoxb-test".into(), team: TEAM.into() };
+        let tokens = Tokens::configured(client.clone(), Some(bot));
+        let door = SlackDoor::new(vec![SECRET.into()], api, client.clone(), tokens.clone(), None);
+        let sender = SlackSender { client, tokens };
         let delivery = Delivery::new(app.clone(), Senders { slack: Some(sender), preview: false });
         let drain = Drain::new();
         let http = Http::new(app.clone(), app.beside(2), Some(door), Metrics::install().unwrap(), drain.clone());
@@ -215,6 +217,11 @@ impl TestBot {
 
     pub(crate) fn pool(&self) -> &PgPool {
         &self.db.pool
+    }
+
+    /// The database, for the program itself.
+    pub(crate) fn url(&self) -> &str {
+        self.db.url()
     }
 
     /// Moves the clock, does what is owed by then, and delivers it.
@@ -359,6 +366,56 @@ impl TestBot {
         })
     }
 
+    /// Looks at the home tab; the view once it was published, the `n`th of all.
+    pub(crate) async fn open_home(&self, who: &str) -> Post {
+        let at = self.slack.calls("views.publish").len();
+        let event = json!({"type": "event_callback", "event_id": format!("Eh{at}"), "team_id": TEAM,
+                           "event": {"type": "app_home_opened", "user": format!("U{who}"), "tab": "home"}});
+        let (status, text) = self.signed("/slack/events", &event.to_string()).await;
+        assert_eq!(status, 200, "{text}");
+        self.published(at).await
+    }
+
+    /// The `at`th home view that was published, delivering what is queued until it was.
+    pub(crate) async fn published(&self, at: usize) -> Post {
+        let begun = Instant::now();
+        loop {
+            self.deliver().await;
+            if let Some(call) = self.slack.calls("views.publish").into_iter().nth(at) {
+                let view = &call.arguments["view"];
+                assert_eq!(view["type"], "home");
+                return Post {
+                    channel: call.arguments["user_id"].as_str().expect("a user").to_owned(),
+                    ts: String::new(),
+                    summary: String::new(),
+                    blocks: view["blocks"].as_array().expect("blocks").clone(),
+                };
+            }
+            assert!(begun.elapsed() < PATIENCE, "no home view number {} was published", at + 1);
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    }
+
+    /// Presses a button of a home tab.
+    pub(crate) async fn press_home(&self, who: &str, home: &Post, label: &str, about: &str) {
+        let value = home.value(label, about);
+        let click = self.clicks.fetch_add(1, Ordering::Relaxed);
+        let payload = json!({
+            "type": "block_actions", "user": {"id": format!("U{who}"), "team_id": TEAM}, "team": {"id": TEAM},
+            "container": {"type": "view", "view_id": "VH"}, "view": {"id": "VH", "type": "home"},
+            "trigger_id": format!("{click}.2.x"),
+            "actions": [{"type": "button", "value": value, "action_ts": format!("{click}.1")}],
+        });
+        assert_eq!(self.interact(&payload).await, (200, String::new()), "{label}");
+        self.deliver().await;
+    }
+
+    /// The dialog that a command or a press opened whole.
+    pub(crate) async fn opened(&self) -> Value {
+        let at = self.slack.calls("views.open").len();
+        self.wait_for("views.open", at.saturating_sub(1)).await.arguments["view"].clone()
+    }
+
     pub(crate) async fn interact(&self, payload: &Value) -> (u16, String) {
         let text = payload.to_string();
         let body = url::form_urlencoded::Serializer::new(String::new()).append_pair("payload", &text).finish();
@@ -406,6 +463,13 @@ impl TestBot {
         call.arguments["view"].clone()
     }
 
+    /// The same, where what follows cannot all be delivered.
+    pub(crate) async fn submit_without_delivery(&self, who: &str, answers: &[(&str, &str)]) {
+        let view = self.dialog().await;
+        let (status, text) = self.interact(&self.submission(who, &view, answers)).await;
+        assert_eq!(status, 200, "{text}");
+    }
+
     /// Fills in the dialog that was just opened and submits it; what the response asks of Slack: null closes it.
     pub(crate) async fn submit(&self, who: &str, answers: &[(&str, &str)]) -> Value {
         let view = self.dialog().await;
@@ -417,26 +481,34 @@ impl TestBot {
     }
 
     pub(crate) async fn submit_view(&self, who: &str, view: &Value, answers: &[(&str, &str)]) -> Value {
+        let (status, text) = self.interact(&self.submission(who, view, answers)).await;
+        assert_eq!(status, 200, "{text}");
+        self.deliver().await;
+        serde_json::from_str(&text).unwrap_or_default()
+    }
+
+    fn submission(&self, who: &str, view: &Value, answers: &[(&str, &str)]) -> Value {
         let mut values = json!({});
         for (field, said) in answers {
             let block = view["blocks"].as_array().expect("blocks").iter().find(|block| block["block_id"] == *field);
             let block = block.unwrap_or_else(|| panic!("the dialog has no field {field}: {view:#}"));
             values[*field][*field] = match block["element"]["type"].as_str() {
+                Some("timepicker") => json!({"type": "timepicker", "selected_time": said}),
+                Some("checkboxes") => {
+                    let options: Vec<Value> = said.split(';').map(|value| json!({"value": value})).collect();
+                    json!({"type": "checkboxes", "selected_options": options})
+                }
                 Some("datepicker") => json!({"type": "datepicker", "selected_date": said}),
                 Some("static_select") => json!({"type": "static_select", "selected_option": {"value": said}}),
                 kind => json!({"type": kind, "value": said}),
             };
         }
         let click = self.clicks.fetch_add(1, Ordering::Relaxed);
-        let payload = json!({
+        json!({
             "type": "view_submission", "user": {"id": format!("U{who}"), "team_id": TEAM}, "team": {"id": TEAM},
             "view": {"id": format!("V{click}"), "hash": format!("{click}.x"),
                      "private_metadata": view["private_metadata"], "state": {"values": values}},
-        });
-        let (status, text) = self.interact(&payload).await;
-        assert_eq!(status, 200, "{text}");
-        self.deliver().await;
-        serde_json::from_str(&text).unwrap_or_default()
+        })
     }
 
     /// What people did in an organisation, oldest first.

@@ -37,6 +37,8 @@ pub(crate) enum Trouble {
 pub(crate) struct Call {
     pub(crate) method: String,
     pub(crate) arguments: Value,
+    /// What came in the Authorization header.
+    pub(crate) authorization: String,
     pub(crate) at: Instant,
     pub(crate) troubled: bool,
 }
@@ -63,6 +65,10 @@ struct Inside {
     /// Flags by user id, over those of a usual colleague.
     users: BTreeMap<String, Value>,
     channels: BTreeMap<String, Value>,
+    /// What a code or a refresh token is good for, once.
+    grants: BTreeMap<String, Value>,
+    /// By method, in place of what it would answer.
+    answers: BTreeMap<String, Value>,
 }
 
 #[derive(Clone)]
@@ -115,6 +121,15 @@ impl FakeSlack {
         self.inside().channels.insert(id.to_owned(), flags);
     }
 
+    pub(crate) fn answers(&self, method: &str, answer: Value) {
+        self.inside().answers.insert(method.to_owned(), answer);
+    }
+
+    /// What `oauth.v2.access` answers to this code or refresh token, once.
+    pub(crate) fn grant(&self, code: &str, answer: Value) {
+        self.inside().grants.insert(code.to_owned(), answer);
+    }
+
     pub(crate) fn calls(&self, method: &str) -> Vec<Call> {
         self.inside().calls.iter().filter(|call| call.method == method).cloned().collect()
     }
@@ -128,13 +143,14 @@ impl FakeSlack {
         self.standing().into_iter().map(|message| message.text).collect()
     }
 
-    fn take(&self, method: &str, arguments: &Value) -> Option<Trouble> {
+    fn take(&self, method: &str, arguments: &Value, authorization: String) -> Option<Trouble> {
         let mut inside = self.inside();
         let once = inside.next.get_mut(method).and_then(VecDeque::pop_front);
         let trouble = once.or_else(|| inside.always.get(method).copied());
         inside.calls.push(Call {
             method: method.to_owned(),
             arguments: arguments.clone(),
+            authorization,
             at: Instant::now(),
             troubled: trouble.is_some(),
         });
@@ -145,6 +161,9 @@ impl FakeSlack {
         let now = self.clock.now().timestamp();
         let mut inside = self.inside();
         let said = |key: &str| arguments[key].as_str().unwrap_or_default().to_owned();
+        if let Some(answer) = inside.answers.get(method) {
+            return answer.clone();
+        }
         match method {
             "auth.test" => json!({"ok": true, "team_id": "T1", "user_id": "U0", "bot_id": "B0"}),
             "chat.postMessage" => {
@@ -172,6 +191,15 @@ impl FakeSlack {
                 let id = said("channel");
                 json!({"ok": true, "channel": with(json!({"id": id}), inside.channels.get(&id))})
             }
+            "users.list" => {
+                let members: Vec<Value> =
+                    inside.users.iter().map(|(id, flags)| with(json!({"id": id}), Some(flags))).collect();
+                json!({"ok": true, "members": members})
+            }
+            "conversations.members" => {
+                let members = inside.channels.get(&said("channel")).and_then(|channel| channel.get("members"));
+                json!({"ok": true, "members": members.cloned().unwrap_or_else(|| json!([]))})
+            }
             "users.info" => {
                 let id = said("user");
                 json!({"ok": true, "user": with(json!({"id": id}), inside.users.get(&id))})
@@ -198,13 +226,18 @@ impl FakeSlack {
                     .collect();
                 json!({"ok": true, "messages": found, "has_more": false})
             }
+            "oauth.v2.access" => {
+                let key = if arguments["code"].is_string() { said("code") } else { said("refresh_token") };
+                inside.grants.remove(&key).unwrap_or_else(|| json!({"ok": false, "error": "invalid_code"}))
+            }
+            "auth.revoke" => json!({"ok": true, "revoked": true}),
             "files.getUploadURLExternal" => {
                 let id = format!("F{}", inside.calls.len());
                 json!({"ok": true, "upload_url": format!("{}upload", self.url), "file_id": id})
             }
             "upload" => json!({"ok": true}),
             "files.completeUploadExternal" => json!({"ok": true, "files": arguments["files"]}),
-            "views.open" | "views.update" => json!({"ok": true, "view": {"id": "V1"}}),
+            "views.open" | "views.update" | "views.publish" => json!({"ok": true, "view": {"id": "V1"}}),
             _ => json!({"ok": false, "error": "unknown_method"}),
         }
     }
@@ -236,7 +269,8 @@ async fn answer(
     body: Bytes,
 ) -> Response {
     let arguments = arguments(&headers, &body);
-    match slack.take(&method, &arguments) {
+    let authorization = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    match slack.take(&method, &arguments, authorization.to_owned()) {
         None => axum::Json(slack.act(&method, &arguments)).into_response(),
         Some(Trouble::Slow(pause)) => {
             tokio::time::sleep(pause).await;

@@ -3,5 +3,6 @@
 pub(crate) mod bot;
 pub(crate) mod cluster;
 pub(crate) mod fake_slack;
+pub(crate) mod fake_socket;
 pub(crate) mod program;
 pub(crate) mod service;

@@ -11,13 +11,15 @@ use reqwest::{RequestBuilder, StatusCode};
 use serde_json::Value;
 use tandem::app::App;
 use tandem::app::organisation::{self, NewOrganisation};
-use tandem::clock::MockClock;
+use tandem::clock::{Clock as _, MockClock};
 use tandem::domain::person::OrgId;
 use tandem::domain::routing::Model;
-use tandem::http::{Bot, Drain, Http, Metrics, SlackDoor, router, serve};
+use tandem::http::{Drain, Http, Install, Metrics, SlackDoor, router, serve};
 use tandem::slack::address::ApiUrl;
-use tandem::slack::client::{Client, Settings};
+use tandem::slack::client::{AppCredentials, Client, Settings};
 use tandem::store::Store;
+use tandem::tokens::{Bot, Tokens};
+use tandem::vault::{Key, MasterKeys};
 
 use super::cluster::{self, TestDb};
 use super::fake_slack::FakeSlack;
@@ -41,28 +43,53 @@ pub(crate) struct Service {
     pub(crate) store: Store,
     pub(crate) slack: FakeSlack,
     pub(crate) db: TestDb,
+    pub(crate) clock: MockClock,
+    /// What stands behind the routes.
+    pub(crate) door: Http,
+    pub(crate) app: App,
+    pub(crate) client: Client,
+    pub(crate) tokens: Tokens,
 }
 
 impl Service {
+    /// For one workspace, T1.
     pub(crate) async fn start() -> Self {
+        let bot = Bot { token: "xoxb-test".into(), team: "T1".into() };
+        Self::with(|client, _| (Tokens::configured(client, Some(bot)), None)).await
+    }
+
+    /// For whatever workspace installs it, and for T1.
+    pub(crate) async fn for_many() -> Self {
+        Self::with(|client, app| {
+            let bot = Bot { token: "xoxb-test".into(), team: "T1".into() };
+            let credentials = AppCredentials { client_id: "1.2".into(), client_secret: "s3".into() };
+            let keys = MasterKeys::parse(&Key::random().to_base64()).unwrap();
+            let tokens = Tokens::with_installations(client, Some(bot), app, keys, credentials.clone());
+            (tokens, Some(Install { credentials, base_url: "https://tandem.example.com".into() }))
+        })
+        .await
+    }
+
+    async fn with(slack: impl FnOnce(Client, App) -> (Tokens, Option<Install>)) -> Self {
         tls();
         let db = cluster::database().await;
         let store = db.store().await;
-        let clock = Arc::new(MockClock::new(now()));
-        let fake = FakeSlack::start(clock.clone()).await;
-        let api = ApiUrl::parse(fake.url()).unwrap();
-        let client = Client::new(Settings { api: api.clone(), ..Settings::default() }).unwrap();
-        let bot = Bot { token: "xoxb-test".into(), team: "T1".into() };
-        let slack = SlackDoor::new(vec![SECRET.into()], api, client, Some(bot));
+        let clock = MockClock::new(now());
+        let fake = FakeSlack::start(Arc::new(clock.clone())).await;
+        let api_url = ApiUrl::parse(fake.url()).unwrap();
+        let client = Client::new(Settings { api: api_url.clone(), ..Settings::default() }).unwrap();
         let drain = Drain::new();
-        let apps = [store.clone(), store.beside(2)].map(|store| App::new(store, clock.clone()));
+        let apps = [store.clone(), store.beside(2)].map(|store| App::new(store, Arc::new(clock.clone())));
         let [app, api] = apps;
-        let http = Http::new(app, api, Some(slack), Metrics::install().unwrap(), drain.clone());
+        let (tokens, install) = slack(client.clone(), app.clone());
+        let slack = SlackDoor::new(vec![SECRET.into()], api_url, client.clone(), tokens.clone(), install);
+        let http = Http::new(app.clone(), api, Some(slack), Metrics::install().unwrap(), drain.clone());
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
+        let door = http.clone();
         tokio::spawn(serve(listener, router(http), drain, std::future::pending()));
         let http = reqwest::Client::builder().no_proxy().timeout(Duration::from_secs(20)).build().unwrap();
-        Self { address, http, store, slack: fake, db }
+        Self { address, http, store, slack: fake, db, clock, door, app, client, tokens }
     }
 
     pub(crate) async fn organisation(&self, slug: &str) -> (OrgId, String) {
@@ -88,7 +115,8 @@ impl Service {
 
     pub(crate) fn signed(&self, path: &str, body: impl Into<Vec<u8>>) -> RequestBuilder {
         let body = body.into();
-        let headers = headers(&now().timestamp().to_string(), &sign(now().timestamp(), &body));
+        let at = self.clock.now().timestamp();
+        let headers = headers(&at.to_string(), &sign(at, &body));
         self.http.post(self.url(path)).headers(headers).body(body)
     }
 

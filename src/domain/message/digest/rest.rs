@@ -50,6 +50,33 @@ pub struct RestLine {
 /// More lines than these are a table, not a message; *Show more* has the rest.
 const LINES: usize = 15;
 
+/// The number of a group that is all the groups of a digest's rest together.
+pub const WHOLE: u16 = u16::MAX;
+
+/// What settles every risk of the rest at once; nothing where one group's own buttons do.
+pub(super) fn whole(digest: Uuid, groups: &[&RestGroup]) -> Vec<Block> {
+    let risks: Vec<usize> =
+        groups.iter().filter(|g| g.may_act && g.kind == RestKind::Risks).map(|group| group.lines.len()).collect();
+    if risks.len() < 2 {
+        return Vec::new();
+    }
+    let all = risks.iter().sum::<usize>();
+    let button = |verb: Verb| {
+        let mut button = Button::new(Action::new(verb, Subject::Group(digest, WHOLE)), "");
+        button.label = format!("{} {all}", verb.label());
+        button.spoken = format!("{} {} of this list", verb.label(), phrase::count(all, "account"));
+        button
+    };
+    let said = format!("{} at risk: settle them all at once, or group by group.", phrase::count(all, "account"));
+    vec![
+        Block::Text(said.into()),
+        Block::Buttons(Buttons {
+            shown: vec![button(Verb::AcknowledgeGroup), button(Verb::SnoozeGroup)],
+            more: Vec::new(),
+        }),
+    ]
+}
+
 pub(super) fn blocks(digest: Uuid, group: &RestGroup, today: NaiveDate) -> Vec<Block> {
     let total = group.lines.len();
     let title =

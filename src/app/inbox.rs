@@ -1,0 +1,421 @@
+//! The inbox folder (`TANDEM_INBOX`): files in `ORG_SLUG/` under it are imported before each diagnosis and moved to
+//! `done/` or `rejected/` beside them; queries in `*.sql` files there are run against the warehouse they name and stay.
+//!
+//! A file is taken when it has stopped growing. It is moved only after its rows are committed, and importing the
+//! same rows again changes nothing, so a crash in between does no harm. Nothing that goes wrong here stops the
+//! night: it is logged, set aside with its reason, and told to the admins.
+
+use std::collections::BTreeMap;
+use std::ffi::OsStr;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, SystemTime};
+
+use anyhow::Context;
+use chrono::NaiveDate;
+use secrecy::SecretString;
+
+use super::content::Content;
+use super::import::{self, Input, Report, Source};
+use super::{App, notice};
+use crate::domain::calendar;
+use crate::domain::person::{OrgId, Role};
+use crate::domain::row::RowKind;
+use crate::ingest::{self, Format};
+use crate::store::audit::Actor;
+use crate::store::directory::{self, Organisation};
+use crate::warehouse::Warehouse;
+
+/// Between the two looks at a file that tell whether it still grows.
+pub const SETTLE: Duration = Duration::from_secs(5);
+const DONE: &str = "done";
+const REJECTED: &str = "rejected";
+/// Endings of files that somebody still writes: uploads and downloads under way, editors' copies.
+const UNDER_WAY: [&str; 7] = ["tmp", "temp", "part", "partial", "filepart", "crdownload", "swp"];
+
+/// The folder, and the warehouses that queries in it may name.
+#[derive(Debug)]
+pub struct Inbox {
+    folder: PathBuf,
+    /// The environment's variables that hold a warehouse's address, by name.
+    warehouses: BTreeMap<String, SecretString>,
+    /// See [`SETTLE`].
+    settle: Duration,
+    /// When this process last ran an organisation's queries: a night that is tried again does not run them again.
+    queried: Mutex<BTreeMap<OrgId, NaiveDate>>,
+}
+
+/// What came of one file, or of one query.
+#[derive(Debug)]
+pub struct Taken {
+    pub name: String,
+    /// `Err`: it could not be taken at all, in one sentence.
+    pub outcome: Result<Report, String>,
+}
+
+impl Taken {
+    /// Rejected rows; `None` where all went well.
+    fn fault(&self) -> Option<u64> {
+        match &self.outcome {
+            Ok(report) if report.rejected == 0 => None,
+            Ok(report) => Some(report.rejected),
+            Err(_) => Some(0),
+        }
+    }
+}
+
+impl Inbox {
+    pub fn new(folder: PathBuf, warehouses: BTreeMap<String, SecretString>) -> Self {
+        Self { folder, warehouses, settle: SETTLE, queried: Mutex::default() }
+    }
+
+    /// With another pause between the two looks.
+    pub fn settling(self, settle: Duration) -> Self {
+        Self { settle, ..self }
+    }
+
+    pub fn folder_of(&self, slug: &str) -> PathBuf {
+        self.folder.join(slug)
+    }
+
+    /// True once a date.
+    fn may_query(&self, org: OrgId, today: NaiveDate) -> bool {
+        let mut queried = self.queried.lock().unwrap_or_else(PoisonError::into_inner);
+        queried.insert(org, today) != Some(today)
+    }
+}
+
+/// The variable that a query's first line names: `-- from: WAREHOUSE_URL`.
+pub fn named_warehouse(sql: &str) -> Option<&str> {
+    let first = sql.lines().map(str::trim).find(|line| !line.is_empty())?;
+    first.strip_prefix("--")?.trim().strip_prefix("from:").map(str::trim).filter(|name| !name.is_empty())
+}
+
+/// The address under a name, or a sentence that names those there are.
+pub fn address<'w>(warehouses: &'w BTreeMap<String, SecretString>, name: &str) -> anyhow::Result<&'w SecretString> {
+    warehouses.get(name).with_context(|| {
+        let known: Vec<&str> = warehouses.keys().map(String::as_str).collect();
+        let there = if known.is_empty() { "none does".to_owned() } else { format!("these do: {}", known.join(", ")) };
+        format!("the variable {name} holds no address that begins with postgres://; {there}")
+    })
+}
+
+/// Takes what lies in the inbox if the organisation's diagnosis of today is still owed. Waits for another process
+/// that is at it.
+pub async fn take_if_owed(app: &App, org: OrgId) -> anyhow::Result<Vec<Taken>> {
+    if app.inbox.is_none() {
+        return Ok(Vec::new());
+    }
+    let mut tx = app.store.tenant(org).await?;
+    let organisation = directory::own_organisation(&mut tx).await?;
+    drop(tx);
+    let today = calendar::local_date(organisation.timezone, app.now());
+    if organisation.diagnosed_on.is_some_and(|date| date >= today) {
+        return Ok(Vec::new());
+    }
+    take(app, &organisation).await
+}
+
+/// Takes what lies in the organisation's folder. Nothing where no inbox is configured or there is no such folder.
+pub async fn take(app: &App, organisation: &Organisation) -> anyhow::Result<Vec<Taken>> {
+    let Some(inbox) = &app.inbox else { return Ok(Vec::new()) };
+    let folder = inbox.folder_of(&organisation.slug);
+    if !folder.is_dir() {
+        return Ok(Vec::new());
+    }
+    // Held to the end: a second replica waits, and then finds the folder empty.
+    let mut lock = app.store.tenant(organisation.id).await?;
+    directory::lock_inbox(&mut lock).await?;
+    let mut taken = Vec::new();
+    let files = settled(&folder, inbox.settle).await?;
+    if !files.is_empty() {
+        // Before anything is imported: what can't be moved away would be taken every night anew.
+        for place in [DONE, REJECTED] {
+            writable(&folder.join(place))?;
+        }
+        taken.extend(take_files(app, organisation, &folder, files).await?);
+    }
+    let today = calendar::local_date(organisation.timezone, app.now());
+    let queries = queries(&folder)?;
+    if !queries.is_empty() && inbox.may_query(organisation.id, today) {
+        taken.extend(take_queries(app, organisation, inbox, &folder, queries).await?);
+    }
+    tell(app, &mut lock, &taken).await?;
+    lock.commit().await?;
+    Ok(taken)
+}
+
+/// Files that are whole, by name. Links and what is under way are left alone.
+async fn settled(folder: &Path, settle: Duration) -> anyhow::Result<Vec<PathBuf>> {
+    let before = look(folder)?;
+    if before.is_empty() {
+        return Ok(Vec::new());
+    }
+    tokio::time::sleep(settle).await;
+    let after = look(folder)?;
+    let (whole, growing): (Vec<_>, Vec<_>) = after.into_iter().partition(|(path, at)| before.get(path) == Some(at));
+    for (path, _) in growing {
+        tracing::warn!(file = %path.display(), "a file in the inbox is still being written; it waits for the next night");
+    }
+    Ok(whole.into_iter().map(|(path, _)| path).collect())
+}
+
+type Seen = BTreeMap<PathBuf, (u64, SystemTime)>;
+
+fn look(folder: &Path) -> anyhow::Result<Seen> {
+    let mut seen = Seen::new();
+    for path in names(folder)? {
+        if ending(&path).as_deref() == Some("sql") {
+            continue;
+        }
+        // Gone since it was listed: somebody took it back.
+        let Ok(about) = fs::symlink_metadata(&path) else { continue };
+        if about.is_file() {
+            seen.insert(path, (about.len(), about.modified()?));
+        }
+    }
+    Ok(seen)
+}
+
+/// What lies in the folder and is nobody's temporary file.
+fn names(folder: &Path) -> anyhow::Result<Vec<PathBuf>> {
+    let cannot = || format!("the inbox {} can't be read", folder.display());
+    let mut paths = Vec::new();
+    for entry in fs::read_dir(folder).with_context(cannot)? {
+        let path = entry.with_context(cannot)?.path();
+        let name = path.file_name().map(OsStr::to_string_lossy).unwrap_or_default();
+        let under_way = ending(&path).is_some_and(|ending| UNDER_WAY.contains(&ending.as_str()));
+        if !name.starts_with('.') && !name.ends_with('~') && !under_way {
+            paths.push(path);
+        }
+    }
+    paths.sort();
+    Ok(paths)
+}
+
+fn queries(folder: &Path) -> anyhow::Result<Vec<PathBuf>> {
+    let mut queries = names(folder)?;
+    queries.retain(|path| ending(path).as_deref() == Some("sql") && path.is_file());
+    Ok(queries)
+}
+
+fn ending(path: &Path) -> Option<String> {
+    path.extension().map(|ending| ending.to_string_lossy().to_lowercase())
+}
+
+fn writable(place: &Path) -> anyhow::Result<()> {
+    let trial = place.join(".tandem");
+    fs::create_dir_all(place)
+        .and_then(|()| fs::write(&trial, b""))
+        .and_then(|()| fs::remove_file(&trial))
+        .with_context(|| format!("nothing can be written to {}, so nothing is taken from the inbox", place.display()))
+}
+
+/// A path that nothing has yet: `signals.csv`, else `signals-2026-11-25.csv`, else `signals-2026-11-25-2.csv`.
+fn free(place: &Path, name: &str, today: NaiveDate) -> PathBuf {
+    let (stem, rest) = name.split_once('.').unwrap_or((name, ""));
+    let dot = if rest.is_empty() { "" } else { "." };
+    let dated = format!("{stem}-{today}");
+    std::iter::once(name.to_owned())
+        .chain(std::iter::once(format!("{dated}{dot}{rest}")))
+        .chain((2_u32..).map(|n| format!("{dated}-{n}{dot}{rest}")))
+        .map(|name| place.join(name))
+        .find(|path| !path.exists())
+        .unwrap_or_else(|| place.join(name))
+}
+
+fn name_of(path: &Path) -> String {
+    path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default()
+}
+
+async fn take_files(
+    app: &App,
+    organisation: &Organisation,
+    folder: &Path,
+    files: Vec<PathBuf>,
+) -> anyhow::Result<Vec<Taken>> {
+    let today = calendar::local_date(organisation.timezone, app.now());
+    let mut sources: Vec<(RowKind, PathBuf, Source)> = Vec::new();
+    let mut taken = Vec::new();
+    for path in files {
+        match source(&path, &folder.join(REJECTED), today) {
+            Ok(source) => sources.push((source.input.kind, path, source)),
+            Err(sentence) => taken.push((path, Taken { name: String::new(), outcome: Err(sentence) })),
+        }
+    }
+    sources.sort_by_key(|(kind, ..)| *kind);
+    for (_, path, source) in sources {
+        // One by one, so that each is moved as soon as its rows are committed.
+        let imported = import::files(&app.store, organisation, vec![source], Actor::System, false, app.now()).await;
+        match imported {
+            Ok(reports) => {
+                let outcome = reports.into_iter().next().context("one file gives one report")?;
+                taken.push((path, Taken { name: String::new(), outcome: Ok(outcome) }));
+            }
+            Err(error) => {
+                // The database's fault, not the file's: it stays and is tried again.
+                tracing::error!(file = %path.display(), "a file of the inbox could not be imported: {error:#}");
+                continue;
+            }
+        }
+        if let Some((path, last)) = taken.last() {
+            put_away(folder, path, last, today)?;
+        }
+    }
+    for (path, refused) in taken.iter().filter(|(_, taken)| taken.outcome.is_err()) {
+        put_away(folder, path, refused, today)?;
+    }
+    Ok(taken.into_iter().map(|(path, taken)| Taken { name: name_of(&path), ..taken }).collect())
+}
+
+fn source(path: &Path, rejected: &Path, today: NaiveDate) -> Result<Source, String> {
+    let named = ingest::recognise(path, None).map_err(|refused| refused.to_string())?;
+    let file = fs::File::open(path).map_err(|error| format!("{} can't be read: {error}", name_of(path)))?;
+    let aside = ingest::beside(path);
+    let input = Input { name: named.name, kind: named.kind, format: named.format, reader: Box::new(file) };
+    let rejected_to = Some(free(rejected, &name_of(&aside), today));
+    Ok(Source { rejected_to, ..Source::from(input) })
+}
+
+/// Moves a file to where it belongs now, its reasons beside it.
+fn put_away(folder: &Path, path: &Path, taken: &Taken, today: NaiveDate) -> anyhow::Result<()> {
+    let place = folder.join(if taken.fault().is_none() { DONE } else { REJECTED });
+    let to = free(&place, &name_of(path), today);
+    let reasons = match &taken.outcome {
+        Ok(report) if report.rejected == 0 => None,
+        Ok(report) => Some(reasons(report)),
+        Err(sentence) => Some(format!("{sentence}\n")),
+    };
+    if let Some(reasons) = reasons {
+        let beside = place.join(format!("{}.txt", name_of(&to)));
+        fs::write(&beside, reasons).with_context(|| format!("{} can't be written", beside.display()))?;
+    }
+    fs::rename(path, &to).with_context(|| format!("{} can't be moved to {}", path.display(), to.display()))
+}
+
+/// What a person reads who wonders why: counts, notes, each rejected row that is listed.
+fn reasons(report: &Report) -> String {
+    let mut text = format!(
+        "{}: {} accepted, {} unchanged, {} rejected\n",
+        report.file, report.accepted, report.unchanged, report.rejected
+    );
+    for line in report.notes.iter().cloned().chain(report.rejections.iter().map(ToString::to_string)) {
+        text += &format!("{line}\n");
+    }
+    if report.not_listed > 0 {
+        text += &format!("… and {} more\n", report.not_listed);
+    }
+    text
+}
+
+async fn take_queries(
+    app: &App,
+    organisation: &Organisation,
+    inbox: &Inbox,
+    folder: &Path,
+    paths: Vec<PathBuf>,
+) -> anyhow::Result<Vec<Taken>> {
+    let today = calendar::local_date(organisation.timezone, app.now());
+    let mut queries: Vec<(Option<RowKind>, PathBuf)> =
+        paths.into_iter().map(|path| (ingest::kind_of(&path), path)).collect();
+    queries.sort();
+    let mut taken = Vec::new();
+    for (_, path) in queries {
+        let outcome = match query(inbox, organisation, &path, folder, today).await {
+            Ok(source) => {
+                let sources = vec![source];
+                match import::files(&app.store, organisation, sources, Actor::System, false, app.now()).await {
+                    Ok(reports) => reports.into_iter().next().context("one query gives one report"),
+                    Err(error) => Err(error),
+                }
+            }
+            Err(error) => Err(error),
+        };
+        if let Err(error) = &outcome {
+            tracing::error!(file = %path.display(), "a query of the inbox failed: {error:#}");
+        }
+        taken.push(Taken { name: name_of(&path), outcome: outcome.map_err(|error| format!("{error:#}")) });
+    }
+    Ok(taken)
+}
+
+async fn query(
+    inbox: &Inbox,
+    organisation: &Organisation,
+    path: &Path,
+    folder: &Path,
+    today: NaiveDate,
+) -> anyhow::Result<Source> {
+    let name = name_of(path);
+    let sql = fs::read_to_string(path).with_context(|| format!("{name} can't be read"))?;
+    let variable = named_warehouse(&sql).with_context(|| {
+        format!("{name}: its first line names no warehouse; expected for example -- from: WAREHOUSE_URL")
+    })?;
+    let address = address(&inbox.warehouses, variable).with_context(|| name.clone())?;
+    let rejected = folder.join(REJECTED);
+    writable(&rejected)?;
+    let rejected_to = Some(free(&rejected, &name_of(&ingest::beside(path)), today));
+    let input = result_of(address, &sql, path, None, organisation).await?;
+    Ok(Source { rejected_to, ..Source::from(input) })
+}
+
+/// The rows of a query as an input. The kind is the first word of its file's name, unless it is given.
+///
+/// # Errors
+/// One sentence, without the address.
+pub async fn result_of(
+    address: &SecretString,
+    sql: &str,
+    path: &Path,
+    kind: Option<RowKind>,
+    organisation: &Organisation,
+) -> anyhow::Result<Input> {
+    let name = name_of(path);
+    let kind = kind.or_else(|| ingest::kind_of(path)).with_context(|| {
+        format!("{name}: its name says no kind of rows; call it for example signals.sql, or name the kind with --kind")
+    })?;
+    let query = Warehouse::at(address)?.prepare(sql, &name, organisation.timezone).await?;
+    let reader = Box::new(query.run());
+    Ok(Input { name: format!("rows of {name}"), kind, format: Format::Csv, reader })
+}
+
+/// Admins hear what could not be taken, in the transaction that holds the lock.
+async fn tell(app: &App, tx: &mut crate::store::Tenant, taken: &[Taken]) -> anyhow::Result<()> {
+    for one in taken {
+        match (&one.outcome, one.fault()) {
+            (Ok(report), None) => {
+                tracing::info!(org = %tx.org(), file = one.name, accepted = report.accepted, "took a file of the inbox");
+            }
+            (Ok(report), Some(_)) => tracing::warn!(
+                org = %tx.org(),
+                file = one.name,
+                accepted = report.accepted,
+                rejected = report.rejected,
+                "rows of the inbox were rejected"
+            ),
+            (Err(_), _) => tracing::warn!(org = %tx.org(), file = one.name, "a file of the inbox could not be taken"),
+        }
+    }
+    let faults: Vec<(String, u64)> = taken.iter().filter_map(|one| Some((one.name.clone(), one.fault()?))).collect();
+    if faults.is_empty() {
+        return Ok(());
+    }
+    let snapshot = app.snapshot(tx).await?;
+    let admins: Vec<_> = snapshot.people.iter().filter(|p| p.active && p.is(Role::Admin)).map(|p| p.id).collect();
+    notice::notify(tx, &snapshot, admins, &Content::Inbox { files: faults }, None, app.now()).await
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_first_line_of_a_query_names_its_warehouse() {
+        assert_eq!(named_warehouse("-- from: WAREHOUSE_URL\nSELECT 1"), Some("WAREHOUSE_URL"));
+        assert_eq!(named_warehouse("\n--from:  A \nSELECT 1"), Some("A"));
+        for none in ["", "SELECT 1", "-- from:\nSELECT 1", "-- of the CRM\n-- from: A\nSELECT 1"] {
+            assert_eq!(named_warehouse(none), None, "{none:?}");
+        }
+    }
+}

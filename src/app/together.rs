@@ -1,0 +1,197 @@
+//! Those who ask for the same kind of thing at the same time are served together.
+//!
+//! Most of what a small request costs Postgres is not its rows: it is the
+//! transaction with its role and organisation, and the start of each statement.
+//! So whoever asks while others are being served waits for their turn, and all
+//! who wait are served by one transaction. Nothing is kept between them, and
+//! nothing is read for anybody before they have asked, so that nobody gets older
+//! facts than they would have got alone. Alone, nobody waits.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use tokio::sync::{Semaphore, oneshot};
+
+use crate::domain::person::OrgId;
+
+/// Who asks with an `Ask` and gets an `Answer`, by organisation. Cheap to clone: all clones share.
+#[derive(Debug)]
+pub(super) struct Together<Ask, Answer> {
+    lines: Arc<Lines<Ask, Answer>>,
+    at_once: usize,
+}
+
+type Lines<Ask, Answer> = Mutex<HashMap<OrgId, Arc<Line<Ask, Answer>>>>;
+
+#[derive(Debug)]
+struct Line<Ask, Answer> {
+    turns: Semaphore,
+    waiting: Mutex<Vec<(Ask, Tell<Answer>)>>,
+}
+
+type Tell<Answer> = oneshot::Sender<Result<Answer, Shared>>;
+
+/// One failure, told to all whom it concerns.
+#[derive(Debug, Clone)]
+struct Shared(Arc<anyhow::Error>);
+
+impl std::fmt::Display for Shared {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("served together with others")
+    }
+}
+
+impl std::error::Error for Shared {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        Some(self.0.as_ref().as_ref())
+    }
+}
+
+impl<Ask, Answer> Clone for Together<Ask, Answer> {
+    fn clone(&self) -> Self {
+        Self { lines: self.lines.clone(), at_once: self.at_once }
+    }
+}
+
+impl<Ask, Answer> Line<Ask, Answer> {
+    fn waiting(&self) -> MutexGuard<'_, Vec<(Ask, Tell<Answer>)>> {
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl<Ask, Answer> Together<Ask, Answer> {
+    /// With at most so many servings of one organisation under way: more keep Postgres busier, and serve fewer each.
+    pub(super) fn new(at_once: usize) -> Self {
+        Self { lines: Arc::default(), at_once }
+    }
+
+    fn line(&self, org: OrgId) -> Arc<Line<Ask, Answer>> {
+        let mut lines = self.lines.lock().unwrap_or_else(PoisonError::into_inner);
+        let new = || Arc::new(Line { turns: Semaphore::new(self.at_once), waiting: Mutex::default() });
+        lines.entry(org).or_insert_with(new).clone()
+    }
+
+    /// Asks, and is served with all others who wait. Whoever has a turn begins a transaction and calls `serve` with all
+    /// who have come by then; it answers each, in that order. A failure is everybody's. `None` where who served was cut
+    /// off: then what came of it is not known, and everybody may ask alone.
+    pub(super) async fn ask<Begun, Serving>(
+        &self,
+        org: OrgId,
+        ask: Ask,
+        begin: impl Future<Output = anyhow::Result<Begun>>,
+        serve: impl FnOnce(Begun, Vec<Ask>) -> Serving,
+    ) -> anyhow::Result<Option<Answer>>
+    where
+        Serving: Future<Output = anyhow::Result<Vec<Answer>>>,
+    {
+        let line = self.line(org);
+        let (tell, mut hear) = oneshot::channel();
+        line.waiting().push((ask, tell));
+        let told = tokio::select! {
+            biased;
+            told = &mut hear => told,
+            _turn = line.turns.acquire() => {
+                // Nobody waits any more where another's turn has taken this one along as well.
+                if !line.waiting().is_empty() {
+                    line.serve(begin, serve).await;
+                }
+                hear.await
+            }
+        };
+        Ok(told.ok().transpose()?)
+    }
+}
+
+impl<Ask, Answer> Line<Ask, Answer> {
+    async fn serve<Begun, Serving>(
+        &self,
+        begin: impl Future<Output = anyhow::Result<Begun>>,
+        serve: impl FnOnce(Begun, Vec<Ask>) -> Serving,
+    ) where
+        Serving: Future<Output = anyhow::Result<Vec<Answer>>>,
+    {
+        let begun = begin.await;
+        // Nothing has been read yet: what was committed while it began is seen, and who came meanwhile is served too.
+        let (asks, tells): (Vec<Ask>, Vec<_>) = std::mem::take(&mut *self.waiting()).into_iter().unzip();
+        let served = match begun {
+            // Another turn has taken them all.
+            _ if asks.is_empty() => return,
+            Ok(begun) => serve(begun, asks).await,
+            Err(error) => Err(error),
+        };
+        // Who has gone meanwhile need not be told.
+        match served {
+            Ok(answers) => tells.into_iter().zip(answers).for_each(|(tell, answer)| drop(tell.send(Ok(answer)))),
+            Err(error) => {
+                let shared = Shared(Arc::new(error));
+                tells.into_iter().for_each(|tell| drop(tell.send(Err(shared.clone()))));
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use anyhow::bail;
+    use futures_util::future::join_all;
+    use uuid::Uuid;
+
+    use super::*;
+
+    const ORG: OrgId = OrgId(Uuid::nil());
+
+    async fn begin() -> anyhow::Result<()> {
+        tokio::task::yield_now().await;
+        Ok(())
+    }
+
+    #[tokio::test]
+    async fn who_waits_is_served_at_once_and_hears_their_own() {
+        for (at_once, expected) in [(1, 2), (2, 3)] {
+            let (together, servings) = (Together::<usize, usize>::new(at_once), AtomicUsize::new(0));
+            let asked = |n: usize| {
+                let (together, servings) = (&together, &servings);
+                // Who asks first is served before the others come.
+                let begin = async move { if n < at_once { Ok(()) } else { begin().await } };
+                let serve = move |(), all: Vec<usize>| async move {
+                    servings.fetch_add(1, Ordering::Relaxed);
+                    tokio::task::yield_now().await;
+                    Ok(all.into_iter().map(|n| n * n).collect())
+                };
+                together.ask(ORG, n, begin, serve)
+            };
+            let told: Vec<_> = join_all((0..100).map(asked)).await.into_iter().map(Result::unwrap).collect();
+            assert_eq!(told, (0..100).map(|n| Some(n * n)).collect::<Vec<_>>());
+            assert_eq!(servings.into_inner(), expected, "{at_once} at once, and one for all who came meanwhile");
+        }
+    }
+
+    #[tokio::test]
+    async fn organisations_do_not_wait_for_each_other() {
+        let together = Together::<(), ()>::new(1);
+        let stuck = |(), _| std::future::pending::<anyhow::Result<Vec<()>>>();
+        let other = OrgId(Uuid::from_u128(1));
+        tokio::select! {
+            _ = join_all([0, 1].map(|_| together.ask(ORG, (), begin(), stuck))) => unreachable!("they wait for ever"),
+            told = together.ask(other, (), begin(), |(), all| async move { Ok(all) }) => {
+                assert_eq!(told.unwrap(), Some(()));
+            }
+        }
+    }
+
+    #[tokio::test]
+    async fn a_failure_is_everybodys_and_the_next_are_served() {
+        let together = Together::<u8, u8>::new(1);
+        let failing = |n| together.ask(ORG, n, begin(), |(), _| async { bail!("the server is gone") });
+        for told in join_all((0..5).map(failing)).await {
+            let said = format!("{:#}", told.unwrap_err());
+            assert!(said.ends_with("the server is gone"), "{said}");
+        }
+        let unanswered = together.ask(ORG, 1, begin(), |(), _| async { Ok(Vec::new()) }).await;
+        assert_eq!(unanswered.unwrap(), None, "nothing was said");
+        let told = together.ask(ORG, 2, begin(), |(), all| async move { Ok(all) }).await;
+        assert_eq!(told.unwrap(), Some(2));
+    }
+}

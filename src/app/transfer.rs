@@ -1,0 +1,172 @@
+//! A book, or one account, changes hands: seats, and with them everything open. One transaction.
+
+use anyhow::{Context, ensure};
+use serde::Serialize;
+use serde_json::json;
+
+use super::content::Content;
+use super::views::Reader;
+use super::{App, notice, read};
+use crate::domain::account::AccountId;
+use crate::domain::action::Subject;
+use crate::domain::diagnosis::Band;
+use crate::domain::handoff::{HandoffEvent, State};
+use crate::domain::message::view::Why;
+use crate::domain::message::{Message, notice as words};
+use crate::domain::person::{OrgId, PersonId};
+use crate::domain::risk;
+use crate::domain::routing::{Seat, may_hold};
+use crate::store::audit::{self, Actor, Entry};
+use crate::store::{Tenant, account, handoff, message, renewal, settings};
+
+/// What went over.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct Transferred {
+    pub accounts: usize,
+    pub as_csm: usize,
+    pub as_account_manager: usize,
+    pub handoffs: usize,
+    pub renewals: usize,
+}
+
+/// Gives what `from` holds, or of that one account only, to `to`. Risks follow the account's CSM by themselves;
+/// offers and renewals that lie with `from` lie with `to`, whose clock starts anew. Both are told in chat.
+///
+/// # Errors
+/// One sentence: who is not known, who may not hold a book, which account is not theirs.
+pub async fn transfer(
+    app: &App,
+    org: OrgId,
+    from: &str,
+    to: &str,
+    only: Option<&str>,
+    actor: Actor,
+) -> anyhow::Result<Transferred> {
+    let mut tx = app.store.tenant(org).await?;
+    let snapshot = app.snapshot(&mut tx).await?;
+    let person =
+        |email: &str| snapshot.person_by_email(email).with_context(|| format!("nobody has the e-mail \"{email}\""));
+    let (giver, taker) = (person(from)?, person(to)?);
+    ensure!(giver.id != taker.id, "{from} cannot take over from themselves");
+    ensure!(taker.active, "{to} is no longer here, so nothing can be given to them");
+    ensure!(may_hold(taker), "{to} is a viewer, who sees and does not act; give them another role first");
+    let only = only.map(AccountId::from);
+    let seats = account::take_over(&mut tx, giver.id, taker.id, only.as_ref(), app.now()).await?;
+    if let Some(account) = &only {
+        ensure!(!seats.is_empty(), "{from} is neither CSM nor account manager of an account \"{account}\"");
+    }
+    let mut done = Transferred { accounts: seats.len(), ..Transferred::default() };
+    let mut entries = Vec::new();
+    for seat in &seats {
+        done.as_csm += usize::from(seat.csm);
+        done.as_account_manager += usize::from(seat.account_manager);
+        let roles: Vec<&str> = [(seat.csm, "csm"), (seat.account_manager, "account_manager")]
+            .into_iter()
+            .filter_map(|(held, role)| held.then_some(role))
+            .collect();
+        let data = json!({"account": seat.account, "roles": roles, "from": giver.id, "to": taker.id});
+        entries.push(Entry::new("book.transferred", Subject::Account(seat.account.clone()), data));
+    }
+    let ids: Vec<AccountId> = seats.into_iter().map(|seat| seat.account).collect();
+    done.handoffs = handoffs(app, &mut tx, &ids, (giver.id, taker.id), &mut entries).await?;
+    done.renewals = renewals(&mut tx, &ids, (giver.id, taker.id), &mut entries).await?;
+    if !ids.is_empty() {
+        settings::touch(&mut tx).await?;
+        audit::record(&mut tx, actor, app.now(), &entries).await?;
+        message::queue_redraws(&mut tx, &ids, app.now()).await?;
+        let content = Content::Transfer { from: giver.id, to: taker.id, accounts: ids };
+        notice::notify(&mut tx, &snapshot, [giver.id, taker.id], &content, None, app.now()).await?;
+    }
+    tx.commit().await?;
+    app.outbox_bell.notify_waiters();
+    Ok(done)
+}
+
+/// Open handoffs that lie with the giver. A pool's offer stays the pool's.
+async fn handoffs(
+    app: &App,
+    tx: &mut Tenant,
+    accounts: &[AccountId],
+    (from, to): (PersonId, PersonId),
+    entries: &mut Vec<Entry>,
+) -> anyhow::Result<usize> {
+    let mut moved = 0;
+    for open in handoff::of_accounts(tx, accounts, app.now()).await? {
+        // Locked now: it may have moved since it was listed.
+        let Some(handoff) = handoff::lock(tx, open.id).await? else { continue };
+        let of_pool = matches!(handoff.state(), State::Offered { to: Seat::Pool { .. }, .. });
+        if of_pool || handoff.accountable() != Some(from) {
+            continue;
+        }
+        if let Ok((reassigned, event)) = handoff.reassign(to, app.now()) {
+            handoff::save(tx, &reassigned).await?;
+            debug_assert_eq!(event, HandoffEvent::Reassigned);
+            let data = json!({
+                "account": reassigned.account, "version": reassigned.version(), "state": reassigned.state_name(),
+                "previous": from, "accountable": to,
+            });
+            entries.push(Entry::new(event.as_str(), Subject::Handoff(reassigned.id), data));
+            moved += 1;
+        }
+    }
+    Ok(moved)
+}
+
+async fn renewals(
+    tx: &mut Tenant,
+    accounts: &[AccountId],
+    (from, to): (PersonId, PersonId),
+    entries: &mut Vec<Entry>,
+) -> anyhow::Result<usize> {
+    let mut moved = 0;
+    for open in renewal::latest(tx, accounts).await? {
+        let Some(work) = renewal::lock(tx, open.id).await? else { continue };
+        if work.owner() != from {
+            continue;
+        }
+        if let Ok(owned) = work.owned_by(to) {
+            renewal::save(tx, &owned).await?;
+            let data = json!({"account": owned.account, "from": from, "to": to, "version": owned.version()});
+            entries.push(Entry::new("book.transferred", Subject::Renewal(owned.id), data));
+            moved += 1;
+        }
+    }
+    Ok(moved)
+}
+
+/// What the two read: the taker the brief, the giver that it is done.
+pub async fn message(
+    tx: &mut Tenant,
+    reader: Reader<'_>,
+    from: PersonId,
+    to: PersonId,
+    accounts: &[AccountId],
+) -> anyhow::Result<Message> {
+    if reader.person != Some(to) {
+        return Ok(words::transferred(&reader.name(to), accounts.len()));
+    }
+    let reads = read::accounts(tx, reader.snapshot, accounts, reader.now).await?;
+    let mut reads: Vec<_> = reads.into_values().collect();
+    let band = |read: &read::AccountRead| read.diagnosis.as_ref().map(|diagnosis| diagnosis.band);
+    // At risk first, then by size.
+    reads.sort_by_key(|read| {
+        let arr = read.account.arr.map_or(0, |arr| arr.minor);
+        (band(read) != Some(Band::AtRisk), std::cmp::Reverse(arr), read.account.id.clone())
+    });
+    let accounts = reads.iter().map(|read| {
+        let risk = read.risk.as_ref().filter(|risk| risk.is_open());
+        let promise = risk.and_then(|risk| match risk.state() {
+            risk::State::Acknowledged { next_step: Some(step), due, .. } => Some((step.clone(), *due)),
+            _ => None,
+        });
+        words::TransferredAccount {
+            account: reader.account(read),
+            risk: risk.map(|risk| reader.risk(read, risk, Why::Offered)),
+            windows: reader.window_lines(read),
+            promises: promise.into_iter().collect(),
+            last_note: reader.last_note(read),
+        }
+    });
+    let view = words::TransferView { from: reader.name(from), accounts: accounts.collect() };
+    Ok(words::transfer(&view, reader.today()))
+}

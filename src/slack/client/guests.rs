@@ -1,0 +1,82 @@
+//! Who in a workspace is no colleague: guests, listed for the whole workspace and remembered for some minutes, since a
+//! channel has hundreds of members and each would be a call.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use secrecy::SecretString;
+use serde::Deserialize;
+
+use super::{Client, Error, Paging, User};
+
+/// A guest who was invited a moment ago is known after so long.
+const KEPT: Duration = Duration::from_secs(600);
+/// Slack asks for at most 1,000 a page, and allows about 20 pages a minute.
+const PAGE: &str = "1000";
+const PAGES_MAX: usize = 50;
+/// Workspaces remembered; beyond it all are forgotten.
+const REMEMBERED_MOST: usize = 10_000;
+
+/// Guests by workspace.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Guests(Arc<Mutex<HashMap<String, Known>>>);
+
+#[derive(Debug, Clone)]
+struct Known {
+    guests: Arc<HashSet<String>>,
+    at: Instant,
+}
+
+impl Guests {
+    fn get(&self, team: &str) -> Option<Arc<HashSet<String>>> {
+        let known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        known.get(team).filter(|known| known.at.elapsed() < KEPT).map(|known| known.guests.clone())
+    }
+
+    fn put(&self, team: &str, guests: Arc<HashSet<String>>) {
+        let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if known.len() >= REMEMBERED_MOST {
+            known.clear();
+        }
+        known.insert(team.to_owned(), Known { guests, at: Instant::now() });
+    }
+
+    fn forget(&self, team: &str) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).remove(team);
+    }
+}
+
+#[derive(Deserialize)]
+struct Page {
+    members: Vec<User>,
+    #[serde(default)]
+    response_metadata: Paging,
+}
+
+impl Client {
+    /// The ids of a workspace's guests, at most ten minutes old.
+    pub async fn guests(&self, token: &SecretString, team: &str) -> Result<Arc<HashSet<String>>, Error> {
+        if let Some(known) = self.guests.get(team) {
+            return Ok(known);
+        }
+        let mut guests = HashSet::new();
+        let mut cursor = String::new();
+        for _ in 0..PAGES_MAX {
+            let page: Page = self.form(token, "users.list", &[("limit", PAGE), ("cursor", &cursor)]).await?;
+            guests.extend(page.members.into_iter().filter(User::is_outsider).map(|user| user.id));
+            cursor = page.response_metadata.next_cursor;
+            if cursor.is_empty() {
+                break;
+            }
+        }
+        let guests = Arc::new(guests);
+        self.guests.put(team, guests.clone());
+        Ok(guests)
+    }
+
+    /// Somebody joined: who is a guest is asked anew.
+    pub fn forget_guests(&self, team: &str) {
+        self.guests.forget(team);
+    }
+}

@@ -1,0 +1,291 @@
+//! Which token opens which Slack workspace: the configured one for its own, and
+//! for all others that of their installation, opened from the vault and
+//! refreshed in time.
+//!
+//! What was read holds for a few seconds, so that a workspace which installs
+//! Tandem, links it, refreshes its token in another process or removes Tandem is
+//! noticed without a restart.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use chrono::{DateTime, TimeDelta, Utc};
+use secrecy::{ExposeSecret, SecretString};
+use tokio::sync::watch;
+
+use crate::app::App;
+use crate::app::installation::{self, NotRefreshed};
+use crate::domain::person::OrgId;
+use crate::slack::client::{self, AppCredentials, Client, Grant};
+use crate::store::directory::Served;
+use crate::store::installation::{Installed, expiring};
+use crate::vault::{MasterKeys, Unreadable};
+
+/// How long a process trusts what it read of an installation.
+const MEMORY: Duration = Duration::from_secs(5);
+/// Workspaces remembered; beyond it all are forgotten.
+const REMEMBERED_MOST: usize = 10_000;
+/// A token that ends sooner is not used any more.
+const MARGIN: TimeDelta = TimeDelta::minutes(2);
+/// Tokens live 12 hours. With two left they are refreshed in the background, which leaves many tries.
+const AHEAD: TimeDelta = TimeDelta::hours(2);
+/// Between looks for tokens that end soon.
+const TICK: Duration = Duration::from_secs(60);
+/// Refreshed at one look.
+const PAGE: i64 = 100;
+
+/// A configured token and the one workspace that it is for.
+#[derive(Debug, Clone)]
+pub struct Bot {
+    pub token: SecretString,
+    /// As `auth.test` names it: a workspace's id, or an enterprise's.
+    pub team: String,
+}
+
+/// A source of tokens. Cheap to clone: all clones share what they know.
+#[derive(Clone)]
+pub struct Tokens {
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    client: Client,
+    bot: Option<Bot>,
+    installations: Option<Installations>,
+    known: Mutex<HashMap<String, Known>>,
+}
+
+/// What many workspaces need.
+struct Installations {
+    app: App,
+    keys: MasterKeys,
+    credentials: AppCredentials,
+}
+
+#[derive(Clone)]
+struct Known {
+    token: Option<SecretString>,
+    expires_at: Option<DateTime<Utc>>,
+    read_at: Instant,
+}
+
+/// Why there is no token to be had now, although Tandem is installed.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The vault does not open it: somebody has to see to that.
+    #[error(transparent)]
+    Locked(#[from] Unreadable),
+    /// It ran out, and Slack did not give a new one.
+    #[error("the token could not be refreshed: {0}")]
+    Slack(#[from] client::Error),
+    #[error(transparent)]
+    Unexpected(anyhow::Error),
+}
+
+impl From<anyhow::Error> for Error {
+    fn from(error: anyhow::Error) -> Self {
+        match error.downcast::<Unreadable>() {
+            Ok(unreadable) => Self::Locked(unreadable),
+            Err(error) => Self::Unexpected(error),
+        }
+    }
+}
+
+/// What became of an installation.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Outcome {
+    Installed {
+        team: String,
+        name: String,
+        org: Option<OrgId>,
+    },
+    /// For a whole Enterprise Grid organisation: refused, and the token given back.
+    OrganisationWide,
+}
+
+impl Tokens {
+    /// One workspace, or none.
+    pub fn configured(client: Client, bot: Option<Bot>) -> Self {
+        Self::new(client, bot, None)
+    }
+
+    /// The configured workspace, if there is one, and all that installed the app with these credentials.
+    pub fn with_installations(
+        client: Client,
+        bot: Option<Bot>,
+        app: App,
+        keys: MasterKeys,
+        credentials: AppCredentials,
+    ) -> Self {
+        Self::new(client, bot, Some(Installations { app, keys, credentials }))
+    }
+
+    fn new(client: Client, bot: Option<Bot>, installations: Option<Installations>) -> Self {
+        Self { shared: Arc::new(Shared { client, bot, installations, known: Mutex::default() }) }
+    }
+
+    /// Which lanes can be served with these.
+    pub fn serves(&self, preview: bool) -> Served {
+        let bot = self.shared.bot.as_ref().map(|bot| bot.team.clone());
+        Served { slack: bot, installed: self.shared.installations.is_some(), preview }
+    }
+
+    /// A token of a workspace that opens it now; `None` where Tandem is not installed. A token is never used for
+    /// another workspace than its own.
+    pub async fn of(&self, team: &str) -> Result<Option<SecretString>, Error> {
+        if let Some(bot) = self.shared.bot.as_ref().filter(|bot| bot.team == team) {
+            return Ok(Some(bot.token.clone()));
+        }
+        let Some(Installations { app, keys, .. }) = &self.shared.installations else { return Ok(None) };
+        let now = app.now();
+        if let Some(known) = self.known(team, now) {
+            return Ok(known.token);
+        }
+        let opened = installation::read(&app.store, keys, team, now).await?;
+        let Some(opened) = opened else {
+            self.remember(team, None, None);
+            return Ok(None);
+        };
+        let mut tokens = opened.tokens;
+        if tokens.expires_at.is_some_and(|at| at <= now + MARGIN) {
+            match self.refresh(team, now + MARGIN).await? {
+                Some(new) => tokens = new,
+                None => return Ok(None),
+            }
+        }
+        self.remember(team, Some(tokens.access.clone()), tokens.expires_at);
+        Ok(Some(tokens.access))
+    }
+
+    fn known(&self, team: &str, now: DateTime<Utc>) -> Option<Known> {
+        let known = self.shared.known.lock().unwrap_or_else(PoisonError::into_inner).get(team).cloned()?;
+        let holds = known.expires_at.is_none_or(|at| at > now + MARGIN);
+        (known.read_at.elapsed() < MEMORY && holds).then_some(known)
+    }
+
+    fn remember(&self, team: &str, token: Option<SecretString>, expires_at: Option<DateTime<Utc>>) {
+        let mut known = self.shared.known.lock().unwrap_or_else(PoisonError::into_inner);
+        if known.len() >= REMEMBERED_MOST {
+            known.clear();
+        }
+        known.insert(team.to_owned(), Known { token, expires_at, read_at: Instant::now() });
+    }
+
+    fn forget(&self, team: &str) {
+        self.shared.known.lock().unwrap_or_else(PoisonError::into_inner).remove(team);
+    }
+
+    /// The tokens of a workspace that hold beyond `by`; `None` where Tandem was removed meanwhile.
+    async fn refresh(&self, team: &str, by: DateTime<Utc>) -> Result<Option<installation::Tokens>, Error> {
+        let Some(Installations { app, keys, credentials }) = &self.shared.installations else { return Ok(None) };
+        let ask = async |refresh: &SecretString| {
+            let grant = self.shared.client.refresh(credentials, refresh).await?;
+            Ok::<_, client::Error>(tokens_of(&grant, app.now()))
+        };
+        let refreshed = installation::refresh(&app.store, keys, team, by, app.now(), ask).await;
+        let result = match &refreshed {
+            Ok(_) => "done",
+            Err(NotRefreshed::NothingToDo) => "not_needed",
+            Err(_) => "failed",
+        };
+        metrics::counter!("tandem_slack_token_refresh_total", "result" => result).increment(1);
+        match refreshed {
+            Ok(tokens) => {
+                self.remember(team, Some(tokens.access.clone()), tokens.expires_at);
+                Ok(Some(tokens))
+            }
+            Err(NotRefreshed::NothingToDo) => Ok(None),
+            Err(NotRefreshed::Slack(error)) => Err(Error::Slack(error)),
+            Err(NotRefreshed::Unexpected(error)) => Err(error.into()),
+        }
+    }
+
+    /// Refreshes what ends soon until `shutdown` says true, so that nobody who clicks has to wait for it.
+    pub async fn run(&self, mut shutdown: watch::Receiver<bool>) {
+        let mut tick = tokio::time::interval(TICK);
+        tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        loop {
+            tokio::select! {
+                _ = shutdown.changed() => return,
+                _ = tick.tick() => self.keep_fresh().await,
+            }
+        }
+    }
+
+    /// One look.
+    pub async fn keep_fresh(&self) {
+        let Some(Installations { app, .. }) = &self.shared.installations else { return };
+        let by = app.now() + AHEAD;
+        let due = async {
+            let mut tx = app.store.directory().await?;
+            expiring(&mut tx, by, PAGE).await
+        };
+        let teams = due.await.unwrap_or_else(|error| {
+            tracing::warn!(error = format!("{error:#}"), "tokens that end soon can't be asked for");
+            Vec::new()
+        });
+        for team in teams {
+            if let Err(error) = self.refresh(&team, by).await {
+                tracing::error!(team, %error, "a workspace's token could not be refreshed; it is tried again");
+            }
+        }
+    }
+
+    /// Slack refused a token. True where the workspace has removed Tandem: its tokens are then deleted.
+    pub async fn refused(&self, team: &str, token: &SecretString, code: &str) -> anyhow::Result<bool> {
+        self.forget(team);
+        let Some(Installations { app, keys, .. }) = &self.shared.installations else { return Ok(false) };
+        // Slack's method pages: "the app has been removed", "for a deleted user or workspace".
+        if !matches!(code, "account_inactive" | "token_revoked") {
+            return Ok(false);
+        }
+        let now = app.now();
+        let opened = installation::read(&app.store, keys, team, now).await?;
+        let is_current = opened.is_some_and(|opened| opened.tokens.access.expose_secret() == token.expose_secret());
+        Ok(is_current && installation::remove(&app.store, team, now, code, now).await?)
+    }
+
+    /// Slack says that Tandem was removed from a workspace at that time. False where that was known, or is older than
+    /// the present installation.
+    pub async fn removed(&self, team: &str, happened: DateTime<Utc>, why: &str) -> anyhow::Result<bool> {
+        self.forget(team);
+        let Some(Installations { app, .. }) = &self.shared.installations else { return Ok(false) };
+        installation::remove(&app.store, team, happened, why, app.now()).await
+    }
+
+    /// Takes up what Slack grants for a code. `None` where no workspaces are taken up.
+    pub async fn install(&self, code: &str, redirect_uri: &str) -> Result<Option<Outcome>, Error> {
+        let Some(Installations { app, keys, credentials }) = &self.shared.installations else { return Ok(None) };
+        let grant = self.shared.client.exchange(credentials, code, redirect_uri).await?;
+        let now = app.now();
+        let tokens = tokens_of(&grant, now);
+        let Some((team, name)) = grant.team else {
+            if let Err(error) = self.shared.client.revoke(&tokens.access).await {
+                tracing::warn!(%error, "the token of an organisation-wide installation could not be given back");
+            }
+            return Ok(Some(Outcome::OrganisationWide));
+        };
+        let installed = Installed {
+            team_id: team.clone(),
+            team_name: name.clone(),
+            enterprise_id: grant.enterprise_id,
+            bot_user_id: grant.bot_user_id,
+            scopes: grant.scopes,
+            installed_by: grant.installed_by.unwrap_or_default(),
+        };
+        let org = installation::add(&app.store, keys, &installed, &tokens, now).await?;
+        self.forget(&team);
+        tracing::info!(team, linked = org.is_some(), "a workspace installed Tandem");
+        Ok(Some(Outcome::Installed { team, name, org }))
+    }
+}
+
+fn tokens_of(grant: &Grant, now: DateTime<Utc>) -> installation::Tokens {
+    let expires_at = grant.expires_in.and_then(|length| TimeDelta::from_std(length).ok()).map(|length| now + length);
+    installation::Tokens {
+        access: grant.access_token.clone(),
+        refresh: grant.refresh_token.clone(),
+        expires_at: expires_at.filter(|_| grant.refresh_token.is_some()),
+    }
+}
