@@ -1,8 +1,9 @@
 -- 300 direct messages and 20 channels of five, all due now.
 DELETE FROM tandem.outbox WHERE kind = 'redraw';
 CREATE TEMPORARY TABLE queued AS
-  SELECT p.org_id, gen_random_uuid() AS message_id, p.person_id, NULL AS channel_id, 'A000000' AS account_id
-    FROM tandem.person p JOIN tandem.chat_user u USING (org_id, person_id) WHERE u.user_id <> 'U000000'
+  (SELECT p.org_id, gen_random_uuid() AS message_id, p.person_id, NULL AS channel_id, 'A000000' AS account_id
+     FROM tandem.person p JOIN tandem.chat_user u USING (org_id, person_id) WHERE u.user_id <> 'U000000'
+    ORDER BY u.user_id LIMIT 300)
   UNION ALL
   SELECT o.org_id, gen_random_uuid(), NULL, 'C' || lpad(c::text, 6, '0'), 'A' || lpad(n::text, 6, '0')
     FROM directory.organisation o, generate_series(1, 20) c, generate_series(1, 5) n;

@@ -1,14 +1,11 @@
-//! One organisation as files to import: 100,000 accounts with twelve signals
-//! each, of which about two in five are at risk. The same on every run.
+//! One organisation as files to import: accounts with twelve signals each, of
+//! which about two in five are at risk. The same on every run.
 
 use std::fs::File;
 use std::io::{BufWriter, Write as _};
 use std::path::Path;
 
 use chrono::{DateTime, Days, NaiveDate, Utc};
-
-const ACCOUNTS: usize = 100_000;
-const PEOPLE: usize = 300;
 
 const FIRST: [&str; 50] = [
     "Amber", "Bright", "Cedar", "Delta", "Ember", "Falcon", "Granite", "Harbour", "Iron", "Jade", "Keystone", "Lumen",
@@ -68,21 +65,25 @@ const THIRD: [&str; 40] = [
 
 fn name(number: usize) -> String {
     // Neighbours by number share no word, so that what is read together does not lie together.
-    let (first, second, third) = (number % 50, number / 50 % 50, number / 2_500);
-    format!("{}{} {} Inc", FIRST[first], SECOND[second], THIRD[third])
+    let (first, second, third) = (number % 50, number / 50 % 50, number / 2_500 % 40);
+    // From the hundred thousandth on the names begin again.
+    match number / 100_000 {
+        0 => format!("{}{} {} Inc", FIRST[first], SECOND[second], THIRD[third]),
+        round => format!("{}{} {} {round} Inc", FIRST[first], SECOND[second], THIRD[third]),
+    }
 }
 
 /// Writes people, accounts, contacts and signals, and the names in an order without a pattern.
-pub(crate) fn write(folder: &Path) -> anyhow::Result<()> {
+pub(crate) fn write(folder: &Path, count: usize, people_count: usize) -> anyhow::Result<()> {
     std::fs::create_dir_all(folder)?;
     let today = DateTime::<Utc>::from(std::time::SystemTime::now()).date_naive();
     let file = |name: &str| anyhow::Ok(BufWriter::new(File::create(folder.join(name))?));
     let mut people = file("people.csv")?;
-    writeln!(people, "email,name,roles,timezone,manager_email,slack_user_id")?;
-    writeln!(people, "lead@bench.example,Lee Lead,lead;admin,UTC,,U000000")?;
-    for person in 1..=PEOPLE {
+    writeln!(people, "email,name,roles,timezone,workdays,manager_email,slack_user_id")?;
+    writeln!(people, "lead@bench.example,Lee Lead,lead;admin,UTC,mon-sun,,U000000")?;
+    for person in 1..=people_count {
         let role = if person % 2 == 1 { "csm" } else { "account_manager" };
-        writeln!(people, "p{person}@bench.example,Pat{person} Doe,{role},UTC,lead@bench.example,U{person:06}")?;
+        writeln!(people, "p{person}@bench.example,Pat{person} Doe,{role},UTC,mon-sun,lead@bench.example,U{person:06}")?;
     }
     let mut accounts = file("accounts.csv")?;
     let mut contacts = file("contacts.csv")?;
@@ -94,8 +95,8 @@ pub(crate) fn write(folder: &Path) -> anyhow::Result<()> {
     )?;
     writeln!(contacts, "account_id,email,name,title,persona,last_interaction")?;
     writeln!(signals, "account_id,source,kind,observed_on,value,reference")?;
-    for number in 0..ACCOUNTS {
-        let csm = 1 + 2 * (number % (PEOPLE / 2));
+    for number in 0..count {
+        let csm = 1 + 2 * (number % (people_count / 2));
         let renewal = today + Days::new(30 + (number as u64 * 7) % 330);
         writeln!(
             accounts,
@@ -112,8 +113,8 @@ pub(crate) fn write(folder: &Path) -> anyhow::Result<()> {
             today - Days::new(number as u64 % 60)
         )?;
         account_signals(&mut signals, number, today)?;
-        // 61,803 and 100,000 have no common divisor: every name once, far from its neighbours.
-        writeln!(names, "{}", name(number * 61_803 % ACCOUNTS).trim_end_matches(" Inc"))?;
+        // 61,803 has no common divisor with the usual counts: every name once, far from its neighbours.
+        writeln!(names, "{}", name(number * 61_803 % count).trim_end_matches(" Inc"))?;
     }
     Ok(())
 }

@@ -16,7 +16,7 @@ use tokio::net::TcpStream;
 /// Longer than any measurement: a peer that hangs ends the run instead of holding it up.
 const GIVE_UP: Duration = Duration::from_secs(120);
 
-const USAGE: &str = "usage: load book DIR | load slack PORT
+const USAGE: &str = "usage: load book DIR ACCOUNTS PEOPLE | load slack PORT
        load commands URL CONNECTIONS SECONDS RATE|max NAMES.txt
        load clicks URL CONNECTIONS SECONDS RATE|max RISKS.txt
 
@@ -28,7 +28,11 @@ fn main() -> anyhow::Result<()> {
     // One thread: the load must leave the two cores to what is measured.
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     match arguments.as_slice() {
-        ["book", folder] => book::write(folder.as_ref()),
+        ["book", folder, accounts, people] => book::write(
+            folder.as_ref(),
+            accounts.parse().context("ACCOUNTS is a number")?,
+            people.parse().context("PEOPLE is a number")?,
+        ),
         ["slack", port] => runtime.block_on(slack::serve(port.parse().context("PORT is a number")?)),
         [kind @ ("commands" | "clicks"), url, connections, seconds, rate, lines] => {
             let lines = std::fs::read_to_string(lines).with_context(|| format!("read {lines}"))?;

@@ -8,6 +8,12 @@ use axum::extract::{Path, State};
 use axum::routing::{get, post};
 use serde_json::{Value, json};
 
+/// Of a call, what the answer repeats; the rest is not looked at.
+#[derive(serde::Deserialize)]
+struct Said {
+    channel: String,
+}
+
 /// When each message came, since the first.
 #[derive(Clone, Default)]
 struct Posts(Arc<Mutex<Vec<Instant>>>);
@@ -20,8 +26,7 @@ pub(crate) async fn serve(port: u16) -> anyhow::Result<()> {
 }
 
 async fn call(State(posts): State<Posts>, Path(method): Path<String>, body: String) -> axum::Json<Value> {
-    let said: Value = serde_json::from_str(&body).unwrap_or_default();
-    let channel = said["channel"].as_str().unwrap_or("D0BENCH").to_owned();
+    let channel = serde_json::from_str::<Said>(&body).map_or_else(|_| "D0BENCH".to_owned(), |said| said.channel);
     if method == "chat.postMessage" {
         let mut posts = posts.0.lock().expect("nobody panics while holding it");
         posts.push(Instant::now());
@@ -32,9 +37,10 @@ async fn call(State(posts): State<Posts>, Path(method): Path<String>, body: Stri
     }))
 }
 
-/// How many posts came, and how long after the first the last came.
+/// How many posts came since this was asked last, and how long after the first the last came.
 async fn seen(State(posts): State<Posts>) -> axum::Json<Value> {
-    let posts = posts.0.lock().expect("nobody panics while holding it");
+    let posts = std::mem::take(&mut *posts.0.lock().expect("nobody panics while holding it"));
     let took = posts.first().zip(posts.last()).map_or(0.0, |(first, last)| (*last - *first).as_secs_f64());
-    axum::Json(json!({"posts": posts.len(), "seconds": took}))
+    let rate = (posts.len() as f64 - 1.0) / took;
+    axum::Json(json!({"posts": posts.len(), "seconds": took, "per_second": rate.round()}))
 }

@@ -144,9 +144,10 @@ fn counts(book: &[AccountRead]) -> BookView {
     counts
 }
 
-/// Open and acknowledged ones, what nobody acknowledged first, then the largest expected loss.
+/// Open and acknowledged ones: what nobody acknowledged first, then a customer's decision to end it, then the largest
+/// expected loss.
 fn risks(reader: Reader<'_>, book: &[AccountRead]) -> Vec<Card> {
-    let mut found: Vec<(bool, f64, &AccountRead, &risk::Risk)> = book
+    let mut found: Vec<((bool, bool), f64, &AccountRead, &risk::Risk)> = book
         .iter()
         .filter_map(|read| {
             let risk = read.risk.as_ref()?;
@@ -157,7 +158,9 @@ fn risks(reader: Reader<'_>, book: &[AccountRead]) -> Vec<Card> {
             };
             let arr = read.account.arr.and_then(|arr| reader.snapshot.rates.major(arr)).unwrap_or(0.0);
             let health = read.diagnosis.as_ref().and_then(|diagnosis| diagnosis.health).unwrap_or(50);
-            Some((acknowledged, arr * f64::from(100 - health.min(100)), read, risk))
+            let causes = read.diagnosis.as_ref().map_or(&[][..], |diagnosis| diagnosis.causes.as_slice());
+            let ends = causes.iter().any(|cause| cause.rule == "notice_served");
+            Some(((acknowledged, !ends), arr * f64::from(100 - health.min(100)), read, risk))
         })
         .collect();
     found.sort_by(|a, b| {

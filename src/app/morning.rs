@@ -2,6 +2,7 @@
 //! decided once a person and local date, rendered at each sending.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use chrono::{DateTime, Days, NaiveDate, Utc};
 use serde::{Deserialize, Serialize};
@@ -10,7 +11,7 @@ use uuid::Uuid;
 
 use super::content::{About, Content};
 use super::read::{self, AccountRead};
-use super::snapshot::Snapshot;
+use super::snapshot::{Orphans, Snapshot};
 use super::{App, absence, notice};
 use crate::domain::account::{AccountId, AccountStatus};
 use crate::domain::action::Subject;
@@ -35,6 +36,8 @@ const WORSE_WITHIN: Days = Days::new(14);
 
 /// How long a card that came by day counts as shown.
 const TOLD_WITHIN: chrono::TimeDelta = chrono::TimeDelta::days(30);
+/// Accounts without a CSM that are read at once.
+const ORPHANS_AT_ONCE: usize = 1_000;
 
 /// Counts and sums of one morning, as they are stored beside its cards.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
@@ -83,22 +86,32 @@ pub async fn book(
     let people = stands_for(snapshot, person, today);
     let pools: Vec<String> = person.pool.iter().cloned().collect();
     let mut ids: BTreeSet<AccountId> = account::book(tx, &people, &pools).await?.into_iter().collect();
-    // Accounts whose CSM is missing, gone or away fall to somebody; the routing says to whom.
-    let absent: Vec<PersonId> =
-        snapshot.people.iter().filter(|p| !p.active || p.away_on(today)).map(|p| p.id).collect();
-    let orphans = account::without_csm(tx, &absent).await?;
-    for account in account::some(tx, &orphans).await? {
-        if snapshot
-            .route(&account, today)
-            .is_ok_and(|routed| routed.risks == person.id || routed.renewal_owner == person.id)
-        {
-            ids.insert(account.id);
-        }
-    }
+    ids.extend(orphans(tx, snapshot, today).await?.get(&person.id).into_iter().flatten().cloned());
     let ids: Vec<AccountId> = ids.into_iter().collect();
     let mut reads = read::accounts(tx, snapshot, &ids, now).await?;
     reads.retain(|_, read| read.account.status == AccountStatus::Active);
     Ok(reads)
+}
+
+/// Accounts whose CSM is missing, gone or away fall to somebody; the routing says to whom.
+async fn orphans(tx: &mut Tenant, snapshot: &Snapshot, today: NaiveDate) -> anyhow::Result<Arc<Orphans>> {
+    let mut by_date = snapshot.orphans.lock().await;
+    if let Some(known) = by_date.get(&today) {
+        return Ok(known.clone());
+    }
+    let absent: Vec<PersonId> =
+        snapshot.people.iter().filter(|p| !p.active || p.away_on(today)).map(|p| p.id).collect();
+    let mut orphans = Orphans::new();
+    for ids in account::without_csm(tx, &absent).await?.chunks(ORPHANS_AT_ONCE) {
+        for account in account::some(tx, ids).await? {
+            let Ok(routed) = snapshot.route(&account, today) else { continue };
+            for person in [routed.risks, routed.renewal_owner] {
+                orphans.entry(person).or_default().insert(account.id.clone());
+            }
+        }
+    }
+    by_date.retain(|date, _| (*date - today).num_days().abs() <= 2);
+    Ok(by_date.entry(today).or_insert(Arc::new(orphans)).clone())
 }
 
 /// Everything open that could stand in this person's morning.

@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use chrono::NaiveDate;
 
 use super::App;
-use crate::domain::account::{Account, Segment};
+use crate::domain::account::{Account, AccountId, Segment};
 use crate::domain::calendar::{self, WorkCalendar};
 use crate::domain::digest::Rates;
 use crate::domain::holidays::Holidays;
@@ -36,7 +36,13 @@ pub struct Snapshot {
     stored: BTreeMap<PersonId, StoredPerson>,
     chat_users: HashMap<(Workspace, String), PersonId>,
     known_in: HashSet<(Workspace, PersonId)>,
+    /// By date, for the dates that are today somewhere.
+    pub(super) orphans: tokio::sync::Mutex<BTreeMap<NaiveDate, Arc<Orphans>>>,
 }
+
+/// Accounts whose CSM is missing, gone or away, by whom the routing makes answer for them. Looked up once a date: of
+/// all accounts, anybody's morning would otherwise ask again.
+pub type Orphans = BTreeMap<PersonId, BTreeSet<AccountId>>;
 
 /// The snapshots of a process. Cheap to clone: all clones share.
 #[derive(Debug, Clone, Default)]
@@ -113,6 +119,7 @@ impl Snapshot {
             workspaces,
             known_in: chat_users.iter().map(|((workspace, _), person)| (workspace.clone(), *person)).collect(),
             chat_users,
+            orphans: tokio::sync::Mutex::default(),
         })
     }
 

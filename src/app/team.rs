@@ -66,7 +66,7 @@ async fn weekly(
         fits = fit::check(tx, reader.snapshot, reader.now).await?;
         fits.retain(|fit| fit.verdict != Verdict::Fits);
     }
-    Ok(Some(WeeklyView { failures, fits, unreadable: Vec::new() }))
+    Ok(Some(WeeklyView { failures, fits }))
 }
 
 /// Everyone whom this person leads, at any distance.

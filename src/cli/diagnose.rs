@@ -1,6 +1,6 @@
 //! `tandem diagnose`
 
-use std::io::Write;
+use std::io::{BufWriter, Write};
 use std::sync::Arc;
 
 use chrono::NaiveDate;
@@ -14,7 +14,6 @@ use crate::clock::{Clock, SystemClock};
 use crate::config::Config;
 use crate::domain::calendar;
 use crate::domain::diagnosis::{Band, Change, Diagnosis, GuardChange};
-use crate::domain::person::OrgId;
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
@@ -46,11 +45,21 @@ pub(super) async fn run(args: Args, config: &Config) -> anyhow::Result<Done> {
             }
         }
     }
-    let report = night::diagnose(&app, organisation.id, date, Run::on(date, today)).await?;
-    match args.format {
-        Format::Json => print_json(&app, &report, organisation.id).await?,
-        Format::Text => print_table(&app, &report, organisation.id).await?,
+    let (run, format) = (Run::on(date, today), args.format);
+    let mut out = BufWriter::new(std::io::stdout());
+    let (mut lines, mut printed) = (Vec::new(), Ok(()));
+    let report = night::diagnose_each(&app, organisation.id, date, run, &mut |diagnosis| match format {
+        Format::Text => lines.push(Line::from(diagnosis)),
+        // A reader that has seen enough, such as head, does not keep the night from being stored.
+        Format::Json if printed.is_ok() => printed = print_json(&mut out, &diagnosis),
+        Format::Json => {}
+    })
+    .await?;
+    if format == Format::Text {
+        printed = print_table(&mut out, &report, lines);
     }
+    printed?;
+    out.flush()?;
     for event in &report.guard_events {
         let what = match event.change {
             GuardChange::Raised => "is silent or zero; its rules are withheld and last night's values stand",
@@ -66,14 +75,9 @@ pub(super) async fn run(args: Args, config: &Config) -> anyhow::Result<Done> {
     Ok(if report.rejected.is_empty() { Done::Well } else { Done::WithFaults })
 }
 
-async fn print_json(app: &App, report: &RunReport, org: OrgId) -> anyhow::Result<()> {
-    let mut out = std::io::BufWriter::new(std::io::stdout().lock());
-    night::each_diagnosis(app, org, report.date, |diagnosis| {
-        serde_json::to_writer(&mut out, diagnosis)?;
-        Ok(writeln!(out)?)
-    })
-    .await?;
-    Ok(out.flush()?)
+fn print_json(out: &mut impl Write, diagnosis: &Diagnosis) -> anyhow::Result<()> {
+    serde_json::to_writer(&mut *out, diagnosis)?;
+    Ok(writeln!(out)?)
 }
 
 /// One account's line of the table.
@@ -86,27 +90,21 @@ struct Line {
     cause: String,
 }
 
-impl From<&Diagnosis> for Line {
-    fn from(diagnosis: &Diagnosis) -> Self {
-        let cause = diagnosis.causes.first().map(|cause| cause.headline.clone());
+impl From<Diagnosis> for Line {
+    fn from(diagnosis: Diagnosis) -> Self {
+        let cause = diagnosis.causes.into_iter().next().map(|cause| cause.headline);
         Self {
             health: diagnosis.health,
             band: diagnosis.band,
             change: diagnosis.change,
-            name: diagnosis.name.clone(),
-            id: diagnosis.account_id.to_string(),
+            name: diagnosis.name,
+            id: diagnosis.account_id.0,
             cause: cause.unwrap_or_default(),
         }
     }
 }
 
-async fn print_table(app: &App, report: &RunReport, org: OrgId) -> anyhow::Result<()> {
-    let mut lines: Vec<Line> = Vec::new();
-    night::each_diagnosis(app, org, report.date, |diagnosis| {
-        lines.push(diagnosis.into());
-        Ok(())
-    })
-    .await?;
+fn print_table(out: &mut impl Write, report: &RunReport, mut lines: Vec<Line>) -> anyhow::Result<()> {
     // Worst first; what is not known stands last.
     lines.sort_by(|a, b| {
         (a.health.is_none(), a.health, a.band != Band::AtRisk, &a.id).cmp(&(
@@ -119,7 +117,6 @@ async fn print_table(app: &App, report: &RunReport, org: OrgId) -> anyhow::Resul
     let bands = [Band::AtRisk, Band::Watch, Band::Healthy, Band::Unknown];
     let counts = bands.map(|band| format!("{} {}", report.bands.get(&band).unwrap_or(&0), band.label()));
     let history = if report.run == Run::History { " (history only)" } else { "" };
-    let mut out = std::io::BufWriter::new(std::io::stdout().lock());
     writeln!(out, "{}{history}: {} accounts: {}", report.date, report.accounts, counts.join(", "))?;
     let wide = |text: &dyn Fn(&Line) -> usize| lines.iter().map(text).max().unwrap_or(0).min(40);
     let (id, name) = (wide(&|line| line.id.chars().count()), wide(&|line| line.name.chars().count()));
@@ -135,5 +132,5 @@ async fn print_table(app: &App, report: &RunReport, org: OrgId) -> anyhow::Resul
         );
         writeln!(out, "{}", row.trim_end())?;
     }
-    Ok(out.flush()?)
+    Ok(())
 }

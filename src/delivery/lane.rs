@@ -6,12 +6,12 @@
 //! that fails for two hours must not hold up the rest of a person's day.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
-use tokio::sync::watch;
+use tokio::sync::{Notify, watch};
 use tokio::task::{JoinError, JoinSet};
 use tokio::time::{Instant, sleep_until};
 use tracing::{debug, warn};
@@ -27,6 +27,9 @@ use crate::store::settings;
 
 /// How many rows of one lane are under way at once: a call takes 100 ms and more.
 const IN_FLIGHT: usize = 16;
+/// How many more wait for their place: a long message has several parts, and the next may follow after a second only.
+/// Without them the lane would stand still meanwhile.
+const PAUSING: usize = 1_000;
 /// How many due rows are read at once; ids only.
 const PAGE: i64 = 500;
 /// Three renewals may fail before calls stop.
@@ -86,6 +89,10 @@ pub(super) struct Held {
     /// When the lease ends, or earlier.
     until: Mutex<Instant>,
     closing: watch::Receiver<bool>,
+    /// Rows that wait for their place.
+    pausing: AtomicUsize,
+    /// One more of them does: the next row may begin.
+    paused: Notify,
 }
 
 /// Nothing may be called now: the platform said Retry-After, too little is left of the lease, or the process is ending.
@@ -116,7 +123,8 @@ impl Lane {
             pace.block(now + left);
         }
         let until = Mutex::new(self.asked + LEASE);
-        let held = Arc::new(Held { shared: self.shared, lease: self.lease, pace, until, closing });
+        let (pausing, paused) = (AtomicUsize::new(0), Notify::new());
+        let held = Arc::new(Held { shared: self.shared, lease: self.lease, pace, until, closing, pausing, paused });
         let ended = Worker::new(held.clone(), tally).work(mode).await;
         let released = held.release().await;
         ended.and(released)
@@ -155,9 +163,20 @@ impl Held {
     /// Waits until this place may be posted to, then for the workspace's next token.
     pub(super) async fn turn_at(&self, place: &str) -> Result<(), Stopped> {
         if let Some(at) = self.pace.ready_at(place) {
-            self.wait_until(at).await;
+            self.pause_until(at).await;
         }
         self.turn().await
+    }
+
+    /// As [`Self::wait_until`]; the row does not count as under way meanwhile.
+    async fn pause_until(&self, at: Instant) {
+        if at <= Instant::now() {
+            return;
+        }
+        self.pausing.fetch_add(1, Ordering::Relaxed);
+        self.paused.notify_one();
+        self.wait_until(at).await;
+        self.pausing.fetch_sub(1, Ordering::Relaxed);
     }
 
     async fn wait_until(&self, at: Instant) {
@@ -272,6 +291,7 @@ impl<'a> Worker<'a> {
     async fn work(mut self, mode: Mode) -> anyhow::Result<()> {
         let mut ring = self.held.shared.ring.subscribe();
         let mut closing = self.held.closing.clone();
+        let held = self.held.clone();
         loop {
             let closed = *closing.borrow();
             let open = !closed && self.broken.is_none() && self.held.has_room();
@@ -291,6 +311,7 @@ impl<'a> Worker<'a> {
             tokio::select! {
                 Some(landed) = self.flying.join_next(), if !self.flying.is_empty() => self.landed(landed),
                 () = sleep_until(self.renew_at) => self.renew().await,
+                () = held.paused.notified() => {}
                 Ok(()) = ring.changed() => self.look_at = self.look_at.min(Instant::now()),
                 _ = closing.changed(), if !closed => {}
                 () = sleep_until(wake) => {}
@@ -300,7 +321,7 @@ impl<'a> Worker<'a> {
 
     /// Looks at the outbox where it is time to, and begins what can be begun. When to come again; `None` to leave.
     async fn take_up(&mut self, mode: Mode) -> anyhow::Result<Option<Instant>> {
-        let full = self.flying.len() >= IN_FLIGHT;
+        let full = self.full();
         if !full && Instant::now() >= self.look_at {
             self.waiting = self.held.due().await?;
             self.waiting.retain(|row| !self.busy.values().any(|id| *id == row.outbox_id));
@@ -321,9 +342,14 @@ impl<'a> Worker<'a> {
             self.held.sleep(self.held.shared.app.now() + TimeDelta::from_std(until - now)?).await?;
             return Ok(None);
         }
-        let full = self.flying.len() >= IN_FLIGHT;
+        let full = self.full();
         let look_at = if full { now + POLL } else { self.look_at };
         Ok(Some(ready.map_or(look_at, |ready| ready.min(look_at))))
+    }
+
+    fn full(&self) -> bool {
+        let pausing = self.held.pausing.load(Ordering::Relaxed);
+        pausing >= PAUSING || self.flying.len().saturating_sub(pausing) >= IN_FLIGHT
     }
 
     /// Nothing is due and nothing under way. The lane is first put to sleep, then the outbox is looked at once
@@ -348,7 +374,7 @@ impl<'a> Worker<'a> {
         let mut passed = BTreeSet::new();
         let mut ready: Option<Instant> = None;
         let mut index = 0;
-        while index < self.waiting.len() && self.flying.len() < IN_FLIGHT {
+        while index < self.waiting.len() && !self.full() {
             let place = place(&self.waiting[index].to);
             let gap = self
                 .held

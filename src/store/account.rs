@@ -30,13 +30,18 @@ statements! {
     BY_PREFIX = "SELECT account_id FROM tandem.account WHERE org_id = $1 AND name_key >= $2 AND name_key < $3
                   ORDER BY name_key, account_id LIMIT $4";
     SIMILAR = "SELECT account_id FROM tandem.similar_accounts($1, $2)";
-    /// Whose book an account is in: by its own columns, by its pool, or by what is open on it.
-    BOOK = "SELECT account_id FROM tandem.account
-             WHERE org_id = $1 AND status = 'active'
-               AND (csm_id = ANY ($2) OR account_manager_id = ANY ($2) OR (account_manager_id IS NULL AND pool = ANY ($3)))
+    /// Whose book an account is in: by its own columns, by its pool, or by what is open on it. Each by an index of its own:
+    /// with OR all of the organisation's accounts would be read for each person's morning.
+    BOOK = "SELECT account_id FROM tandem.account WHERE org_id = $1 AND csm_id = ANY ($2) AND status = 'active'
             UNION
-            SELECT account_id FROM tandem.handoff
-             WHERE org_id = $1 AND accountable IS NOT NULL AND (accountable = ANY ($2) OR pool = ANY ($3))
+            SELECT account_id FROM tandem.account WHERE org_id = $1 AND account_manager_id = ANY ($2) AND status = 'active'
+            UNION
+            SELECT account_id FROM tandem.account
+             WHERE org_id = $1 AND pool = ANY ($3) AND account_manager_id IS NULL AND status = 'active'
+            UNION
+            SELECT account_id FROM tandem.handoff WHERE org_id = $1 AND accountable = ANY ($2)
+            UNION
+            SELECT account_id FROM tandem.handoff WHERE org_id = $1 AND pool = ANY ($3) AND accountable IS NOT NULL
             UNION
             SELECT account_id FROM tandem.renewal WHERE org_id = $1 AND owner_id = ANY ($2)
             ORDER BY account_id";

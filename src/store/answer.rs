@@ -34,7 +34,7 @@ statements! {
                    a.start_date, a.go_live_date, a.renewal_date, a.term_months, a.notice_period_days, a.auto_renew, a.csm_id,
                    a.account_manager_id, a.pool, a.status, a.cost_to_serve_minor,
                    (SELECT row_to_json(f) FROM (
-                      SELECT d.account_id, d.date, d.health, d.risk, d.band, d.change, t.body
+                      SELECT d.account_id, d.date, d.health, d.risk, d.band, d.change, t.body::json AS body
                         FROM tandem.diagnosis d JOIN tandem.diagnosis_detail t USING (org_id, account_id, detail_id)
                        WHERE d.org_id = $1 AND d.date = night.latest AND d.account_id = a.account_id) f) AS diagnosis,
                    (SELECT row_to_json(r) FROM tandem.risk r

@@ -1,27 +1,38 @@
 //! Stored diagnoses: one narrow row an account and night, the rest as JSON when it changed.
 
-use std::collections::BTreeMap;
+use std::borrow::Cow;
+use std::collections::{BTreeMap, HashSet};
 
 use anyhow::Context;
 use chrono::{DateTime, NaiveDate, Utc};
 use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
 use sqlx::FromRow;
 use sqlx::types::Json;
 use uuid::Uuid;
 
+use super::detail::{Detail, StoredCause};
 use super::{Tenant, word};
 use crate::domain::account::{Account, AccountId};
-use crate::domain::diagnosis::{self, Band, Cause, Diagnosis, FoundWindow, NightState, Previous};
+use crate::domain::diagnosis::{self, Band, Diagnosis, FoundWindow, NightState, Previous};
 use crate::domain::money::Currency;
 use crate::domain::person::OrgId;
 use crate::domain::policy::Policy;
 use crate::domain::renewal;
 use crate::domain::signal::Source;
 
+/// The diagnoses of a page, in the order of their key.
+macro_rules! new_rows {
+    () => {
+        "(org_id, date, account_id, health, risk, band, change, detail_id)
+         SELECT $1, $2, n.* FROM unnest($3::text[], $4::smallint[], $5::smallint[], $6::text[], $7::text[], $8::uuid[]) AS n"
+    };
+}
+
 statements! {
     /// OFFSET 0 keeps the order of look-ups, here and below: by the keys, account by account. Of an organisation that has
     /// just come the planner has no statistics; it takes its tables for tiny and joins all with all.
-    OF_ACCOUNTS = "SELECT d.account_id, d.date, d.health, d.risk, d.band, d.change, t.body
+    OF_ACCOUNTS = "SELECT d.account_id, d.date, d.health, d.risk, d.band, d.change, t.body::json
                      FROM unnest($3::text[]) AS wanted (account_id)
                     CROSS JOIN LATERAL (SELECT * FROM tandem.diagnosis
                                          WHERE org_id = $1 AND date = $2 AND account_id = wanted.account_id OFFSET 0) AS d
@@ -44,7 +55,7 @@ statements! {
               JOIN tandem.account a ON a.org_id = $1 AND a.account_id = d.account_id AND a.status = 'active'
               JOIN tandem.diagnosis_detail t
                 ON t.org_id = $1 AND t.account_id = d.account_id AND t.detail_id = d.detail_id
-             CROSS JOIN LATERAL (SELECT jsonb_array_elements_text(t.body->'not_checked') AS source
+             CROSS JOIN LATERAL (SELECT json_array_elements_text(t.body::json->'not_checked') AS source
                                   UNION ALL SELECT NULL WHERE d.band = 'unknown') AS gap
              WHERE d.org_id = $1 AND d.date = $2 AND ($3::text[] IS NULL OR d.account_id = ANY ($3))
              GROUP BY gap.source, a.currency ORDER BY gap.source, a.currency";
@@ -54,14 +65,15 @@ statements! {
                AND ($3::text[] IS NULL OR d.account_id = ANY ($3))
              ORDER BY a.arr_minor DESC NULLS LAST, a.account_id LIMIT $4";
     NIGHT_BEFORE = "SELECT date, night FROM tandem.diagnosis_run WHERE org_id = $1 AND date < $2 ORDER BY date DESC LIMIT 1";
-    /// Only what the next night compares with: whole bodies would be megabytes a page. A window opens on a night
-    /// of its own day: what a backdated run found has no dates to keep.
-    EARLIER = "SELECT d.account_id, d.health, d.band, d.detail_id, t.body->'families' AS families,
+    /// Only what the next night compares with: whole bodies would be megabytes a page, and of them the families are read
+    /// only where a source is withheld. A window opens on a night of its own day: what a backdated run found has no
+    /// dates to keep.
+    EARLIER = "SELECT d.account_id, d.health, d.band, d.detail_id, t.floors,
+                      CASE WHEN $5 THEN t.body::json->'families' ELSE '{}' END AS families,
                       CASE WHEN (SELECT live FROM tandem.diagnosis_run r WHERE r.org_id = $1 AND r.date = $2)
-                           THEN t.body->'windows' ELSE '[]' END AS windows,
-                      jsonb_path_query_array(t.body, '$.causes[*] ? (@.floor == true).rule') AS floors
+                           THEN t.windows ELSE '[]' END AS windows
                  FROM tandem.diagnosis d
-                CROSS JOIN LATERAL (SELECT body FROM tandem.diagnosis_detail
+                CROSS JOIN LATERAL (SELECT body, floors, windows FROM tandem.diagnosis_detail
                                      WHERE org_id = $1 AND account_id = d.account_id AND detail_id = d.detail_id OFFSET 0) AS t
                 WHERE d.org_id = $1 AND d.date = $2 AND d.account_id BETWEEN $3 AND $4";
     REPLACED = "SELECT d.account_id, d.detail_id
@@ -69,17 +81,24 @@ statements! {
                  CROSS JOIN LATERAL (SELECT account_id, detail_id FROM tandem.diagnosis
                                       WHERE org_id = $1 AND date = $2 AND account_id = n.account_id OFFSET 0) AS d
                  WHERE d.detail_id <> n.detail_id";
-    SAVE_DETAILS = "INSERT INTO tandem.diagnosis_detail (org_id, account_id, detail_id, body)
-                    SELECT $1, n.account_id, n.detail_id, n.body::jsonb
-                      FROM unnest($2::text[], $3::uuid[], $4::text[]) AS n (account_id, detail_id, body)
-                    ON CONFLICT DO NOTHING";
-    SAVE = "INSERT INTO tandem.diagnosis AS t (org_id, date, account_id, health, risk, band, change, detail_id)
-            SELECT $1, $2, n.* FROM unnest($3::text[], $4::smallint[], $5::smallint[], $6::text[], $7::text[], $8::uuid[]) AS n
+    /// By the key: an EXISTS would be planned as a search through all dates.
+    HAS_ROWS = "SELECT count(*) > 0 FROM (SELECT account_id FROM tandem.diagnosis WHERE org_id = $1 AND date = $2
+                                           ORDER BY account_id LIMIT 1) AS one";
+    /// Which of these details some night has already: their bodies need not be sent.
+    KNOWN_DETAILS = "SELECT n.account_id
+                       FROM unnest($2::text[], $3::uuid[]) AS n (account_id, detail_id)
+                      CROSS JOIN LATERAL (SELECT FROM tandem.diagnosis_detail
+                                           WHERE org_id = $1 AND account_id = n.account_id AND detail_id = n.detail_id OFFSET 0) AS t";
+    SAVE_DETAILS = "INSERT INTO tandem.diagnosis_detail (org_id, account_id, detail_id, body, floors, windows)
+                    SELECT $1, n.* FROM unnest($2::text[], $3::uuid[], $4::text[], $5::jsonb[], $6::jsonb[]) AS n";
+    SAVE = concat!("INSERT INTO tandem.diagnosis AS t ", new_rows!());
+    /// Where the date may have rows already.
+    SAVE_AGAIN = concat!("INSERT INTO tandem.diagnosis AS t ", new_rows!(), "
             ON CONFLICT (org_id, date, account_id) DO UPDATE SET
                    health = excluded.health, risk = excluded.risk, band = excluded.band, change = excluded.change,
                    detail_id = excluded.detail_id
              WHERE (t.health, t.risk, t.band, t.change, t.detail_id)
-                   IS DISTINCT FROM (excluded.health, excluded.risk, excluded.band, excluded.change, excluded.detail_id)";
+                   IS DISTINCT FROM (excluded.health, excluded.risk, excluded.band, excluded.change, excluded.detail_id)");
     /// Accounts that an earlier run of the date had, and this one has not: they have left, or can't be read any more.
     DROP_OTHERS = "DELETE FROM tandem.diagnosis
                     WHERE org_id = $1 AND date = $2 AND account_id > $3 AND ($4::text IS NULL OR account_id <= $4)
@@ -101,20 +120,6 @@ statements! {
     BANDS = "SELECT account_id, health, band FROM tandem.diagnosis WHERE org_id = $1 AND date = $2 AND account_id = ANY ($3)";
 }
 
-/// What is stored as JSON: written once for as many nights as it stays the same.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Detail {
-    pub coverage: f64,
-    pub families: BTreeMap<Source, Option<u8>>,
-    pub not_checked: Vec<Source>,
-    #[serde(default)]
-    pub stale: Vec<Source>,
-    pub causes: Vec<Cause>,
-    pub windows: Vec<FoundWindow>,
-    /// The latest signal, else the account's column: deadlines are read with it.
-    pub auto_renew: Option<bool>,
-}
-
 #[derive(FromRow, Deserialize)]
 pub(super) struct DiagnosisRow {
     account_id: String,
@@ -123,7 +128,7 @@ pub(super) struct DiagnosisRow {
     risk: Option<i16>,
     band: String,
     change: String,
-    body: Json<Detail>,
+    body: Json<Detail<'static>>,
 }
 
 /// The stored diagnoses of these accounts on that date; those without one are absent.
@@ -158,11 +163,11 @@ pub(super) fn whole(org: OrgId, account: &Account, row: DiagnosisRow, policy: &P
         band: word("band", &row.band)?,
         risk: percent(row.risk)?,
         coverage: detail.coverage,
-        families: detail.families,
-        not_checked: detail.not_checked,
-        stale: detail.stale,
-        causes: detail.causes,
-        windows: detail.windows,
+        families: detail.families.into_owned(),
+        not_checked: detail.not_checked.into_owned(),
+        stale: detail.stale.into_owned(),
+        causes: detail.causes.into_iter().map(|cause| cause.on(row.date)).collect(),
+        windows: detail.windows.into_owned(),
         renewal: renewal::read(account, detail.auto_renew, policy, row.date),
         change: word("change", &row.change)?,
     })
@@ -273,9 +278,13 @@ pub async fn run_sources(tx: &mut Tenant, date: NaiveDate) -> anyhow::Result<BTr
     Ok(row.map(|row| row.0).unwrap_or_default())
 }
 
-/// A detail's id is a hash of its body, so that equal bodies are one row.
+/// A detail's id is a hash of its body, so that equal bodies are one row: the first half of its SHA-256, for which
+/// processors have instructions.
 pub fn detail_id(body: &str) -> Uuid {
-    Uuid::new_v5(&Uuid::NAMESPACE_OID, body.as_bytes())
+    let hash: [u8; 32] = Sha256::digest(body.as_bytes()).into();
+    let mut half = [0; 16];
+    half.copy_from_slice(&hash[..16]);
+    Uuid::from_bytes(half)
 }
 
 /// One diagnosis, ready to be stored.
@@ -288,6 +297,8 @@ pub struct NewRow {
     change: &'static str,
     detail_id: Uuid,
     body: String,
+    floors: Json<Vec<String>>,
+    windows: Json<Vec<FoundWindow>>,
 }
 
 impl NewRow {
@@ -295,13 +306,14 @@ impl NewRow {
     pub fn of(diagnosis: &Diagnosis, auto_renew: Option<bool>) -> anyhow::Result<Self> {
         let body = serde_json::to_string(&Detail {
             coverage: diagnosis.coverage,
-            families: diagnosis.families.clone(),
-            not_checked: diagnosis.not_checked.clone(),
-            stale: diagnosis.stale.clone(),
-            causes: diagnosis.causes.clone(),
-            windows: diagnosis.windows.clone(),
+            families: Cow::Borrowed(&diagnosis.families),
+            not_checked: Cow::Borrowed(&diagnosis.not_checked),
+            stale: Cow::Borrowed(&diagnosis.stale),
+            causes: diagnosis.causes.iter().map(|cause| StoredCause::of(cause, diagnosis.date)).collect(),
+            windows: Cow::Borrowed(&diagnosis.windows),
             auto_renew,
         })?;
+        let floors = diagnosis.causes.iter().filter(|cause| cause.floor).map(|cause| cause.rule.clone());
         Ok(Self {
             account: diagnosis.account_id.clone(),
             health: diagnosis.health.map(i16::from),
@@ -310,6 +322,8 @@ impl NewRow {
             change: diagnosis.change.as_str(),
             detail_id: detail_id(&body),
             body,
+            floors: Json(floors.collect()),
+            windows: Json(diagnosis.windows.clone()),
         })
     }
 }
@@ -354,16 +368,24 @@ pub async fn night_before(tx: &mut Tenant, date: NaiveDate) -> anyhow::Result<Op
     Ok(row.map(|(date, night)| (date, night.0)))
 }
 
-/// The diagnoses of a date for the accounts from `first` to `last`, both included, as a later night needs them.
+/// The diagnoses of a date for the accounts from `first` to `last`, both included, as a later night needs them;
+/// their families only `with_families`, for where the feed guard lets them stand.
 pub async fn earlier(
     tx: &mut Tenant,
     date: NaiveDate,
     first: &AccountId,
     last: &AccountId,
+    with_families: bool,
 ) -> anyhow::Result<BTreeMap<AccountId, Earlier>> {
     let org = tx.org().0;
-    let rows: Vec<EarlierRow> =
-        sqlx::query_as(EARLIER).bind(org).bind(date).bind(&first.0).bind(&last.0).fetch_all(tx.connection()).await?;
+    let rows: Vec<EarlierRow> = sqlx::query_as(EARLIER)
+        .bind(org)
+        .bind(date)
+        .bind(&first.0)
+        .bind(&last.0)
+        .bind(with_families)
+        .fetch_all(tx.connection())
+        .await?;
     rows.into_iter()
         .map(|row| {
             let previous = Previous {
@@ -379,11 +401,18 @@ pub async fn earlier(
         .collect()
 }
 
+/// Whether some account has a diagnosis of the date.
+pub async fn has_rows(tx: &mut Tenant, date: NaiveDate) -> anyhow::Result<bool> {
+    let org = tx.org().0;
+    Ok(sqlx::query_scalar(HAS_ROWS).bind(org).bind(date).fetch_one(tx.connection()).await?)
+}
+
 /// Stores a date's diagnoses of the accounts after `after`, up to and with `last` (to the end for `None`): those
-/// of `rows` stand, others of the date go. A body that the earlier night has already is not sent again.
+/// of `rows` stand; `again`, others of the date go. A body that some night has already is not sent.
 pub async fn save(
     tx: &mut Tenant,
     date: NaiveDate,
+    again: bool,
     after: &str,
     last: Option<&AccountId>,
     rows: &[NewRow],
@@ -392,20 +421,14 @@ pub async fn save(
     let org = tx.org().0;
     let ids: Vec<&str> = rows.iter().map(|row| row.account.0.as_str()).collect();
     let details: Vec<Uuid> = rows.iter().map(|row| row.detail_id).collect();
-    let mut unused: Vec<(String, Uuid)> =
-        sqlx::query_as(REPLACED).bind(org).bind(date).bind(&ids).bind(&details).fetch_all(tx.connection()).await?;
-    let has = |row: &&NewRow| earlier.get(&row.account).is_none_or(|earlier| earlier.detail_id != row.detail_id);
-    let fresh: Vec<&NewRow> = rows.iter().filter(has).collect();
-    // Arrays rather than COPY: a temporary table a page would leave its rows in the catalogue, and pages are small.
-    sqlx::query(SAVE_DETAILS)
-        .bind(org)
-        .bind(fresh.iter().map(|row| row.account.0.as_str()).collect::<Vec<_>>())
-        .bind(fresh.iter().map(|row| row.detail_id).collect::<Vec<_>>())
-        .bind(fresh.iter().map(|row| row.body.as_str()).collect::<Vec<_>>())
-        .execute(tx.connection())
-        .await
-        .context("save the causes")?;
-    sqlx::query(SAVE)
+    let mut unused: Vec<(String, Uuid)> = Vec::new();
+    if again {
+        unused =
+            sqlx::query_as(REPLACED).bind(org).bind(date).bind(&ids).bind(&details).fetch_all(tx.connection()).await?;
+    }
+    save_details(tx, rows, earlier).await?;
+    // Arrays rather than COPY: under row level security that would be a temporary table and the same statement again.
+    sqlx::query(if again { SAVE_AGAIN } else { SAVE })
         .bind(org)
         .bind(date)
         .bind(&ids)
@@ -417,16 +440,46 @@ pub async fn save(
         .execute(tx.connection())
         .await
         .context("save diagnoses")?;
-    let dropped: Vec<(String, Uuid)> = sqlx::query_as(DROP_OTHERS)
+    if again {
+        let dropped: Vec<(String, Uuid)> = sqlx::query_as(DROP_OTHERS)
+            .bind(org)
+            .bind(date)
+            .bind(after)
+            .bind(last.map(|id| id.0.as_str()))
+            .bind(&ids)
+            .fetch_all(tx.connection())
+            .await?;
+        unused.extend(dropped);
+    }
+    drop_unused(tx, unused).await
+}
+
+async fn save_details(tx: &mut Tenant, rows: &[NewRow], earlier: &BTreeMap<AccountId, Earlier>) -> anyhow::Result<()> {
+    let org = tx.org().0;
+    let changed = |row: &&NewRow| earlier.get(&row.account).is_none_or(|earlier| earlier.detail_id != row.detail_id);
+    let mut fresh: Vec<&NewRow> = rows.iter().filter(changed).collect();
+    let known: Vec<String> = sqlx::query_scalar(KNOWN_DETAILS)
         .bind(org)
-        .bind(date)
-        .bind(after)
-        .bind(last.map(|id| id.0.as_str()))
-        .bind(&ids)
+        .bind(fresh.iter().map(|row| row.account.0.as_str()).collect::<Vec<_>>())
+        .bind(fresh.iter().map(|row| row.detail_id).collect::<Vec<_>>())
         .fetch_all(tx.connection())
         .await?;
-    unused.extend(dropped);
-    drop_unused(tx, unused).await
+    let known: HashSet<&str> = known.iter().map(String::as_str).collect();
+    fresh.retain(|row| !known.contains(row.account.0.as_str()));
+    if fresh.is_empty() {
+        return Ok(());
+    }
+    sqlx::query(SAVE_DETAILS)
+        .bind(org)
+        .bind(fresh.iter().map(|row| row.account.0.as_str()).collect::<Vec<_>>())
+        .bind(fresh.iter().map(|row| row.detail_id).collect::<Vec<_>>())
+        .bind(fresh.iter().map(|row| row.body.as_str()).collect::<Vec<_>>())
+        .bind(fresh.iter().map(|row| &row.floors).collect::<Vec<_>>())
+        .bind(fresh.iter().map(|row| &row.windows).collect::<Vec<_>>())
+        .execute(tx.connection())
+        .await
+        .context("save the causes")?;
+    Ok(())
 }
 
 /// What came by day: one account's diagnosis of a date is replaced.

@@ -47,12 +47,19 @@ statements! {
              RETURNING platform, workspace_id)
          UPDATE directory.lane l SET wake_at = $5
           WHERE l.org_id = $1 AND l.wake_at > $5 AND (l.platform, l.workspace_id) IN (SELECT platform, workspace_id FROM queued)";
-    DUE = "SELECT o.outbox_id, o.message_id, o.kind, o.state = 'sending' OR o.sending_part IS NOT NULL AS uncertain,
-                  o.attempts, o.queued_at, m.person_id, m.channel_id, m.content, m.thread_of
-             FROM tandem.outbox o JOIN tandem.message m USING (org_id, message_id)
-            WHERE o.org_id = $1 AND o.platform = $2 AND o.workspace_id = $3 AND o.due_at <= $4
-              AND (o.state = 'queued' OR (o.state = 'sending' AND o.fence < $5))
-            ORDER BY o.due_at, o.outbox_id LIMIT $6";
+    /// The rows first, then what they say: thousands of redraws may be due, and only a page of them is wanted. The index
+    /// has them in this order.
+    DUE = "SELECT o.outbox_id, o.message_id, o.kind, o.uncertain, o.attempts, o.queued_at,
+                  m.person_id, m.channel_id, m.content, m.thread_of
+             FROM (SELECT outbox_id, message_id, kind, state = 'sending' OR sending_part IS NOT NULL AS uncertain,
+                          attempts, queued_at, due_at
+                     FROM tandem.outbox
+                    WHERE org_id = $1 AND platform = $2 AND workspace_id = $3 AND due_at <= $4
+                      AND state IN ('queued', 'sending') AND (state = 'queued' OR fence < $5)
+                    ORDER BY due_at, outbox_id LIMIT $6) AS o
+            CROSS JOIN LATERAL (SELECT person_id, channel_id, content, thread_of FROM tandem.message
+                                 WHERE org_id = $1 AND message_id = o.message_id OFFSET 0) AS m
+            ORDER BY o.due_at, o.outbox_id";
     NEXT_DUE = "SELECT min(due_at) FROM tandem.outbox
                  WHERE org_id = $1 AND platform = $2 AND workspace_id = $3 AND state IN ('queued', 'sending')";
     /// The lease is checked in the same statement: a paused process that lost its lane writes nothing.

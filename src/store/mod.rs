@@ -53,7 +53,8 @@ macro_rules! queue_redraws {
             ") AND m.created_at > ",
             $since,
             "
-              ORDER BY m.message_id
+             -- In one order, so that two changes that show in the same messages cannot wait for each other.
+             ORDER BY m.message_id
              ON CONFLICT (org_id, message_id) WHERE kind = 'redraw' AND state = 'queued' DO NOTHING
              RETURNING platform, workspace_id"
         )
@@ -66,6 +67,7 @@ pub mod answer;
 pub mod audit;
 pub mod change;
 pub mod channel;
+mod detail;
 pub mod diagnosis;
 pub mod digest;
 pub mod directory;
@@ -120,6 +122,8 @@ impl Store {
             // statement anew each time: half of a click's time. Every statement here goes by org_id and a key, whatever
             // the values, so one plan serves.
             ("plan_cache_mode", "force_generic_plan"),
+            // Compiling a statement costs more than any of these.
+            ("jit", "off"),
         ]);
         let pool = Self::pool_options(connections)
             .connect_with(options)
@@ -204,6 +208,19 @@ impl Tenant {
 
     pub async fn commit(self) -> anyhow::Result<()> {
         self.transaction.commit().await.context("commit")
+    }
+
+    /// Begins a part that stands or falls as a whole while the transaction goes on; parts don't nest.
+    pub async fn begin_part(&mut self) -> anyhow::Result<()> {
+        sqlx::raw_sql("SAVEPOINT part").execute(self.connection()).await.context("begin a part")?;
+        Ok(())
+    }
+
+    /// Ends the part: it stands, or was never there.
+    pub async fn end_part(&mut self, stands: bool) -> anyhow::Result<()> {
+        let end = if stands { "RELEASE SAVEPOINT part" } else { "ROLLBACK TO SAVEPOINT part" };
+        sqlx::raw_sql(end).execute(self.connection()).await.context("end a part")?;
+        Ok(())
     }
 
     pub(crate) fn connection(&mut self) -> &mut PgConnection {

@@ -16,9 +16,11 @@ use crate::domain::renewal_work::{RenewalRecord, RenewalWork};
 statements! {
     LOCK = "SELECT record FROM tandem.renewal WHERE org_id = $1 AND renewal_id = $2 FOR NO KEY UPDATE";
     READ = "SELECT record FROM tandem.renewal WHERE org_id = $1 AND renewal_id = ANY ($2)";
-    /// The newest work of each account, open or ended.
-    LATEST = "SELECT DISTINCT ON (account_id) record FROM tandem.renewal
-               WHERE org_id = $1 AND account_id = ANY ($2) ORDER BY account_id, deadline DESC, renewal_id";
+    /// The newest work of each account, open or ended; account by account, here and below: on the first night the planner
+    /// takes the table for empty and would read all of it for every page.
+    LATEST = "SELECT r.record FROM unnest($2::text[]) AS wanted (account_id)
+               CROSS JOIN LATERAL (SELECT record FROM tandem.renewal WHERE org_id = $1 AND account_id = wanted.account_id
+                                    ORDER BY deadline DESC, renewal_id LIMIT 1) AS r";
     OPEN = "SELECT record FROM tandem.renewal WHERE org_id = $1 AND state IN ('upcoming', 'preparing', 'negotiating')
              ORDER BY account_id";
     SETTLED_BETWEEN = "SELECT record FROM tandem.renewal
@@ -32,17 +34,15 @@ statements! {
                    deadline = excluded.deadline, version = excluded.version, record = excluded.record,
                    state = excluded.state, owner_id = excluded.owner_id, next_at = excluded.next_at
              WHERE t.version <= excluded.version";
-    LOCK_OF_ACCOUNTS = "SELECT renewal_id FROM tandem.renewal WHERE org_id = $1 AND account_id = ANY ($2)
-                         ORDER BY account_id, renewal_id FOR NO KEY UPDATE";
-    /// The newest work of each account; the record is read by the program, so that one bad row is one account's fault.
-    LATEST_RAW = "SELECT DISTINCT ON (account_id) account_id, record FROM tandem.renewal
-                   WHERE org_id = $1 AND account_id = ANY ($2)
-                   ORDER BY account_id, owner_id IS NULL, deadline DESC, renewal_id";
+    /// All work of these accounts, of each the open first, then the newest; locked in one order for every page of a night.
+    /// The record is read by the program, so that one bad row is one account's fault.
+    LOCK_OF_ACCOUNTS = "SELECT r.* FROM unnest($2::text[]) AS wanted (account_id)
+                         CROSS JOIN LATERAL (SELECT account_id, record FROM tandem.renewal
+                                              WHERE org_id = $1 AND account_id = wanted.account_id
+                                              ORDER BY owner_id IS NULL, deadline DESC, renewal_id FOR NO KEY UPDATE) AS r";
     SAVE_ALL = "INSERT INTO tandem.renewal AS t (org_id, renewal_id, account_id, deadline, version, record, state, owner_id, next_at)
-                SELECT $1, (r->>'id')::uuid, r->>'account', (r->>'deadline')::date, (r->>'version')::integer, r, r->>'state',
-                       CASE WHEN r->>'state' IN ('upcoming', 'preparing', 'negotiating') THEN (r->>'owner')::uuid END,
-                       least((r->>'remind_at')::timestamptz, (r->>'due_at')::timestamptz)
-                  FROM jsonb_array_elements($2) AS r
+                SELECT $1, r.* FROM unnest($2::uuid[], $3::text[], $4::date[], $5::int[], $6::jsonb[], $7::text[], $8::uuid[],
+                                           $9::timestamptz[]) AS r
                 ON CONFLICT (org_id, renewal_id) DO UPDATE SET
                        deadline = excluded.deadline, version = excluded.version, record = excluded.record,
                        state = excluded.state, owner_id = excluded.owner_id, next_at = excluded.next_at
@@ -121,13 +121,17 @@ pub async fn lock_latest(
 ) -> anyhow::Result<BTreeMap<AccountId, anyhow::Result<RenewalWork>>> {
     let org = tx.org().0;
     let ids: Vec<&str> = accounts.iter().map(|id| id.0.as_str()).collect();
-    sqlx::query(LOCK_OF_ACCOUNTS).bind(org).bind(&ids).execute(tx.connection()).await?;
-    let rows: Vec<(String, Value)> = sqlx::query_as(LATEST_RAW).bind(org).bind(&ids).fetch_all(tx.connection()).await?;
+    let rows: Vec<(String, Value)> =
+        sqlx::query_as(LOCK_OF_ACCOUNTS).bind(org).bind(&ids).fetch_all(tx.connection()).await?;
     let read = |record: Value| -> anyhow::Result<RenewalWork> {
         let record: RenewalRecord = serde_json::from_value(record).context("a stored renewal")?;
         RenewalWork::try_from(record).context("a stored renewal")
     };
-    Ok(rows.into_iter().map(|(account, record)| (AccountId(account), read(record))).collect())
+    let mut latest = BTreeMap::new();
+    for (account, record) in rows {
+        latest.entry(AccountId(account)).or_insert_with(|| read(record));
+    }
+    Ok(latest)
 }
 
 /// Saves many new or moved works in one statement; of an account's, the ended go before the open.
@@ -135,22 +139,25 @@ pub async fn save_all(tx: &mut Tenant, works: &[RenewalWork]) -> anyhow::Result<
     let org = tx.org().0;
     // Two statements: an account has one open work at most, so the old term's must have ended first.
     for open in [false, true] {
-        let rows: Vec<Value> = works
-            .iter()
-            .filter(|work| work.is_open() == open)
-            .map(|work| serde_json::to_value(RenewalRecord::from(work)))
-            .collect::<Result<_, _>>()?;
-        if rows.is_empty() {
+        let works: Vec<&RenewalWork> = works.iter().filter(|work| work.is_open() == open).collect();
+        if works.is_empty() {
             continue;
         }
-        let count = rows.len() as u64;
+        let rows: Vec<RenewalRecord> = works.iter().map(|work| RenewalRecord::from(*work)).collect();
         let done = sqlx::query(SAVE_ALL)
             .bind(org)
-            .bind(Value::Array(rows))
+            .bind(rows.iter().map(|row| row.id).collect::<Vec<_>>())
+            .bind(rows.iter().map(|row| row.account.0.as_str()).collect::<Vec<_>>())
+            .bind(rows.iter().map(|row| row.deadline).collect::<Vec<_>>())
+            .bind(rows.iter().map(|row| row.version).collect::<Vec<_>>())
+            .bind(rows.iter().map(Json).collect::<Vec<_>>())
+            .bind(rows.iter().map(|row| row.state.as_str()).collect::<Vec<_>>())
+            .bind(rows.iter().map(|row| open.then_some(row.owner.0)).collect::<Vec<_>>())
+            .bind(works.iter().map(|work| work.timer().next()).collect::<Vec<_>>())
             .execute(tx.connection())
             .await
             .context("save the renewals")?;
-        anyhow::ensure!(done.rows_affected() == count, "a renewal was changed by somebody else meanwhile");
+        anyhow::ensure!(done.rows_affected() == rows.len() as u64, "a renewal was changed by somebody else meanwhile");
     }
     Ok(())
 }

@@ -5,7 +5,6 @@ use std::collections::BTreeMap;
 use anyhow::Context;
 use chrono::{DateTime, NaiveDate, Utc};
 use serde::Deserialize;
-use serde_json::{Value, json};
 use sqlx::FromRow;
 use sqlx::postgres::PgRow;
 use sqlx::types::Json;
@@ -48,11 +47,14 @@ statements! {
     READ = "SELECT risk_id, account_id, version, since, opened_on, raised_by, raised_why, calm_nights, last_night, latest,
                    confirmed, state, moved_by, next_step, next_step_due, snoozed_until, resolution, known, clock_since, remind_at, due_at
               FROM tandem.risk WHERE org_id = $1 AND risk_id = ANY ($2)";
-    /// The newest episode of each account.
-    LATEST = "SELECT DISTINCT ON (account_id) risk_id, account_id, version, since, opened_on, raised_by, raised_why, calm_nights,
-                     last_night, latest, confirmed, state, moved_by, next_step, next_step_due, snoozed_until, resolution, known, clock_since, remind_at, due_at
-                FROM tandem.risk WHERE org_id = $1 AND account_id = ANY ($2)
-               ORDER BY account_id, since DESC, risk_id";
+    /// The newest episode of each account; account by account, here and below: on the first night the planner takes the
+    /// table for empty and would read all of it for every page.
+    LATEST = "SELECT r.* FROM unnest($2::text[]) AS wanted (account_id)
+               CROSS JOIN LATERAL (SELECT risk_id, account_id, version, since, opened_on, raised_by, raised_why, calm_nights,
+                                          last_night, latest, confirmed, state, moved_by, next_step, next_step_due,
+                                          snoozed_until, resolution, known, clock_since, remind_at, due_at
+                                     FROM tandem.risk WHERE org_id = $1 AND account_id = wanted.account_id
+                                    ORDER BY since DESC, risk_id LIMIT 1) AS r";
     OPEN = "SELECT risk_id, account_id, version, since, opened_on, raised_by, raised_why, calm_nights, last_night, latest,
                    confirmed, state, moved_by, next_step, next_step_due, snoozed_until, resolution, known, clock_since, remind_at, due_at
               FROM tandem.risk WHERE org_id = $1 AND state IN ('open', 'acknowledged', 'snoozed') ORDER BY account_id";
@@ -77,12 +79,21 @@ statements! {
                       AS m (risk_id, version, since, state, moved_by, next_step, next_step_due, snoozed_until, resolution, known,
                             clock_since, remind_at, due_at)
                    WHERE t.org_id = $1 AND t.risk_id = m.risk_id AND t.version < m.version";
-    /// All of these accounts' episodes, locked in one order for every page of a night.
-    LOCK_OF_ACCOUNTS = "SELECT risk_id FROM tandem.risk WHERE org_id = $1 AND account_id = ANY ($2)
-                         ORDER BY account_id, risk_id FOR NO KEY UPDATE";
-    /// Many at once, each as an object whose keys are columns.
-    SAVE_ALL = "INSERT INTO tandem.risk AS t
-                SELECT r.* FROM jsonb_array_elements($1) AS j, jsonb_populate_record(NULL::tandem.risk, j) AS r
+    /// All of these accounts' episodes, the newest of each first, locked in one order for every page of a night.
+    LOCK_OF_ACCOUNTS = "SELECT r.* FROM unnest($2::text[]) AS wanted (account_id)
+                         CROSS JOIN LATERAL (SELECT risk_id, account_id, version, since, opened_on, raised_by, raised_why,
+                                                    calm_nights, last_night, latest, confirmed, state, moved_by, next_step,
+                                                    next_step_due, snoozed_until, resolution, known, clock_since, remind_at,
+                                                    due_at
+                                               FROM tandem.risk WHERE org_id = $1 AND account_id = wanted.account_id
+                                              ORDER BY since DESC, risk_id FOR NO KEY UPDATE) AS r";
+    SAVE_ALL = "INSERT INTO tandem.risk AS t (org_id, risk_id, account_id, version, since, opened_on, raised_by, raised_why,
+                       calm_nights, last_night, latest, confirmed, state, moved_by, next_step, next_step_due, snoozed_until,
+                       resolution, known, clock_since, remind_at, due_at)
+                SELECT $1, r.* FROM unnest($2::uuid[], $3::text[], $4::int[], $5::timestamptz[], $6::date[], $7::uuid[],
+                       $8::text[], $9::smallint[], $10::date[], $11::jsonb[], $12::bool[], $13::text[], $14::uuid[], $15::text[],
+                       $16::date[], $17::date[], $18::text[], $19::jsonb[], $20::timestamptz[], $21::timestamptz[],
+                       $22::timestamptz[]) AS r
                 ON CONFLICT (org_id, risk_id) DO UPDATE SET
                        version = excluded.version, since = excluded.since, calm_nights = excluded.calm_nights,
                        last_night = excluded.last_night, latest = excluded.latest, confirmed = excluded.confirmed,
@@ -244,9 +255,12 @@ pub async fn lock_latest(
 ) -> anyhow::Result<BTreeMap<AccountId, anyhow::Result<Risk>>> {
     let org = tx.org().0;
     let ids: Vec<&str> = accounts.iter().map(|id| id.0.as_str()).collect();
-    sqlx::query(LOCK_OF_ACCOUNTS).bind(org).bind(&ids).execute(tx.connection()).await?;
-    let rows: Vec<RiskRow> = sqlx::query_as(LATEST).bind(org).bind(&ids).fetch_all(tx.connection()).await?;
-    Ok(rows.into_iter().map(|row| (AccountId(row.account_id.clone()), Risk::try_from(row))).collect())
+    let rows: Vec<RiskRow> = sqlx::query_as(LOCK_OF_ACCOUNTS).bind(org).bind(&ids).fetch_all(tx.connection()).await?;
+    let mut latest = BTreeMap::new();
+    for row in rows {
+        latest.entry(AccountId(row.account_id.clone())).or_insert_with(|| Risk::try_from(row));
+    }
+    Ok(latest)
 }
 
 /// Saves what people moved of risks that are locked: state, step, dates and clock, not what nights read.
@@ -284,36 +298,34 @@ pub async fn save_all(tx: &mut Tenant, risks: &[Risk]) -> anyhow::Result<()> {
         return Ok(());
     }
     let org = tx.org().0;
-    let rows: Vec<Value> = risks.iter().map(|risk| columns(org, RiskRecord::from(risk))).collect();
-    let done =
-        sqlx::query(SAVE_ALL).bind(Value::Array(rows)).execute(tx.connection()).await.context("save the risks")?;
+    let rows: Vec<RiskRecord> = risks.iter().map(RiskRecord::from).collect();
+    let person = |person: Option<PersonId>| person.map(|person| person.0);
+    let done = sqlx::query(SAVE_ALL)
+        .bind(org)
+        .bind(rows.iter().map(|row| row.id).collect::<Vec<_>>())
+        .bind(rows.iter().map(|row| row.account.0.as_str()).collect::<Vec<_>>())
+        .bind(rows.iter().map(|row| row.version).collect::<Vec<_>>())
+        .bind(rows.iter().map(|row| row.since).collect::<Vec<_>>())
+        .bind(rows.iter().map(|row| row.opened_on).collect::<Vec<_>>())
+        .bind(rows.iter().map(|row| person(row.raised_by)).collect::<Vec<_>>())
+        .bind(rows.iter().map(|row| row.raised_why.as_deref()).collect::<Vec<_>>())
+        .bind(rows.iter().map(|row| row.calm_nights).collect::<Vec<_>>())
+        .bind(rows.iter().map(|row| row.last_night).collect::<Vec<_>>())
+        .bind(rows.iter().map(|row| Json(&row.latest)).collect::<Vec<_>>())
+        .bind(rows.iter().map(|row| row.confirmed).collect::<Vec<_>>())
+        .bind(rows.iter().map(|row| row.state.as_str()).collect::<Vec<_>>())
+        .bind(rows.iter().map(|row| person(row.moved_by)).collect::<Vec<_>>())
+        .bind(rows.iter().map(|row| row.next_step.as_deref()).collect::<Vec<_>>())
+        .bind(rows.iter().map(|row| row.next_step_due).collect::<Vec<_>>())
+        .bind(rows.iter().map(|row| row.snoozed_until).collect::<Vec<_>>())
+        .bind(rows.iter().map(|row| row.resolution.as_deref()).collect::<Vec<_>>())
+        .bind(rows.iter().map(|row| row.known.as_ref().map(Json)).collect::<Vec<_>>())
+        .bind(rows.iter().map(|row| row.clock_since).collect::<Vec<_>>())
+        .bind(rows.iter().map(|row| row.remind_at).collect::<Vec<_>>())
+        .bind(rows.iter().map(|row| row.due_at).collect::<Vec<_>>())
+        .execute(tx.connection())
+        .await
+        .context("save the risks")?;
     anyhow::ensure!(done.rows_affected() == risks.len() as u64, "a risk was changed by somebody else meanwhile");
     Ok(())
-}
-
-fn columns(org: Uuid, row: RiskRecord) -> Value {
-    json!({
-        "org_id": org,
-        "risk_id": row.id,
-        "account_id": row.account,
-        "version": row.version,
-        "since": row.since,
-        "opened_on": row.opened_on,
-        "raised_by": row.raised_by,
-        "raised_why": row.raised_why,
-        "calm_nights": row.calm_nights,
-        "last_night": row.last_night,
-        "latest": row.latest,
-        "confirmed": row.confirmed,
-        "state": row.state,
-        "moved_by": row.moved_by,
-        "next_step": row.next_step,
-        "next_step_due": row.next_step_due,
-        "snoozed_until": row.snoozed_until,
-        "resolution": row.resolution,
-        "known": row.known,
-        "clock_since": row.clock_since,
-        "remind_at": row.remind_at,
-        "due_at": row.due_at,
-    })
 }

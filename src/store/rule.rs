@@ -18,7 +18,7 @@ statements! {
                  FROM tandem.digest d JOIN tandem.digest_item i USING (org_id, digest_id)
                 WHERE d.org_id = $1 AND d.local_date >= $2 AND i.group_no IS NULL),
              led AS (
-               SELECT c.person_id, c.account_id, coalesce(t.body->'causes'->0->>'rule', 'raised') AS rule
+               SELECT c.person_id, c.account_id, coalesce(t.body::json->'causes'->0->>'rule', 'raised') AS rule
                  FROM card c
                 CROSS JOIN LATERAL (SELECT detail_id FROM tandem.diagnosis
                                      WHERE org_id = $1 AND date = c.diagnosed_on AND account_id = c.account_id OFFSET 0) AS g

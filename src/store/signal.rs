@@ -3,10 +3,11 @@
 use std::str::from_utf8;
 
 use anyhow::Context;
-use bytes::{Buf, BytesMut};
-use chrono::{Days, NaiveDate};
+use bytes::{Buf, Bytes, BytesMut};
+use chrono::{Days, NaiveDate, TimeDelta};
 use futures_util::TryStreamExt;
 use sqlx::postgres::PgConnection;
+use tokio::sync::mpsc::Sender;
 
 use super::{Tenant, word};
 use crate::domain::account::AccountId;
@@ -25,18 +26,21 @@ statements! {
 /// most four 31-day intervals and a recent window of two; decisions of the running term.
 pub const LOOK_BACK: Days = Days::new(800);
 
-/// Signals of the accounts from `first` to `last` (both included) observed up to `date`,
-/// handed over account by account in the order of ids, each account's in the order of its kinds and days.
-/// An account with a row that can't be read is handed over as the reason instead.
+/// About so many bytes of signals are handed over at once: enough for a channel to cost nothing beside them.
+const PIECE: usize = 1 << 18;
+
+/// Sends the signals of the accounts from `first` to `last` (both included) observed up to `date`, in the order of
+/// ids, each account's in the order of its kinds and days: as COPY's binary format, in pieces that are cut anywhere.
+/// [`Decoder`] makes signals of them, beside the reading. Ends early where nobody receives any more.
 ///
 /// COPY binary is the fastest way out of Postgres; it takes no parameters, so the
 /// statement is made of a uuid, dates and quoted ids.
-pub async fn each_account(
+pub async fn read_between(
     tx: &mut Tenant,
     first: &AccountId,
     last: &AccountId,
     date: NaiveDate,
-    mut each: impl FnMut(&str, Result<&[Signal], anyhow::Error>),
+    pieces: &Sender<Bytes>,
 ) -> anyhow::Result<()> {
     let since = date.checked_sub_days(LOOK_BACK).unwrap_or(date);
     let sql = format!(
@@ -48,44 +52,122 @@ pub async fn each_account(
         quoted(&last.0),
     );
     let connection: &mut PgConnection = tx.connection();
-    let mut chunks = connection.copy_out_raw(&sql).await.context("read signals")?;
-    let mut buffer = BytesMut::new();
-    let mut header_read = false;
-    let mut account = String::new();
-    let mut signals: Vec<Signal> = Vec::new();
-    let mut fault: Option<anyhow::Error> = None;
-    while let Some(chunk) = chunks.try_next().await? {
-        buffer.extend_from_slice(&chunk);
-        if !header_read {
-            // 11 bytes of signature, 4 of flags, 4 of extension length (always 0).
-            if buffer.len() < 19 {
-                continue;
-            }
-            buffer.advance(19);
-            header_read = true;
-        }
-        while let Some(fields) = tuple_length(&buffer) {
-            let Some(length) = fields else { break };
-            let tuple = buffer.split_to(length);
-            let mut fields = Fields { tuple: &tuple, at: 2 };
-            let of = fields.text()?;
-            if of != account {
-                hand_over(&account, &mut signals, &mut fault, &mut each);
-                of.clone_into(&mut account);
-            }
-            match decode(fields) {
-                Ok(signal) => signals.push(signal),
-                Err(error) => fault = Some(error),
-            }
+    let mut rows = connection.copy_out_raw(&sql).await.context("read signals")?;
+    let mut piece = BytesMut::with_capacity(PIECE);
+    while let Some(row) = rows.try_next().await? {
+        piece.extend_from_slice(&row);
+        if piece.len() >= PIECE - row.len() && pieces.send(piece.split().freeze()).await.is_err() {
+            return Ok(());
         }
     }
-    hand_over(&account, &mut signals, &mut fault, &mut each);
+    // Fails only where nobody receives any more.
+    let _ = pieces.send(piece.freeze()).await;
     Ok(())
 }
 
 fn quoted(text: &str) -> String {
     // E'' strings need backslashes doubled whatever standard_conforming_strings says.
     format!("E'{}'", text.replace('\\', "\\\\").replace('\'', "''"))
+}
+
+/// Makes signals of what [`read_between`] sends, account by account: one account's are in memory at once.
+#[derive(Default)]
+pub struct Decoder {
+    /// What is not decoded yet: less than a row, between two pieces.
+    buffer: BytesMut,
+    header_read: bool,
+    account: String,
+    signals: Vec<Signal>,
+    /// Rows of earlier accounts, whose room is used again.
+    spare: Vec<Signal>,
+    fault: Option<anyhow::Error>,
+    /// How the kind of the last row is read: rows come kind by kind.
+    shape: Option<Shape>,
+}
+
+impl Decoder {
+    /// Hands over each account that is whole. One with a row that can't be read is handed over as the reason.
+    ///
+    /// # Errors
+    /// Where the bytes are no COPY of signals.
+    pub fn take(&mut self, piece: &[u8], mut each: impl FnMut(&str, anyhow::Result<&[Signal]>)) -> anyhow::Result<()> {
+        self.buffer.extend_from_slice(piece);
+        if !self.header_read {
+            // 11 bytes of signature, 4 of flags, 4 of extension length (always 0).
+            if self.buffer.len() < 19 {
+                return Ok(());
+            }
+            self.buffer.advance(19);
+            self.header_read = true;
+        }
+        let buffer = std::mem::take(&mut self.buffer);
+        let mut rows: &[u8] = &buffer;
+        while let Some(Some(length)) = tuple_length(rows) {
+            let (tuple, rest) = rows.split_at(length);
+            rows = rest;
+            let mut fields = Fields { tuple, at: 2 };
+            let of = fields.text()?;
+            if of != self.account {
+                self.hand_over(&mut each);
+                of.clone_into(&mut self.account);
+            }
+            if let Err(fault) = self.row(fields) {
+                self.fault = Some(fault);
+            }
+        }
+        let decoded = buffer.len() - rows.len();
+        self.buffer = buffer;
+        self.buffer.advance(decoded);
+        Ok(())
+    }
+
+    /// Hands over the last account.
+    pub fn end(mut self, mut each: impl FnMut(&str, anyhow::Result<&[Signal]>)) {
+        self.hand_over(&mut each);
+    }
+
+    fn hand_over(&mut self, each: &mut impl FnMut(&str, anyhow::Result<&[Signal]>)) {
+        match self.fault.take() {
+            Some(fault) => each(&self.account, Err(fault)),
+            None if self.signals.is_empty() => {}
+            None => each(&self.account, Ok(&self.signals)),
+        }
+        self.spare.append(&mut self.signals);
+    }
+
+    /// What stands after the account's id.
+    fn row(&mut self, mut fields: Fields<'_>) -> anyhow::Result<()> {
+        let source: Source = word("source", fields.text()?)?;
+        let kind = fields.text()?;
+        let days = fields.next()?.and_then(|b| b.try_into().ok()).map(i32::from_be_bytes).context("observed_on")?;
+        let number = fields.next()?.and_then(|b| b.try_into().ok()).map(f64::from_be_bytes);
+        let words = fields.next()?.map(from_utf8).transpose()?;
+        let reference = fields.next()?.map(from_utf8).transpose()?.unwrap_or_default();
+        // Postgres counts days from 2000-01-01.
+        let observed_on = NaiveDate::from_ymd_opt(2000, 1, 1)
+            .and_then(|epoch| epoch.checked_add_signed(TimeDelta::days(days.into())))
+            .context("observed_on")?;
+        if self.signals.last().is_none_or(|last| last.source != source || last.kind != kind) {
+            self.shape = known_kind(source, kind).map(|known| known.shape);
+        }
+        let value = match (number, words) {
+            (Some(number), _) if self.shape == Some(Shape::Bool) => SignalValue::Bool(number != 0.0),
+            (Some(number), _) => SignalValue::Number(number),
+            (None, Some(words)) if self.shape == Some(Shape::Date) => SignalValue::Date(
+                words
+                    .parse()
+                    .with_context(|| format!("the signal {kind} of {observed_on} is \"{words}\", which is no date"))?,
+            ),
+            (None, Some(words)) => SignalValue::Text(words.to_owned()),
+            (None, None) => anyhow::bail!("the signal {kind} of {observed_on} has no value"),
+        };
+        let (mut own_kind, mut own_reference) =
+            self.spare.pop().map(|spare| (spare.kind, spare.reference)).unwrap_or_default();
+        kind.clone_into(&mut own_kind);
+        reference.clone_into(&mut own_reference);
+        self.signals.push(Signal { source, kind: own_kind, observed_on, value, reference: own_reference });
+        Ok(())
+    }
 }
 
 /// `None` when the tuple is not whole yet, `Some(None)` at the trailer.
@@ -103,20 +185,6 @@ fn tuple_length(buffer: &[u8]) -> Option<Option<usize>> {
         }
     }
     Some(Some(at))
-}
-
-fn hand_over(
-    account: &str,
-    signals: &mut Vec<Signal>,
-    fault: &mut Option<anyhow::Error>,
-    each: &mut impl FnMut(&str, Result<&[Signal], anyhow::Error>),
-) {
-    match fault.take() {
-        Some(fault) => each(account, Err(fault)),
-        None if signals.is_empty() => {}
-        None => each(account, Ok(signals)),
-    }
-    signals.clear();
 }
 
 /// The fields of one tuple of COPY's binary format, from left to right.
@@ -140,32 +208,6 @@ impl<'a> Fields<'a> {
     fn text(&mut self) -> anyhow::Result<&'a str> {
         Ok(from_utf8(self.next()?.context("NULL in a key")?)?)
     }
-}
-
-/// What stands after the account's id.
-fn decode(mut fields: Fields<'_>) -> anyhow::Result<Signal> {
-    let source: Source = word("source", fields.text()?)?;
-    let kind = fields.text()?;
-    let days = fields.next()?.and_then(|b| b.try_into().ok()).map(i32::from_be_bytes).context("observed_on")?;
-    let number = fields.next()?.and_then(|b| b.try_into().ok()).map(f64::from_be_bytes);
-    let words = fields.next()?.map(from_utf8).transpose()?;
-    let reference = fields.next()?.map(from_utf8).transpose()?.unwrap_or_default();
-    // Postgres counts days from 2000-01-01.
-    let epoch = NaiveDate::from_ymd_opt(2000, 1, 1).context("epoch")?;
-    let observed_on = epoch + chrono::TimeDelta::days(i64::from(days));
-    let shape = known_kind(source, kind).map(|known| known.shape);
-    let value = match (number, words) {
-        (Some(number), _) if shape == Some(Shape::Bool) => SignalValue::Bool(number != 0.0),
-        (Some(number), _) => SignalValue::Number(number),
-        (None, Some(words)) if shape == Some(Shape::Date) => SignalValue::Date(
-            words
-                .parse()
-                .with_context(|| format!("the signal {kind} of {observed_on} is \"{words}\", which is no date"))?,
-        ),
-        (None, Some(words)) => SignalValue::Text(words.to_owned()),
-        (None, None) => anyhow::bail!("the signal {kind} of {observed_on} has no value"),
-    };
-    Ok(Signal { source, kind: kind.to_owned(), observed_on, value, reference: reference.to_owned() })
 }
 
 /// The newest observation of each source up to `date`.

@@ -249,6 +249,12 @@ async fn what_is_printed_can_be_parsed() {
     let card = desk.run(&["account", "--org", "north", "acme"]).await.well();
     assert!(card.contains("Acme GmbH") && card.contains("Dana"), "{card}");
 
+    let policy = desk.file("policy.toml", b"[score]\nhealthy_from = 75\n");
+    let check = ["policy", "check", policy.to_str().unwrap(), "--org", "north", "--format", "json"];
+    let trial = desk.run(&check).await;
+    assert_eq!(trial.json()["accounts"], 2, "{trial:?}");
+    assert!(trial.json()["moved"].is_array() && trial.json()["date"].is_string(), "{trial:?}");
+
     let verdict = desk.run(&["audit", "verify", "--org", "north", "--format", "json"]).await;
     assert_eq!(
         (verdict.code, verdict.json()["broken"].clone(), verdict.json()["unsealed"].clone()),

@@ -280,6 +280,25 @@ async fn each_organisation_gets_its_own_once() {
     assert_eq!(scene.slack.calls("users.lookupByEmail").len(), 2);
 }
 
+/// The parts of a long message follow each other at its channel's pace; others go on meanwhile.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_long_message_does_not_hold_up_the_lane() {
+    let scene = Scene::new(SystemClock).await;
+    let org = scene.organisation("T1").await;
+    scene.pace(&org, 1.0, 60_000).await;
+    let messages = (0..100).map(|number| {
+        let content = json!({"text": format!("{number:02}"), "blocks": 60});
+        new(&org, &channel(&format!("C{number}")), content)
+    });
+    scene.queue(&org, messages.collect()).await;
+    let start = Instant::now();
+    assert_eq!(scene.drain(&org, 0).await, Drained { sent: 100, given_up: 0 });
+    let parts = scene.slack.calls("chat.postMessage").len();
+    assert!(parts >= 200, "{parts} parts are no long messages");
+    // Sixteen at a time would take a second for each sixteen.
+    assert!(start.elapsed() < Duration::from_secs(5), "{:?}", start.elapsed());
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn retry_after_is_kept_and_nothing_is_lost_or_doubled() {
     let scene = Scene::new(SystemClock).await;

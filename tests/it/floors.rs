@@ -391,7 +391,7 @@ fn what_belongs_to_one_module_is_named_by_no_other() {
     );
     assert_eq!(
         check("app", "fn f() { ::sqlx::query(\"SELECT 1\"); }"),
-        ["it.rs:1: app names sqlx, which only store, postgres, cli, main may"]
+        ["it.rs:1: app names sqlx, which only store, warehouse, postgres, cli, main may"]
     );
     assert_eq!(check("slack", "use slack_morphism::SlackClient;"), Vec::<String>::new());
 }

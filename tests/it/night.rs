@@ -219,6 +219,52 @@ async fn the_same_night_again_changes_nothing() {
 }
 
 #[tokio::test]
+async fn what_is_handed_over_is_what_is_stored() {
+    let world = world().await;
+    world.pair().await;
+    world.full_seats("a").await;
+    world.signals(&[("b", "crm", "notice_served", "2026-11-10", "true")]).await;
+    let date = day("2026-11-23");
+    let mut handed = String::new();
+    let report = night::diagnose_each(&world.app, world.org.id, date, Run::Live, &mut |diagnosis| {
+        handed += &serde_json::to_string(&diagnosis).unwrap();
+        handed.push('\n');
+    })
+    .await
+    .unwrap();
+    assert_eq!((report.accounts, handed), (2, world.bytes(date).await));
+    // What was read on the night itself is stored without its date, so that the next night needs no copy of it.
+    world.next().await;
+    let counts: BTreeMap<_, _> = world.counts(&world.org).await.into_iter().collect();
+    assert_eq!((counts["diagnosis"], counts["diagnosis_detail"]), (4, 2));
+    let of = |all: BTreeMap<String, Diagnosis>| all["b"].causes[0].facts.iter().map(|fact| fact.as_of).max();
+    assert!(of(world.diagnoses("2026-11-24").await) >= of(world.diagnoses("2026-11-23").await));
+}
+
+/// Until the run is whole, readers see the one before: also when the same date is diagnosed again and breaks off.
+#[tokio::test]
+async fn nobody_reads_half_a_night() {
+    let world = world().await;
+    world.pair().await;
+    world.full_seats("a").await;
+    let date = world.live().await.date;
+    let before = world.bytes(date).await;
+    world.signals(&[("b", "crm", "notice_served", "2026-11-10", "true")]).await;
+    let (app, org) = (world.app.clone(), world.org.id);
+    let broken = tokio::spawn(async move {
+        night::diagnose_each(&app, org, date, Run::Live, &mut |_| panic!("the process was killed here")).await
+    });
+    assert!(broken.await.is_err());
+    assert_eq!(world.bytes(date).await, before);
+    // What had moved by then has moved once: the same night goes on from there.
+    assert_eq!(store::risk::open(&mut world.tenant().await).await.unwrap().len(), 1);
+    let again = world.live().await;
+    assert_eq!((again.accounts, again.events.get("risk.opened")), (2, None));
+    assert_ne!(world.bytes(date).await, before);
+    assert_eq!(store::risk::open(&mut world.tenant().await).await.unwrap().len(), 1);
+}
+
+#[tokio::test]
 async fn another_date_writes_history_only() {
     let world = world().await;
     world.pair().await;

@@ -101,7 +101,8 @@ async fn leads_and_admins_read_weekly_what_cannot_be_read() {
     bot.at("2026-11-23T07:00:30Z").await;
     let monday = bot.next_post("lea").text();
     assert!(monday.contains("What cannot be read this week"), "{monday}");
-    assert!(monday.contains("2 accounts, €150k: usage missing."), "{monday}");
+    assert!(monday.contains("3 accounts, €170k: usage missing."), "{monday}");
+    assert!(monday.contains("2 accounts, €70k: too little data for a diagnosis: Bolt and Cord."), "{monday}");
     assert!(!monday.contains("onboarding missing"), "what nobody has is not connected: {monday}");
     bot.skip();
     bot.at("2026-11-24T01:00:30Z").await;

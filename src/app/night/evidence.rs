@@ -1,24 +1,38 @@
-//! The first pass: every account's signals, reduced to its evidence.
+//! The first pass: every account's signals, reduced to its evidence. Postgres
+//! reads while a thread of its own reduces what has come; of signals there are at
+//! most a few pieces and one account's in memory.
 
 use std::collections::BTreeMap;
 
+use anyhow::Context;
+use bytes::Bytes;
 use chrono::NaiveDate;
+use tokio::sync::mpsc;
 
 use super::{guarded, rejected};
-use crate::domain::account::{Account, AccountId, AccountStatus};
+use crate::domain::account::{Account, AccountId, AccountStatus, Contact};
 use crate::domain::health::Evidence;
 use crate::domain::policy::Policy;
 use crate::domain::signal::{Signal, Source};
 use crate::store::diagnosis::Rejected;
-use crate::store::outcome::{self, KnownOutcome};
-use crate::store::{Tenant, account, signal};
+use crate::store::signal::Decoder;
+use crate::store::{Tenant, account, outcome, signal};
 
-/// Accounts whose contacts are in memory at once; of signals it is one account's.
-const PAGE: i64 = 5_000;
+/// Accounts whose rows and contacts are read at once; three pages are in memory.
+const PAGE: i64 = 2_000;
+/// Pieces of signals that wait to be reduced.
+const PIECES: usize = 4;
+
+/// An account with what its signals came to.
+pub(super) struct Seen {
+    /// Without what no rule reads and may be long.
+    pub(super) account: Account,
+    pub(super) evidence: Evidence,
+}
 
 pub(super) struct Gathered {
-    /// By account id; of every account that has not left.
-    pub(super) evidence: Vec<Evidence>,
+    /// By account id; every account that has not left.
+    pub(super) seen: Vec<Seen>,
     /// Accounts whose status is churned, by id: not diagnosed.
     pub(super) left: Vec<AccountId>,
     pub(super) rejected: Vec<Rejected>,
@@ -26,67 +40,116 @@ pub(super) struct Gathered {
     pub(super) sources: BTreeMap<Source, NaiveDate>,
 }
 
+/// Accounts, by id, with what belongs to them.
+struct Page {
+    accounts: Vec<(AccountId, anyhow::Result<Account>)>,
+    contacts: BTreeMap<AccountId, Vec<Contact>>,
+    /// When the latest known result of an account was decided.
+    outcomes: BTreeMap<AccountId, NaiveDate>,
+    /// Their signals, while they are being read.
+    signals: mpsc::Receiver<Bytes>,
+}
+
 pub(super) async fn gather(tx: &mut Tenant, policy: &Policy, date: NaiveDate) -> anyhow::Result<Gathered> {
     // Room for all at once: a vector that grows by doubling would hold half of them twice.
     let count = usize::try_from(account::count(tx).await?)?;
-    let mut gathered = Gathered {
-        evidence: Vec::with_capacity(count),
-        left: Vec::new(),
-        rejected: Vec::new(),
-        sources: BTreeMap::new(),
+    let (pages, mut read) = mpsc::channel(1);
+    let mut reducer = Reducer {
+        policy: policy.clone(),
+        date,
+        gathered: Gathered {
+            seen: Vec::with_capacity(count),
+            left: Vec::new(),
+            rejected: Vec::new(),
+            sources: BTreeMap::new(),
+        },
     };
+    let reducing = tokio::task::spawn_blocking(move || {
+        while let Some(page) = read.blocking_recv() {
+            reducer.page(page)?;
+        }
+        anyhow::Ok(reducer.gathered)
+    });
+    read_all(tx, date, pages).await?;
+    reducing.await.context("the rules' thread broke off")?
+}
+
+async fn read_all(tx: &mut Tenant, date: NaiveDate, pages: mpsc::Sender<Page>) -> anyhow::Result<()> {
     let mut after = String::new();
     loop {
-        let page = account::page_one_by_one(tx, &after, PAGE).await?;
-        let Some((last, _)) = page.last() else { return Ok(gathered) };
+        let accounts = account::page_one_by_one(tx, &after, PAGE).await?;
+        let (Some((first, _)), Some((last, _))) = (accounts.first(), accounts.last()) else { return Ok(()) };
+        let (first, last) = (first.clone(), last.clone());
         after.clone_from(&last.0);
-        gather_page(tx, page, policy, date, &mut gathered).await?;
+        let contacts = by_account(account::contacts_between(tx, &first, &last).await?, |contact| &contact.account_id);
+        let outcomes = outcome::between(tx, &first, &last, date).await?;
+        // Of an account's outcomes the latest comes last and stays.
+        let outcomes = outcomes.into_iter().map(|outcome| (outcome.account, outcome.decided_on)).collect();
+        let (pieces, signals) = mpsc::channel(PIECES);
+        if pages.send(Page { accounts, contacts, outcomes, signals }).await.is_err() {
+            // The reducing has ended, and says why.
+            return Ok(());
+        }
+        signal::read_between(tx, &first, &last, date, &pieces).await?;
     }
 }
 
-async fn gather_page(
-    tx: &mut Tenant,
-    page: Vec<(AccountId, anyhow::Result<Account>)>,
-    policy: &Policy,
+struct Reducer {
+    policy: Policy,
     date: NaiveDate,
-    gathered: &mut Gathered,
-) -> anyhow::Result<()> {
-    let (Some((first, _)), Some((last, _))) = (page.first(), page.last()) else { return Ok(()) };
-    let contacts = by_account(account::contacts_between(tx, first, last).await?, |contact| &contact.account_id);
-    let outcomes = outcome::between(tx, first, last, date).await?;
-    // Of an account's outcomes the latest comes last and stays.
-    let outcomes: BTreeMap<&str, &KnownOutcome> =
-        outcomes.iter().map(|outcome| (outcome.account.0.as_str(), outcome)).collect();
-    let (first, last) = (first.clone(), last.clone());
+    gathered: Gathered,
+}
 
-    let mut accounts: BTreeMap<AccountId, Account> = BTreeMap::new();
-    for (id, read) in page {
-        match read {
-            Ok(account) if account.status == AccountStatus::Churned => gathered.left.push(id),
-            Ok(account) => {
-                accounts.insert(id, account);
+impl Reducer {
+    /// Accounts and signals come in the same order, so they are merged.
+    fn page(&mut self, page: Page) -> anyhow::Result<()> {
+        let Page { accounts, contacts, outcomes, mut signals } = page;
+        let mut accounts = accounts.into_iter().peekable();
+        let mut reduce = |(id, account): (AccountId, anyhow::Result<Account>), signals: anyhow::Result<&[Signal]>| {
+            let contacts = contacts.get(&id).map_or(&[][..], Vec::as_slice);
+            self.account(&id, account, contacts, outcomes.get(&id).copied(), signals);
+        };
+        let mut each = |of: &str, signals: anyhow::Result<&[Signal]>| {
+            // An account without a signal is read all the same: what is not known of it must be said.
+            while let Some(silent) = accounts.next_if(|(id, _)| id.0.as_str() < of) {
+                reduce(silent, Ok(&[]));
             }
-            Err(error) => gathered.rejected.push(rejected(&id, &error)),
+            if let Some(account) = accounts.next_if(|(id, _)| id.0 == of) {
+                reduce(account, signals);
+            }
+        };
+        let mut decoder = Decoder::default();
+        while let Some(piece) = signals.blocking_recv() {
+            decoder.take(&piece, &mut each)?;
         }
+        decoder.end(&mut each);
+        for silent in accounts {
+            reduce(silent, Ok(&[]));
+        }
+        Ok(())
     }
-    let reduce = |account: &Account, signals: &[Signal]| {
-        guarded(|| {
-            let contacts = contacts.get(&account.id).map_or(&[][..], Vec::as_slice);
-            let evidence = Evidence::reduce(account, contacts, signals, date, policy);
-            let outcome = outcomes.get(account.id.0.as_str());
-            Ok(outcome.map(|outcome| outcome.decided_on).into_iter().fold(evidence, Evidence::settled_by))
-        })
-    };
-    let mut reads: BTreeMap<String, anyhow::Result<Evidence>> = BTreeMap::new();
-    signal::each_account(tx, &first, &last, date, |id, signals| {
-        if let Some(account) = accounts.get(&AccountId::from(id)) {
-            reads.insert(id.to_owned(), signals.and_then(|signals| reduce(account, signals)));
-        }
-    })
-    .await?;
-    for (id, account) in &accounts {
-        // An account without a signal is read all the same: what is not known of it must be said.
-        match reads.remove(&id.0).unwrap_or_else(|| reduce(account, &[])) {
+
+    fn account(
+        &mut self,
+        id: &AccountId,
+        account: anyhow::Result<Account>,
+        contacts: &[Contact],
+        settled_on: Option<NaiveDate>,
+        signals: anyhow::Result<&[Signal]>,
+    ) {
+        let gathered = &mut self.gathered;
+        let account = match account {
+            Ok(account) if account.status == AccountStatus::Churned => return gathered.left.push(id.clone()),
+            Ok(account) => account,
+            Err(error) => return gathered.rejected.push(rejected(id, &error)),
+        };
+        let evidence = signals.and_then(|signals| {
+            guarded(|| {
+                let evidence = Evidence::reduce(&account, contacts, signals, self.date, &self.policy);
+                Ok(settled_on.into_iter().fold(evidence, Evidence::settled_by))
+            })
+        });
+        match evidence {
             Ok(evidence) => {
                 for source in Source::ALL {
                     if let Some(day) = evidence.feed(source).last_row {
@@ -94,12 +157,12 @@ async fn gather_page(
                         *newest = day.max(*newest);
                     }
                 }
-                gathered.evidence.push(evidence);
+                let account = Account { goals: None, domains: Vec::new(), url: None, ..account };
+                gathered.seen.push(Seen { account, evidence });
             }
             Err(error) => gathered.rejected.push(rejected(id, &error)),
         }
     }
-    Ok(())
 }
 
 /// Groups rows by account; each account's stay in their order.

@@ -1,10 +1,11 @@
 //! The night: one diagnosis of every account of an organisation, and what it
 //! moves. Two passes keep memory bounded: the first reduces each account's
 //! signals to its evidence, the second holds each evidence against the whole
-//! book, page by page, each page in a transaction of its own.
+//! book, page by page.
 //!
-//! One transaction holds the organisation's lock throughout and writes the run
-//! last: where it breaks, the run never happened, and running the date again
+//! One transaction, the night's own, holds the organisation's lock throughout,
+//! takes the diagnoses of every page and writes the run last: nobody reads half a
+//! night, where it breaks the run never happened, and running the date again
 //! replaces rows and doubles no move.
 
 mod evidence;
@@ -91,25 +92,41 @@ pub struct Worse {
 }
 
 /// One organisation on one date, as both passes see it.
-struct Night<'a> {
-    app: &'a App,
+struct Night {
+    app: App,
     org: OrgId,
     snapshot: Arc<Snapshot>,
-    policy: &'a Policy,
+    policy: Policy,
     book: Book,
     date: NaiveDate,
     at: DateTime<Utc>,
     run: Run,
     /// The latest complete night before.
     before: Option<NaiveDate>,
+    /// The date was diagnosed before: its rows are replaced.
+    again: bool,
 }
+
+/// Takes diagnoses, by account id, once they are kept; the run they belong to is committed last.
+pub type Each<'a> = &'a mut (dyn FnMut(Diagnosis) + Send);
 
 /// Diagnoses every account for a date and stores it. Waits for another diagnosis of the organisation to end.
 /// Running a date again replaces its rows, and moves nothing twice.
 pub async fn diagnose(app: &App, org: OrgId, date: NaiveDate, run: Run) -> anyhow::Result<RunReport> {
+    diagnose_each(app, org, date, run, &mut |_| {}).await
+}
+
+/// As [`diagnose`], with each diagnosis handed over: reading all of them back costs as much as making them.
+pub async fn diagnose_each(
+    app: &App,
+    org: OrgId,
+    date: NaiveDate,
+    run: Run,
+    each: Each<'_>,
+) -> anyhow::Result<RunReport> {
     let mut lock = app.store.tenant(org).await?;
     diagnosis::lock_night(&mut lock).await?;
-    let report = diagnose_locked(app, &mut lock, date, run).await?;
+    let report = diagnose_locked(app, &mut lock, date, run, each).await?;
     lock.commit().await?;
     conclude(app, org, &report).await?;
     Ok(report)
@@ -125,7 +142,7 @@ pub async fn night(app: &App, org: OrgId) -> anyhow::Result<Option<RunReport>> {
     let today = calendar::local_date(organisation.timezone, app.now());
     let report = match organisation.diagnosed_on {
         Some(date) if date >= today => None,
-        _ => Some(diagnose_locked(app, &mut lock, today, Run::Live).await?),
+        _ => Some(diagnose_locked(app, &mut lock, today, Run::Live, &mut |_| {}).await?),
     };
     let now = app.now();
     let (_, next) = calendar::next_night(organisation.timezone, now);
@@ -138,16 +155,24 @@ pub async fn night(app: &App, org: OrgId) -> anyhow::Result<Option<RunReport>> {
     Ok(report)
 }
 
-async fn diagnose_locked(app: &App, lock: &mut Tenant, date: NaiveDate, run: Run) -> anyhow::Result<RunReport> {
+async fn diagnose_locked(
+    app: &App,
+    lock: &mut Tenant,
+    date: NaiveDate,
+    run: Run,
+    each: Each<'_>,
+) -> anyhow::Result<RunReport> {
     let snapshot = app.snapshot(lock).await?;
     let policy = &snapshot.policy;
     let gathered = evidence::gather(lock, policy, date).await?;
     let (before, state) = diagnosis::night_before(lock, date).await?.unzip();
-    let book = Book::of(gathered.evidence.iter(), state.as_ref(), policy, date);
+    let book = Book::of(gathered.seen.iter().map(|seen| &seen.evidence), state.as_ref(), policy, date);
     drop(state);
-    let night =
-        Night { app, org: lock.org(), snapshot: snapshot.clone(), policy, book, date, at: app.now(), run, before };
-    let mut done = night.pages(&gathered.evidence).await?;
+    let (app, org, at) = (app.clone(), lock.org(), app.now());
+    let again = diagnosis::has_rows(lock, date).await?;
+    let policy = policy.clone();
+    let night = Arc::new(Night { app, org, snapshot, policy, book, date, at, run, before, again });
+    let mut done = night.pages(lock, gathered.seen, each).await?;
     if run == Run::Live {
         night.accounts_that_left(&gathered.left, &mut done).await?;
     }
@@ -156,7 +181,7 @@ async fn diagnose_locked(app: &App, lock: &mut Tenant, date: NaiveDate, run: Run
     let report = RunReport {
         date,
         run,
-        policy_version: policy.version(),
+        policy_version: night.policy.version(),
         accounts: done.bands.values().sum(),
         bands: done.bands,
         rejected: done.rejected,
@@ -169,7 +194,7 @@ async fn diagnose_locked(app: &App, lock: &mut Tenant, date: NaiveDate, run: Run
     Ok(report)
 }
 
-impl Night<'_> {
+impl Night {
     /// A source that fell silent for much of the book, or that is back, is told to the admins, once.
     async fn tell_of_feeds(&self, lock: &mut Tenant) -> anyhow::Result<()> {
         let people = &self.snapshot.people;
@@ -263,6 +288,8 @@ async fn conclude(app: &App, org: OrgId, report: &RunReport) -> anyhow::Result<(
     app.outbox_bell.notify_waiters();
     let Some(oldest) = report.date.checked_sub_days(KEPT) else { return Ok(()) };
     let mut tx = app.store.tenant(org).await?;
+    // A diagnosis that runs meanwhile may count on a detail that nobody else refers to.
+    diagnosis::lock_night(&mut tx).await?;
     for date in diagnosis::runs_before(&mut tx, oldest, FORGOTTEN_AT_ONCE).await? {
         diagnosis::forget(&mut tx, date).await?;
     }

@@ -68,7 +68,7 @@ impl Moves {
     }
 }
 
-impl Night<'_> {
+impl Night {
     pub(super) fn moves(
         &self,
         account: &Account,
@@ -88,7 +88,7 @@ impl Night<'_> {
             account,
             outcomes: standing.outcomes,
             deadline: renewal::next_deadline(account, auto_renew, self.date),
-            step: renewal::ladder_step(account, auto_renew, self.policy, self.date),
+            step: renewal::ladder_step(account, auto_renew, &self.policy, self.date),
             owner: routed.as_ref().map(|routed| routed.renewal_owner),
             date: self.date,
             at: self.at,

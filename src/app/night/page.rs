@@ -1,26 +1,40 @@
-//! The second pass: a page of accounts is diagnosed, stored and moved in one transaction.
+//! The second pass: page by page, accounts are diagnosed, stored and moved.
+//!
+//! Diagnoses go into the night's own transaction, so that readers see all of them
+//! or none. What people have in hand (risks, handoffs, renewals) moves in a short
+//! transaction a page, since a click on one of them waits for its lock. Diagnoses
+//! go first: where the moves are refused, the page is made anew and replaces them.
 
 use std::collections::BTreeMap;
+use std::ops::Range;
+use std::sync::Arc;
 
+use anyhow::Context;
 use chrono::TimeDelta;
+use futures_util::{FutureExt, StreamExt, TryStreamExt, stream};
+use tokio::sync::Mutex;
 
-use super::evidence::by_account;
+use super::evidence::{Seen, by_account};
 use super::moves::{Moves, Standing};
-use super::{Night, Run, Worse, guarded, rejected};
+use super::{Each, Night, Run, Worse, guarded, rejected};
 use crate::domain::account::{Account, AccountId};
 use crate::domain::calendar;
 use crate::domain::diagnosis::{self as domain, Band, Before, Change, Diagnosis, WindowKind};
 use crate::domain::handoff::{Handoff, State};
 use crate::domain::health::Evidence;
+use crate::domain::renewal_work::RenewalWork;
+use crate::domain::risk::Risk;
 use crate::domain::window::{Cooling, OpenWindow};
 use crate::store::audit::{self, Actor};
 use crate::store::diagnosis::{Earlier, NewRow, Rejected};
 use crate::store::outcome::{self, KnownOutcome};
-use crate::store::{self, Tenant, account, diagnosis, handoff, message, renewal, risk, rule};
+use crate::store::{self, Tenant, diagnosis, handoff, message, renewal, risk, rule};
 
 /// Accounts of one transaction: risks and handoffs of a page are locked for as long as it takes, and a click
 /// on one of them waits.
 const PAGE: usize = 1_000;
+/// Pages under way at once: Postgres reads the next and writes the one before while the rules run over one.
+const AT_ONCE: usize = 3;
 /// So often a page is tried that had to give way to another transaction.
 const TRIES: u32 = 3;
 
@@ -34,6 +48,8 @@ pub(super) struct Done {
     pub(super) unrouted: u32,
     /// Accounts whose cards say something else now.
     pub(super) redrawn: Vec<AccountId>,
+    /// By account id; handed over page by page and not kept.
+    diagnoses: Vec<Diagnosis>,
 }
 
 impl Done {
@@ -48,32 +64,65 @@ impl Done {
         self.rejected.extend(page.rejected);
         self.unrouted += page.unrouted;
         self.redrawn.extend(page.redrawn);
+        self.diagnoses.extend(page.diagnoses);
+    }
+}
+
+/// A page: some of the accounts, and the ids for which it speaks, from behind the account before to its last.
+#[derive(Clone)]
+struct Span {
+    all: Arc<Vec<Seen>>,
+    range: Range<usize>,
+    /// Without its accounts: nobody is to have a diagnosis.
+    empty: bool,
+    /// Some of its ids may have a diagnosis of the date already, which is replaced.
+    again: bool,
+}
+
+impl Span {
+    /// Once more, whatever of it was stored.
+    fn again(self) -> Self {
+        Self { again: true, ..self }
+    }
+
+    /// Cut into spans of at most `most` accounts, at least one.
+    fn cut(self, most: usize) -> Vec<Self> {
+        let Range { start, end } = self.range;
+        let starts = (start..end.max(start + 1)).step_by(most);
+        starts.map(|start| Self { range: start..end.min(start + most), ..self.clone() }).collect()
+    }
+
+    fn seen(&self) -> &[Seen] {
+        if self.empty { &[] } else { &self.all[self.range.clone()] }
+    }
+
+    fn after(&self) -> &str {
+        self.range.start.checked_sub(1).map_or("", |before| self.all[before].account.id.0.as_str())
+    }
+
+    /// `None` for the last, which also speaks for ids that nobody has any more.
+    fn end(&self) -> Option<&AccountId> {
+        let last = self.range.end.checked_sub(1).filter(|_| self.range.end < self.all.len());
+        last.map(|last| &self.all[last].account.id)
     }
 }
 
 /// What a page's accounts stand on, read together.
 pub(super) struct Inputs {
-    pub(super) accounts: BTreeMap<AccountId, Account>,
     earlier: BTreeMap<AccountId, Earlier>,
     handoffs: BTreeMap<AccountId, Vec<(AccountId, anyhow::Result<Handoff>)>>,
     outcomes: BTreeMap<AccountId, Vec<KnownOutcome>>,
 }
 
 impl Inputs {
-    pub(super) async fn read(tx: &mut Tenant, night: &Night<'_>, page: &[Evidence]) -> anyhow::Result<Self> {
+    pub(super) async fn read(tx: &mut Tenant, night: &Night, page: &[Seen]) -> anyhow::Result<Self> {
         let (Some(first), Some(last)) = (page.first(), page.last()) else {
-            return Ok(Self {
-                accounts: BTreeMap::new(),
-                earlier: BTreeMap::new(),
-                handoffs: BTreeMap::new(),
-                outcomes: BTreeMap::new(),
-            });
+            return Ok(Self { earlier: BTreeMap::new(), handoffs: BTreeMap::new(), outcomes: BTreeMap::new() });
         };
         let ids = ids(page);
-        let (first, last) = (&first.account_id, &last.account_id);
-        let accounts = account::some(tx, &ids).await?;
+        let (first, last) = (&first.account.id, &last.account.id);
         let earlier = match night.before {
-            Some(date) => diagnosis::earlier(tx, date, first, last).await?,
+            Some(date) => diagnosis::earlier(tx, date, first, last, night.book.withholds()).await?,
             None => BTreeMap::new(),
         };
         let quiet = TimeDelta::days(i64::from(night.policy.windows.cooling_days));
@@ -81,16 +130,15 @@ impl Inputs {
         let handoffs = handoff::of_accounts_one_by_one(tx, &ids, night.at - quiet, live).await?;
         let outcomes = outcome::between(tx, first, last, night.date).await?;
         Ok(Self {
-            accounts: accounts.into_iter().map(|account| (account.id.clone(), account)).collect(),
             earlier,
             handoffs: by_account(handoffs, |(account, _)| account),
             outcomes: by_account(outcomes, |outcome| &outcome.account),
         })
     }
 
-    fn handoffs(&self, account: &AccountId) -> anyhow::Result<Vec<Handoff>> {
-        let rows = self.handoffs.get(account).into_iter().flatten();
-        rows.map(|(_, row)| row.as_ref().cloned().map_err(|error| anyhow::anyhow!("{error:#}"))).collect()
+    /// What of its handoffs can be read.
+    fn handoffs(&self, account: &AccountId) -> Vec<Handoff> {
+        self.handoffs.get(account).into_iter().flatten().filter_map(|(_, row)| row.as_ref().ok().cloned()).collect()
     }
 
     /// What is known to have become of it by the night, the latest last.
@@ -99,8 +147,18 @@ impl Inputs {
     }
 }
 
-fn ids(page: &[Evidence]) -> Vec<AccountId> {
-    page.iter().map(|evidence| evidence.account_id.clone()).collect()
+fn ids(page: &[Seen]) -> Vec<AccountId> {
+    page.iter().map(|seen| seen.account.id.clone()).collect()
+}
+
+/// What the rules made of a page.
+struct Made {
+    done: Done,
+    rows: Vec<NewRow>,
+    moves: Moves,
+    /// Rules on trial that would have been a cause, and where.
+    shadowed: Vec<(String, AccountId)>,
+    earlier: BTreeMap<AccountId, Earlier>,
 }
 
 /// One account's night: what is stored of it, and what moves.
@@ -113,92 +171,106 @@ struct Read {
     shadowed: Vec<String>,
 }
 
-impl Night<'_> {
-    pub(super) async fn pages(&self, evidence: &[Evidence]) -> anyhow::Result<Done> {
+impl Night {
+    /// Diagnoses everything into `rows`, the night's own transaction, and hands each diagnosis over once it is kept.
+    pub(super) async fn pages(
+        self: &Arc<Self>,
+        rows: &mut Tenant,
+        seen: Vec<Seen>,
+        each: Each<'_>,
+    ) -> anyhow::Result<Done> {
+        let rows = Mutex::new(rows);
+        let all = Span { range: 0..seen.len(), all: Arc::new(seen), empty: false, again: self.again };
+        // Boxed before the stream: of a closure within it the compiler can't tell that its futures may change threads.
+        let pages: Vec<_> =
+            all.cut(PAGE).into_iter().map(|span| self.page_or_one_by_one(span, &rows).boxed()).collect();
+        let mut pages = stream::iter(pages).buffered(AT_ONCE);
         let mut done = Done::default();
-        let (mut after, mut rest) = ("", evidence);
-        loop {
-            let (page, others) = rest.split_at(rest.len().min(PAGE));
-            // The last page also speaks for ids that nobody has any more.
-            let end = if others.is_empty() { None } else { page.last().map(|last| &last.account_id) };
-            match self.page_or_again(page, after, end).await {
-                Ok(page) => done.add(page),
-                Err(error) if store::is_refused_data(&error) => {
-                    tracing::warn!("a page of the diagnosis was refused; trying its accounts alone: {error:#}");
-                    self.one_by_one(page, after, end, &mut done).await?;
-                }
-                Err(error) => return Err(error),
-            }
-            if others.is_empty() {
-                return Ok(done);
-            }
-            after = page.last().map_or(after, |last| last.account_id.0.as_str());
-            rest = others;
+        while let Some(mut page) = pages.try_next().await? {
+            page.diagnoses.drain(..).for_each(&mut *each);
+            done.add(page);
         }
+        Ok(done)
     }
 
-    /// The database refused something of this page: it is one account's fault, and the others go on.
-    async fn one_by_one(
-        &self,
-        page: &[Evidence],
-        after: &str,
-        end: Option<&AccountId>,
-        done: &mut Done,
-    ) -> anyhow::Result<()> {
-        let mut after = after;
-        for (n, evidence) in page.iter().enumerate() {
-            let own_end = if n + 1 == page.len() { end } else { Some(&evidence.account_id) };
-            match self.page_or_again(std::slice::from_ref(evidence), after, own_end).await {
-                Ok(page) => done.add(page),
-                Err(error) if store::is_refused_data(&error) => {
-                    done.rejected.push(rejected(&evidence.account_id, &error));
+    async fn page_or_one_by_one(self: &Arc<Self>, span: Span, rows: &Mutex<&mut Tenant>) -> anyhow::Result<Done> {
+        let error = match self.page_or_again(span.clone(), rows).await {
+            Err(error) if store::is_refused_data(&error) => error,
+            done => return done,
+        };
+        // The database refused something of this page: it is one account's fault, and the others go on.
+        tracing::warn!("a page of the diagnosis was refused; trying its accounts alone: {error:#}");
+        let mut done = Done::default();
+        for one in span.again().cut(1) {
+            match (self.page_or_again(one.clone(), rows).await, one.seen()) {
+                (Ok(page), _) => done.add(page),
+                (Err(error), [seen]) if store::is_refused_data(&error) => {
+                    done.rejected.push(rejected(&seen.account.id, &error));
                     // So that no row of an earlier run of the date stands for it.
-                    done.add(self.page(&[], after, own_end).await?);
+                    done.add(self.page(&Span { empty: true, ..one.clone() }, rows).await?);
                 }
-                Err(error) => return Err(error),
+                (Err(error), _) => return Err(error),
             }
-            after = &evidence.account_id.0;
         }
-        Ok(())
+        Ok(done)
     }
 
-    async fn page_or_again(&self, page: &[Evidence], after: &str, end: Option<&AccountId>) -> anyhow::Result<Done> {
+    async fn page_or_again(self: &Arc<Self>, mut span: Span, rows: &Mutex<&mut Tenant>) -> anyhow::Result<Done> {
         for _ in 1..TRIES {
-            match self.page(page, after, end).await {
-                Err(error) if store::is_deadlock(&error) => {}
+            match self.page(&span, rows).await {
+                Err(error) if store::is_deadlock(&error) => span = span.again(),
                 done => return done,
             }
         }
-        self.page(page, after, end).await
+        self.page(&span, rows).await
     }
 
-    /// Diagnoses the accounts of a page, stores and moves them. The page speaks for every id after `after`
-    /// up to `end`.
-    async fn page(&self, page: &[Evidence], after: &str, end: Option<&AccountId>) -> anyhow::Result<Done> {
+    /// Diagnoses the accounts of a page, stores and moves them.
+    async fn page(self: &Arc<Self>, span: &Span, rows: &Mutex<&mut Tenant>) -> anyhow::Result<Done> {
         let mut tx = self.app.store.tenant(self.org).await?;
-        let inputs = Inputs::read(&mut tx, self, page).await?;
+        let inputs = Inputs::read(&mut tx, self, span.seen()).await?;
         let live = self.run == Run::Live;
         let (mut risks, mut renewals) = (BTreeMap::new(), BTreeMap::new());
         if live {
-            let ids = ids(page);
+            let ids = ids(span.seen());
             risks = risk::lock_latest(&mut tx, &ids).await?;
             renewals = renewal::lock_latest(&mut tx, &ids).await?;
         }
+        // On a thread of its own, so that Postgres is not kept waiting by the rules.
+        let (night, page) = (self.clone(), span.clone());
+        let made = tokio::task::spawn_blocking(move || night.make(page.seen(), inputs, risks, renewals));
+        let Made { mut done, rows: new, moves, shadowed, earlier } =
+            made.await.context("the rules' thread broke off")?;
+        self.store(rows, span, &new, &earlier).await?;
+        if live {
+            done.unrouted = moves.unrouted;
+            done.events = self.save_moves(&mut tx, &moves).await?;
+            rule::fired(&mut tx, self.date, &shadowed).await?;
+            tx.commit().await?;
+        } else {
+            done.redrawn.clear();
+            done.worse.clear();
+        }
+        Ok(done)
+    }
+
+    fn make(
+        &self,
+        page: &[Seen],
+        mut inputs: Inputs,
+        mut risks: BTreeMap<AccountId, anyhow::Result<Risk>>,
+        mut renewals: BTreeMap<AccountId, anyhow::Result<RenewalWork>>,
+    ) -> Made {
         let mut done = Done::default();
         let (mut rows, mut moves) = (Vec::with_capacity(page.len()), Moves::default());
         let mut shadowed: Vec<(String, AccountId)> = Vec::new();
-        for evidence in page {
-            let id = &evidence.account_id;
-            // Deleted since the first pass.
-            let Some(account) = inputs.accounts.get(id) else { continue };
+        for Seen { account, evidence } in page {
+            let id = &account.id;
             let (risk, renewal) = (risks.remove(id).transpose(), renewals.remove(id).transpose());
+            let handoffs = inputs.handoffs.remove(id).unwrap_or_default();
             let read = guarded(|| {
-                let standing = Standing {
-                    handoffs: inputs.handoffs(id)?,
-                    risk: risk?,
-                    renewal: renewal?,
-                    outcomes: inputs.outcomes(id),
-                };
+                let handoffs = handoffs.into_iter().map(|(_, handoff)| handoff).collect::<anyhow::Result<_>>()?;
+                let standing = Standing { handoffs, risk: risk?, renewal: renewal?, outcomes: inputs.outcomes(id) };
                 self.account(account, evidence, &inputs, standing)
             });
             match read {
@@ -208,6 +280,7 @@ impl Night<'_> {
                         done.redrawn.push(id.clone());
                     }
                     done.worse.extend(read.worse);
+                    done.diagnoses.push(read.diagnosis);
                     rows.push(read.row);
                     moves.add(read.moves);
                     shadowed.extend(read.shadowed.into_iter().map(|rule| (rule, id.clone())));
@@ -215,17 +288,22 @@ impl Night<'_> {
                 Err(error) => done.rejected.push(rejected(id, &error)),
             }
         }
-        diagnosis::save(&mut tx, self.date, after, end, &rows, &inputs.earlier).await?;
-        if live {
-            done.unrouted = moves.unrouted;
-            done.events = self.save_moves(&mut tx, &moves).await?;
-            rule::fired(&mut tx, self.date, &shadowed).await?;
-        } else {
-            done.redrawn.clear();
-            done.worse.clear();
-        }
-        tx.commit().await?;
-        Ok(done)
+        Made { done, rows, moves, shadowed, earlier: inputs.earlier }
+    }
+
+    /// Stores a page's diagnoses, as a part of the night's transaction that a refusal does not end.
+    async fn store(
+        &self,
+        rows: &Mutex<&mut Tenant>,
+        span: &Span,
+        new: &[NewRow],
+        earlier: &BTreeMap<AccountId, Earlier>,
+    ) -> anyhow::Result<()> {
+        let mut rows = rows.lock().await;
+        rows.begin_part().await?;
+        let saved = diagnosis::save(&mut rows, self.date, span.again, span.after(), span.end(), new, earlier).await;
+        rows.end_part(saved.is_ok()).await?;
+        saved
     }
 
     fn account(
@@ -248,8 +326,11 @@ impl Night<'_> {
             Run::History => Moves::default(),
         };
         let on_trial = self.run == Run::Live && !self.policy.shadow.is_empty();
-        let shadowed =
-            if on_trial { domain::shadowed(account, evidence, &self.book, self.policy, self.date) } else { Vec::new() };
+        let shadowed = if on_trial {
+            domain::shadowed(account, evidence, &self.book, &self.policy, self.date)
+        } else {
+            Vec::new()
+        };
         let shadowed = shadowed.into_iter().map(|cause| cause.rule).collect();
         Ok(Read { diagnosis, row, worse, moves, shadowed })
     }
@@ -267,13 +348,12 @@ impl Night<'_> {
         let cooling: Vec<Cooling> = handoffs.iter().filter_map(|handoff| self.cooling(handoff)).collect();
         let before =
             Before { previous: earlier.map(|earlier| &earlier.previous), open_windows: &open, cooling: &cooling };
-        domain::diagnose(self.org, account, evidence, &self.book, self.policy, &before, self.date)
+        domain::diagnose(self.org, account, evidence, &self.book, &self.policy, &before, self.date)
     }
 
     /// Alone, as a policy on trial sees it: whatever can't be read of its handoffs is left out.
     pub(super) fn trial_diagnosis(&self, account: &Account, evidence: &Evidence, inputs: &Inputs) -> Diagnosis {
-        let handoffs = inputs.handoffs(&account.id).unwrap_or_default();
-        self.diagnosis(account, evidence, inputs, &handoffs)
+        self.diagnosis(account, evidence, inputs, &inputs.handoffs(&account.id))
     }
 
     /// After an end that somebody chose, the same evidence opens nothing for a while: of a pass and a loss the plan

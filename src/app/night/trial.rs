@@ -5,6 +5,7 @@ use std::cmp::Reverse;
 use chrono::NaiveDate;
 use serde::{Serialize, Serializer};
 
+use super::evidence::Seen;
 use super::page::Inputs;
 use super::{Night, Run, evidence, guarded};
 use crate::app::App;
@@ -63,17 +64,19 @@ pub async fn trial(app: &App, org: OrgId, policy: &Policy) -> anyhow::Result<Tri
     };
     let gathered = evidence::gather(&mut tx, policy, date).await?;
     let (before, state) = diagnosis::night_before(&mut tx, date).await?.unzip();
-    let book = Book::of(gathered.evidence.iter(), state.as_ref(), policy, date);
+    let book = Book::of(gathered.seen.iter().map(|seen| &seen.evidence), state.as_ref(), policy, date);
     let at = app.now();
-    let night = Night { app, org, snapshot: snapshot.clone(), policy, book, date, at, run: Run::History, before };
+    let (run, again) = (Run::History, true);
+    let (app, policy) = (app.clone(), policy.clone());
+    let night = Night { app, org, snapshot, policy, book, date, at, run, before, again };
     let mut trial = Trial { date, accounts: 0, moved: Vec::new() };
-    for page in gathered.evidence.chunks(PAGE) {
+    for page in gathered.seen.chunks(PAGE) {
         let inputs = Inputs::read(&mut tx, &night, page).await?;
-        let ids: Vec<AccountId> = inputs.accounts.keys().cloned().collect();
+        let ids: Vec<AccountId> = page.iter().map(|seen| seen.account.id.clone()).collect();
         let bands = diagnosis::bands(&mut tx, date, &ids).await?;
-        for evidence in page {
-            let id = &evidence.account_id;
-            let (Some(account), Some(from)) = (inputs.accounts.get(id), bands.get(id)) else { continue };
+        for Seen { account, evidence } in page {
+            let id = &account.id;
+            let Some(from) = bands.get(id) else { continue };
             let diagnosis = guarded(|| Ok(night.trial_diagnosis(account, evidence, &inputs)))?;
             trial.accounts += 1;
             if diagnosis.band != from.1 {

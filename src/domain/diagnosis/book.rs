@@ -125,6 +125,11 @@ impl Book {
         self.connected[source as usize]
     }
 
+    /// The feed guard keeps some source's rules back tonight.
+    pub fn withholds(&self) -> bool {
+        self.withheld.contains(&true)
+    }
+
     /// The feed guard keeps this source's rules back tonight, for every account.
     pub fn is_withheld(&self, source: Source) -> bool {
         self.withheld[source as usize]

@@ -8,7 +8,6 @@ use crate::domain::action::{Action, Subject, Verb};
 use crate::domain::figures::failure::Measure;
 use crate::domain::figures::fit::Fit;
 use crate::domain::money::Money;
-use crate::domain::signal::Source;
 
 #[derive(Debug, Clone, PartialEq)]
 pub struct TeamView {
@@ -90,21 +89,13 @@ pub struct PersonLine {
     pub away_until: Option<NaiveDate>,
 }
 
-/// The model's own failure, measured, and what cannot be read.
+/// The models' own failures, measured.
 #[derive(Debug, Clone, PartialEq)]
 pub struct WeeklyView {
     /// Of each model in use.
     pub failures: Vec<Measure>,
     /// Models that do not fit well; said at most monthly.
     pub fits: Vec<Fit>,
-    pub unreadable: Vec<Unreadable>,
-}
-
-#[derive(Debug, Clone, PartialEq)]
-pub struct Unreadable {
-    pub accounts: usize,
-    pub arr: Vec<Money>,
-    pub source: Source,
 }
 
 pub(super) fn summary(team: &TeamView) -> String {
@@ -233,10 +224,6 @@ fn person_line(person: &PersonLine, today: NaiveDate) -> Text {
 fn weekly_lines(weekly: &WeeklyView) -> Vec<Text> {
     let mut lines: Vec<Text> = weekly.failures.iter().map(|measure| Text::plain(figures::failure(measure))).collect();
     lines.extend(weekly.fits.iter().map(figures::fit));
-    lines.extend(weekly.unreadable.iter().map(|gap| {
-        let sum = phrase::amounts(&gap.arr).map(|sum| format!(", {sum}")).unwrap_or_default();
-        Text::plain(format!("Cannot be read: {}{sum}, {} missing.", phrase::count(gap.accounts, "account"), gap.source))
-    }));
     lines
 }
 
@@ -306,7 +293,6 @@ mod tests {
                     ..Pair::default()
                 })],
                 fits: Vec::new(),
-                unreadable: vec![Unreadable { accounts: 41, arr: vec![sample::usd(1_200_000)], source: Source::Usage }],
             }),
         }
     }
@@ -360,7 +346,6 @@ mod tests {
         =========
         - 20 handoffs offered in the last 30 days: 14 accepted in time, 3 late, 1 expired and 2 still in
           time. Half were accepted within 5.5 hours.
-        - Cannot be read: 41 accounts, $1.2M, usage missing.
         ");
     }
 

@@ -155,7 +155,8 @@ async fn a_file_that_still_grows_waits_and_two_replicas_take_it_once() {
     let second = night.replica(Duration::from_millis(150));
     night.bot.clock.set("2026-11-25T01:00:30Z".parse().unwrap());
     let (one, two) = tokio::join!(scheduler::tick(&night.app), scheduler::tick(&second));
-    (one.unwrap(), two.unwrap());
+    one.unwrap();
+    two.unwrap();
     assert_eq!(night.lies(), ["done/accounts.csv", "done/people.csv"]);
     let imports =
         "SELECT count(*) FROM tandem.audit_event WHERE event = 'data.imported' AND data->>'kind' = 'accounts'";
