@@ -76,7 +76,7 @@ pub(super) async fn turn_in(
         (None, None) => return Ok(()),
     }
     let Turn { entries, accounts, .. } = turn;
-    change::record(tx, Actor::System, now, &entries, &accounts).await
+    change::record(tx, now, &change::by(Actor::System, entries), &accounts).await
 }
 
 struct Turn<'a> {

@@ -72,7 +72,7 @@ pub async fn settle(app: &App, org: OrgId, subject: &Subject) -> anyhow::Result<
         Subject::Handoff(id) => Step::begin(app, tx, now).await?.handoff(*id).await?,
         Subject::Risk(id) => Step::begin(app, tx, now).await?.risk(*id).await?,
         Subject::Renewal(id) => Step::begin(app, tx, now).await?.renewal(*id).await?,
-        Subject::Account(_) | Subject::Group(..) => None,
+        Subject::Account(_) | Subject::Group(..) | Subject::Home(_) => None,
     };
     if moved.is_some() {
         app.outbox_bell.notify_waiters();
@@ -133,7 +133,7 @@ impl Step {
 
     async fn conclude(mut self, moved: Moved) -> anyhow::Result<Option<Moved>> {
         let accounts = std::slice::from_ref(&moved.account);
-        change::record(&mut self.tx, Actor::System, self.now, &self.entries, accounts).await?;
+        change::record(&mut self.tx, self.now, &change::by(Actor::System, self.entries), accounts).await?;
         self.tx.commit().await?;
         let step = match moved.what {
             What::Reminded { .. } => "reminded",

@@ -355,7 +355,7 @@ fn version_of(read: &AccountRead, subject: &Subject) -> Option<i32> {
         Subject::Renewal(id) => {
             read.renewal.as_ref().filter(|work| work.id == *id).map(renewal_work::RenewalWork::version)
         }
-        Subject::Account(_) | Subject::Group(..) => None,
+        Subject::Account(_) | Subject::Group(..) | Subject::Home(_) => None,
     }
 }
 
@@ -380,7 +380,7 @@ fn escalation(
         Subject::Risk(_) => read.risk.as_ref().map(|risk| (risk.timer(), risk.since()))?,
         Subject::Handoff(id) => read.handoff(*id).map(|handoff| (handoff.timer(), handoff.since()))?,
         Subject::Renewal(_) => read.renewal.as_ref().map(|work| (work.timer(), work.since()))?,
-        Subject::Account(_) | Subject::Group(..) => return None,
+        Subject::Account(_) | Subject::Group(..) | Subject::Home(_) => return None,
     };
     let due = reader.date(timer.due().unwrap_or(since));
     let step = match read.risk.as_ref().map(risk::Risk::state) {
@@ -425,7 +425,7 @@ fn step_taken(reader: Reader<'_>, read: &AccountRead, subject: &Subject) -> Opti
             let work = read.renewal.as_ref().filter(|work| work.id == *id)?;
             Some(notice::renewal(name, &reader.renewal_state(work), today))
         }
-        Subject::Account(_) | Subject::Group(..) => None,
+        Subject::Account(_) | Subject::Group(..) | Subject::Home(_) => None,
     }
 }
 
@@ -704,7 +704,7 @@ async fn start_clock(
                 renewal::save(tx, &started).await?;
             }
         }
-        Subject::Account(_) | Subject::Group(..) => {}
+        Subject::Account(_) | Subject::Group(..) | Subject::Home(_) => {}
     }
     Ok(())
 }

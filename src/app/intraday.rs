@@ -93,7 +93,7 @@ async fn one(app: &App, tx: &mut Tenant, id: &AccountId) -> anyhow::Result<Optio
     let mut entries = Vec::new();
     let risk = look.risk(tx, latest, &Reading::new(&merged, churned), &decisions, &mut entries).await?;
     look.gate(tx, &merged, &mut entries).await?;
-    change::record(tx, Actor::System, now, &entries, std::slice::from_ref(id)).await?;
+    change::record(tx, now, &change::by(Actor::System, entries), std::slice::from_ref(id)).await?;
     let (told_now, told_later) = match &risk {
         Some(risk) => look.tell(tx, risk).await?,
         None => (Vec::new(), Vec::new()),
@@ -121,12 +121,8 @@ impl Look {
         let contacts = account::contacts_between(tx, self.id(), self.id()).await?;
         let outcomes = outcome::between(tx, self.id(), self.id(), today).await?;
         let policy = &self.snapshot.policy;
-        let mut read: Option<anyhow::Result<Evidence>> = None;
-        signal::each_account(tx, self.id(), self.id(), today, |_, signals| {
-            read = Some(signals.map(|rows| Evidence::reduce(&self.account, &contacts, rows, today, policy)));
-        })
-        .await?;
-        let evidence = read.unwrap_or_else(|| Ok(Evidence::reduce(&self.account, &contacts, &[], today, policy)));
+        let signals = signal::of_account(tx, self.id(), today).await;
+        let evidence = signals.map(|rows| Evidence::reduce(&self.account, &contacts, &rows, today, policy));
         let churned = outcomes.last().is_some_and(|outcome| outcome.kind == OutcomeKind::Churned);
         let settled = outcomes.last().map(|outcome| outcome.decided_on);
         // A row that can't be read is told of by the night.

@@ -89,7 +89,7 @@ pub async fn set(
         "before": as_json(&before), "after": as_json(&after), "handoffs": handoffs, "renewals": renewals,
     });
     moves.entries.insert(0, Entry::new("model.changed", format!("organisation:{org}"), data));
-    change::record(&mut tx, actor, now, &moves.entries, &moves.accounts).await?;
+    change::record(&mut tx, now, &change::by(actor, std::mem::take(&mut moves.entries)), &moves.accounts).await?;
     let books = snapshot.people.iter().filter(|person| {
         let holds = [Role::Csm, Role::AccountManager, Role::Lead].into_iter().any(|role| person.is(role));
         person.active && (holds || moves.people.contains_key(&person.id))

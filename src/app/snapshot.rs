@@ -2,7 +2,7 @@
 //! people, settings, policy, holidays, links. Every change of these moves the
 //! stamp, so one narrow read says whether the rest still holds.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use chrono::NaiveDate;

@@ -492,7 +492,7 @@ pub async fn replace(
     let row = NewRow::of(diagnosis, auto_renew)?;
     // Speaks for no id but its own: nothing lies after it and up to it.
     let (id, none) = (row.account.clone(), BTreeMap::new());
-    save(tx, date, &id.0, Some(&id), std::slice::from_ref(&row), &none).await
+    save(tx, date, true, &id.0, Some(&id), std::slice::from_ref(&row), &none).await
 }
 
 async fn drop_unused(tx: &mut Tenant, unused: Vec<(String, Uuid)>) -> anyhow::Result<()> {
