@@ -8,7 +8,6 @@ ALTER TABLE tandem.handoff ADD COLUMN remind_at timestamptz, ADD COLUMN stands_i
 COMMENT ON COLUMN tandem.handoff.remind_at IS 'When its one reminder is owed; NULL once it was given.';
 COMMENT ON COLUMN tandem.handoff.stands_in_for IS 'Who is away and gets it back on their return.';
 DROP INDEX tandem.handoff_clock;
-CREATE INDEX handoff_accountable ON tandem.handoff (org_id, accountable) WHERE accountable IS NOT NULL;
 CREATE INDEX handoff_stood_in_for ON tandem.handoff (org_id, stands_in_for) WHERE stands_in_for IS NOT NULL;
 
 ALTER TABLE tandem.risk ADD COLUMN clock_since timestamptz, ADD COLUMN remind_at timestamptz, ADD COLUMN due_at timestamptz,
@@ -19,7 +18,6 @@ COMMENT ON COLUMN tandem.risk.clock_since IS 'When it was shown or acknowledged;
 ALTER TABLE tandem.renewal ADD COLUMN next_at timestamptz,
   ADD CONSTRAINT renewal_no_clock_when_ended CHECK (next_at IS NULL OR owner_id IS NOT NULL);
 COMMENT ON COLUMN tandem.renewal.next_at IS 'When its clock owes something next: a reminder, or the end of its time.';
-CREATE INDEX renewal_owner ON tandem.renewal (org_id, owner_id) WHERE owner_id IS NOT NULL;
 
 -- What is owed when, across organisations, is found by one index. A trigger keeps it, so that no writer can forget.
 ALTER TABLE directory.due DROP CONSTRAINT due_kind_check;

@@ -190,8 +190,8 @@ async fn chats(
         findings.say(
             mark,
             format_args!(
-                "{slug}: no workspace is linked; `tandem serve` links the one of SLACK_BOT_TOKEN, and \
-                 `tandem link slack TEAM_ID --org {slug}` one that installed Tandem"
+                "{slug}: there is no workspace to send to: none is linked, or Tandem was removed from it; `tandem serve` links \
+                 the one of SLACK_BOT_TOKEN, and `tandem link slack TEAM_ID --org {slug}` one that installed Tandem"
             ),
         );
     }

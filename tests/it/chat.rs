@@ -14,7 +14,7 @@ const PEOPLE: &str = r#"[{"email":"dana@vendor.example","name":"Dana Okafor","ro
 const ACCOUNTS: &str = r#"[{"account_id":"a-1","name":"Acme Corp","csm_email":"dana@vendor.example","account_manager_email":"lee@vendor.example"}]"#;
 
 /// A service with an organisation of two people, in workspace T1.
-async fn linked() -> (Service, OrgId) {
+pub(crate) async fn linked() -> (Service, OrgId) {
     let service = Service::start().await;
     let (org, key) = service.organisation("north").await;
     service.organisation("south").await;

@@ -5,12 +5,12 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 use tandem::http::socket;
-use tandem::store::directory::{Platform, Workspace};
 use tokio::sync::watch;
 
+use crate::chat::linked;
 use crate::support::fake_slack::Trouble;
 use crate::support::fake_socket::{FakeSocket, Order};
-use crate::support::service::{Service, now};
+use crate::support::service::Service;
 
 /// The service on two connections.
 struct Scene {
@@ -22,10 +22,7 @@ struct Scene {
 
 impl Scene {
     async fn new() -> Self {
-        let service = Service::start().await;
-        let (org, _) = service.organisation("north").await;
-        let workspace = Workspace { platform: Platform::Slack, id: "T1".into() };
-        tandem::app::organisation::link(&service.store, org, &workspace, now()).await.unwrap();
+        let (service, _) = linked().await;
         let socket = FakeSocket::start().await;
         service.slack.answers("apps.connections.open", json!({"ok": true, "url": socket.url}));
         let (stop, stopped) = watch::channel(false);

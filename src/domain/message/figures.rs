@@ -48,7 +48,11 @@ pub fn message(view: &FiguresView, today: NaiveDate) -> Message {
             continue;
         }
         blocks.push(Block::Heading(side.label().to_owned()));
-        blocks.push(Block::Bullets(figures.iter().map(|figure| line(figure)).collect()));
+        let lines: Vec<Text> = figures.iter().filter_map(|figure| line(figure)).collect();
+        if !lines.is_empty() {
+            blocks.push(Block::Bullets(lines));
+        }
+        blocks.extend(unknown(&figures).map(Block::Context));
     }
     if !view.failures.is_empty() {
         blocks.push(Block::Heading("How the model holds".to_owned()));
@@ -56,11 +60,23 @@ pub fn message(view: &FiguresView, today: NaiveDate) -> Message {
     }
     if !view.rules.is_empty() || !view.trials.is_empty() {
         blocks.push(Block::Heading("Precision of the rules".to_owned()));
-        let mut rules: Vec<&RuleUse> = view.rules.iter().collect();
+        let (mut rules, liked): (Vec<&RuleUse>, Vec<&RuleUse>) =
+            view.rules.iter().partition(|used| used.not_useful > 0);
         let precision = |used: &RuleUse| used.precision().unwrap_or(1.0);
         rules.sort_by(|a, b| precision(a).total_cmp(&precision(b)).then_with(|| b.shown.cmp(&a.shown)));
-        let used = rules.into_iter().take(MOST_RULES).map(|used| rule_used(used, view.rule_days));
-        blocks.push(Block::Bullets(used.chain(view.trials.iter().map(|trial| rule_on_trial(trial, today))).collect()));
+        let mut lines: Vec<Text> =
+            rules.into_iter().take(MOST_RULES).map(|used| rule_used(used, view.rule_days)).collect();
+        if !liked.is_empty() {
+            let cards = liked.iter().map(|used| used.shown).sum();
+            lines.push(Text::plain(format!(
+                "{} led {} in {} days; none of them was called not useful.",
+                phrase::count(liked.len(), if lines.is_empty() { "rule" } else { "other rule" }),
+                phrase::count(cards, "card"),
+                view.rule_days
+            )));
+        }
+        lines.extend(view.trials.iter().map(|trial| rule_on_trial(trial, today)));
+        blocks.push(Block::Bullets(lines));
     }
     blocks.extend(sources(view).map(Block::Context));
     Message { summary: summary(view, &title), blocks }
@@ -185,16 +201,27 @@ fn summary(view: &FiguresView, title: &str) -> String {
     if known.is_empty() { title.to_owned() } else { format!("{title}: {}", known.join(", ")) }
 }
 
-/// "Renewal rate 92%. Contracts renewed …": the value first, then what it means and what was left out.
-fn line(figure: &Figure) -> Text {
+/// "Renewal rate: 92%. Contracts renewed …": the value first, then what it means and what was left out. `None` where it
+/// is not known.
+fn line(figure: &Figure) -> Option<Text> {
+    let value = figure.value.as_ref().ok()?;
     let definition = figure.id.definition();
-    let text = Text::strong(definition.label);
-    let text = match &figure.value {
-        Ok(value) => text.then(": ").then_strong(value.to_string()).then(". "),
-        Err(why) => text.then(format!(": not known, {}. ", why.trim_end_matches('.'))),
-    };
+    let text = Text::strong(definition.label).then(": ").then_strong(value.to_string()).then(". ");
     let notes: String = figure.notes.iter().map(|note| format!(" {note}")).collect();
-    text.then_emphasis(definition.formula).then(notes)
+    Some(text.then_emphasis(definition.formula).then(notes))
+}
+
+/// "Not known. Renewal rate: no renewal was decided in the period; …": together, since there is nothing to read off them.
+fn unknown(figures: &[&Figure]) -> Option<Text> {
+    let said: Vec<String> = figures
+        .iter()
+        .filter_map(|figure| {
+            let why = figure.value.as_ref().err()?;
+            let notes: String = figure.notes.iter().map(|note| format!(". {}", note.trim_end_matches('.'))).collect();
+            Some(format!("{}: {why}{notes}", figure.id.definition().label))
+        })
+        .collect();
+    (!said.is_empty()).then(|| format!("Not known. {}.", said.join("; ")).into())
 }
 
 /// What a model is known to fail at, as one paragraph with its numbers.
@@ -326,7 +353,7 @@ mod tests {
 
         Shares, Q4 2026
         Customers kept ███████████ 96.4%
-        NRR            ████████████ 103.1%
+        NRR ████████████ 103.1%
 
 
         Value (CSM)
@@ -334,8 +361,7 @@ mod tests {
         - Customer retention rate: 96.4%. Customers of the period's start that did not leave in it, divided by the
           customers of its start. Left out: 1 account that left at an unknown date.
         - Churn rate: 3.6%. Customers of the period's start that left in it, divided by the customers of its start.
-        - Customer satisfaction (CSAT): not known, no satisfaction score is imported for the period. Mean of each
-          account's latest satisfaction score in the period, from 0 to 100.
+          Not known. Customer satisfaction (CSAT): no satisfaction score is imported for the period.
 
         Revenue (AM)
         ============
@@ -358,7 +384,7 @@ mod tests {
         Precision of the rules
         ======================
         - usage_trend led 24 cards in 90 days; 9 were called not useful, so 62.5% were useful.
-        - seat_use led 12 cards in 90 days; none was called not useful.
+        - 1 other rule led 12 cards in 90 days; none of them was called not useful.
         - nps_low is on trial since Thu 3 Sep: it would have been shown on 25 accounts; 19 of them fell at risk, left
           or shrank later (76%).
           Where the definitions come from. Farris, Bendle, Pfeifer and Reibstein, Marketing Metrics: customer
