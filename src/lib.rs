@@ -17,7 +17,7 @@
 //!
 //! | module | what it does |
 //! |---|---|
-//! | [`domain`] | the rules. `health`, `diagnosis`, `window`, `renewal`: signals to one read of an account; `risk`, `handoff`, `renewal_work`: the state machines; `routing`: who gets what; `digest`, `calendar`: what is due, when, in which order; `command`, `message`: what people type and what we say |
+//! | [`domain`] | the rules. `health`, `diagnosis`, `window`, `renewal`: signals to one read of an account; `risk`, `handoff`, `renewal_work`: the state machines, with `timer` their clock; `routing`: who gets what; `digest`, `calendar`: what is due, when, in which order; `command`, `message`: what people type and what we say |
 //! | [`clock`] | the one injected trait: the time |
 //! | [`vault`] | secrets at rest: master keys, data keys, what is sealed for one place |
 //! | [`ingest`] | files and pushed rows to validated domain values |
@@ -28,7 +28,7 @@
 //! | [`picture`] | charts as PNG |
 //! | [`preview`] | messages as HTML, for the demo |
 //! | [`postgres`] | the embedded server: find or fetch its programs, run, attach, stop |
-//! | [`app`] | use cases, for no particular platform: `night` diagnoses, `morning` chooses cards, `act` is what people press, `query` what they ask, `together` serves many of either at once |
+//! | [`app`] | use cases, for no particular platform: `night` diagnoses, `intraday` looks at decisions by day, `morning` chooses cards, `act` is what people press, `query` what they ask, `together` serves many of either at once; `clocks` remind and pass on, `absence` hands over, `model` re-routes, `watch` looks whether all of it was done |
 //! | [`tokens`] | which token opens which Slack workspace: the configured one, or an installation's, refreshed in time |
 //! | [`delivery`] | leases lanes, draws what the outbox names, sends, redraws |
 //! | [`http`] | webhooks, the push API, health, the demo's page |

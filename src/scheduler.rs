@@ -2,15 +2,14 @@
 //! what is due; nobody is scanned. Everything owed is owed once: a missed tick,
 //! a restart or a second replica cannot lose or double it, since unique rows decide.
 
-use std::collections::BTreeMap;
 use std::time::Duration;
 
-use chrono::{DateTime, TimeDelta, Utc};
-use tokio::sync::watch;
+use chrono::TimeDelta;
+use tokio::sync::watch::Receiver;
 
-use crate::app::{App, inbox, morning, night, organisation};
-use crate::domain::person::{OrgId, PersonId};
-use crate::store::directory::{self, Owed};
+use crate::app::{App, clocks, inbox, intraday, morning, night, organisation, watch};
+use crate::domain::person::OrgId;
+use crate::store::directory::{self, Due, Owed};
 
 /// Between ticks. A morning leaves at most so much after its hour.
 const TICK: Duration = Duration::from_secs(20);
@@ -25,7 +24,7 @@ const LONG_LAG: TimeDelta = TimeDelta::minutes(10);
 const PAGE: i64 = 1_000;
 
 /// Ticks until `shutdown` says true.
-pub async fn run(app: App, mut shutdown: watch::Receiver<bool>) {
+pub async fn run(app: App, mut shutdown: Receiver<bool>) {
     let mut tick = tokio::time::interval(TICK);
     tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     let mut seal = tokio::time::interval(SEAL);
@@ -54,33 +53,65 @@ pub async fn run(app: App, mut shutdown: watch::Receiver<bool>) {
     }
 }
 
-/// Does what is owed by now: nights first, since mornings rest on them, then clocks, then mornings.
+/// Does what is owed by now: nights first, since mornings rest on them, then clocks, then mornings. Whether all of it
+/// was done is looked at last.
 pub async fn tick(app: &App) -> anyhow::Result<()> {
-    loop {
-        let mut tx = app.store.directory().await?;
-        let due = directory::due(&mut tx, app.now(), PAGE).await?;
-        drop(tx);
-        let whole = i64::try_from(due.len()).is_ok_and(|count| count < PAGE);
-        let mut mornings: BTreeMap<OrgId, Vec<(PersonId, DateTime<Utc>)>> = BTreeMap::new();
-        for owed in due {
-            match owed.owed {
-                Owed::Night => night_of(app, owed.org).await,
-                Owed::Digest(person) => mornings.entry(owed.org).or_default().push((person, owed.at)),
+    let mut owed = everything(app).await?;
+    owed.sort_by_key(|due| turn(&due.owed));
+    for due in owed {
+        let (org, at) = (due.org, due.at);
+        match due.owed {
+            Owed::Night => night_of(app, org).await,
+            Owed::Clock(subject) => {
+                if let Err(error) = clocks::settle(app, org, &subject).await {
+                    // One that can't be moved must not hold up the others; it is tried again at the next tick.
+                    tracing::error!(%org, %subject, "a clock could not be moved: {error:#}");
+                }
             }
-        }
-        for (org, people) in &mornings {
-            for (person, at) in people {
-                if let Err(error) = morning::owed(app, *org, *person, *at).await {
+            Owed::Decisions => {
+                if let Err(error) = intraday::look(app, org).await {
+                    tracing::error!(%org, "decision signals could not be looked at: {error:#}");
+                }
+            }
+            Owed::Digest(person) => {
+                if let Err(error) = morning::owed(app, org, person, at).await {
                     // The others' mornings go on; this one stays owed and is tried at the next tick.
                     tracing::error!(%org, %person, "a morning could not be queued: {error:#}");
                 }
             }
-        }
-        if whole {
-            break;
+            Owed::Watch => {
+                if let Err(error) = watch::look(app, org, at).await {
+                    tracing::error!(%org, "whether everything owed was done could not be looked at: {error:#}");
+                }
+            }
         }
     }
-    clocks(app).await
+    Ok(())
+}
+
+/// Everything that is owed by now, found by its index.
+async fn everything(app: &App) -> anyhow::Result<Vec<Due>> {
+    let now = app.now();
+    let mut tx = app.store.directory().await?;
+    let mut owed: Vec<Due> = Vec::new();
+    loop {
+        let page = directory::due(&mut tx, now, PAGE, owed.last()).await?;
+        let whole = i64::try_from(page.len()).is_ok_and(|count| count < PAGE);
+        owed.extend(page);
+        if whole {
+            return Ok(owed);
+        }
+    }
+}
+
+fn turn(owed: &Owed) -> u8 {
+    match owed {
+        Owed::Night => 0,
+        Owed::Decisions => 1,
+        Owed::Clock(_) => 2,
+        Owed::Digest(_) => 3,
+        Owed::Watch => 4,
+    }
 }
 
 async fn night_of(app: &App, org: OrgId) {
@@ -93,19 +124,6 @@ async fn night_of(app: &App, org: OrgId) {
         Ok(None) => {}
         Err(error) => tracing::error!(%org, "the night's diagnosis failed and is tried again: {error:#}"),
     }
-}
-
-/// Moves handoffs whose time has run out.
-async fn clocks(app: &App) -> anyhow::Result<()> {
-    let mut tx = app.store.directory().await?;
-    let organisations = directory::organisations(&mut tx).await?;
-    drop(tx);
-    for organisation in organisations {
-        if let Err(error) = night::clocks(app, organisation.id).await {
-            tracing::error!(org = %organisation.id, "a handoff's clock could not be moved: {error:#}");
-        }
-    }
-    Ok(())
 }
 
 async fn seal_all(app: &App, lag: Option<TimeDelta>) -> anyhow::Result<()> {

@@ -4,7 +4,7 @@
 
 use std::collections::BTreeMap;
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, NaiveDate, Utc};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use uuid::Uuid;
@@ -13,22 +13,28 @@ use super::morning::{self, Totals};
 use super::read::{self, AccountRead};
 use super::snapshot::Snapshot;
 use super::views::Reader;
-use super::{App, gaps, home, precision, query, team, transfer};
+use super::watch::Finding;
+use super::{App, gaps, home, notice as telling, precision, query, team, transfer};
 use crate::domain::account::AccountId;
 use crate::domain::action::Subject;
-use crate::domain::handoff::{Clocks, State};
+use crate::domain::digest as digest_rules;
+use crate::domain::handoff::{self as handoff_state, Clocks, State};
 use crate::domain::message::card::Card;
 use crate::domain::message::digest::{
     Basis, DigestView, RestGroup, RestKind, RestLine, Section, SectionKind, SourceAge, WithheldLine,
 };
+use crate::domain::message::notice::Escalation;
+pub use crate::domain::message::notice::Load;
 use crate::domain::message::view::{HandoffState, Part, Why};
 use crate::domain::message::{Message, card, cause, digest, notice, phrase};
 use crate::domain::person::{OrgId, Person, PersonId, Role};
 use crate::domain::signal::Source;
+use crate::domain::timer::Timer;
+use crate::domain::{renewal_work, risk};
 use crate::store::audit::{self, Actor, Entry};
 use crate::store::digest::{Digest, Item, Place};
 use crate::store::message::{Address, NewMessage};
-use crate::store::{Tenant, diagnosis, digest as mornings, handoff, message, renewal, risk};
+use crate::store::{Tenant, diagnosis, digest as mornings, handoff, message, renewal, risk as risks};
 
 /// Which message it is. Ids only, never text or personal data.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -45,6 +51,26 @@ pub enum Content {
         version: i32,
         #[serde(default, skip_serializing_if = "Option::is_none")]
         by: Option<PersonId>,
+        /// A short reply in the thread of the reader's card, instead of the card.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        reply: bool,
+    },
+    /// Who stands in for whom, or (without `until`) no longer: to both.
+    StandIn {
+        of: PersonId,
+        by: PersonId,
+        until: Option<NaiveDate>,
+        load: Load,
+    },
+    /// The organisation model has changed: how much came to the reader, and how much went to others.
+    Model {
+        gained: Load,
+        lost: Load,
+    },
+    /// To the admins: what is owed and late, or that all is well again.
+    Watch {
+        late: Vec<Finding>,
+        over: bool,
     },
     /// The same in the channel of a pool, as its members read it.
     InChannel {
@@ -82,6 +108,75 @@ pub enum Content {
     Inbox {
         files: Vec<(String, u64)>,
     },
+}
+
+/// What a clock has to say, beside the events that people make.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Said {
+    Reminded,
+    /// To whoever acknowledged a risk: its next step is overdue.
+    StillOnIt,
+    /// Acknowledged and idle: open again.
+    Idle,
+    /// To the stand-in.
+    Delegated,
+    /// To the lead of the one who is late.
+    Escalated,
+    /// To the other side, and to the one who was late.
+    Informed,
+    Offered,
+    Expired,
+}
+
+impl Said {
+    const ALL: [Said; 8] = [
+        Said::Reminded,
+        Said::StillOnIt,
+        Said::Idle,
+        Said::Delegated,
+        Said::Escalated,
+        Said::Informed,
+        Said::Offered,
+        Said::Expired,
+    ];
+
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Said::Reminded => "reminded",
+            Said::StillOnIt => "still_on_it",
+            Said::Idle => "idle",
+            Said::Delegated => "delegated",
+            Said::Escalated => "escalated",
+            Said::Informed => "informed",
+            Said::Offered => "offered",
+            Said::Expired => "expired",
+        }
+    }
+
+    fn of(event: &str) -> Option<Self> {
+        Said::ALL.into_iter().find(|said| said.as_str() == event)
+    }
+}
+
+impl Content {
+    pub fn notice(about: About, event: &str, version: i32, by: Option<PersonId>) -> Self {
+        Content::Notice { about, event: event.to_owned(), version, by, reply: false }
+    }
+
+    /// Whose card a short reply to this belongs under.
+    pub(super) fn subject(&self) -> Option<Subject> {
+        match self {
+            Content::Notice { about, .. } => Some(about.subject()),
+            _ => None,
+        }
+    }
+
+    pub(super) fn in_thread(mut self, in_thread: bool) -> Self {
+        if let Content::Notice { reply, .. } = &mut self {
+            *reply = in_thread;
+        }
+        self
+    }
 }
 
 /// What a notice is about.
@@ -156,7 +251,27 @@ async fn said(tx: &mut Tenant, reader: Reader<'_>, content: Content) -> anyhow::
             Some(message) => Ok(Some(message)),
             None => Ok(None),
         },
-        Content::Notice { about, event, by, .. } => notice_message(tx, reader, about, &event, by).await,
+        Content::Notice { about, event, version, by, reply } => {
+            let told = Told { about, event, version, by, reply };
+            notice_message(tx, reader, &told).await
+        }
+        Content::StandIn { of, by, until, load } => {
+            Ok(Some(notice::stand_in(&reader.name(of), &reader.name(by), until, load, reader.today())))
+        }
+        Content::Model { gained, lost } => {
+            let settings = &reader.snapshot.settings;
+            let models = notice::Models {
+                default: reader.snapshot.organisation.model,
+                segments: settings.segment_models.clone(),
+                renewals: settings.renewal_owner.default,
+            };
+            Ok(Some(notice::model_changed(&models, gained, lost)))
+        }
+        Content::Watch { late, over } => {
+            let late: Vec<_> =
+                late.into_iter().map(|found| (found.what, found.count, reader.local(found.since))).collect();
+            Ok(Some(notice::watch(&late, over)))
+        }
         Content::GivenUp { person, problem } => {
             let whom = person.map_or_else(|| "a channel".to_owned(), |id| reader.name(id));
             Ok(Some(notice::given_up(&whom, &problem)))
@@ -178,31 +293,147 @@ async fn said(tx: &mut Tenant, reader: Reader<'_>, content: Content) -> anyhow::
     }
 }
 
-/// The card as it stands now, with what the notification line has to say of the step.
-async fn notice_message(
-    tx: &mut Tenant,
-    reader: Reader<'_>,
+struct Told {
     about: About,
-    event: &str,
+    event: String,
+    version: i32,
     by: Option<PersonId>,
-) -> anyhow::Result<Option<Message>> {
-    let subject = about.subject();
+    reply: bool,
+}
+
+/// A short reply, or the card as it stands now with what the notification line has to say of the step. `None`
+/// where a clock has nothing to say any more: the matter was settled, or has moved on, since.
+async fn notice_message(tx: &mut Tenant, reader: Reader<'_>, told: &Told) -> anyhow::Result<Option<Message>> {
+    let subject = told.about.subject();
     let Some(account) = account_of(tx, &subject).await? else { return Ok(None) };
     let Some(read) = read::account(tx, reader.snapshot, &account, reader.now).await? else { return Ok(None) };
-    let why = if event == "offered" { Why::Offered } else { Why::Asked };
-    let Some(card) = card_of(reader, &read, &subject, why) else { return Ok(None) };
-    let mut message = card::message(&card, reader.angle(), reader.today());
-    if let Some(by) = by.filter(|_| event == "nudged") {
-        message = notice::nudged(&reader.name(by), &read.account.name, message);
+    let said = match (Said::of(&told.event), told.by) {
+        (Some(said), by) => {
+            if version_of(&read, &subject) != Some(told.version) && !matches!(said, Said::Offered | Said::Expired) {
+                return Ok(None);
+            }
+            escalation(reader, &read, &subject, said, by)
+        }
+        (None, Some(by)) if told.event == "nudged" => Some(Escalation::Nudge { by: reader.name(by) }),
+        _ => None,
+    };
+    let name = &read.account.name;
+    let sentence = match said {
+        Some(step) => Some(notice::escalation(name, &matter(&read, &subject), &step, reader.today())),
+        None => got_worse(reader, &read, &told.event),
+    };
+    if told.reply {
+        return Ok(sentence.or_else(|| step_taken(reader, &read, &subject)));
     }
-    Ok(Some(message))
+    let why = if told.event == "offered" { Why::Offered } else { Why::Asked };
+    let Some(card) = card_of(reader, &read, &subject, why) else { return Ok(None) };
+    let message = card::message(&card, reader.angle(), reader.today());
+    Ok(Some(match sentence {
+        Some(sentence) => notice::above(sentence, message),
+        None => message,
+    }))
+}
+
+/// A decision signal, or a worse night.
+fn got_worse(reader: Reader<'_>, read: &AccountRead, event: &str) -> Option<Message> {
+    let causes = read.diagnosis.as_ref().map_or(&[][..], |diagnosis| diagnosis.causes.as_slice());
+    let account = reader.account(read);
+    match event {
+        "decision" => Some(match causes.first().filter(|cause| cause.floor) {
+            Some(cause) => notice::decision(&account, cause),
+            None => notice::got_worse(&account, causes.first()),
+        }),
+        "worse" => Some(notice::got_worse(&account, causes.first())),
+        _ => None,
+    }
+}
+
+fn version_of(read: &AccountRead, subject: &Subject) -> Option<i32> {
+    match subject {
+        Subject::Risk(id) => read.risk.as_ref().filter(|risk| risk.id == *id).map(risk::Risk::version),
+        Subject::Handoff(id) => read.handoff(*id).map(handoff_state::Handoff::version),
+        Subject::Renewal(id) => {
+            read.renewal.as_ref().filter(|work| work.id == *id).map(renewal_work::RenewalWork::version)
+        }
+        Subject::Account(_) | Subject::Group(..) | Subject::Home(_) => None,
+    }
+}
+
+/// "more seats, about $12k", "at risk", "renewal".
+fn matter(read: &AccountRead, subject: &Subject) -> String {
+    match subject {
+        Subject::Handoff(id) => read.handoff(*id).map(query::what).unwrap_or_default(),
+        Subject::Risk(_) => "at risk".to_owned(),
+        _ => "renewal".to_owned(),
+    }
+}
+
+/// The words of a clock's step; `None` where the card or the state say it.
+fn escalation(
+    reader: Reader<'_>,
+    read: &AccountRead,
+    subject: &Subject,
+    said: Said,
+    by: Option<PersonId>,
+) -> Option<Escalation> {
+    let (timer, since) = match subject {
+        Subject::Risk(_) => read.risk.as_ref().map(|risk| (risk.timer(), risk.since()))?,
+        Subject::Handoff(id) => read.handoff(*id).map(|handoff| (handoff.timer(), handoff.since()))?,
+        Subject::Renewal(_) => read.renewal.as_ref().map(|work| (work.timer(), work.since()))?,
+        Subject::Account(_) | Subject::Group(..) | Subject::Home(_) => return None,
+    };
+    let due = reader.date(timer.due().unwrap_or(since));
+    let step = match read.risk.as_ref().map(risk::Risk::state) {
+        Some(risk::State::Acknowledged { due, .. }) => *due,
+        _ => due,
+    };
+    let name = |by: Option<PersonId>| by.map_or_else(|| "a colleague".to_owned(), |by| reader.name(by));
+    let now_with = || match subject {
+        Subject::Handoff(id) => read.handoff(*id).and_then(|handoff| handoff.accountable()).map(|id| reader.name(id)),
+        _ => by.and_then(|late| reader.snapshot.people.lead_of(late, reader.today())).map(|id| reader.name(id)),
+    };
+    Some(match said {
+        Said::Reminded => Escalation::Reminder { due },
+        Said::StillOnIt => Escalation::StillOnIt { due: step },
+        Said::Idle => Escalation::Idle,
+        Said::Delegated => Escalation::Delegate {
+            of: name(by),
+            away_until: by.and_then(|by| reader.snapshot.person(by)?.out_of_office_until),
+            due: timer.due().map(|due| reader.date(due)),
+        },
+        Said::Escalated => Escalation::Lead { late: name(by) },
+        Said::Informed => {
+            Escalation::OtherSide { late: name(by), now_with: now_with().unwrap_or_else(|| "their lead".to_owned()) }
+        }
+        Said::Offered | Said::Expired => return None,
+    })
+}
+
+/// How it stands now, in one sentence: what a reply in the thread says of somebody's step.
+fn step_taken(reader: Reader<'_>, read: &AccountRead, subject: &Subject) -> Option<Message> {
+    let (name, today) = (&read.account.name, reader.today());
+    match subject {
+        Subject::Handoff(id) => {
+            let handoff = read.handoff(*id)?;
+            Some(notice::handoff(name, &query::what(handoff), &reader.handoff_state(handoff), today))
+        }
+        Subject::Risk(id) => {
+            let risk = read.risk.as_ref().filter(|risk| risk.id == *id)?;
+            Some(notice::risk(name, &reader.risk_state(risk), today))
+        }
+        Subject::Renewal(id) => {
+            let work = read.renewal.as_ref().filter(|work| work.id == *id)?;
+            Some(notice::renewal(name, &reader.renewal_state(work), today))
+        }
+        Subject::Account(_) | Subject::Group(..) | Subject::Home(_) => None,
+    }
 }
 
 /// Which account a subject is about.
 async fn account_of(tx: &mut Tenant, subject: &Subject) -> anyhow::Result<Option<AccountId>> {
     Ok(match subject {
         Subject::Account(id) => Some(id.clone()),
-        Subject::Risk(id) => risk::read(tx, &[*id]).await?.pop().map(|risk| risk.account),
+        Subject::Risk(id) => risks::read(tx, &[*id]).await?.pop().map(|risk| risk.account),
         Subject::Handoff(id) => handoff::read(tx, &[*id]).await?.pop().map(|handoff| handoff.account),
         Subject::Renewal(id) => renewal::read(tx, &[*id]).await?.pop().map(|work| work.account),
         Subject::Group(..) | Subject::Home(_) => None,
@@ -405,58 +636,114 @@ pub async fn delivered(
         Content::Digest(id) if reader.is_none() => mornings::read(tx, *id).await?.map(|stored| stored.person),
         _ => reader,
     };
-    let shown: Vec<Uuid> = match &content {
+    let shown: Vec<Subject> = match &content {
         Content::Digest(id) => {
             let entry =
                 Entry::new("digest.sent", format!("digest:{id}"), json!({"person": reader, "message": message_id}));
             audit::record(tx, Actor::System, at, &[entry]).await?;
             let stored = mornings::read(tx, *id).await?;
-            let cards = stored.iter().flat_map(|stored| &stored.items).filter(|item| item.place == Place::Card);
-            let handoffs = cards.filter_map(|item| match item.subject {
-                Subject::Handoff(id) => Some(id),
-                _ => None,
-            });
-            handoffs.collect()
+            let items = stored.into_iter().flat_map(|stored| stored.items);
+            items.filter(|item| item.place == Place::Card).map(|item| item.subject).collect()
         }
-        Content::Notice { about: About::Handoff(id), .. } => vec![*id],
+        Content::Notice { about, .. } => vec![about.subject()],
         _ => Vec::new(),
     };
     // In a channel a pool's clock runs by the hours of its first member: somebody's calendar has to be it.
     let of_pool = pool.as_deref().and_then(|pool| snapshot.people.pool(pool).first().copied());
     if let Some(person) = reader.or(of_pool).and_then(|id| snapshot.person(id)) {
-        for id in shown {
-            start_clock(tx, &snapshot, person, id, at).await?;
+        for subject in shown {
+            start_clock(tx, &snapshot, person, &subject, at).await?;
         }
     }
     Ok(())
 }
 
-/// Starts a handoff's clock once the person who must act has it before them.
+/// Starts a clock once the person who must act has the matter before them.
 async fn start_clock(
     tx: &mut Tenant,
     snapshot: &Snapshot,
     person: &Person,
-    id: Uuid,
+    subject: &Subject,
     at: DateTime<Utc>,
 ) -> anyhow::Result<()> {
-    let Some(found) = handoff::lock(tx, id).await? else { return Ok(()) };
-    let must_act = match found.state() {
-        State::Offered { to, .. } => match to.pool() {
-            Some(pool) => person.pool.as_deref() == Some(pool),
-            None => to.accountable() == person.id,
-        },
-        _ => found.accountable() == Some(person.id),
-    };
-    if !must_act || found.due().is_some() {
-        return Ok(());
+    let calendar = snapshot.calendar(person);
+    let work = &snapshot.policy.work;
+    match subject {
+        Subject::Handoff(id) => {
+            let Some(found) = handoff::lock(tx, *id).await? else { return Ok(()) };
+            let must_act = match found.state() {
+                State::Offered { to, .. } => match to.pool() {
+                    Some(pool) => person.pool.as_deref() == Some(pool),
+                    None => to.accountable() == person.id,
+                },
+                _ => found.accountable() == Some(person.id),
+            };
+            let clocks = Clocks { hold_business_days: work.hold_days, accept_business_days: work.accept_days };
+            let started = found.clone().delivered(at, clocks, &calendar);
+            if must_act && started != found {
+                handoff::save(tx, &started).await?;
+            }
+        }
+        Subject::Risk(id) => {
+            let Some((found, account)) = risks::lock_with_account(tx, *id).await? else { return Ok(()) };
+            let today = calendar.local_date(at);
+            if !snapshot.route(&account, today).is_ok_and(|routed| routed.risks == person.id) {
+                return Ok(());
+            }
+            let timer = Timer::ask_on(at, today, digest_rules::AGAIN_AFTER_WORKING_DAYS, work.accept_days, &calendar);
+            let started = found.clone().shown(timer);
+            if started != found {
+                risks::save(tx, &started).await?;
+            }
+        }
+        Subject::Renewal(id) => {
+            let Some(found) = renewal::lock(tx, *id).await? else { return Ok(()) };
+            let timer = Timer::start(at, work.hold_days, &calendar);
+            let started = found.clone().shown(timer);
+            if found.owner() == person.id && started != found {
+                renewal::save(tx, &started).await?;
+            }
+        }
+        Subject::Account(_) | Subject::Group(..) | Subject::Home(_) => {}
     }
-    let clocks = Clocks {
-        hold_business_days: snapshot.policy.work.hold_days,
-        accept_business_days: snapshot.policy.work.accept_days,
+    Ok(())
+}
+
+/// Problems that the same message would meet again: nobody reads it there.
+const UNREACHABLE: [&str; 5] = ["users_not_found", "user_not_found", "user_disabled", "has_left", "not_a_colleague"];
+
+/// Who has no chat can't be shown anything, and no clock would ever start: what lies with them goes to the next in
+/// line, who gets the card.
+async fn pass_on(
+    tx: &mut Tenant,
+    snapshot: &Snapshot,
+    person: PersonId,
+    content: &Content,
+    at: DateTime<Utc>,
+) -> anyhow::Result<()> {
+    let today = snapshot.today(Some(person), at);
+    let Some(to) = snapshot.people.stand_in_for_unreachable(person, today) else { return Ok(()) };
+    let subjects: Vec<Subject> = match content {
+        Content::Digest(id) => {
+            let items = mornings::read(tx, *id).await?.into_iter().flat_map(|stored| stored.items);
+            items.filter(|item| item.place == Place::Card).map(|item| item.subject).collect()
+        }
+        Content::Notice { about, .. } => vec![about.subject()],
+        _ => return Ok(()),
     };
-    let started = found.clone().delivered(at, clocks, &snapshot.calendar(person));
-    if started != found {
-        handoff::save(tx, &started).await?;
+    for subject in subjects {
+        let Subject::Handoff(id) = subject else { continue };
+        let Some(held) = handoff::lock(tx, id).await?.filter(|held| held.accountable() == Some(person)) else {
+            continue;
+        };
+        let Ok((moved, event)) = held.reassign(to, at) else { continue };
+        handoff::save(tx, &moved).await?;
+        let data = json!({"account": moved.account, "accountable": to, "previous": person, "why": "no_chat"});
+        let delegated = Entry::new("escalation.delegated", &subject, data.clone());
+        audit::record(tx, Actor::System, at, &[Entry::new(event.as_str(), &subject, data), delegated]).await?;
+        message::queue_redraws(tx, std::slice::from_ref(&moved.account), at).await?;
+        let told = Content::notice(About::Handoff(id), "reassigned", moved.version(), None);
+        telling::notify(tx, snapshot, [to], &told, Some(&moved.account), at).await?;
     }
     Ok(())
 }
@@ -490,6 +777,9 @@ pub async fn given_up(
         return Ok(());
     }
     let snapshot = app.snapshot(tx).await?;
+    if let Some(person) = reader.filter(|_| UNREACHABLE.contains(&problem)) {
+        pass_on(tx, &snapshot, person, &content, at).await?;
+    }
     if reader.is_none() && instead_of_channel(tx, &snapshot, message_id, &content, pool.as_deref(), problem, at).await?
     {
         return Ok(());

@@ -12,17 +12,20 @@ use chrono::{DateTime, Utc};
 use serde::Serialize;
 use serde_json::json;
 
-use super::schedule;
+use super::{absence, schedule};
 use crate::domain::calendar;
-use crate::domain::row::{PersonRow, RowKind, Rows, SignalRow};
+use crate::domain::row::{OutcomeKind, Patch, PersonRow, RowKind, Rows, SignalRow};
+use crate::domain::signal::SignalValue;
 use crate::ingest::{self, Aside, Batch, Context, Format, Refused, Rejected};
 use crate::store::audit::{self, Actor, Entry};
 use crate::store::directory::Organisation;
 use crate::store::import::{self, Outcome};
-use crate::store::{self, Store, Tenant, settings};
+use crate::store::{self, Store, Tenant, fresh, settings};
 
 /// Signals go in by COPY: fewer, larger sets pay.
 const SIGNALS_AT_ONCE: usize = 100_000;
+/// A measure that is told so late after it was observed decides nothing by day.
+const MEASURED_LATELY: chrono::Days = chrono::Days::new(7);
 /// Rejected rows listed per file; the rest are counted.
 const LISTED: usize = 10_000;
 /// How often a set of rows is tried that gave way to another transaction.
@@ -225,12 +228,63 @@ impl Work<'_> {
             settings::touch(&mut tx).await?;
             schedule::set_next_digests(&mut tx, self.organisation, self.now).await?;
         }
-        tx.commit().await
+        tx.commit().await?;
+        if report.accepted > 0 && report.kind == RowKind::People.as_str() {
+            // Somebody may be away from now on, or back.
+            absence::turn_all(self.store, self.organisation.id, self.now).await?;
+        }
+        Ok(())
     }
 }
 
 async fn write(tx: &mut Tenant, rows: &Rows, today: chrono::NaiveDate, now: DateTime<Utc>) -> anyhow::Result<Outcome> {
     import::take_turns(tx).await?;
+    let outcome = write_rows(tx, rows, today, now).await?;
+    if outcome.accepted > 0 {
+        fresh::note(tx, &may_decide(rows, today), now).await?;
+    }
+    Ok(outcome)
+}
+
+/// Accounts for which one of these rows may be a decision: they are looked at by day. Whether it is one, and a new
+/// one, is the diagnosis's business.
+fn may_decide(rows: &Rows, today: chrono::NaiveDate) -> Vec<&str> {
+    let mut ids: Vec<&str> = match rows {
+        Rows::Signals(rows) => rows
+            .iter()
+            .filter(|row| match (row.kind.as_str(), &row.value) {
+                ("notice_served" | "downgrade_requested", value) => *value == SignalValue::Bool(true),
+                ("auto_renew", value) => *value == SignalValue::Bool(false),
+                // Measures: what is told of long ago, as whole histories do, was seen by the nights since.
+                ("sev1_open_days" | "invoice_overdue_days", value) => {
+                    row.observed_on + MEASURED_LATELY >= today && value.number().is_some_and(|days| days > 0.0)
+                }
+                _ => false,
+            })
+            .map(|row| row.account_id.0.as_str())
+            .collect(),
+        Rows::Accounts(rows) => {
+            rows.iter().filter(|row| row.auto_renew == Patch::Set(false)).map(|row| row.account_id.0.as_str()).collect()
+        }
+        Rows::Contacts(rows) => {
+            rows.iter().filter(|row| row.departed_on.set().is_some()).map(|row| row.account_id.0.as_str()).collect()
+        }
+        Rows::Outcomes(rows) => {
+            rows.iter().filter(|row| row.kind == OutcomeKind::Churned).map(|row| row.account_id.0.as_str()).collect()
+        }
+        Rows::People(_) | Rows::Quotas(_) | Rows::Holidays(_) => Vec::new(),
+    };
+    ids.sort_unstable();
+    ids.dedup();
+    ids
+}
+
+async fn write_rows(
+    tx: &mut Tenant,
+    rows: &Rows,
+    today: chrono::NaiveDate,
+    now: DateTime<Utc>,
+) -> anyhow::Result<Outcome> {
     match rows {
         Rows::People(rows) => import::people(tx, rows).await,
         Rows::Accounts(rows) => import::accounts(tx, rows, today, now).await,

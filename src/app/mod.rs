@@ -1,7 +1,9 @@
 //! Use cases, platform-blind.
 
+pub mod absence;
 pub mod act;
 pub mod channels;
+pub mod clocks;
 pub mod content;
 pub mod figures;
 pub mod fit;
@@ -10,6 +12,8 @@ pub mod home;
 pub mod import;
 pub mod inbox;
 pub mod installation;
+pub mod intraday;
+pub mod model;
 pub mod morning;
 mod names;
 pub mod night;
@@ -28,6 +32,7 @@ pub mod team;
 mod together;
 pub mod transfer;
 pub mod views;
+pub mod watch;
 
 use std::sync::Arc;
 

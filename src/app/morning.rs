@@ -9,9 +9,10 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 use uuid::Uuid;
 
+use super::content::{About, Content};
 use super::read::{self, AccountRead};
 use super::snapshot::{Orphans, Snapshot};
-use super::{App, content::Content};
+use super::{App, absence, notice};
 use crate::domain::account::{AccountId, AccountStatus};
 use crate::domain::action::Subject;
 use crate::domain::calendar;
@@ -33,6 +34,8 @@ use crate::store::{Tenant, account, diagnosis, digest as mornings, person};
 /// How far back a worsening still makes a card due: longer than any holiday between two mornings is not news.
 const WORSE_WITHIN: Days = Days::new(14);
 
+/// How long a card that came by day counts as shown.
+const TOLD_WITHIN: chrono::TimeDelta = chrono::TimeDelta::days(30);
 /// Accounts without a CSM that are read at once.
 const ORPHANS_AT_ONCE: usize = 1_000;
 
@@ -121,6 +124,7 @@ pub async fn cards(
 ) -> anyhow::Result<Vec<Card>> {
     let today = calendar::local_date(person.timezone, now);
     let shown = mornings::last_shown(tx, person.id, today).await?;
+    let told = mornings::told_by_day(tx, person.id, now - TOLD_WITHIN).await?;
     let first_run = diagnosis::first_run(tx).await?;
     let stands_for = stands_for(snapshot, person, today);
     let ids: Vec<AccountId> = book.keys().cloned().collect();
@@ -131,7 +135,11 @@ pub async fn cards(
         let worse = worse.get(&read.account.id).copied();
         let make = Maker { snapshot, person, read, stands_for: &stands_for, today, first_run, worse };
         let with_attention = |mut card: Card, subject: Subject| {
-            card.attention.last_shown = shown.get(&subject).copied();
+            let by_day = match &subject {
+                Subject::Risk(id) => told.get(id).map(|at| calendar::local_date(person.timezone, *at)),
+                _ => None,
+            };
+            card.attention.last_shown = shown.get(&subject).copied().max(by_day);
             card
         };
         if let Some((card, subject)) = make.risk() {
@@ -377,13 +385,14 @@ fn items(plan: &Plan, cards: &[Card], morning: &Morning<'_>) -> Vec<Item> {
         })
     });
     // A group holds one kind of thing: its buttons act on all of it at once.
+    let by_ref = &by_ref;
     let rest = plan.rest.iter().zip(1_u16..).flat_map(|(group, number)| {
         group.items.iter().map(move |item| Item {
             place: Place::Group(number),
             subject: subject(item.about),
             account: item.account.clone(),
             heading: Some(group.cause.clone()),
-            why: None,
+            why: by_ref.get(&item.about).map(|card| why(card, item.due, morning)),
             comes_back: Some(item.comes_back),
         })
     });
@@ -453,6 +462,7 @@ pub async fn queue(app: &App, org: OrgId, person: PersonId, date: NaiveDate, lat
         thread_of: None,
     };
     message::queue_posts(&mut tx, &[new], now).await?;
+    worse_in_the_rest(&mut tx, &snapshot, person.id, &digest, now).await?;
     person::remember_first_digest(&mut tx, person.id, date).await?;
     let entry = Entry::new(
         "digest.queued",
@@ -465,6 +475,25 @@ pub async fn queue(app: &App, org: OrgId, person: PersonId, date: NaiveDate, lat
     Ok(Queued::Now(digest.id))
 }
 
+/// What got worse and found no room as a card is said where its card stands already: one reply there, and the card is
+/// redrawn. What has room speaks for itself.
+async fn worse_in_the_rest(
+    tx: &mut Tenant,
+    snapshot: &Snapshot,
+    person: PersonId,
+    digest: &Digest,
+    now: DateTime<Utc>,
+) -> anyhow::Result<()> {
+    for item in &digest.items {
+        let worse = matches!(item.why.as_deref(), Some("worse" | "decision"));
+        let (Place::Group(_), true, Subject::Risk(id)) = (item.place, worse, &item.subject) else { continue };
+        let Some(risk) = crate::store::risk::read(tx, &[*id]).await?.pop() else { continue };
+        let content = Content::notice(About::Risk(*id), "worse", risk.version(), None);
+        notice::reply_at(tx, snapshot, person, &content, &item.account, now, now).await?;
+    }
+    Ok(())
+}
+
 /// The scheduler's step: queues the morning that is owed, then says when the next one is.
 pub async fn owed(app: &App, org: OrgId, person: PersonId, due_at: DateTime<Utc>) -> anyhow::Result<Queued> {
     let now = app.now();
@@ -475,6 +504,8 @@ pub async fn owed(app: &App, org: OrgId, person: PersonId, due_at: DateTime<Utc>
         forget(app, org, person).await?;
         return Ok(Queued::Not);
     };
+    // What a stand-in held is back before the cards are chosen.
+    absence::turn(&app.store, org, person, now).await?;
     // Owed for the date of its hour; hours later the day may have passed, and with it the morning.
     let date = calendar::local_date(who.timezone, due_at);
     let queued = if date == calendar::local_date(who.timezone, now) {

@@ -64,6 +64,7 @@ pub async fn finish(store: &Store, organisation: &Organisation, now: DateTime<Ut
     if settings::create(&mut tx).await? {
         let (_, night) = calendar::next_night(organisation.timezone, now);
         directory::set_next_night(&mut tx, night).await?;
+        directory::set_next_watch(&mut tx, now).await?;
         let data = json!({"slug": organisation.slug, "model": organisation.model});
         audit::record(
             &mut tx,

@@ -15,7 +15,10 @@ pub async fn set_next_digests(tx: &mut Tenant, organisation: &Organisation, now:
         .iter()
         .map(|stored| &stored.person)
         .filter(|person| person.active)
-        .map(|person| (person.id, WorkCalendar::of(person, &holidays).next_digest_at(person.digest_time, now)))
+        .map(|person| {
+            let calendar = WorkCalendar::of(person, holidays.of(person.timezone));
+            (person.id, calendar.next_digest_at(person.digest_time, now))
+        })
         .collect();
     let ids: Vec<PersonId> = next.iter().map(|(person, _)| *person).collect();
     directory::keep_digests_of(tx, &ids).await?;

@@ -11,6 +11,7 @@ use super::App;
 use crate::domain::account::{Account, AccountId, Segment};
 use crate::domain::calendar::{self, WorkCalendar};
 use crate::domain::digest::Rates;
+use crate::domain::holidays::Holidays;
 use crate::domain::person::{OrgId, Person, PersonId};
 use crate::domain::policy::Policy;
 use crate::domain::routing::{self, Access, Model, Nobody, People, Routed};
@@ -27,7 +28,7 @@ pub struct Snapshot {
     pub settings: Settings,
     pub policy: Policy,
     pub people: People,
-    pub holidays: BTreeSet<NaiveDate>,
+    pub holidays: Holidays,
     pub rates: Rates,
     /// The chat installations linked to the organisation.
     pub workspaces: Vec<Workspace>,
@@ -81,7 +82,7 @@ impl App {
 }
 
 impl Snapshot {
-    async fn load(tx: &mut Tenant) -> anyhow::Result<Self> {
+    pub(super) async fn load(tx: &mut Tenant) -> anyhow::Result<Self> {
         // The stamp is read first: what changes meanwhile is loaded again next time.
         let settings = settings::read(tx).await?;
         let organisation = directory::own_organisation(tx).await?;
@@ -160,7 +161,7 @@ impl Snapshot {
     }
 
     pub fn calendar(&self, person: &Person) -> WorkCalendar<'_> {
-        WorkCalendar::of(person, &self.holidays)
+        WorkCalendar::of(person, self.holidays.of(person.timezone))
     }
 
     /// The local date of a person, or of the organisation for a channel.

@@ -47,6 +47,15 @@ impl<'a> Reader<'a> {
         calendar::local_date(zone, at)
     }
 
+    /// A moment on this reader's own clock.
+    pub fn local(&self, at: DateTime<Utc>) -> chrono::NaiveDateTime {
+        let zone = self
+            .person
+            .and_then(|id| self.snapshot.person(id))
+            .map_or(self.snapshot.organisation.timezone, |person| person.timezone);
+        at.with_timezone(&zone).naive_local()
+    }
+
     pub fn name(&self, id: PersonId) -> String {
         self.snapshot.name_for(id, self.person)
     }
@@ -106,6 +115,8 @@ impl<'a> Reader<'a> {
                 (None, Some(pool)) => Some(format!("the {pool} pool")),
                 (None, None) => None,
             },
+            risk: read.risk.as_ref().filter(|risk| risk.is_open()).map(|risk| self.risk_state(risk)),
+            detours: self.snapshot.route(account, self.today()).map(|routed| routed.why).unwrap_or_default(),
         }
     }
 
@@ -167,6 +178,7 @@ impl<'a> Reader<'a> {
             handed,
             last_note: self.last_note(read),
             may_act: self.may_act(read),
+            asked: risk.is_asked(),
             leads: !self.is(accountable) && self.leads(accountable),
         }
     }
@@ -189,10 +201,7 @@ impl<'a> Reader<'a> {
     }
 
     fn until(&self, timer: Timer) -> Option<NaiveDate> {
-        match timer {
-            Timer::Waiting => None,
-            Timer::Running { due, .. } => Some(self.date(due)),
-        }
+        timer.due().map(|due| self.date(due))
     }
 
     pub fn handoff_state(&self, handoff: &Handoff) -> HandoffState {

@@ -204,6 +204,10 @@ impl World {
     /// thing owed at its own moment.
     async fn morning(&self, day: NaiveDate) -> anyhow::Result<()> {
         let end = midnight(day) + TimeDelta::hours(24);
+        // Time is skipped here on purpose: nobody has to hear that nothing was looked after meanwhile.
+        let mut tx = self.app.store.tenant(self.organisation.id).await?;
+        directory::set_next_watch(&mut tx, end + TimeDelta::days(7)).await?;
+        tx.commit().await?;
         let mut last = None;
         loop {
             let mut tx = self.app.store.directory().await?;

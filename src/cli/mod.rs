@@ -83,7 +83,7 @@ enum Command {
     Transfer(transfer::Args),
     /// Print key figures and the failure measures of the organisation model
     Figures(figures::Args),
-    /// Check the organisation model against the numbers
+    /// Show, change or check the organisation model
     #[command(subcommand)]
     Model(model::Command),
     /// Check everything that a morning needs
@@ -152,7 +152,6 @@ async fn run(command: Command, config: Config) -> anyhow::Result<Done> {
         Command::Send(args) => send::run(args, &config).await,
         Command::Account(args) => account::run(args, &config).await,
         Command::Figures(args) => figures::run(args, &config).await,
-        Command::Model(command) => model::run(command, &config).await,
         Command::Doctor(args) => doctor::run(args, &config).await,
         Command::Manifest(args) => manifest::run(args, &config),
         Command::Migrate(args) => migrate::run(args, &config).await,
@@ -165,6 +164,7 @@ async fn run(command: Command, config: Config) -> anyhow::Result<Done> {
         Command::Import(args) => import::run(args, &config).await,
         Command::Diagnose(args) => diagnose::run(args, &config).await,
         Command::Policy(command) => policy::run(command, &config).await,
+        Command::Model(command) => model::run(command, &config).await,
         Command::Audit(command) => audit::run(command, &config).await,
     }
 }

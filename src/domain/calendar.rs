@@ -148,7 +148,17 @@ impl<'a> WorkCalendar<'a> {
     /// Two days from Friday 15:00 end on Tuesday at 15:00; five days from a
     /// Monday's 08:00 end on that Friday at closing time.
     pub fn add_business_time(&self, start: DateTime<Utc>, days: u32) -> DateTime<Utc> {
-        let mut left = (self.hours.closes - self.hours.opens) * i32::try_from(days).unwrap_or(i32::MAX);
+        self.add_open_time(start, self.business_days(days))
+    }
+
+    /// So many business days as open time.
+    pub fn business_days(&self, days: u32) -> TimeDelta {
+        (self.hours.closes - self.hours.opens) * i32::try_from(days).unwrap_or(i32::MAX)
+    }
+
+    /// When so much open time has passed since `start`.
+    pub fn add_open_time(&self, start: DateTime<Utc>, length: TimeDelta) -> DateTime<Utc> {
+        let mut left = length;
         for date in self.working_dates(self.local_date(start)) {
             let Some((opens, closes)) = self.span(date) else { continue };
             let from = opens.max(start);
@@ -161,6 +171,22 @@ impl<'a> WorkCalendar<'a> {
             left -= closes - from;
         }
         start
+    }
+
+    /// How much open time lies between two instants; none where `to` is not later.
+    pub fn open_time_between(&self, from: DateTime<Utc>, to: DateTime<Utc>) -> TimeDelta {
+        let last = self.local_date(to);
+        self.working_dates(self.local_date(from))
+            .take_while(|date| *date <= last)
+            .filter_map(|date| self.span(date))
+            .map(|(opens, closes)| (closes.min(to) - opens.max(from)).max(TimeDelta::zero()))
+            .fold(TimeDelta::zero(), |sum, length| sum + length)
+    }
+
+    /// 12:00 of a date; where the zone skipped it, the date's UTC noon.
+    pub fn noon(&self, date: NaiveDate) -> DateTime<Utc> {
+        let noon = NaiveTime::MIN + TimeDelta::hours(12);
+        self.on(date, noon).unwrap_or_else(|| date.and_time(noon).and_utc())
     }
 
     /// Opening and closing of a date; `None` where the zone skipped it.

@@ -18,10 +18,12 @@ pub mod calendar;
 pub mod digest;
 pub mod figures;
 pub mod handoff;
+pub mod holidays;
 pub mod record;
 pub mod renewal_work;
 pub mod risk;
 pub mod routing;
+pub mod timer;
 
 pub mod action;
 pub mod command;

@@ -10,12 +10,15 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::account::AccountId;
+use super::calendar::WorkCalendar;
 use super::diagnosis::Stage;
 use super::money::Money;
 use super::person::PersonId;
 use super::record::{Corrupt, Row};
+use super::timer::Owed;
 
 pub use super::record::Present;
+pub use super::timer::Timer;
 
 /// The ladder, the furthest step first.
 pub const LADDER: [Stage; 5] = [Stage::D180, Stage::D120, Stage::D90, Stage::D60, Stage::D30];
@@ -74,6 +77,9 @@ pub struct RenewalWork {
     state: State,
     since: DateTime<Utc>,
     version: i32,
+    /// Of the step that was reached: it starts when the owner has been shown it, and whatever they do about the
+    /// renewal ends it.
+    timer: Timer,
 }
 
 /// What the audit trail hears (product.md, "Audit events").
@@ -113,6 +119,8 @@ pub enum Refused {
     ReasonMissing,
     #[error("the value brief is empty")]
     BriefEmpty,
+    #[error("its clock has not run out")]
+    NotDue,
 }
 
 pub type Moved = (RenewalWork, RenewalEvent);
@@ -142,6 +150,7 @@ impl RenewalWork {
             state,
             since: at,
             version: 1,
+            timer: Timer::Waiting,
         }
     }
 
@@ -228,7 +237,8 @@ impl RenewalWork {
         let further =
             rank(stage).is_some_and(|new| self.step.and_then(|(old, _)| rank(old)).is_none_or(|old| old < new));
         if further {
-            self.step = Some((stage, date));
+            // What was done at an earlier step does not answer this one.
+            (self.step, self.timer) = (Some((stage, date)), Timer::Waiting);
         }
         if self != before {
             self.version += 1;
@@ -254,6 +264,7 @@ impl RenewalWork {
             return Err(Refused::BriefEmpty);
         }
         self.brief = Some(Brief { by, at, text: text.to_owned() });
+        self.timer = Timer::Over { since: at };
         self.version += 1;
         Ok((self, RenewalEvent::Briefed))
     }
@@ -304,12 +315,52 @@ impl RenewalWork {
             return Err(Refused::SameOwner);
         }
         self.owner = owner;
+        // Who has it now has to be shown it first.
+        self.timer = if self.timer.next().is_some() { Timer::Waiting } else { self.timer };
+        self.version += 1;
+        Ok(self)
+    }
+
+    // The clock of a step.
+
+    pub fn timer(&self) -> Timer {
+        self.timer
+    }
+
+    /// The owner has been shown the step. Negotiating, the work is under way: no clock asks about it.
+    #[must_use]
+    pub fn shown(mut self, timer: Timer) -> Self {
+        let asks = matches!(self.state, State::Upcoming | State::Preparing);
+        if asks && self.step.is_some() && self.timer == Timer::Waiting {
+            self.timer = timer;
+            self.version += 1;
+        }
+        self
+    }
+
+    /// The one reminder was given.
+    pub fn reminded(mut self, at: DateTime<Utc>, calendar: &WorkCalendar<'_>) -> Result<Self, Refused> {
+        let (Some(Owed::Reminder), Some(left)) = (self.timer.owed(at), self.timer.after_reminder(calendar)) else {
+            return Err(Refused::NotDue);
+        };
+        self.timer = self.timer.reminded(at, left, calendar);
+        self.version += 1;
+        Ok(self)
+    }
+
+    /// Nobody touched it at this step: the owner's lead hears of it, and the chain ends.
+    pub fn run_out(mut self, at: DateTime<Utc>) -> Result<Self, Refused> {
+        if self.timer.owed(at) != Some(Owed::End) {
+            return Err(Refused::NotDue);
+        }
+        self.timer = Timer::Over { since: at };
         self.version += 1;
         Ok(self)
     }
 
     fn moved(mut self, state: State, at: DateTime<Utc>) -> Self {
         (self.state, self.since) = (state, at);
+        self.timer = if self.is_open() { Timer::Over { since: at } } else { Timer::Waiting };
         self.version += 1;
         self
     }
@@ -357,11 +408,18 @@ pub struct RenewalRecord {
     pub ended_by: Option<PersonId>,
     pub arr_after: Option<Money>,
     pub lost_reason: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub clock_since: Option<DateTime<Utc>>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub remind_at: Option<DateTime<Utc>>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub due_at: Option<DateTime<Utc>>,
 }
 
 impl From<&RenewalWork> for RenewalRecord {
     fn from(work: &RenewalWork) -> Self {
         let brief = work.brief.as_ref();
+        let (clock_since, remind_at, due_at) = work.timer.columns();
         let (ended_by, arr_after, lost_reason) = match &work.state {
             State::Upcoming | State::Preparing | State::Negotiating => (None, None, None),
             State::Ended { outcome, by } => match outcome {
@@ -387,6 +445,9 @@ impl From<&RenewalWork> for RenewalRecord {
             ended_by,
             arr_after,
             lost_reason,
+            clock_since,
+            remind_at,
+            due_at,
         }
     }
 }
@@ -437,7 +498,11 @@ impl TryFrom<RenewalRecord> for RenewalWork {
             state,
             since: record.since,
             version: record.version,
+            timer: Timer::from_columns((record.clock_since, record.remind_at, record.due_at)),
         };
+        if !work.is_open() && work.timer != Timer::Waiting {
+            return Err(row.corrupt("its clock runs although it has ended"));
+        }
         row.whole(&record, &RenewalRecord::from(&work), &record.state)?;
         Ok(work)
     }

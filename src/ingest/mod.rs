@@ -24,6 +24,7 @@ mod aside;
 mod cells;
 mod columns;
 mod delimited;
+mod ical;
 mod input;
 mod json;
 mod name;
@@ -203,6 +204,9 @@ fn read_rows<R: Row>(
     context: &Context,
     sink: &mut dyn FnMut(Batch) -> ControlFlow<()>,
 ) -> Result<Summary, Refused> {
+    if format == Format::Calendar && R::KIND != RowKind::Holidays {
+        return Err(Refused::whole(name, "only holidays are read from an iCalendar file"));
+    }
     let input = input::open(reader, name)?;
     let schema = columns::schema(R::KIND);
     let mut intake = Collector::<R> {
@@ -224,6 +228,11 @@ fn read_rows<R: Row>(
         Format::Csv => false,
         Format::Json => true,
         Format::Guess => input.looks_like_json(),
+        Format::Calendar => {
+            ical::read(input, name, &mut intake);
+            intake.flush();
+            return Ok(intake.summary);
+        }
     };
     if json {
         json::read(input, &mut intake);

@@ -15,6 +15,8 @@ pub enum Format {
     Json,
     /// JSON if it begins with `{` or `[`, else CSV.
     Guess,
+    /// iCalendar, for holidays.
+    Calendar,
 }
 
 /// A file as its name introduces it.
@@ -47,6 +49,7 @@ pub fn recognise(path: &Path, kind: Option<RowKind>) -> Result<Named, Refused> {
     let format = match ending {
         "csv" | "tsv" => Format::Csv,
         "ndjson" | "jsonl" | "json" => Format::Json,
+        "ics" => Format::Calendar,
         _ if kind.is_some() => Format::Guess,
         _ => {
             let reason = "its ending says no format; expected .csv or .ndjson, with .gz behind if compressed";

@@ -48,3 +48,8 @@ pub async fn record(
         .context("record a change")?;
     Ok(())
 }
+
+/// One who did all of it.
+pub fn by(actor: Actor, entries: Vec<Entry>) -> Vec<(Actor, Entry)> {
+    entries.into_iter().map(|entry| (actor, entry)).collect()
+}

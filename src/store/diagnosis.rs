@@ -49,6 +49,7 @@ statements! {
     RUN_SOURCES = "SELECT sources FROM tandem.diagnosis_run WHERE org_id = $1 AND date = $2";
     /// One diagnosis of an organisation at a time, whatever the replicas.
     LOCK_NIGHT = "SELECT pg_advisory_xact_lock(hashtextextended('tandem night ' || $1::text, 0))";
+    TRY_LOCK_NIGHT = "SELECT pg_try_advisory_xact_lock(hashtextextended('tandem night ' || $1::text, 0))";
     GAPS = "SELECT gap.source, a.currency, count(*), coalesce(sum(a.arr_minor), 0)::bigint
               FROM tandem.diagnosis d
               JOIN tandem.account a ON a.org_id = $1 AND a.account_id = d.account_id AND a.status = 'active'
@@ -353,6 +354,12 @@ pub async fn lock_night(tx: &mut Tenant) -> anyhow::Result<()> {
     Ok(())
 }
 
+/// The same without waiting: false where a diagnosis is under way.
+pub async fn try_lock_night(tx: &mut Tenant) -> anyhow::Result<bool> {
+    let org = tx.org().0;
+    Ok(sqlx::query_scalar(TRY_LOCK_NIGHT).bind(org).fetch_one(tx.connection()).await?)
+}
+
 /// The latest complete night before this date, with what it left for the feed guard.
 pub async fn night_before(tx: &mut Tenant, date: NaiveDate) -> anyhow::Result<Option<(NaiveDate, NightState)>> {
     let org = tx.org().0;
@@ -473,6 +480,19 @@ async fn save_details(tx: &mut Tenant, rows: &[NewRow], earlier: &BTreeMap<Accou
         .await
         .context("save the causes")?;
     Ok(())
+}
+
+/// What came by day: one account's diagnosis of a date is replaced.
+pub async fn replace(
+    tx: &mut Tenant,
+    date: NaiveDate,
+    diagnosis: &Diagnosis,
+    auto_renew: Option<bool>,
+) -> anyhow::Result<()> {
+    let row = NewRow::of(diagnosis, auto_renew)?;
+    // Speaks for no id but its own: nothing lies after it and up to it.
+    let (id, none) = (row.account.clone(), BTreeMap::new());
+    save(tx, date, true, &id.0, Some(&id), std::slice::from_ref(&row), &none).await
 }
 
 async fn drop_unused(tx: &mut Tenant, unused: Vec<(String, Uuid)>) -> anyhow::Result<()> {

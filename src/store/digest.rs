@@ -26,6 +26,13 @@ statements! {
               WHERE org_id = $1 AND digest_id = $2 ORDER BY position";
     LAST_SHOWN = "SELECT i.subject, max(d.local_date) FROM tandem.digest d JOIN tandem.digest_item i USING (org_id, digest_id)
                    WHERE d.org_id = $1 AND d.person_id = $2 AND d.local_date < $3 AND i.group_no IS NULL GROUP BY i.subject";
+    /// A risk's card that came by day, or an edit of it that was said by a reply.
+    TOLD_BY_DAY = "SELECT (content -> 'notice' ->> 'risk')::uuid, max(created_at) FROM tandem.message
+                    WHERE org_id = $1 AND person_id = $2 AND created_at > $3 AND content -> 'notice' ->> 'event' = 'decision'
+                    GROUP BY 1";
+    HAS_CARD = "SELECT EXISTS (SELECT FROM tandem.digest d JOIN tandem.digest_item i USING (org_id, digest_id)
+                                WHERE d.org_id = $1 AND d.person_id = $2 AND d.local_date = $3 AND i.group_no IS NULL
+                                  AND i.subject = $4)";
     GROUP = "SELECT subject FROM tandem.digest_item WHERE org_id = $1 AND digest_id = $2 AND group_no BETWEEN $3 AND $4 ORDER BY position";
     ON_DATE = "SELECT digest_id, person_id FROM tandem.digest WHERE org_id = $1 AND local_date = $2 AND kind = 'morning'";
 }
@@ -179,6 +186,18 @@ pub async fn last_shown(
     rows.into_iter().map(|(subject, date)| Ok((subject.parse().context("a digest's subject")?, date))).collect()
 }
 
+/// When this person was last told by day of a decision about each risk, since `since`.
+pub async fn told_by_day(
+    tx: &mut Tenant,
+    person: PersonId,
+    since: DateTime<Utc>,
+) -> anyhow::Result<BTreeMap<Uuid, DateTime<Utc>>> {
+    let org = tx.org().0;
+    let rows: Vec<(Uuid, DateTime<Utc>)> =
+        sqlx::query_as(TOLD_BY_DAY).bind(org).bind(person.0).bind(since).fetch_all(tx.connection()).await?;
+    Ok(rows.into_iter().collect())
+}
+
 /// What these groups of the rest hold.
 pub async fn group_subjects(
     tx: &mut Tenant,
@@ -194,6 +213,19 @@ pub async fn group_subjects(
         .fetch_all(tx.connection())
         .await?;
     rows.into_iter().map(|subject| subject.parse().context("a digest's subject")).collect()
+}
+
+/// Whether this person's morning of that date has the subject as a card.
+pub async fn has_card(tx: &mut Tenant, person: PersonId, date: NaiveDate, subject: &Subject) -> anyhow::Result<bool> {
+    let org = tx.org().0;
+    let subject = subject.to_string();
+    Ok(sqlx::query_scalar(HAS_CARD)
+        .bind(org)
+        .bind(person.0)
+        .bind(date)
+        .bind(subject)
+        .fetch_one(tx.connection())
+        .await?)
 }
 
 /// The mornings of a date: digest and person.

@@ -8,6 +8,7 @@ use sqlx::postgres::types::PgInterval;
 use uuid::Uuid;
 
 use super::{Directory, Tenant, word};
+use crate::domain::action::Subject;
 use crate::domain::money::Currency;
 use crate::domain::person::{OrgId, PersonId};
 use crate::domain::routing::Model;
@@ -24,6 +25,7 @@ statements! {
                            VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT (slug) DO NOTHING";
     DIAGNOSED = "UPDATE directory.organisation SET diagnosed_on = $2, diagnosed_at = $3
                   WHERE org_id = $1 AND (diagnosed_on IS NULL OR diagnosed_on <= $2)";
+    SET_MODEL = "UPDATE directory.organisation SET model = $2 WHERE org_id = $1";
     ORG_OF_WORKSPACE = "SELECT org_id FROM directory.chat_link WHERE platform = $1 AND workspace_id = $2";
     LINK = "INSERT INTO directory.chat_link (platform, workspace_id, org_id, linked_at) VALUES ($1, $2, $3, $4)
             ON CONFLICT (platform, workspace_id) DO NOTHING";
@@ -45,8 +47,13 @@ statements! {
     REVOKE_KEY = "UPDATE directory.api_key SET revoked_at = $3
                    WHERE org_id = $1 AND (name = $2 OR key_id::text = $2) AND revoked_at IS NULL RETURNING key_id";
     ORG_OF_KEY = "SELECT org_id, key_id FROM directory.api_key WHERE key_hash = $1 AND revoked_at IS NULL";
-    DUE = "SELECT org_id, kind, subject, due_at FROM directory.due WHERE due_at <= $1 ORDER BY due_at, org_id, kind, subject LIMIT $2";
-    NEXT_DUE_OF = "SELECT min(due_at) FROM directory.due WHERE org_id = $1";
+    DUE = "SELECT org_id, kind, subject, due_at FROM directory.due
+            WHERE due_at <= $1 AND (due_at, org_id, kind, subject) > ($3, $4, $5, $6)
+            ORDER BY due_at, org_id, kind, subject LIMIT $2";
+    NEXT_DUE_OF = "SELECT min(due_at) FROM directory.due WHERE org_id = $1 AND kind IN ('night', 'digest')";
+    /// How many of each kind are owed since before, and since when: what somebody should have done by now.
+    OVERDUE_OF = "SELECT kind, count(*), min(due_at) FROM directory.due
+                   WHERE org_id = $1 AND kind <> 'watch' AND due_at < $2 GROUP BY kind ORDER BY kind";
     SET_DUE = "INSERT INTO directory.due (org_id, kind, subject, due_at)
                SELECT $1, $2, d.subject, d.due_at FROM unnest($3::uuid[], $4::timestamptz[]) AS d (subject, due_at)
                ON CONFLICT (org_id, kind, subject) DO UPDATE SET due_at = excluded.due_at
@@ -201,6 +208,13 @@ pub async fn set_diagnosed(tx: &mut Tenant, date: NaiveDate, at: DateTime<Utc>) 
     Ok(())
 }
 
+/// How value and revenue are parted from now on, in the caller's transaction.
+pub async fn set_model(tx: &mut Tenant, model: Model) -> anyhow::Result<()> {
+    let org = tx.org().0;
+    sqlx::query(SET_MODEL).bind(org).bind(model.as_str()).execute(tx.connection()).await?;
+    Ok(())
+}
+
 /// False where the slug is taken.
 pub async fn create_organisation(
     tx: &mut Directory,
@@ -328,33 +342,82 @@ pub async fn org_of_key(tx: &mut Directory, hash: &[u8]) -> anyhow::Result<Optio
 }
 
 /// What is owed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Owed {
     Night,
     Digest(PersonId),
+    /// The clock of a handoff, a risk or a renewal.
+    Clock(Subject),
+    /// A look at whether everything owed to the organisation was done.
+    Watch,
+    /// Accounts that got a row which may be a decision.
+    Decisions,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Due {
     pub org: OrgId,
     pub owed: Owed,
     pub at: DateTime<Utc>,
+    kind: String,
+    subject: Uuid,
 }
 
-/// What is owed by `now`, oldest first, at most `most`.
-pub async fn due(tx: &mut Directory, now: DateTime<Utc>, most: i64) -> anyhow::Result<Vec<Due>> {
-    let rows: Vec<(Uuid, String, Uuid, DateTime<Utc>)> =
-        sqlx::query_as(DUE).bind(now).bind(most).fetch_all(tx.connection()).await?;
+/// What is owed by `now`, oldest first, at most `most`, after the row that `after` names.
+pub async fn due(tx: &mut Directory, now: DateTime<Utc>, most: i64, after: Option<&Due>) -> anyhow::Result<Vec<Due>> {
+    let (at, org, kind, subject) = match after {
+        Some(row) => (row.at, row.org.0, row.kind.as_str(), row.subject),
+        None => (DateTime::<Utc>::UNIX_EPOCH, Uuid::nil(), "", Uuid::nil()),
+    };
+    let rows: Vec<(Uuid, String, Uuid, DateTime<Utc>)> = sqlx::query_as(DUE)
+        .bind(now)
+        .bind(most)
+        .bind(at)
+        .bind(org)
+        .bind(kind)
+        .bind(subject)
+        .fetch_all(tx.connection())
+        .await?;
     rows.into_iter()
         .map(|(org, kind, subject, at)| {
             let owed = match kind.as_str() {
                 "night" => Owed::Night,
                 "digest" => Owed::Digest(PersonId(subject)),
+                "handoff" => Owed::Clock(Subject::Handoff(subject)),
+                "risk" => Owed::Clock(Subject::Risk(subject)),
+                "renewal" => Owed::Clock(Subject::Renewal(subject)),
+                "watch" => Owed::Watch,
+                "decisions" => Owed::Decisions,
                 other => anyhow::bail!("directory.due holds the unknown kind {other}"),
             };
-            Ok(Due { org: OrgId(org), owed, at })
+            Ok(Due { org: OrgId(org), owed, at, kind, subject })
         })
         .collect()
+}
+
+/// What an organisation is owed since before `then`: kind, how many, since when.
+pub async fn overdue(tx: &mut Tenant, then: DateTime<Utc>) -> anyhow::Result<Vec<(String, i64, DateTime<Utc>)>> {
+    let org = tx.org().0;
+    Ok(sqlx::query_as(OVERDUE_OF).bind(org).bind(then).fetch_all(tx.connection()).await?)
+}
+
+/// Sets when fresh decisions are looked at again; `None` when there are none left.
+pub async fn set_next_decisions(tx: &mut Tenant, at: Option<DateTime<Utc>>) -> anyhow::Result<()> {
+    let org = tx.org().0;
+    match at {
+        Some(at) => sqlx::query(SET_DUE).bind(org).bind("decisions").bind([org]).bind([at]),
+        None => sqlx::query(DROP_DUE).bind(org).bind("decisions").bind(Vec::<Uuid>::new()),
+    }
+    .execute(tx.connection())
+    .await?;
+    Ok(())
+}
+
+/// Sets when the organisation is looked over next, in the caller's transaction.
+pub async fn set_next_watch(tx: &mut Tenant, at: DateTime<Utc>) -> anyhow::Result<()> {
+    let org = tx.org().0;
+    sqlx::query(SET_DUE).bind(org).bind("watch").bind([org]).bind([at]).execute(tx.connection()).await?;
+    Ok(())
 }
 
 /// When something is owed to an organisation next.

@@ -33,13 +33,17 @@ statements! {
     INSERT_ALL = "INSERT INTO tandem.handoff
                   SELECT h.* FROM jsonb_array_elements($1) AS j, jsonb_populate_record(NULL::tandem.handoff, j) AS h";
     OPEN = "SELECT * FROM tandem.handoff WHERE org_id = $1 AND accountable IS NOT NULL ORDER BY account_id, since, handoff_id";
-    DUE = "SELECT handoff_id FROM tandem.handoff WHERE org_id = $1 AND due_at <= $2 ORDER BY due_at, handoff_id LIMIT 500";
+    /// What lies with these people, and what a stand-in holds for them.
+    HELD_BY = "SELECT handoff_id FROM tandem.handoff
+                WHERE org_id = $1 AND accountable = ANY ($2) ORDER BY handoff_id";
+    STOOD_IN_FOR = "SELECT handoff_id FROM tandem.handoff
+                     WHERE org_id = $1 AND stands_in_for = $2 AND accountable IS NOT NULL ORDER BY handoff_id";
     SAVE = "INSERT INTO tandem.handoff AS t (org_id, handoff_id, account_id, version, since, solo, matter, note, window_kind, amount_minor,
                    currency, opens_on, closes_on, co_term, raised_by, risk_id, withheld_by, withheld_since, overridden_by,
                    overridden_at, override_reason, need, contact, timing, state, accountable, pool, offered_by, moved_by, reason,
-                   clock_since, due_at, won_minor, won_currency)
+                   clock_since, due_at, won_minor, won_currency, remind_at, stands_in_for)
             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24,
-                    $25, $26, $27, $28, $29, $30, $31, $32, $33, $34)
+                    $25, $26, $27, $28, $29, $30, $31, $32, $33, $34, $35, $36)
             ON CONFLICT (org_id, handoff_id) DO UPDATE SET
                    version = excluded.version, since = excluded.since, solo = excluded.solo, note = excluded.note,
                    amount_minor = excluded.amount_minor, currency = excluded.currency, opens_on = excluded.opens_on,
@@ -49,7 +53,7 @@ statements! {
                    contact = excluded.contact, timing = excluded.timing, state = excluded.state, accountable = excluded.accountable,
                    pool = excluded.pool, offered_by = excluded.offered_by, moved_by = excluded.moved_by, reason = excluded.reason,
                    clock_since = excluded.clock_since, due_at = excluded.due_at, won_minor = excluded.won_minor,
-                   won_currency = excluded.won_currency
+                   won_currency = excluded.won_currency, remind_at = excluded.remind_at, stands_in_for = excluded.stands_in_for
              WHERE t.version <= excluded.version";
 }
 
@@ -88,6 +92,8 @@ pub(super) struct HandoffRow {
     due_at: Option<DateTime<Utc>>,
     won_minor: Option<i64>,
     won_currency: Option<String>,
+    remind_at: Option<DateTime<Utc>>,
+    stands_in_for: Option<Uuid>,
 }
 
 fn money(minor: Option<i64>, currency: Option<&String>) -> anyhow::Result<Option<Money>> {
@@ -128,7 +134,9 @@ impl TryFrom<HandoffRow> for Handoff {
             moved_by: row.moved_by.map(PersonId),
             reason: row.reason,
             clock_since: row.clock_since,
+            remind_at: row.remind_at,
             due_at: row.due_at,
+            stands_in_for: row.stands_in_for.map(PersonId),
             won_amount: money(row.won_minor, row.won_currency.as_ref())?,
         };
         Handoff::try_from(record).context("a stored handoff")
@@ -168,10 +176,17 @@ pub async fn open(tx: &mut Tenant) -> anyhow::Result<Vec<Handoff>> {
     handoffs(sqlx::query_as(OPEN).bind(org).fetch_all(tx.connection()).await?)
 }
 
-/// Handoffs whose clock has run out by `now`.
-pub async fn due(tx: &mut Tenant, now: DateTime<Utc>) -> anyhow::Result<Vec<Uuid>> {
+/// Open handoffs that lie with one of these people, by id.
+pub async fn held_by(tx: &mut Tenant, people: &[PersonId]) -> anyhow::Result<Vec<Uuid>> {
     let org = tx.org().0;
-    Ok(sqlx::query_scalar(DUE).bind(org).bind(now).fetch_all(tx.connection()).await?)
+    let people: Vec<Uuid> = people.iter().map(|person| person.0).collect();
+    Ok(sqlx::query_scalar(HELD_BY).bind(org).bind(&people).fetch_all(tx.connection()).await?)
+}
+
+/// Open handoffs that somebody holds for this person until they are back, by id.
+pub async fn stood_in_for(tx: &mut Tenant, person: PersonId) -> anyhow::Result<Vec<Uuid>> {
+    let org = tx.org().0;
+    Ok(sqlx::query_scalar(STOOD_IN_FOR).bind(org).bind(person.0).fetch_all(tx.connection()).await?)
 }
 
 /// Saves a new or moved handoff.
@@ -214,6 +229,8 @@ pub async fn save(tx: &mut Tenant, handoff: &Handoff) -> anyhow::Result<()> {
         .bind(row.due_at)
         .bind(row.won_amount.map(|amount| amount.minor))
         .bind(row.won_amount.map(|amount| amount.currency.to_string()))
+        .bind(row.remind_at)
+        .bind(id(row.stands_in_for))
         .execute(tx.connection())
         .await
         .context("save a handoff")?;
@@ -283,5 +300,7 @@ fn columns(org: Uuid, row: HandoffRecord) -> Value {
         "due_at": row.due_at,
         "won_minor": row.won_amount.map(|amount| amount.minor),
         "won_currency": row.won_amount.map(|amount| amount.currency),
+        "remind_at": row.remind_at,
+        "stands_in_for": row.stands_in_for,
     })
 }

@@ -61,6 +61,7 @@ macro_rules! queue_redraws {
     };
 }
 
+pub mod absence;
 pub mod account;
 pub mod answer;
 pub mod audit;
@@ -72,6 +73,7 @@ pub mod diagnosis;
 pub mod digest;
 pub mod directory;
 pub mod figures;
+pub mod fresh;
 pub mod handoff;
 pub mod home;
 pub mod import;
@@ -86,6 +88,7 @@ pub mod risk;
 pub mod rule;
 pub mod settings;
 pub mod signal;
+pub mod watch;
 
 /// How long a caller waits for a connection before it is told that Tandem is busy.
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(2);
@@ -264,6 +267,7 @@ pub(crate) fn word<T: std::str::FromStr>(column: &str, text: &str) -> anyhow::Re
 /// Every statement with the role that runs it, for the test that prepares them all.
 pub fn statements() -> Vec<(&'static str, &'static str, &'static str)> {
     let tenant = [
+        absence::STATEMENTS,
         account::STATEMENTS,
         answer::STATEMENTS,
         audit::STATEMENTS,
@@ -273,6 +277,7 @@ pub fn statements() -> Vec<(&'static str, &'static str, &'static str)> {
         diagnosis::STATEMENTS,
         digest::STATEMENTS,
         figures::STATEMENTS,
+        fresh::STATEMENTS,
         handoff::STATEMENTS,
         home::STATEMENTS,
         import::STATEMENTS,
@@ -286,6 +291,7 @@ pub fn statements() -> Vec<(&'static str, &'static str, &'static str)> {
         rule::STATEMENTS,
         settings::STATEMENTS,
         signal::STATEMENTS,
+        watch::STATEMENTS,
     ];
     tenant
         .into_iter()

@@ -10,6 +10,7 @@ use uuid::Uuid;
 
 use super::Tenant;
 use crate::domain::account::AccountId;
+use crate::domain::person::PersonId;
 use crate::domain::renewal_work::{RenewalRecord, RenewalWork};
 
 statements! {
@@ -25,11 +26,13 @@ statements! {
     SETTLED_BETWEEN = "SELECT record FROM tandem.renewal
                         WHERE org_id = $1 AND state IN ('renewed', 'contracted', 'lost') AND deadline BETWEEN $2 AND $3
                         ORDER BY account_id";
-    SAVE = "INSERT INTO tandem.renewal AS t (org_id, renewal_id, account_id, deadline, version, record, state, owner_id)
-            VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
+    /// Open work of these people.
+    OWNED_BY = "SELECT renewal_id FROM tandem.renewal WHERE org_id = $1 AND owner_id = ANY ($2) ORDER BY renewal_id";
+    SAVE = "INSERT INTO tandem.renewal AS t (org_id, renewal_id, account_id, deadline, version, record, state, owner_id, next_at)
+            VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
             ON CONFLICT (org_id, renewal_id) DO UPDATE SET
                    deadline = excluded.deadline, version = excluded.version, record = excluded.record,
-                   state = excluded.state, owner_id = excluded.owner_id
+                   state = excluded.state, owner_id = excluded.owner_id, next_at = excluded.next_at
              WHERE t.version <= excluded.version";
     /// All work of these accounts, of each the open first, then the newest; locked in one order for every page of a night.
     /// The record is read by the program, so that one bad row is one account's fault.
@@ -37,11 +40,12 @@ statements! {
                          CROSS JOIN LATERAL (SELECT account_id, record FROM tandem.renewal
                                               WHERE org_id = $1 AND account_id = wanted.account_id
                                               ORDER BY owner_id IS NULL, deadline DESC, renewal_id FOR NO KEY UPDATE) AS r";
-    SAVE_ALL = "INSERT INTO tandem.renewal AS t (org_id, renewal_id, account_id, deadline, version, record, state, owner_id)
-                SELECT $1, r.* FROM unnest($2::uuid[], $3::text[], $4::date[], $5::int[], $6::jsonb[], $7::text[], $8::uuid[]) AS r
+    SAVE_ALL = "INSERT INTO tandem.renewal AS t (org_id, renewal_id, account_id, deadline, version, record, state, owner_id, next_at)
+                SELECT $1, r.* FROM unnest($2::uuid[], $3::text[], $4::date[], $5::int[], $6::jsonb[], $7::text[], $8::uuid[],
+                                           $9::timestamptz[]) AS r
                 ON CONFLICT (org_id, renewal_id) DO UPDATE SET
                        deadline = excluded.deadline, version = excluded.version, record = excluded.record,
-                       state = excluded.state, owner_id = excluded.owner_id
+                       state = excluded.state, owner_id = excluded.owner_id, next_at = excluded.next_at
                  WHERE t.version <= excluded.version";
 }
 
@@ -75,6 +79,13 @@ pub async fn open(tx: &mut Tenant) -> anyhow::Result<Vec<RenewalWork>> {
     works(sqlx::query_scalar(OPEN).bind(org).fetch_all(tx.connection()).await?)
 }
 
+/// Open work that one of these people owns, by id.
+pub async fn owned_by(tx: &mut Tenant, people: &[PersonId]) -> anyhow::Result<Vec<Uuid>> {
+    let org = tx.org().0;
+    let people: Vec<Uuid> = people.iter().map(|person| person.0).collect();
+    Ok(sqlx::query_scalar(OWNED_BY).bind(org).bind(&people).fetch_all(tx.connection()).await?)
+}
+
 /// Ended renewals whose deadline lay between these days, both included.
 pub async fn settled_between(tx: &mut Tenant, first: NaiveDate, last: NaiveDate) -> anyhow::Result<Vec<RenewalWork>> {
     let org = tx.org().0;
@@ -94,6 +105,7 @@ pub async fn save(tx: &mut Tenant, work: &RenewalWork) -> anyhow::Result<()> {
         .bind(Json(&record))
         .bind(&record.state)
         .bind(work.is_open().then_some(record.owner.0))
+        .bind(work.timer().next())
         .execute(tx.connection())
         .await
         .context("save a renewal")?;
@@ -141,6 +153,7 @@ pub async fn save_all(tx: &mut Tenant, works: &[RenewalWork]) -> anyhow::Result<
             .bind(rows.iter().map(Json).collect::<Vec<_>>())
             .bind(rows.iter().map(|row| row.state.as_str()).collect::<Vec<_>>())
             .bind(rows.iter().map(|row| open.then_some(row.owner.0)).collect::<Vec<_>>())
+            .bind(works.iter().map(|work| work.timer().next()).collect::<Vec<_>>())
             .execute(tx.connection())
             .await
             .context("save the renewals")?;

@@ -19,12 +19,12 @@ use crate::domain::risk::{Reading, Risk, RiskRecord};
 statements! {
     /// Locked: whoever moves it has it alone until commit.
     LOCK = "SELECT risk_id, account_id, version, since, opened_on, raised_by, raised_why, calm_nights, last_night, latest,
-                   confirmed, state, moved_by, next_step, next_step_due, snoozed_until, resolution, known
+                   confirmed, state, moved_by, next_step, next_step_due, snoozed_until, resolution, known, clock_since, remind_at, due_at
               FROM tandem.risk WHERE org_id = $1 AND risk_id = $2 FOR NO KEY UPDATE";
     /// With its account, unlocked: what a press looks at, in one round trip.
     LOCK_WITH_ACCOUNT = "SELECT r.risk_id, account_id, r.version, r.since, r.opened_on, r.raised_by, r.raised_why, r.calm_nights,
                                 r.last_night, r.latest, r.confirmed, r.state, r.moved_by, r.next_step, r.next_step_due,
-                                r.snoozed_until, r.resolution, r.known,
+                                r.snoozed_until, r.resolution, r.known, r.clock_since, r.remind_at, r.due_at,
                                 a.name, a.segment, a.arr_minor, a.currency, a.seats, a.plan, a.domains, a.url, a.goals,
                                 a.start_date, a.go_live_date, a.renewal_date, a.term_months, a.notice_period_days,
                                 a.auto_renew, a.csm_id, a.account_manager_id, a.pool, a.status, a.cost_to_serve_minor
@@ -33,7 +33,7 @@ statements! {
     /// The same of several, but for those that somebody else holds.
     LOCK_FREE_WITH_ACCOUNTS = "SELECT r.risk_id, account_id, r.version, r.since, r.opened_on, r.raised_by, r.raised_why, r.calm_nights,
                                       r.last_night, r.latest, r.confirmed, r.state, r.moved_by, r.next_step, r.next_step_due,
-                                      r.snoozed_until, r.resolution, r.known,
+                                      r.snoozed_until, r.resolution, r.known, r.clock_since, r.remind_at, r.due_at,
                                       a.name, a.segment, a.arr_minor, a.currency, a.seats, a.plan, a.domains, a.url, a.goals,
                                       a.start_date, a.go_live_date, a.renewal_date, a.term_months, a.notice_period_days,
                                       a.auto_renew, a.csm_id, a.account_manager_id, a.pool, a.status, a.cost_to_serve_minor
@@ -42,58 +42,65 @@ statements! {
                                 ORDER BY r.risk_id FOR NO KEY UPDATE OF r SKIP LOCKED";
     /// In the order of ids, so that two who lock several cannot wait for each other.
     LOCK_MANY = "SELECT risk_id, account_id, version, since, opened_on, raised_by, raised_why, calm_nights, last_night, latest,
-                        confirmed, state, moved_by, next_step, next_step_due, snoozed_until, resolution, known
+                        confirmed, state, moved_by, next_step, next_step_due, snoozed_until, resolution, known, clock_since, remind_at, due_at
                    FROM tandem.risk WHERE org_id = $1 AND risk_id = ANY ($2) ORDER BY risk_id FOR NO KEY UPDATE";
     READ = "SELECT risk_id, account_id, version, since, opened_on, raised_by, raised_why, calm_nights, last_night, latest,
-                   confirmed, state, moved_by, next_step, next_step_due, snoozed_until, resolution, known
+                   confirmed, state, moved_by, next_step, next_step_due, snoozed_until, resolution, known, clock_since, remind_at, due_at
               FROM tandem.risk WHERE org_id = $1 AND risk_id = ANY ($2)";
     /// The newest episode of each account; account by account, here and below: on the first night the planner takes the
     /// table for empty and would read all of it for every page.
     LATEST = "SELECT r.* FROM unnest($2::text[]) AS wanted (account_id)
                CROSS JOIN LATERAL (SELECT risk_id, account_id, version, since, opened_on, raised_by, raised_why, calm_nights,
                                           last_night, latest, confirmed, state, moved_by, next_step, next_step_due,
-                                          snoozed_until, resolution, known
+                                          snoozed_until, resolution, known, clock_since, remind_at, due_at
                                      FROM tandem.risk WHERE org_id = $1 AND account_id = wanted.account_id
                                     ORDER BY since DESC, risk_id LIMIT 1) AS r";
     OPEN = "SELECT risk_id, account_id, version, since, opened_on, raised_by, raised_why, calm_nights, last_night, latest,
-                   confirmed, state, moved_by, next_step, next_step_due, snoozed_until, resolution, known
+                   confirmed, state, moved_by, next_step, next_step_due, snoozed_until, resolution, known, clock_since, remind_at, due_at
               FROM tandem.risk WHERE org_id = $1 AND state IN ('open', 'acknowledged', 'snoozed') ORDER BY account_id";
     SAVE = "INSERT INTO tandem.risk AS t (org_id, risk_id, account_id, version, since, opened_on, raised_by, raised_why, calm_nights,
-                   last_night, latest, confirmed, state, moved_by, next_step, next_step_due, snoozed_until, resolution, known)
-            VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19)
+                   last_night, latest, confirmed, state, moved_by, next_step, next_step_due, snoozed_until, resolution, known,
+                   clock_since, remind_at, due_at)
+            VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22)
             ON CONFLICT (org_id, risk_id) DO UPDATE SET
                    version = excluded.version, since = excluded.since, calm_nights = excluded.calm_nights,
                    last_night = excluded.last_night, latest = excluded.latest, confirmed = excluded.confirmed, state = excluded.state,
                    moved_by = excluded.moved_by, next_step = excluded.next_step, next_step_due = excluded.next_step_due,
-                   snoozed_until = excluded.snoozed_until, resolution = excluded.resolution, known = excluded.known
+                   snoozed_until = excluded.snoozed_until, resolution = excluded.resolution, known = excluded.known,
+                   clock_since = excluded.clock_since, remind_at = excluded.remind_at, due_at = excluded.due_at
              WHERE t.version <= excluded.version";
     /// What people move of locked risks.
     SAVE_MOVED = "UPDATE tandem.risk t
                      SET version = m.version, since = m.since, state = m.state, moved_by = m.moved_by, next_step = m.next_step,
-                         next_step_due = m.next_step_due, snoozed_until = m.snoozed_until, resolution = m.resolution, known = m.known
+                         next_step_due = m.next_step_due, snoozed_until = m.snoozed_until, resolution = m.resolution, known = m.known,
+                         clock_since = m.clock_since, remind_at = m.remind_at, due_at = m.due_at
                     FROM unnest($2::uuid[], $3::int[], $4::timestamptz[], $5::text[], $6::uuid[], $7::text[], $8::date[], $9::date[],
-                                $10::text[], $11::jsonb[])
-                      AS m (risk_id, version, since, state, moved_by, next_step, next_step_due, snoozed_until, resolution, known)
+                                $10::text[], $11::jsonb[], $12::timestamptz[], $13::timestamptz[], $14::timestamptz[])
+                      AS m (risk_id, version, since, state, moved_by, next_step, next_step_due, snoozed_until, resolution, known,
+                            clock_since, remind_at, due_at)
                    WHERE t.org_id = $1 AND t.risk_id = m.risk_id AND t.version < m.version";
     /// All of these accounts' episodes, the newest of each first, locked in one order for every page of a night.
     LOCK_OF_ACCOUNTS = "SELECT r.* FROM unnest($2::text[]) AS wanted (account_id)
                          CROSS JOIN LATERAL (SELECT risk_id, account_id, version, since, opened_on, raised_by, raised_why,
                                                     calm_nights, last_night, latest, confirmed, state, moved_by, next_step,
-                                                    next_step_due, snoozed_until, resolution, known
+                                                    next_step_due, snoozed_until, resolution, known, clock_since, remind_at,
+                                                    due_at
                                                FROM tandem.risk WHERE org_id = $1 AND account_id = wanted.account_id
                                               ORDER BY since DESC, risk_id FOR NO KEY UPDATE) AS r";
     SAVE_ALL = "INSERT INTO tandem.risk AS t (org_id, risk_id, account_id, version, since, opened_on, raised_by, raised_why,
                        calm_nights, last_night, latest, confirmed, state, moved_by, next_step, next_step_due, snoozed_until,
-                       resolution, known)
+                       resolution, known, clock_since, remind_at, due_at)
                 SELECT $1, r.* FROM unnest($2::uuid[], $3::text[], $4::int[], $5::timestamptz[], $6::date[], $7::uuid[],
                        $8::text[], $9::smallint[], $10::date[], $11::jsonb[], $12::bool[], $13::text[], $14::uuid[], $15::text[],
-                       $16::date[], $17::date[], $18::text[], $19::jsonb[]) AS r
+                       $16::date[], $17::date[], $18::text[], $19::jsonb[], $20::timestamptz[], $21::timestamptz[],
+                       $22::timestamptz[]) AS r
                 ON CONFLICT (org_id, risk_id) DO UPDATE SET
                        version = excluded.version, since = excluded.since, calm_nights = excluded.calm_nights,
                        last_night = excluded.last_night, latest = excluded.latest, confirmed = excluded.confirmed,
                        state = excluded.state, moved_by = excluded.moved_by, next_step = excluded.next_step,
                        next_step_due = excluded.next_step_due, snoozed_until = excluded.snoozed_until,
-                       resolution = excluded.resolution, known = excluded.known
+                       resolution = excluded.resolution, known = excluded.known,
+                       clock_since = excluded.clock_since, remind_at = excluded.remind_at, due_at = excluded.due_at
                  WHERE t.version <= excluded.version";
 }
 
@@ -117,6 +124,9 @@ pub(super) struct RiskRow {
     snoozed_until: Option<NaiveDate>,
     resolution: Option<String>,
     known: Option<Json<Reading>>,
+    clock_since: Option<DateTime<Utc>>,
+    remind_at: Option<DateTime<Utc>>,
+    due_at: Option<DateTime<Utc>>,
 }
 
 impl TryFrom<RiskRow> for Risk {
@@ -142,6 +152,9 @@ impl TryFrom<RiskRow> for Risk {
             snoozed_until: row.snoozed_until,
             resolution: row.resolution,
             known: row.known.map(|known| known.0),
+            clock_since: row.clock_since,
+            remind_at: row.remind_at,
+            due_at: row.due_at,
         };
         Risk::try_from(record).context("a stored risk")
     }
@@ -225,6 +238,9 @@ pub async fn save(tx: &mut Tenant, risk: &Risk) -> anyhow::Result<()> {
         .bind(row.snoozed_until)
         .bind(&row.resolution)
         .bind(row.known.as_ref().map(Json))
+        .bind(row.clock_since)
+        .bind(row.remind_at)
+        .bind(row.due_at)
         .execute(tx.connection())
         .await
         .context("save a risk")?;
@@ -247,7 +263,7 @@ pub async fn lock_latest(
     Ok(latest)
 }
 
-/// Saves what people moved of risks that are locked: state, step and dates, not what nights read.
+/// Saves what people moved of risks that are locked: state, step, dates and clock, not what nights read.
 pub async fn save_moved(tx: &mut Tenant, risks: &[Risk]) -> anyhow::Result<()> {
     if risks.is_empty() {
         return Ok(());
@@ -266,6 +282,9 @@ pub async fn save_moved(tx: &mut Tenant, risks: &[Risk]) -> anyhow::Result<()> {
         .bind(rows.iter().map(|row| row.snoozed_until).collect::<Vec<_>>())
         .bind(rows.iter().map(|row| row.resolution.as_deref()).collect::<Vec<_>>())
         .bind(rows.iter().map(|row| row.known.as_ref().map(Json)).collect::<Vec<_>>())
+        .bind(rows.iter().map(|row| row.clock_since).collect::<Vec<_>>())
+        .bind(rows.iter().map(|row| row.remind_at).collect::<Vec<_>>())
+        .bind(rows.iter().map(|row| row.due_at).collect::<Vec<_>>())
         .execute(tx.connection())
         .await
         .context("save moved risks")?;
@@ -301,6 +320,9 @@ pub async fn save_all(tx: &mut Tenant, risks: &[Risk]) -> anyhow::Result<()> {
         .bind(rows.iter().map(|row| row.snoozed_until).collect::<Vec<_>>())
         .bind(rows.iter().map(|row| row.resolution.as_deref()).collect::<Vec<_>>())
         .bind(rows.iter().map(|row| row.known.as_ref().map(Json)).collect::<Vec<_>>())
+        .bind(rows.iter().map(|row| row.clock_since).collect::<Vec<_>>())
+        .bind(rows.iter().map(|row| row.remind_at).collect::<Vec<_>>())
+        .bind(rows.iter().map(|row| row.due_at).collect::<Vec<_>>())
         .execute(tx.connection())
         .await
         .context("save the risks")?;

@@ -1,7 +1,7 @@
 //! What an admin of the organisation sets, holidays, and the stamp under which
 //! a process may keep these in memory.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use chrono::{DateTime, NaiveDate, Utc};
 use serde_json::Value;
@@ -9,6 +9,7 @@ use sqlx::FromRow;
 
 use super::{Tenant, word};
 use crate::domain::account::Segment;
+use crate::domain::holidays::Holidays;
 use crate::domain::routing::{Model, PerSegment, RenewalOwner};
 
 statements! {
@@ -19,7 +20,9 @@ statements! {
     TOUCH = "UPDATE tandem.organisation_setting SET stamp = stamp + 1 WHERE org_id = $1";
     USE_POLICY = "UPDATE tandem.organisation_setting SET policy_toml = $2, policy_changed_at = $3, stamp = stamp + 1
                    WHERE org_id = $1";
-    HOLIDAYS = "SELECT date FROM tandem.holiday WHERE org_id = $1 AND country = '' ORDER BY date";
+    SET_MODELS = "UPDATE tandem.organisation_setting
+                     SET segment_models = $2, renewal_owner = $3, segment_renewal_owners = $4, stamp = stamp + 1 WHERE org_id = $1";
+    HOLIDAYS = "SELECT date, country FROM tandem.holiday WHERE org_id = $1 ORDER BY date";
 }
 
 #[derive(Debug, Clone, PartialEq)]
@@ -92,9 +95,26 @@ pub async fn use_policy(tx: &mut Tenant, toml: &str, at: DateTime<Utc>) -> anyho
     Ok(())
 }
 
-/// Days on which nobody of the organisation works.
-pub async fn holidays(tx: &mut Tenant) -> anyhow::Result<BTreeSet<NaiveDate>> {
+/// Overrides of the model, and who owns renewals.
+pub async fn set_models(
+    tx: &mut Tenant,
+    models: &BTreeMap<Segment, Model>,
+    renewals: &PerSegment<RenewalOwner>,
+) -> anyhow::Result<()> {
     let org = tx.org().0;
-    let days: Vec<NaiveDate> = sqlx::query_scalar(HOLIDAYS).bind(org).fetch_all(tx.connection()).await?;
-    Ok(days.into_iter().collect())
+    sqlx::query(SET_MODELS)
+        .bind(org)
+        .bind(serde_json::to_value(models)?)
+        .bind(renewals.default.as_str())
+        .bind(serde_json::to_value(&renewals.overrides)?)
+        .execute(tx.connection())
+        .await?;
+    Ok(())
+}
+
+/// Days on which nobody works, here or in a country.
+pub async fn holidays(tx: &mut Tenant) -> anyhow::Result<Holidays> {
+    let org = tx.org().0;
+    let days: Vec<(NaiveDate, String)> = sqlx::query_as(HOLIDAYS).bind(org).fetch_all(tx.connection()).await?;
+    Ok(Holidays::new(days))
 }

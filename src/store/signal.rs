@@ -65,6 +65,30 @@ pub async fn read_between(
     Ok(())
 }
 
+/// One account's signals observed up to `date`, in the order of their kinds and days.
+///
+/// # Errors
+/// The database's, and a row that can't be read.
+pub async fn of_account(tx: &mut Tenant, id: &AccountId, date: NaiveDate) -> anyhow::Result<Vec<Signal>> {
+    let (pieces, mut received) = tokio::sync::mpsc::channel(4);
+    let reading = async {
+        let read = read_between(tx, id, id, date, &pieces).await;
+        drop(pieces);
+        read
+    };
+    let decoding = async move {
+        let (mut decoder, mut signals) = (Decoder::default(), Ok(Vec::new()));
+        while let Some(piece) = received.recv().await {
+            decoder.take(&piece, |_, read| signals = read.map(<[Signal]>::to_vec))?;
+        }
+        decoder.end(|_, read| signals = read.map(<[Signal]>::to_vec));
+        signals
+    };
+    let (read, signals) = tokio::join!(reading, decoding);
+    read?;
+    signals
+}
+
 fn quoted(text: &str) -> String {
     // E'' strings need backslashes doubled whatever standard_conforming_strings says.
     format!("E'{}'", text.replace('\\', "\\\\").replace('\'', "''"))

@@ -1,7 +1,9 @@
 //! The whole loop as people live it: files in, the night, each person's morning
 //! in their own zone, clicks, and what everybody else then sees.
 
+mod by_day;
 mod calendars;
+mod clocks;
 mod first_day;
 mod handoffs;
 

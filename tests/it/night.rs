@@ -9,8 +9,9 @@ use std::sync::Arc;
 
 use chrono::{DateTime, Days, NaiveDate, TimeDelta, Utc};
 use sqlx::{AssertSqlSafe, Executor as _, Row as _};
+use tandem::app::clocks::{self, What};
 use tandem::app::import::{self, Input};
-use tandem::app::night::{self, RanOut, Run, RunReport};
+use tandem::app::night::{self, Run, RunReport};
 use tandem::app::organisation::{self, NewOrganisation};
 use tandem::app::{App, policy, snapshot::Snapshot};
 use tandem::clock::MockClock;
@@ -352,30 +353,38 @@ async fn clocks_offer_on_and_give_back() {
         let snapshot = world.snapshot().await;
         let handoff = world.handoffs("a").await.remove(0);
         let holder = snapshot.person(handoff.accountable().unwrap()).unwrap();
-        let calendar = WorkCalendar::of(holder, &snapshot.holidays);
+        let calendar = WorkCalendar::of(holder, snapshot.holidays.of(holder.timezone));
         world.save(&handoff.delivered(at, handoff::Clocks::default(), &calendar)).await;
     };
-    // Monday 08:00 in Berlin; five business days end on Friday at closing time.
+    let settled = async || -> Vec<What> {
+        clocks::settle_all(&world.app, world.org.id).await.unwrap().into_iter().map(|moved| moved.what).collect()
+    };
+    // Monday 08:00 in Berlin; five business days end on Friday at closing time, and are asked about a day before.
     shown(at("2026-11-23T07:00:00Z")).await;
+    world.clock.set(at("2026-11-26T15:59:00Z"));
+    assert!(settled().await.is_empty());
+    world.clock.set(at("2026-11-26T16:00:00Z"));
+    assert_eq!(settled().await, [What::Reminded { who: dana }]);
     world.clock.set(at("2026-11-27T15:59:00Z"));
-    assert!(night::clocks(&world.app, world.org.id).await.unwrap().notices.is_empty());
+    assert!(settled().await.is_empty(), "once");
     world.clock.set(at("2026-11-27T16:00:00Z"));
-    let ran = night::clocks(&world.app, world.org.id).await.unwrap().notices;
-    assert_eq!(ran.len(), 1);
-    assert!(matches!(&ran[0].what, RanOut::OfferedUnqualified { held_by, .. } if *held_by == dana));
-    assert_eq!(ran[0].tell, [tom, dana]);
+    assert_eq!(settled().await, [What::OfferedUnqualified { held_by: dana, to: tom }]);
     let offered = world.handoffs("a").await.remove(0);
     assert_eq!((offered.state_name(), offered.accountable(), offered.is_csql()), ("offered", Some(tom), false));
-    assert!(night::clocks(&world.app, world.org.id).await.unwrap().notices.is_empty(), "the clock waits to be shown");
+    assert!(settled().await.is_empty(), "the clock waits to be shown");
 
     shown(at("2026-11-30T08:00:00Z")).await;
+    // Nobody looked for a day: the reminder comes late, and a whole day is left after it.
     world.clock.set(at("2026-12-03T12:00:00Z"));
-    let ran = night::clocks(&world.app, world.org.id).await.unwrap().notices;
-    assert_eq!(ran[0].what, RanOut::Expired { late: tom, back_to: lea, lead: lea });
-    assert_eq!(ran[0].tell, [lea, tom]);
+    assert_eq!(settled().await, [What::Reminded { who: tom }]);
+    world.clock.set(at("2026-12-04T11:59:00Z"));
+    assert!(settled().await.is_empty());
+    world.clock.set(at("2026-12-04T12:00:00Z"));
+    assert_eq!(settled().await, [What::Expired { late: tom, back_to: lea, lead: lea }]);
     let back = world.handoffs("a").await.remove(0);
     assert_eq!((back.state_name(), back.accountable()), ("expired", Some(lea)), "a rule had offered it");
-    assert!(night::clocks(&world.app, world.org.id).await.unwrap().notices.is_empty());
+    world.clock.set(at("2027-06-01T12:00:00Z"));
+    assert!(settled().await.is_empty());
 }
 
 #[tokio::test]
@@ -518,7 +527,7 @@ async fn two_replicas_owe_one_night() {
     let counts: BTreeMap<_, _> = world.counts(&world.org).await.into_iter().collect();
     assert_eq!((counts["diagnosis_run"], counts["handoff"]), (1, 1));
     let mut directory = world.app.store.directory().await.unwrap();
-    let due = directory::due(&mut directory, at("2026-12-01T00:00:00Z"), 100).await.unwrap();
+    let due = directory::due(&mut directory, at("2026-12-01T00:00:00Z"), 100, None).await.unwrap();
     let next = due.iter().find(|due| due.org == org && due.owed == Owed::Night).unwrap();
     assert_eq!(next.at, at("2026-11-24T01:00:00Z"));
     assert!(due.iter().any(|due| due.org == org && matches!(due.owed, Owed::Digest(_))));

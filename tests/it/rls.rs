@@ -393,6 +393,9 @@ impl TestBot {
             let mut tx = as_app(bot.pool(), Some(org.id)).await;
             for sql in [
                 "INSERT INTO tandem.inbound_receipt VALUES (ORG, 'click', now())",
+                "INSERT INTO tandem.absence SELECT ORG, min(person_id::text)::uuid, max(person_id::text)::uuid, '2026-12-01', now() FROM tandem.person",
+                "INSERT INTO tandem.fresh_decision VALUES (ORG, 'acme', now())",
+                "INSERT INTO tandem.watch VALUES (ORG, '{night}', now())",
                 "INSERT INTO tandem.note SELECT ORG, gen_random_uuid(), 'acme', person_id, 'note', 'a note', now() FROM tandem.person LIMIT 1",
                 "INSERT INTO tandem.judgement SELECT ORG, 'acme', 'notice_served', person_id, now() FROM tandem.person LIMIT 1",
                 "INSERT INTO tandem.shadow_firing VALUES (ORG, 'seat_use', 'acme', '2026-11-20', '2026-11-23')",

@@ -116,7 +116,7 @@ async fn acknowledge(click: &mut Click<'_>, digest: Uuid, number: u16) -> anyhow
     let (mut moved, mut before) = (Vec::new(), 0);
     for (_, risk) in members {
         match risk.acknowledge(click.me, due, click.now) {
-            Ok(done) => moved.push(done),
+            Ok((risk, event)) => moved.push((risk::watched(click, risk), event)),
             Err(_) => before += 1,
         }
     }

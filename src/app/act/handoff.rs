@@ -250,12 +250,7 @@ pub(super) async fn save(
     store::handoff::save(&mut click.tx, handoff).await?;
     let told = other_side(click, account, before, handoff, event);
     let word = event.as_str().rsplit('.').next().unwrap_or_default();
-    let about = Content::Notice {
-        about: About::Handoff(handoff.id),
-        event: word.to_owned(),
-        version: handoff.version(),
-        by: None,
-    };
+    let about = Content::notice(About::Handoff(handoff.id), word, handoff.version(), None);
     notice::notify(&mut click.tx, &click.snapshot, told, &about, Some(&account.id), click.now).await?;
     Ok(Effect::changed(&account.id, entries, reply))
 }

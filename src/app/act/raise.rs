@@ -133,8 +133,7 @@ pub(super) async fn risk(click: &mut Click<'_>, account: &Account, what: String)
     data["raised"] = json!(true);
     entries.push(Entry::new(event.as_str(), Subject::Risk(risk.id), data));
     let told = told_of_risk(click, account).filter(|person| *person != click.me);
-    let about =
-        Content::Notice { about: About::Risk(risk.id), event: "raised".to_owned(), version: risk.version(), by: None };
+    let about = Content::notice(About::Risk(risk.id), "raised", risk.version(), None);
     notice::notify(&mut click.tx, &click.snapshot, told, &about, Some(&account.id), click.now).await?;
     Ok(done(click, account, entries, &Done::RiskRaised))
 }

@@ -64,8 +64,7 @@ async fn settle(
     let told = other_half(click, account, &work);
     // A value brief is audited as a note; whom it is written for hears that it is there.
     let word = if event == RenewalEvent::Briefed { "briefed" } else { work.state_name() };
-    let about =
-        Content::Notice { about: About::Renewal(work.id), event: word.to_owned(), version: work.version(), by: None };
+    let about = Content::notice(About::Renewal(work.id), word, work.version(), None);
     notice::notify(&mut click.tx, &click.snapshot, told, &about, Some(&account.id), click.now).await?;
     let mut entry = Entry::new(event.as_str(), Subject::Renewal(work.id), data(&work));
     // What was at stake: an import may change the account before the figures are counted.
@@ -88,7 +87,7 @@ fn data(work: &RenewalWork) -> Value {
 
 pub(super) fn refusal(click: &Click<'_>, account: &Account, work: &RenewalWork, refused: &Refused) -> Effect {
     match refused {
-        Refused::Present(_) => Effect::Said(click.present_renewal(account, work)),
+        Refused::Present(_) | Refused::NotDue => Effect::Said(click.present_renewal(account, work)),
         Refused::SameOwner => {
             let why = Cannot::HasIt(click.name(work.owner()));
             Effect::Said(answer::cannot(&account.name, &why, click.today))

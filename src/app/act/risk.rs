@@ -1,15 +1,20 @@
 //! Purpose: what people do about an account at risk.
 
+use std::collections::BTreeSet;
+
 use serde_json::{Value, json};
 
 use super::{Click, Effect, Found, Held};
+use crate::app::content::{About, Content};
+use crate::app::notice;
 use crate::domain::account::Account;
 use crate::domain::action::{Subject, Verb};
 use crate::domain::handoff::Matter;
 use crate::domain::message::answer::{self, Cannot, Done};
 use crate::domain::message::form::{self, Submission};
 use crate::domain::message::{Message, Reply, phrase};
-use crate::domain::risk::{Limits, Moved, Refused, Risk, RiskEvent, State};
+use crate::domain::person::PersonId;
+use crate::domain::risk::{Limits, Moved, Refused, Risk, RiskEvent, State, Timer};
 use crate::store;
 use crate::store::audit::Entry;
 use crate::store::note::{self, NoteKind};
@@ -31,7 +36,7 @@ pub(super) fn acknowledge_found(click: &Click<'_>, found: &mut Found) -> Result<
     let Held::Risk(risk) = &mut found.held else { return Err(answer::unknown_action()) };
     match risk.clone().acknowledge(click.me, acknowledged_until(click), click.now) {
         Ok((moved, event)) => {
-            *risk = moved;
+            *risk = watched(click, moved);
             Ok(entry(risk, event))
         }
         Err(_) => Err(click.present_risk(&found.account, risk)),
@@ -85,15 +90,38 @@ async fn settle(
     moved: Result<Moved, Refused>,
 ) -> anyhow::Result<Effect> {
     let (risk, event) = match moved {
-        Ok(moved) => moved,
+        Ok((risk, event)) => (watched(click, risk), event),
         Err(refused) => return Ok(refusal(click, account, before, &refused)),
     };
     store::risk::save(&mut click.tx, &risk).await?;
+    if event == RiskEvent::Snoozed {
+        tell_other_half(click, account, &risk).await?;
+    }
     Ok(Effect::changed(&account.id, vec![entry(&risk, event)], Reply::Silent))
 }
 
 fn entry(risk: &Risk, event: RiskEvent) -> Entry {
     Entry::new(event.as_str(), Subject::Risk(risk.id), data(risk))
+}
+
+/// A snooze is no secret: the other half of the pair reads it under the card that they have.
+async fn tell_other_half(click: &mut Click<'_>, account: &Account, risk: &Risk) -> anyhow::Result<()> {
+    let content = Content::notice(About::Risk(risk.id), "snoozed", risk.version(), None);
+    let pair: BTreeSet<PersonId> = account.csm.into_iter().chain(account.account_manager).collect();
+    for person in pair.into_iter().filter(|person| *person != click.me) {
+        notice::reply_at(&mut click.tx, &click.snapshot, person, &content, &account.id, click.now, click.now).await?;
+    }
+    Ok(())
+}
+
+/// One that was just acknowledged is asked about on the working day after its next step is due.
+pub(super) fn watched(click: &Click<'_>, risk: Risk) -> Risk {
+    let (State::Acknowledged { due, .. }, Some(me)) = (risk.state(), click.snapshot.person(click.me)) else {
+        return risk;
+    };
+    let days = click.snapshot.policy.work.accept_days;
+    let timer = Timer::ask_on(click.now, *due, 1, days, &click.snapshot.calendar(me));
+    risk.watched(timer)
 }
 
 /// Ids, states and days: what the audit trail keeps of a risk.
@@ -112,7 +140,7 @@ pub(super) fn data(risk: &Risk) -> Value {
 pub(super) fn refusal(click: &Click<'_>, account: &Account, risk: &Risk, refused: &Refused) -> Effect {
     let at = |field: &str| Effect::field(field, phrase::sentence(&phrase::capital(&refused.to_string())));
     match refused {
-        Refused::Present(_) => Effect::Said(click.present_risk(account, risk)),
+        Refused::Present(_) | Refused::NotDue => Effect::Said(click.present_risk(account, risk)),
         Refused::PastDeadline { .. } => at(form::UNTIL),
         // A step is due today at the earliest, a snooze ends tomorrow.
         Refused::TooEarly { earliest } if *earliest == click.today => at(form::DUE),

@@ -72,7 +72,7 @@ pub(super) async fn nudge(click: &mut Click<'_>, found: &Found) -> anyhow::Resul
         [one] => click.name(*one),
         _ => click.name(holder),
     };
-    let about = Content::Notice { about, event: "nudged".to_owned(), version, by: Some(click.me) };
+    let about = Content::notice(about, "nudged", version, Some(click.me));
     let told = to.into_iter().filter(|person| *person != click.me);
     notice::notify(&mut click.tx, &click.snapshot, told, &about, Some(&account.id), click.now).await?;
     let data = json!({"account": account.id, "to": holder, "nudged": true});
@@ -187,7 +187,7 @@ async fn tell(
     about: About,
     version: i32,
 ) -> anyhow::Result<()> {
-    let about = Content::Notice { about, event: "reassigned".to_owned(), version, by: None };
+    let about = Content::notice(about, "reassigned", version, None);
     let told = both.into_iter().filter(|person| *person != click.me);
     notice::notify(&mut click.tx, &click.snapshot, told, &about, Some(&account.id), click.now).await
 }

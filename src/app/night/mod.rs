@@ -8,7 +8,6 @@
 //! night, where it breaks the run never happened, and running the date again
 //! replaces rows and doubles no move.
 
-mod clocks;
 mod evidence;
 mod moves;
 mod page;
@@ -36,7 +35,6 @@ use crate::store::audit::{self, Actor, Entry};
 use crate::store::diagnosis::{Rejected, RunRow};
 use crate::store::{Tenant, account, diagnosis, directory, message, rule, settings};
 
-pub use clocks::{ClockNotice, Clocks, RanOut, clocks};
 pub use trial::{Moved, Trial, trial};
 
 /// How long diagnoses are kept (diagnosis rows are narrow, a year and its neighbours are compared).
@@ -220,7 +218,7 @@ impl Night {
         let week = WorkCalendar {
             zone,
             workdays: Workdays::MON_FRI,
-            holidays: &snapshot.holidays,
+            holidays: snapshot.holidays.of(zone),
             hours: BusinessHours::default(),
         };
         if !week.opens_week(self.date) || precision::proposals(lock, snapshot, self.at).await?.is_empty() {

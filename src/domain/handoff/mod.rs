@@ -23,6 +23,7 @@ use super::person::PersonId;
 use super::routing::{Seat, Start};
 
 pub use super::record::Present;
+pub use super::timer::Timer;
 pub use record::HandoffRecord;
 
 /// After a pass or a loss the same evidence opens no window for so many days (product.md, "Expansion windows").
@@ -130,17 +131,6 @@ impl Qualification {
     }
 }
 
-/// The clock of a state that has one.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Timer {
-    /// Not yet shown to who must act, or withheld: nothing runs.
-    Waiting,
-    Running {
-        since: DateTime<Utc>,
-        due: DateTime<Utc>,
-    },
-}
-
 /// A clock that runs, as the audit trail keeps it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Running {
@@ -241,6 +231,8 @@ pub struct Handoff {
     qualification: Option<Qualification>,
     /// One person holds both roles: whoever detects may accept.
     solo: bool,
+    /// Who is away and gets it back on their return; whoever is accountable stands in for them.
+    stands_in_for: Option<PersonId>,
     /// When the present state began.
     since: DateTime<Utc>,
     /// 1 when made, one more with each accepted move: the store's guard against lost updates.
@@ -332,8 +324,7 @@ impl Handoff {
             Start::Offered(to) => (State::Offered { to, from: None, timer: Timer::Waiting }, HandoffEvent::Offered),
         };
         let matter = Matter::Window(window);
-        let mut made =
-            Self { id, account, matter, state, gate: Gate::Open, qualification: None, solo, since: at, version: 1 };
+        let mut made = Self::new(id, account, matter, state, solo, at);
         made.gate = made.gate_for(withheld_by, at);
         (made, vec![HandoffEvent::WindowOpened, event])
     }
@@ -355,18 +346,12 @@ impl Handoff {
             return Err(Refused::SamePerson);
         }
         let state = State::Offered { to, from: Some(from), timer: Timer::Waiting };
-        let made = Self {
-            id,
-            account,
-            matter,
-            state,
-            gate: Gate::Open,
-            qualification: None,
-            solo: false,
-            since: at,
-            version: 1,
-        };
-        Ok((made, HandoffEvent::Offered))
+        Ok((Self::new(id, account, matter, state, false, at), HandoffEvent::Offered))
+    }
+
+    fn new(id: Uuid, account: AccountId, matter: Matter, state: State, solo: bool, at: DateTime<Utc>) -> Self {
+        let (gate, qualification, stands_in_for) = (Gate::Open, None, None);
+        Self { id, account, matter, state, gate, qualification, solo, stands_in_for, since: at, version: 1 }
     }
 
     // What is there.
@@ -462,25 +447,28 @@ impl Handoff {
 
     /// When the running clock ends; `None` where none runs.
     pub fn due(&self) -> Option<DateTime<Utc>> {
-        match self.timer() {
-            Some(Timer::Running { due, .. }) => Some(due),
-            Some(Timer::Waiting) | None => None,
+        self.timer().due()
+    }
+
+    /// Waiting in every state that has no clock.
+    pub fn timer(&self) -> Timer {
+        match &self.state {
+            State::Detected { timer, .. } | State::Offered { timer, .. } => *timer,
+            _ => Timer::Waiting,
         }
     }
 
     /// The clock, where one runs.
     pub fn running(&self) -> Option<Running> {
         match self.timer() {
-            Some(Timer::Running { since, due }) => Some(Running { since, due }),
-            Some(Timer::Waiting) | None => None,
+            Timer::Running { since, due, .. } => Some(Running { since, due }),
+            Timer::Waiting | Timer::Over { .. } => None,
         }
     }
 
-    fn timer(&self) -> Option<Timer> {
-        match &self.state {
-            State::Detected { timer, .. } | State::Offered { timer, .. } => Some(*timer),
-            _ => None,
-        }
+    /// Who is away and gets it back on their return.
+    pub fn stands_in_for(&self) -> Option<PersonId> {
+        self.stands_in_for
     }
 
     /// The last day on which the same evidence opens no new window, after a pass or a loss.

@@ -8,7 +8,8 @@ use crate::domain::calendar::WorkCalendar;
 use crate::domain::diagnosis::{FoundWindow, WindowKind};
 use crate::domain::money::Money;
 use crate::domain::person::PersonId;
-use crate::domain::routing::Seat;
+use crate::domain::routing::{Seat, Start};
+use crate::domain::timer::Owed;
 
 impl Handoff {
     // Clocks and nights.
@@ -20,7 +21,7 @@ impl Handoff {
         if self.is_withheld() {
             return self;
         }
-        let start = |days| Timer::Running { since: at, due: calendar.add_business_time(at, days) };
+        let start = |days| Timer::start(at, days, calendar);
         match &mut self.state {
             State::Detected { timer: timer @ Timer::Waiting, .. } => *timer = start(clocks.hold_business_days),
             State::Offered { timer: timer @ Timer::Waiting, .. } => *timer = start(clocks.accept_business_days),
@@ -28,6 +29,19 @@ impl Handoff {
         }
         self.version += 1;
         self
+    }
+
+    /// The one reminder was given; time is left after it, also where it came late.
+    pub fn reminded(mut self, at: DateTime<Utc>, calendar: &WorkCalendar<'_>) -> Result<Self, Refused> {
+        let timer = self.timer();
+        let (Some(Owed::Reminder), Some(left)) = (timer.owed(at), timer.after_reminder(calendar)) else {
+            return Err(Refused::NotDue { due: timer.next() });
+        };
+        if let State::Detected { timer, .. } | State::Offered { timer, .. } = &mut self.state {
+            *timer = timer.reminded(at, left, calendar);
+        }
+        self.version += 1;
+        Ok(self)
     }
 
     /// What a night changes about a window: its gate, its estimate, its end.
@@ -105,6 +119,32 @@ impl Handoff {
         match self.due() {
             Some(due) if due <= at => Ok(()),
             due => Err(Refused::NotDue { due }),
+        }
+    }
+
+    /// Whoever has it is away: it lies with their stand-in until they are back, and a clock starts anew with them.
+    /// A pool's offer is its members'.
+    pub fn stand_in(self, to: PersonId, at: DateTime<Utc>) -> Result<Moved, Refused> {
+        let (Some(away), false) =
+            (self.accountable(), matches!(&self.state, State::Offered { to: Seat::Pool { .. }, .. }))
+        else {
+            return Err(Refused::Present(self.present()));
+        };
+        // An offer would go back to who made it.
+        if matches!(&self.state, State::Offered { from: Some(from), .. } if *from == to) {
+            return Err(Refused::SamePerson);
+        }
+        let whose = self.stands_in_for.unwrap_or(away);
+        let (mut moved, event) = self.reassign(to, at)?;
+        moved.stands_in_for = (whose != to).then_some(whose);
+        Ok((moved, event))
+    }
+
+    /// Who was away is back.
+    pub fn come_back(self, at: DateTime<Utc>) -> Result<Moved, Refused> {
+        match self.stands_in_for {
+            Some(back) if self.is_open() => self.reassign(back, at),
+            _ => Err(Refused::Present(self.present())),
         }
     }
 
@@ -215,6 +255,53 @@ impl Handoff {
         Ok((self.moved(state, at), HandoffEvent::Reassigned))
     }
 
+    /// The organisation model has changed: it lies with whom the routing names now, `start` for a window that nobody
+    /// offered yet, `counterpart` for an offer. What somebody has claimed stays theirs. `None` where nothing changes.
+    pub fn rerouted(mut self, start: &Start, counterpart: Option<&Seat>, at: DateTime<Utc>) -> Option<Moved> {
+        let (was_solo, solo) = (self.solo, matches!(start, Start::Solo(_)));
+        let first = match start {
+            Start::Detector(person) | Start::Solo(person) => *person,
+            Start::Offered(seat) => seat.accountable(),
+        };
+        let timer = Timer::Waiting;
+        let state = match (&self.state, start) {
+            (State::Detected { holder, .. }, Start::Detector(_) | Start::Solo(_)) if *holder == first => None,
+            (State::Detected { .. }, Start::Detector(_) | Start::Solo(_)) => {
+                Some(State::Detected { holder: first, timer })
+            }
+            (State::Detected { .. }, Start::Offered(to)) => Some(State::Offered { to: to.clone(), from: None, timer }),
+            (State::Qualified { holder } | State::Returned { holder, .. }, _)
+                if *holder == first || counterpart.is_some_and(|seat| seat.accountable() == *holder) =>
+            {
+                None
+            }
+            (State::Qualified { .. }, _) => Some(State::Qualified { holder: first }),
+            (State::Returned { how, .. }, _) => Some(State::Returned { holder: first, how: how.clone() }),
+            // One person holds both roles now: there is nobody to wait for.
+            (State::Offered { .. }, Start::Solo(_)) if self.window().is_none() => {
+                return self.close("one person holds both roles now", at).ok();
+            }
+            (State::Offered { .. }, Start::Solo(_)) if self.is_csql() => Some(State::Qualified { holder: first }),
+            (State::Offered { .. }, Start::Solo(_)) => Some(State::Detected { holder: first, timer }),
+            (State::Offered { to, from, .. }, _) => {
+                let offerer = from.map(Seat::Person);
+                let to = counterpart.filter(|seat| *seat != to && Some(*seat) != offerer.as_ref());
+                to.map(|to| State::Offered { to: to.clone(), from: *from, timer })
+            }
+            // Claimed: theirs. Ended: over.
+            _ => return None,
+        };
+        self.solo = solo && self.window().is_some();
+        match state {
+            Some(state) => Some((self.moved(state, at), HandoffEvent::Reassigned)),
+            None if self.solo != was_solo => {
+                self.version += 1;
+                Some((self, HandoffEvent::Reassigned))
+            }
+            None => None,
+        }
+    }
+
     /// The pool that has the offer gets another lead; its members' offer and clock stand.
     pub fn pool_led_by(mut self, lead: PersonId) -> Result<Self, Refused> {
         match &mut self.state {
@@ -254,7 +341,12 @@ impl Handoff {
     }
 
     fn moved(mut self, state: State, at: DateTime<Utc>) -> Self {
+        let before = self.accountable();
         (self.state, self.since) = (state, at);
+        if self.accountable() != before {
+            // Whoever has it now has it in their own right.
+            self.stands_in_for = None;
+        }
         self.version += 1;
         self
     }

@@ -54,17 +54,18 @@ pub struct HandoffRecord {
     /// Why it came back or ended.
     pub reason: Option<String>,
     pub clock_since: Option<DateTime<Utc>>,
+    /// While its one reminder is still owed.
+    pub remind_at: Option<DateTime<Utc>>,
     pub due_at: Option<DateTime<Utc>>,
+    /// Who is away and gets it back.
+    pub stands_in_for: Option<PersonId>,
     /// What was won, where known.
     pub won_amount: Option<Money>,
 }
 
 impl From<&Handoff> for HandoffRecord {
     fn from(handoff: &Handoff) -> Self {
-        let timer = match handoff.timer() {
-            Some(Timer::Running { since, due }) => Some((since, due)),
-            Some(Timer::Waiting) | None => None,
-        };
+        let (clock_since, remind_at, due_at) = handoff.timer().columns();
         let qualification = handoff.qualification.as_ref();
         let mut row = Self {
             id: handoff.id,
@@ -95,8 +96,10 @@ impl From<&Handoff> for HandoffRecord {
             offered_by: None,
             moved_by: None,
             reason: None,
-            clock_since: timer.map(|(since, _)| since),
-            due_at: timer.map(|(_, due)| due),
+            clock_since,
+            remind_at,
+            due_at,
+            stands_in_for: handoff.stands_in_for,
             won_amount: None,
         };
         row.write_matter(&handoff.matter);
@@ -208,9 +211,9 @@ impl HandoffRecord {
         let holder = || row.need("accountable", self.accountable);
         let by = || row.need("moved_by", self.moved_by);
         let reason = || row.need("reason", self.reason.clone());
-        let timer = || match self.clock_since {
-            None => Ok(Timer::Waiting),
-            Some(since) => Ok(Timer::Running { since, due: row.need("due_at", self.due_at)? }),
+        let timer = || match Timer::from_columns((self.clock_since, self.remind_at, self.due_at)) {
+            Timer::Over { .. } => Err(row.corrupt("due_at is missing")),
+            timer => Ok(timer),
         };
         Ok(match self.state.as_str() {
             "detected" => State::Detected { holder: holder()?, timer: timer()? },
@@ -255,9 +258,13 @@ impl TryFrom<HandoffRecord> for Handoff {
             gate: record.read_gate(&row)?,
             qualification: record.read_qualification(&row)?,
             solo: record.solo,
+            stands_in_for: record.stands_in_for,
             since: record.since,
             version: record.version,
         };
+        if handoff.stands_in_for.is_some() && handoff.stands_in_for == handoff.accountable() {
+            return Err(row.corrupt("somebody stands in for themselves"));
+        }
         if matches!(handoff.state, State::Qualified { .. }) && handoff.qualification.is_none() {
             return Err(row.corrupt("it is qualified without need, contact and timing"));
         }

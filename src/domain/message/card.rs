@@ -15,8 +15,8 @@ pub(super) use self::renewal::{next_date as renewal_date, state as renewal_state
 pub(super) use self::window::{handoff_state, title as window_title};
 
 use super::view::{
-    AccountView, Angle, Deadline, DeadlineKind, HandedRiskView, NoteView, RenewalView, RiskView, Why, WindowLine,
-    WindowView, Withheld,
+    AccountView, Angle, Deadline, DeadlineKind, HandedRiskView, NoteView, RenewalView, RiskState, RiskView, Why,
+    WindowLine, WindowView, Withheld,
 };
 use super::{Block, Button, Buttons, Message, Text, phrase};
 use crate::domain::action::{Action, Subject, Verb};
@@ -64,6 +64,21 @@ pub fn message(card: &Card, angle: Angle, today: NaiveDate) -> Message {
 }
 
 /// Assembles a card: lines above, small print below, then the buttons that are there.
+/// What is done about the account's risk, for who reads of its money.
+fn doing(account: &AccountView, today: NaiveDate) -> Option<String> {
+    let on = |day: &NaiveDate| phrase::date(*day, today);
+    Some(match account.risk.as_ref()? {
+        RiskState::Open => "At risk, and not acknowledged yet.".to_owned(),
+        RiskState::Acknowledged { by, step: Some(step), due, .. } => {
+            let step = phrase::cut(step, 200);
+            format!("At risk, in hand with {by}: {}, due {}.", step.trim_end_matches('.'), on(due))
+        }
+        RiskState::Acknowledged { by, due, .. } => format!("At risk, in hand with {by}; next step due {}.", on(due)),
+        RiskState::Snoozed { by, until, .. } => format!("At risk, snoozed by {by} until {}.", on(until)),
+        RiskState::Resolved { .. } | RiskState::Ended { .. } => return None,
+    })
+}
+
 fn assemble(lines: Vec<Text>, small: Vec<String>, buttons: Buttons) -> Vec<Block> {
     let mut text = Text::new();
     for (at, line) in lines.into_iter().filter(|line| !line.is_empty()).enumerate() {
@@ -264,9 +279,28 @@ mod tests {
 
     use super::super::account::several;
     use super::super::form::RAISABLE;
+    use super::super::text;
     use super::super::view::*;
     use super::*;
     use crate::domain::diagnosis::{Stage, WindowKind};
+
+    /// The AM's cards say what the CSM is doing; the CSM's own cards do not repeat it.
+    #[test]
+    fn whoever_reads_of_money_reads_what_is_done_about_the_risk() {
+        let due = sample::day("2026-11-06");
+        let risk = RiskState::Acknowledged { by: "Dana".into(), on: due, step: Some("Call the CFO.".into()), due };
+        let account = AccountView { risk: Some(risk), ..sample::account() };
+        let cards = [
+            Card::Renewal(RenewalView { account: account.clone(), ..sample::renewal() }),
+            Card::Window(WindowView { account, ..sample::window() }),
+        ];
+        let said = "At risk, in hand with Dana: Call the CFO, due Fri 6 Nov.";
+        for card in cards {
+            let text = |angle| text::to_text(&message(&card, angle, sample::today()), 300);
+            assert!(text(Angle::AccountManager).contains(said), "{}", text(Angle::AccountManager));
+            assert!(!text(Angle::Csm).contains(said));
+        }
+    }
 
     const PARTS: [Part; 6] =
         [Part::Holder, Part::Offered, Part::Offerer, Part::AccountManager, Part::Lead, Part::Onlooker];

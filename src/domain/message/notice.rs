@@ -2,16 +2,21 @@
 //! got worse, what the other side did, reminders and escalations, a book that
 //! changes hands, a source that fell silent.
 
-use chrono::NaiveDate;
+use std::collections::BTreeMap;
+
+use chrono::{NaiveDate, NaiveDateTime};
+use serde::{Deserialize, Serialize};
 
 use super::phrase::{self, cut};
 use super::view::{AccountView, HandoffState, NoteView, RenewalState, RiskState, RiskView, WindowLine};
 use super::{Block, Message, Text};
 use super::{card, figures};
+use crate::domain::account::Segment;
 use crate::domain::diagnosis::Cause;
 use crate::domain::figures::Value;
 use crate::domain::figures::precision::{self, Proposal};
 use crate::domain::policy::Policy;
+use crate::domain::routing::{Model, RenewalOwner};
 use crate::domain::signal::Source;
 
 /// The thread's reply that pings: the card above it was edited.
@@ -66,10 +71,14 @@ pub enum Escalation {
     Reminder { due: NaiveDate },
     /// The same, pressed by a lead.
     Nudge { by: String },
-    /// To the stand-in of somebody away.
-    Delegate { of: String, away_until: Option<NaiveDate>, due: NaiveDate },
+    /// To whoever acknowledged a risk whose next step is overdue.
+    StillOnIt { due: NaiveDate },
+    /// The same, when nothing came of that either.
+    Idle,
+    /// To the stand-in of somebody away; `due` once a clock runs.
+    Delegate { of: String, away_until: Option<NaiveDate>, due: Option<NaiveDate> },
     /// To the lead of the one who is late.
-    Lead { late: String, due: NaiveDate },
+    Lead { late: String },
     /// To the other side: who has it now.
     OtherSide { late: String, now_with: String },
 }
@@ -83,25 +92,151 @@ pub fn escalation(account: &str, what: &str, step: &Escalation, today: NaiveDate
     Message::sentence(match step {
         Escalation::Reminder { due: day } => format!("Reminder: {account} · {what}. Your answer {}.", due(day)),
         Escalation::Nudge { by } => format!("{account} · {what}. {by} asks for your answer."),
-        Escalation::Delegate { of, away_until, due: day } => {
-            let until = away_until.map(|until| format!(" until {}", on(&until))).unwrap_or_default();
-            format!("{account} · {what}. {of} is away{until}; please answer instead. The answer {}.", due(day))
-        }
-        Escalation::Lead { late, due: day } => format!(
-            "{account} · {what}. The answer of {late} {}. Please nudge or reassign; no further reminder follows.",
+        Escalation::StillOnIt { due: day } => format!(
+            "{account} · {what}. Still on it? The next step {}. Acknowledge says yes; or set the next step.",
             due(day)
         ),
+        Escalation::Idle => format!("{account} · {what}. Nothing came of the next step, so it is open again."),
+        Escalation::Delegate { of, away_until, due: day } => {
+            let until = away_until.map(|until| format!(" until {}", on(&until))).unwrap_or_default();
+            let answer = day.map(|day| format!(" The answer {}.", due(&day))).unwrap_or_default();
+            format!("{account} · {what}. {of} is away{until}; please answer instead.{answer}")
+        }
+        Escalation::Lead { late } => {
+            format!(
+                "{account} · {what}. No answer from {late} in time. Please nudge or reassign; no further reminder follows."
+            )
+        }
         Escalation::OtherSide { late, now_with } => {
             format!("{account} · {what}. No answer from {late} yet; it is now with {now_with}.")
         }
     })
 }
 
-/// A lead asks whoever is accountable to look: the card, under who asks.
-pub fn nudged(by: &str, account: &str, mut card: Message) -> Message {
-    card.summary = format!("{by} asks you to look at {account}");
-    card.blocks.insert(0, Block::Text(Text::plain(format!("{}.", card.summary))));
+/// The card, under the sentence that says why it comes.
+pub fn above(sentence: Message, mut card: Message) -> Message {
+    card.summary = sentence.summary;
+    card.blocks.splice(0..0, sentence.blocks);
     card
+}
+
+/// How much goes to somebody, or comes back.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Load {
+    pub risks: u32,
+    pub handoffs: u32,
+    pub renewals: u32,
+}
+
+impl Load {
+    fn words(self) -> String {
+        let counted = [(self.risks, "risk"), (self.handoffs, "handoff"), (self.renewals, "renewal")];
+        let parts: Vec<String> =
+            counted.iter().filter(|(n, _)| *n > 0).map(|(n, what)| phrase::count(*n as usize, what)).collect();
+        if parts.is_empty() { "nothing open".to_owned() } else { parts.join(", ") }
+    }
+}
+
+/// To both: one stands in for the other while they are away, or (without `until`) no longer does. The names are
+/// first names, or "you"; no verb stands behind one.
+pub fn stand_in(of: &str, by: &str, until: Option<NaiveDate>, load: Load, today: NaiveDate) -> Message {
+    let load = load.words();
+    Message::sentence(match until {
+        Some(until) => {
+            let until = phrase::date(until, today);
+            format!("Away until {until}: {of}. Standing in: {by}, for {load}. It all comes back on the return.")
+        }
+        None => format!("Back again: {of}. No longer standing in: {by}. Handed back: {load}."),
+    })
+}
+
+/// The organisation model as it is now.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Models {
+    pub default: Model,
+    pub segments: BTreeMap<Segment, Model>,
+    pub renewals: RenewalOwner,
+}
+
+/// To everyone with a book: the model has changed, and what that moved for the reader.
+pub fn model_changed(models: &Models, gained: Load, lost: Load) -> Message {
+    let words = |model: Model| match model {
+        Model::Pair => "each account has a CSM and an AM",
+        Model::Combined => "one person holds both roles",
+        Model::Asymmetric => "a CSM on every account, an AM on some, pools for the rest",
+    };
+    let mut text = format!("Your organisation works differently from now on: {}.", words(models.default));
+    for (segment, model) in &models.segments {
+        text += &format!(" {}: {}.", phrase::capital(segment.label()), words(*model));
+    }
+    let owner = match models.renewals {
+        RenewalOwner::Csm => "the CSM",
+        RenewalOwner::AccountManager => "the AM",
+    };
+    text += &format!(" Renewals are owned by {owner}.");
+    let moved = |load: Load| load.handoffs + load.renewals > 0;
+    text += &match (moved(gained), moved(lost)) {
+        (false, false) => " Nothing of yours changes hands.".to_owned(),
+        (true, false) => format!(" Yours now: {}.", gained.words()),
+        (false, true) => format!(" With others now: {}.", lost.words()),
+        (true, true) => format!(" Yours now: {}. With others now: {}.", gained.words(), lost.words()),
+    };
+    text += " See /tandem handoffs and /tandem renewals.";
+    Message::sentence(text)
+}
+
+/// What the watch finds late.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Late {
+    Night,
+    Mornings,
+    Clocks,
+    Messages,
+    /// The watch itself.
+    Watch,
+}
+
+impl Late {
+    pub const ALL: [Late; 5] = [Late::Night, Late::Mornings, Late::Clocks, Late::Messages, Late::Watch];
+
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Late::Night => "night",
+            Late::Mornings => "mornings",
+            Late::Clocks => "clocks",
+            Late::Messages => "messages",
+            Late::Watch => "watch",
+        }
+    }
+}
+
+/// To the admins: what is owed and late, with how many and since when on their own clock; or that all is well again.
+pub fn watch(late: &[(Late, i64, NaiveDateTime)], over: bool) -> Message {
+    let many = |n: i64, what: &str| phrase::count(usize::try_from(n).unwrap_or(0), what);
+    let mut lines: Vec<String> = late
+        .iter()
+        .map(|(what, n, since)| {
+            let since = since.format("%-d %b %Y at %H:%M");
+            match what {
+                Late::Night => format!("The night's diagnosis is late: it was due on {since}."),
+                Late::Mornings => format!("{} late, the oldest due on {since}.", many(*n, "morning message")),
+                Late::Clocks => format!("{} not moved, the oldest due on {since}.", many(*n, "clock")),
+                Late::Messages => format!("{} not sent, the oldest waiting since {since}.", many(*n, "message")),
+                Late::Watch => {
+                    format!(
+                        "Tandem did not look after its clocks since {since}. What was owed meanwhile is being done now."
+                    )
+                }
+            }
+        })
+        .collect();
+    if over {
+        lines.push("Everything that was late has been done.".to_owned());
+    } else if late.iter().any(|(what, ..)| *what != Late::Watch) {
+        lines.push("`tandem doctor` and the log say more.".to_owned());
+    }
+    Message::sentence(lines.join("\n"))
 }
 
 /// In direct messages, what could not be posted in a channel, and why.
@@ -322,12 +457,14 @@ mod tests {
         let steps = [
             Escalation::Reminder { due: sample::today() },
             Escalation::Nudge { by: "Robin".into() },
+            Escalation::StillOnIt { due },
+            Escalation::Idle,
             Escalation::Delegate {
                 of: "Kim".into(),
                 away_until: Some(sample::day("2026-11-06")),
-                due: sample::day("2026-11-04"),
+                due: Some(sample::day("2026-11-04")),
             },
-            Escalation::Lead { late: "Kim".into(), due },
+            Escalation::Lead { late: "Kim".into() },
             Escalation::OtherSide { late: "Kim".into(), now_with: "Robin".into() },
         ];
         insta::assert_snapshot!(
@@ -335,11 +472,46 @@ mod tests {
             @"
         Reminder: Acme · more seats, about $12k. Your answer is due Tue 3 Nov.
         Acme · more seats, about $12k. Robin asks for your answer.
+        Acme · more seats, about $12k. Still on it? The next step was due Mon 2 Nov. Acknowledge says yes; or set the next step.
+        Acme · more seats, about $12k. Nothing came of the next step, so it is open again.
         Acme · more seats, about $12k. Kim is away until Fri 6 Nov; please answer instead. The answer is due Wed 4 Nov.
-        Acme · more seats, about $12k. The answer of Kim was due Mon 2 Nov. Please nudge or reassign; no further reminder follows.
+        Acme · more seats, about $12k. No answer from Kim in time. Please nudge or reassign; no further reminder follows.
         Acme · more seats, about $12k. No answer from Kim yet; it is now with Robin.
         "
         );
+    }
+
+    #[test]
+    fn absences_and_lateness_are_said_to_whom_they_concern() {
+        let today = sample::today();
+        let until = Some(sample::day("2026-11-06"));
+        let load = Load { risks: 3, handoffs: 1, renewals: 0 };
+        let since = today.and_hms_opt(2, 0, 0).unwrap();
+        insta::assert_snapshot!(lines(vec![
+            stand_in("Kim", "you", until, load, today),
+            stand_in("you", "Noa", None, Load { risks: 0, handoffs: 0, renewals: 0 }, today),
+            watch(&[(Late::Night, 1, since), (Late::Clocks, 12, since)], false),
+            model_changed(
+                &Models {
+                    default: Model::Pair,
+                    segments: BTreeMap::from([(Segment::Smb, Model::Asymmetric)]),
+                    renewals: RenewalOwner::AccountManager,
+                },
+                Load { risks: 0, handoffs: 2, renewals: 1 },
+                Load::default(),
+            ),
+            watch(&[(Late::Watch, 1, since)], false),
+            watch(&[], true),
+        ]), @"
+        Away until Fri 6 Nov: Kim. Standing in: you, for 3 risks, 1 handoff. It all comes back on the return.
+        Back again: you. No longer standing in: Noa. Handed back: nothing open.
+        The night's diagnosis is late: it was due on 3 Nov 2026 at 02:00.
+        12 clocks not moved, the oldest due on 3 Nov 2026 at 02:00.
+        `tandem doctor` and the log say more.
+        Your organisation works differently from now on: each account has a CSM and an AM. SMB: a CSM on every account, an AM on some, pools for the rest. Renewals are owned by the AM. Yours now: 2 handoffs, 1 renewal. See /tandem handoffs and /tandem renewals.
+        Tandem did not look after its clocks since 3 Nov 2026 at 02:00. What was owed meanwhile is being done now.
+        Everything that was late has been done.
+        ");
     }
 
     #[test]

@@ -38,6 +38,10 @@ pub struct AccountView {
     pub csm: Option<String>,
     /// First name, or how the pool that stands in is called ("the EMEA pool").
     pub account_manager: Option<String>,
+    /// One sentence for each detour of the routing: who stands in, and why.
+    pub detours: Vec<String>,
+    /// What is done about its risk, while it has one that is not over.
+    pub risk: Option<RiskState>,
 }
 
 /// Why a card is shown today (product.md, "Due").
@@ -115,6 +119,8 @@ pub struct RiskView {
     pub handed: Option<HandedLine>,
     pub last_note: Option<NoteView>,
     pub may_act: bool,
+    /// Acknowledged, its next step overdue: one tap says that somebody is still on it.
+    pub asked: bool,
     /// The reader leads the one who has to act: nudging and reassigning come first.
     pub leads: bool,
 }

@@ -11,6 +11,9 @@
 //!   and fell again. After 14 days an account at risk makes a new episode.
 //! - One that ended by itself is reopened, within 14 days, by any night below 50.
 //! - Waking means open again: whoever had acknowledged it looks anew.
+//! - The clock of an open episode starts when whoever looks after it has been
+//!   shown it: a reminder, then their lead, then silence. The clock of an
+//!   acknowledged one runs to its next step: "still on it?", then it is open again.
 //! - A risk that a person raised ends by itself only after the rules have seen
 //!   it too; until then they alone know why it is one.
 
@@ -24,10 +27,13 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::account::AccountId;
+use super::calendar::WorkCalendar;
 use super::diagnosis::{Band, Diagnosis};
 use super::person::PersonId;
+use super::timer::Owed;
 
 pub use super::record::Present;
+pub use super::timer::Timer;
 pub use record::RiskRecord;
 
 /// The numbers of the episode (product.md, "Words").
@@ -180,6 +186,8 @@ pub struct Risk {
     latest: Reading,
     /// Whether a night has seen it at risk.
     confirmed: bool,
+    /// Of an open or an acknowledged one; every change of state stops it.
+    timer: Timer,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -239,6 +247,17 @@ pub enum Refused {
     StepMissing,
     #[error("it was over by {ended}; raise a new risk instead")]
     TooOld { ended: NaiveDate },
+    #[error("its clock has not run out")]
+    NotDue,
+}
+
+/// What a clock that ran out made of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RanOut {
+    /// Nobody acknowledged it: their lead hears of it, and the chain ends.
+    Unanswered,
+    /// Acknowledged, and nothing came of it: open again.
+    Idle,
 }
 
 /// The new state of things and what to write into the audit trail.
@@ -291,6 +310,7 @@ impl Risk {
             last_night: on,
             latest,
             confirmed,
+            timer: Timer::Waiting,
         }
     }
 
@@ -380,7 +400,7 @@ impl Risk {
 
         let events = self.turn(date, limits);
         if !events.is_empty() {
-            self.since = at;
+            (self.since, self.timer) = (at, Timer::Waiting);
         }
         if self != before {
             self.version += 1;
@@ -422,6 +442,56 @@ impl Risk {
         vec![event]
     }
 
+    // Clocks.
+
+    pub fn timer(&self) -> Timer {
+        self.timer
+    }
+
+    /// Whoever looks after it has been shown it: its clock starts. Shown again it changes nothing.
+    #[must_use]
+    pub fn shown(mut self, timer: Timer) -> Self {
+        if self.state == State::Open && self.timer == Timer::Waiting {
+            self.timer = timer;
+            self.version += 1;
+        }
+        self
+    }
+
+    /// Sets the clock of one that was just acknowledged, in the same change.
+    #[must_use]
+    pub fn watched(mut self, timer: Timer) -> Self {
+        if matches!(self.state, State::Acknowledged { .. }) {
+            self.timer = timer;
+        }
+        self
+    }
+
+    /// The one reminder was given.
+    pub fn reminded(mut self, at: DateTime<Utc>, calendar: &WorkCalendar<'_>) -> Result<Self, Refused> {
+        let (Some(Owed::Reminder), Some(left)) = (self.timer.owed(at), self.timer.after_reminder(calendar)) else {
+            return Err(Refused::NotDue);
+        };
+        self.timer = self.timer.reminded(at, left, calendar);
+        self.version += 1;
+        Ok(self)
+    }
+
+    /// Its time is over. An idle one is open again, and waits to be shown.
+    pub fn run_out(mut self, at: DateTime<Utc>) -> Result<(Self, RanOut), Refused> {
+        if self.timer.owed(at) != Some(Owed::End) {
+            return Err(Refused::NotDue);
+        }
+        match self.state {
+            State::Acknowledged { .. } => Ok((self.moved(State::Open, at), RanOut::Idle)),
+            _ => {
+                self.timer = Timer::Over { since: at };
+                self.version += 1;
+                Ok((self, RanOut::Unanswered))
+            }
+        }
+    }
+
     // What people do.
 
     /// One tap. `due` is when the next step is due: 5 working days on, unless
@@ -429,6 +499,8 @@ impl Risk {
     pub fn acknowledge(self, by: PersonId, due: NaiveDate, at: DateTime<Utc>) -> Result<Moved, Refused> {
         match &self.state {
             State::Open | State::Snoozed { .. } => {}
+            // "Still on it?": one tap says yes.
+            State::Acknowledged { .. } if self.is_asked() => {}
             State::Acknowledged { .. } | State::Resolved { .. } | State::Ended => {
                 return Err(Refused::Present(self.present()));
             }
@@ -517,8 +589,13 @@ impl Risk {
         Ok((self.moved(State::Ended, at), RiskEvent::Ended))
     }
 
+    /// Acknowledged, its step overdue, and asked whether somebody is still on it.
+    pub fn is_asked(&self) -> bool {
+        matches!(self.state, State::Acknowledged { .. }) && self.timer.is_reminded()
+    }
+
     fn moved(mut self, state: State, at: DateTime<Utc>) -> Self {
-        (self.state, self.since) = (state, at);
+        (self.state, self.since, self.timer) = (state, at, Timer::Waiting);
         self.version += 1;
         self
     }

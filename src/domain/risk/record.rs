@@ -3,7 +3,7 @@
 use chrono::{DateTime, NaiveDate, Utc};
 use uuid::Uuid;
 
-use super::{Raised, Reading, Risk, State};
+use super::{Raised, Reading, Risk, State, Timer};
 use crate::domain::account::AccountId;
 use crate::domain::person::PersonId;
 use crate::domain::record::{Corrupt, Row};
@@ -34,10 +34,15 @@ pub struct RiskRecord {
     pub resolution: Option<String>,
     /// What was known when it was snoozed or resolved.
     pub known: Option<Reading>,
+    pub clock_since: Option<DateTime<Utc>>,
+    /// While its one reminder is still owed.
+    pub remind_at: Option<DateTime<Utc>>,
+    pub due_at: Option<DateTime<Utc>>,
 }
 
 impl From<&Risk> for RiskRecord {
     fn from(risk: &Risk) -> Self {
+        let (clock_since, remind_at, due_at) = risk.timer.columns();
         let mut row = Self {
             id: risk.id,
             account: risk.account.clone(),
@@ -57,6 +62,9 @@ impl From<&Risk> for RiskRecord {
             snoozed_until: None,
             resolution: None,
             known: None,
+            clock_since,
+            remind_at,
+            due_at,
         };
         match &risk.state {
             State::Open | State::Ended => {}
@@ -122,7 +130,11 @@ impl TryFrom<RiskRecord> for Risk {
             last_night: record.last_night,
             latest: record.latest.clone(),
             confirmed: record.confirmed,
+            timer: Timer::from_columns((record.clock_since, record.remind_at, record.due_at)),
         };
+        if risk.timer != Timer::Waiting && !matches!(risk.state, State::Open | State::Acknowledged { .. }) {
+            return Err(row.corrupt("its clock runs although it is settled"));
+        }
         row.whole(&record, &RiskRecord::from(&risk), &record.state)?;
         Ok(risk)
     }

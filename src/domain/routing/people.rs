@@ -71,6 +71,18 @@ impl People {
         here.or(leads.first()).copied().or_else(|| self.last_resort(today, Some(id)))
     }
 
+    /// Who takes over from somebody who is away or gone: their delegate (and theirs), else their lead, else an admin.
+    pub fn stand_in(&self, id: PersonId, today: NaiveDate) -> Option<PersonId> {
+        self.present(id, today).or_else(|| self.lead_of(id, today)).filter(|found| *found != id)
+    }
+
+    /// The same for somebody who is here but can't be written to: themselves are no answer.
+    pub fn stand_in_for_unreachable(&self, id: PersonId, today: NaiveDate) -> Option<PersonId> {
+        let delegate = self.get(id).and_then(|person| person.delegate);
+        let delegate = delegate.and_then(|delegate| self.present(delegate, today)).filter(|found| *found != id);
+        delegate.or_else(|| self.lead_of(id, today)).filter(|found| *found != id)
+    }
+
     /// The lead of a pool's members: the manager whom most of them share, else an admin.
     pub fn lead_of_pool(&self, name: &str, today: NaiveDate) -> Option<PersonId> {
         let mut votes: BTreeMap<PersonId, usize> = BTreeMap::new();

@@ -54,22 +54,24 @@ async fn a_window_is_qualified_raced_for_handed_back_and_won() {
         let now = bot.now(copy).text();
         assert!(now.contains(&format!("Claimed by {claimed}")) || now.contains("Claimed by you"), "{now}");
     }
-    // The detector hears who has it.
-    let heard = bot.next_post("dana");
-    assert!(heard.text().contains("Bolt") && heard.text().contains(claimed), "{}", heard.text());
+    // The detector hears who has it, under the card that she has.
+    assert_eq!(bot.unseen_lines(), [], "no second card");
+    let heard = bot.replies(&danas).pop().unwrap();
+    assert!(heard.starts_with("Bolt · more seats, about €"), "{heard}");
+    assert!(heard.ends_with(&format!("Claimed by {claimed} on Mon 23 Nov.")), "{heard}");
 
     // It comes back, is offered again and taken by the other.
     let winners = if winner == "pat" { &pats } else { &pias };
     bot.click(winner, winners, "Hand back", "Bolt").await;
     bot.submit(winner, &[("note", "No time before January")]).await;
     assert_eq!(bot.times("handoff.handed_back").await, 1);
-    let back = bot.next_post("dana");
-    assert!(back.text().contains("Bolt"), "{}", back.text());
-    bot.skip();
-    bot.click("dana", &back, "Offer to AM", "Bolt").await;
-    let (again, _) = (bot.next_post("pat"), bot.next_post("pia"));
+    let back = bot.replies(&danas).pop().unwrap();
+    assert!(back.contains("Bolt") && back.contains("No time before January"), "{back}");
+    bot.click("dana", &danas, "Offer to AM", "Bolt").await;
+    assert_eq!(bot.unseen_lines(), [], "everybody has the card already");
+    let again = pats.clone();
+    assert!(bot.replies(&again).last().is_some_and(|said| said.contains("Offered")), "{:?}", bot.replies(&again));
     bot.click("pat", &again, "Claim", "Bolt").await;
-    bot.skip();
     bot.click("pat", &again, "Won", "Bolt").await;
     let wrong = bot.submit("pat", &[("amount", "a lot")]).await;
     assert_eq!(wrong["response_action"], "errors", "{wrong}");
@@ -162,20 +164,29 @@ async fn nothing_is_left_where_outsiders_read_along() {
     bot.finish().await;
 }
 
-/// On leave with a delegate: the delegate gets the cards, the one away gets nothing.
-#[tokio::test(flavor = "multi_thread")]
-async fn a_delegate_stands_in() {
-    let bot = sunday().await;
+/// People as they are in [`PEOPLE`], with this delegate and last day away for Dana.
+fn danas_absence(delegate: &str, until: &str) -> String {
     let away = PEOPLE.replace(
         "email,name,roles,timezone,digest_time,manager_email,pool,slack_user_id",
         "email,name,roles,timezone,digest_time,manager_email,pool,slack_user_id,delegate_email,out_of_office_until",
     );
-    let away = away.lines().map(|line| match line {
-        line if line.starts_with("dana@") => format!("{line},noa@x.eu,2026-11-27\n"),
+    let lines = away.lines().map(|line| match line {
+        line if line.starts_with("dana@") => format!("{line},{delegate},{until}\n"),
         line if line.starts_with("email") => format!("{line}\n"),
         line => format!("{line},,\n"),
     });
-    bot.import(RowKind::People, &away.collect::<String>()).await;
+    lines.collect()
+}
+
+/// On leave with a delegate: the delegate gets the cards, the one away gets nothing but the word of it.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_delegate_stands_in() {
+    let bot = sunday().await;
+    bot.import_to(&bot.org, RowKind::People, &danas_absence("noa@x.eu", "2026-11-27")).await;
+    bot.deliver().await;
+    let said = "Away until Fri 27 Nov: Dana. Standing in: you, for nothing open. It all comes back on the return.";
+    assert_eq!(bot.next_post("noa").text(), said);
+    assert_eq!(bot.next_post("dana").summary, said.replace("Dana", "you").replace("in: you", "in: Noa"));
     bot.at("2026-11-23T01:00:00Z").await;
     bot.at("2026-11-23T02:30:00Z").await;
     let noas = bot.next_post("noa");
@@ -184,6 +195,39 @@ async fn a_delegate_stands_in() {
     assert!(bot.unseen_lines().iter().all(|(channel, _)| channel != "Ddana"), "{:?}", bot.unseen_lines());
     bot.click("noa", &noas, "Acknowledge", "Acme").await;
     assert_eq!(bot.done().await, ["risk.acknowledged"]);
+    bot.skip();
+    bot.finish().await;
+}
+
+/// What lies with somebody when they leave for a while goes to their stand-in and comes back; both are told once.
+#[tokio::test(flavor = "multi_thread")]
+async fn work_goes_to_the_delegate_and_comes_back() {
+    let (bot, _) = monday().await;
+    let holder = "SELECT count(*) FROM tandem.handoff h JOIN tandem.person p ON p.org_id = h.org_id AND p.person_id = h.accountable \
+                  WHERE h.account_id = 'bolt' AND p.email = ";
+    assert_eq!(bot.number(&bot.org, &format!("{holder}'dana@x.eu'")).await, 1);
+    bot.import_to(&bot.org, RowKind::People, &danas_absence("noa@x.eu", "2026-11-25")).await;
+    bot.import_to(&bot.org, RowKind::People, &danas_absence("noa@x.eu", "2026-11-25")).await;
+    bot.deliver().await;
+    let told = bot.next_post("noa").summary;
+    assert!(told.contains("Standing in: you, for 1 risk, 1 handoff."), "{told}");
+    assert_eq!(bot.unseen_lines().len(), 1, "Dana is told as well, and each once: {:?}", bot.unseen_lines());
+    bot.skip();
+    assert_eq!(bot.number(&bot.org, &format!("{holder}'noa@x.eu'")).await, 1);
+    assert_eq!(bot.times("escalation.delegated").await, 1);
+    bot.at("2026-11-26T01:00:00Z").await;
+    bot.at("2026-11-26T07:00:00Z").await;
+    assert_eq!(bot.number(&bot.org, &format!("{holder}'dana@x.eu'")).await, 1, "back on her first morning");
+    let heard: Vec<String> = bot.unseen_lines().into_iter().map(|(_, line)| line).collect();
+    assert!(
+        heard.contains(&"Back again: you. No longer standing in: Noa. Handed back: 1 risk, 1 handoff.".to_owned()),
+        "{heard:?}"
+    );
+    assert!(
+        heard.contains(&"Back again: Dana. No longer standing in: you. Handed back: 1 risk, 1 handoff.".to_owned()),
+        "{heard:?}"
+    );
+    assert_eq!(bot.number(&bot.org, "SELECT count(*) FROM tandem.absence").await, 0);
     bot.skip();
     bot.finish().await;
 }

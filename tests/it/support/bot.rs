@@ -233,6 +233,10 @@ impl TestBot {
         assert_eq!(reports[0].rejected, 0, "{:?}", reports[0].rejections);
     }
 
+    pub(crate) fn db(&self) -> &TestDb {
+        &self.db
+    }
+
     pub(crate) fn pool(&self) -> &PgPool {
         &self.db.pool
     }
@@ -316,6 +320,17 @@ impl TestBot {
     pub(crate) fn now(&self, post: &Post) -> Post {
         let all = self.standing(&post.channel);
         self.whole(all.iter().find(|message| message.ts == post.ts).expect("the post"))
+    }
+
+    /// What was said in a post's thread by messages of their own, oldest first; not the parts of a long message.
+    pub(crate) fn replies(&self, post: &Post) -> Vec<String> {
+        let thread = self.standing(&post.channel).into_iter().filter(|part| part.thread_ts.as_ref() == Some(&post.ts));
+        thread.map(|part| part.text).filter(|text| *text != post.summary).collect()
+    }
+
+    /// Everything that stands in somebody's direct messages, threads too: the notification lines.
+    pub(crate) fn said_to(&self, who: &str) -> Vec<String> {
+        self.standing(&Self::place(who)).into_iter().map(|message| message.text).collect()
     }
 
     /// Sends a signed request; its status and body.

@@ -60,6 +60,15 @@ pub(crate) async fn database() -> TestDb {
 }
 
 impl TestDb {
+    /// A transaction of one organisation, as the application has it.
+    pub(crate) async fn tenant(
+        &self,
+        org: tandem::domain::person::OrgId,
+    ) -> sqlx::Transaction<'static, sqlx::Postgres> {
+        let begin = format!("BEGIN; SET LOCAL ROLE tandem_app; SET LOCAL tandem.org_id = '{org}'");
+        self.pool.begin_with(sqlx::AssertSqlSafe(begin)).await.expect("begin")
+    }
+
     /// A further pool on the same database, such as a second replica has.
     pub(crate) async fn second_pool(&self) -> PgPool {
         pool(&self.options).await

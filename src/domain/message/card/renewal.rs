@@ -37,6 +37,9 @@ pub(super) fn blocks(view: &RenewalView, angle: Angle, today: NaiveDate) -> Vec<
         if let Some(cause) = view.causes.first() {
             lines.push(Text::plain(format!("Know first: {}", phrase::sentence(&cause.headline))));
         }
+        if angle != Angle::Csm {
+            lines.extend(super::doing(account, today).map(Text::plain));
+        }
         let ask = ask(view);
         lines.push(if ask.is_empty() { Text::new() } else { Text::strong("This step:").then(format!(" {ask}")) });
     }
@@ -44,7 +47,10 @@ pub(super) fn blocks(view: &RenewalView, angle: Angle, today: NaiveDate) -> Vec<
     lines.push(state(&view.state, today).into());
     lines.extend(view.brief.as_ref().map(|brief| said(brief, today).into()));
     let why = if open { super::why(&view.why) } else { String::new() };
-    let small = vec![why, people(view, angle)];
+    let mut small = vec![why, people(view, angle)];
+    if open {
+        small.extend(view.account.detours.iter().cloned());
+    }
     super::assemble(lines, small, buttons(view))
 }
 

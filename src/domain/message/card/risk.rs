@@ -32,11 +32,14 @@ pub(super) fn blocks(view: &RiskView, angle: Angle, today: NaiveDate) -> Vec<Blo
     lines.push(state(view, angle, today));
     lines.extend(view.handed.as_ref().map(|handed| handed_line(handed, today).into()));
     lines.extend(view.last_note.as_ref().map(|note| super::note_line("Last note", note, today).into()));
-    let small = vec![
+    let mut small = vec![
         if is_over(&view.state) { String::new() } else { super::why(&view.why) },
         since(view, today),
         other_half(view, angle),
     ];
+    if !is_over(&view.state) {
+        small.extend(account.detours.iter().cloned());
+    }
     super::assemble(lines, small, buttons(view, angle))
 }
 
@@ -124,6 +127,9 @@ fn buttons(view: &RiskView, angle: Angle) -> Buttons {
             keys.row(false, &[Verb::Nudge, Verb::Reassign], &more(&[Verb::Acknowledge, Verb::Snooze, Verb::Resolve]))
         }
         RiskState::Open => {
+            keys.row(true, &[Verb::Acknowledge, Verb::SetNextStep], &more(&[Verb::Snooze, Verb::Resolve]))
+        }
+        RiskState::Acknowledged { .. } if view.asked => {
             keys.row(true, &[Verb::Acknowledge, Verb::SetNextStep], &more(&[Verb::Snooze, Verb::Resolve]))
         }
         RiskState::Acknowledged { step, .. } => {

@@ -33,6 +33,8 @@ pub(in super::super) fn account() -> AccountView {
         change: Change::Worse,
         csm: Some("Dana".into()),
         account_manager: Some("Kim".into()),
+        detours: Vec::new(),
+        risk: None,
     }
 }
 
@@ -91,6 +93,7 @@ pub(in super::super) fn risk() -> RiskView {
         handed: None,
         last_note: None,
         may_act: true,
+        asked: false,
         leads: false,
     }
 }

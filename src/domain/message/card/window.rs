@@ -42,6 +42,9 @@ pub(super) fn blocks(view: &WindowView, angle: Angle, today: NaiveDate) -> Vec<B
             view.causes.first().map(|cause| Text::plain(format!("Know first: {}", phrase::sentence(&cause.headline)))),
         );
     }
+    if open && angle != Angle::Csm {
+        lines.extend(super::doing(account, today).map(Text::plain));
+    }
     lines.push(ask(view).into());
     let rests = view.withheld.is_some() && matches!(view.state, HandoffState::Detected { .. });
     if !rests {
@@ -59,6 +62,7 @@ pub(super) fn blocks(view: &WindowView, angle: Angle, today: NaiveDate) -> Vec<B
         } else {
             small.extend(view.deadline.map(|d| super::deadline(d, today)));
         }
+        small.extend(view.account.detours.iter().cloned());
     }
     super::assemble(lines, small, buttons(view))
 }

@@ -1,0 +1,385 @@
+//! Purpose: clocks by day. Reminder, then the stand-in of somebody away or the
+//! lead of somebody late with the other side informed, then the end; and not one
+//! word more once the matter is settled.
+//!
+//! Each step is one transaction on its own locked row: of two replicas that find
+//! the same clock, one moves it and the other sees that it has moved.
+
+use chrono::{DateTime, NaiveDate, Utc};
+use serde_json::json;
+use uuid::Uuid;
+
+use super::content::{About, Content, Said};
+use super::snapshot::Snapshot;
+use super::{App, notice};
+use crate::domain::account::{Account, AccountId};
+use crate::domain::action::Subject;
+use crate::domain::calendar;
+use crate::domain::handoff::{Handoff, HandoffEvent, State};
+use crate::domain::person::{OrgId, PersonId};
+use crate::domain::renewal_work::RenewalWork;
+use crate::domain::risk::{self, RanOut, Risk, RiskEvent};
+use crate::domain::routing::{Nobody, Seat};
+use crate::domain::timer::Owed;
+use crate::store::audit::{Actor, Entry};
+use crate::store::{self, Tenant, account, change, directory, handoff, renewal};
+
+/// A clock that moved.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Moved {
+    pub subject: Subject,
+    pub account: AccountId,
+    pub what: What,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum What {
+    Reminded {
+        who: PersonId,
+    },
+    /// Whoever had it is away, or gone.
+    Delegated {
+        from: PersonId,
+        to: PersonId,
+    },
+    /// The detector's time: offered to the other half of the pair, marked "not qualified".
+    OfferedUnqualified {
+        held_by: PersonId,
+        to: PersonId,
+    },
+    /// The time to accept: back to who had offered it, or to the lead where a rule had.
+    Expired {
+        late: PersonId,
+        back_to: PersonId,
+        lead: PersonId,
+    },
+    /// Nobody answered: the lead has heard, and the chain has ended.
+    Escalated {
+        late: PersonId,
+        lead: PersonId,
+    },
+    /// Acknowledged and idle: open again.
+    Reopened {
+        idle: PersonId,
+    },
+}
+
+/// Moves one clock, if it owes something by now. `None` where somebody was faster, or it is settled.
+pub async fn settle(app: &App, org: OrgId, subject: &Subject) -> anyhow::Result<Option<Moved>> {
+    let now = app.now();
+    let tx = app.store.tenant(org).await?;
+    let moved = match subject {
+        Subject::Handoff(id) => Step::begin(app, tx, now).await?.handoff(*id).await?,
+        Subject::Risk(id) => Step::begin(app, tx, now).await?.risk(*id).await?,
+        Subject::Renewal(id) => Step::begin(app, tx, now).await?.renewal(*id).await?,
+        Subject::Account(_) | Subject::Group(..) | Subject::Home(_) => None,
+    };
+    if moved.is_some() {
+        app.outbox_bell.notify_waiters();
+    }
+    Ok(moved)
+}
+
+/// Moves every clock of an organisation that owes something by now.
+pub async fn settle_all(app: &App, org: OrgId) -> anyhow::Result<Vec<Moved>> {
+    let mut tx = app.store.directory().await?;
+    let due = directory::due(&mut tx, app.now(), i64::MAX, None).await?;
+    drop(tx);
+    let mut moved = Vec::new();
+    for owed in due.into_iter().filter(|due| due.org == org) {
+        if let directory::Owed::Clock(subject) = owed.owed {
+            moved.extend(settle(app, org, &subject).await?);
+        }
+    }
+    Ok(moved)
+}
+
+/// One step in its transaction, with what it leaves behind.
+struct Step {
+    tx: Tenant,
+    snapshot: std::sync::Arc<Snapshot>,
+    now: DateTime<Utc>,
+    today: NaiveDate,
+    entries: Vec<Entry>,
+}
+
+impl Step {
+    async fn begin(app: &App, mut tx: Tenant, now: DateTime<Utc>) -> anyhow::Result<Self> {
+        let snapshot = app.snapshot(&mut tx).await?;
+        let today = calendar::local_date(snapshot.organisation.timezone, now);
+        Ok(Self { tx, snapshot, now, today, entries: Vec::new() })
+    }
+
+    async fn account(&mut self, id: &AccountId) -> anyhow::Result<Option<Account>> {
+        Ok(account::some(&mut self.tx, std::slice::from_ref(id)).await?.pop())
+    }
+
+    fn record(&mut self, event: &'static str, subject: Subject, account: &AccountId, mut data: serde_json::Value) {
+        data["account"] = json!(account);
+        data["why"] = json!("clock");
+        self.entries.push(Entry::new(event, subject, data));
+    }
+
+    async fn tell(
+        &mut self,
+        to: impl IntoIterator<Item = PersonId>,
+        about: About,
+        (said, version, by): (Said, i32, Option<PersonId>),
+        account: &AccountId,
+    ) -> anyhow::Result<()> {
+        let content = Content::notice(about, said.as_str(), version, by);
+        notice::notify(&mut self.tx, &self.snapshot, to, &content, Some(account), self.now).await
+    }
+
+    async fn conclude(mut self, moved: Moved) -> anyhow::Result<Option<Moved>> {
+        let accounts = std::slice::from_ref(&moved.account);
+        change::record(&mut self.tx, self.now, &change::by(Actor::System, self.entries), accounts).await?;
+        self.tx.commit().await?;
+        let step = match moved.what {
+            What::Reminded { .. } => "reminded",
+            What::Delegated { .. } => "delegated",
+            What::OfferedUnqualified { .. } | What::Expired { .. } | What::Escalated { .. } => "ended",
+            What::Reopened { .. } => "reopened",
+        };
+        metrics::counter!("tandem_clock_steps_total", "step" => step).increment(1);
+        Ok(Some(moved))
+    }
+
+    /// The lead of somebody late; the same person where there is nobody above them.
+    fn lead(&self, late: PersonId) -> Result<PersonId, Nobody> {
+        self.snapshot.people.lead_of(late, self.today).ok_or(Nobody)
+    }
+
+    fn is_here(&self, person: PersonId) -> bool {
+        self.snapshot
+            .person(person)
+            .is_some_and(|person| person.active && !person.away_on(calendar::local_date(person.timezone, self.now)))
+    }
+
+    async fn handoff(mut self, id: Uuid) -> anyhow::Result<Option<Moved>> {
+        let Some(handoff) = handoff::lock(&mut self.tx, id).await? else { return Ok(None) };
+        let (Some(owed), Some(holder)) = (handoff.timer().owed(self.now), handoff.accountable()) else {
+            return Ok(None);
+        };
+        let Some(account) = self.account(&handoff.account).await? else { return Ok(None) };
+        let (subject, about) = (Subject::Handoff(id), About::Handoff(id));
+        if !self.is_here(holder)
+            && let Some(to) = self.snapshot.people.stand_in(holder, self.today)
+            && let Ok((moved, event)) = handoff.clone().stand_in(to, self.now)
+        {
+            handoff::save(&mut self.tx, &moved).await?;
+            self.record(event.as_str(), subject.clone(), &account.id, json!({"accountable": to, "previous": holder}));
+            self.record("escalation.delegated", subject.clone(), &account.id, json!({"from": holder, "to": to}));
+            self.tell([to], about, (Said::Delegated, moved.version(), Some(holder)), &account.id).await?;
+            let others = other_side(&handoff).filter(|person| *person != to);
+            self.tell(others, about, (Said::Informed, moved.version(), Some(holder)), &account.id).await?;
+            let what = What::Delegated { from: holder, to };
+            return self.conclude(Moved { subject, account: account.id, what }).await;
+        }
+        match owed {
+            Owed::Reminder => {
+                let Some(person) = self.snapshot.person(holder) else { return Ok(None) };
+                let moved = handoff.reminded(self.now, &self.snapshot.calendar(person))?;
+                handoff::save(&mut self.tx, &moved).await?;
+                self.record("escalation.reminded", subject.clone(), &account.id, json!({"to": holder}));
+                // A pool's offer waits for its members, not for the lead who answers for it.
+                let waits = match moved.state() {
+                    State::Offered { to: Seat::Pool { name, .. }, .. } => self.snapshot.people.pool(name).to_vec(),
+                    _ => vec![holder],
+                };
+                self.tell(waits, about, (Said::Reminded, moved.version(), None), &account.id).await?;
+                let what = What::Reminded { who: holder };
+                self.conclude(Moved { subject, account: account.id, what }).await
+            }
+            Owed::End => self.handoff_ends(handoff, holder, account).await,
+        }
+    }
+
+    async fn handoff_ends(
+        mut self,
+        before: Handoff,
+        late: PersonId,
+        account: Account,
+    ) -> anyhow::Result<Option<Moved>> {
+        let (subject, about) = (Subject::Handoff(before.id), About::Handoff(before.id));
+        let lead = self.lead(late)?;
+        let (moved, event, what) = if matches!(before.state(), State::Detected { .. }) && !before.is_solo() {
+            let route = self.snapshot.route(&account, self.today)?.account_manager;
+            // The detector has become the account manager too: their lead decides.
+            let to = if route == Seat::Person(late) { Seat::Person(lead) } else { route };
+            let (moved, event) = before.clone().offer_unqualified(to.clone(), self.now)?;
+            (moved, event, What::OfferedUnqualified { held_by: late, to: to.accountable() })
+        } else {
+            let (moved, event) = before.clone().expire(lead, self.now)?;
+            let back_to = moved.accountable().unwrap_or(lead);
+            (moved, event, What::Expired { late, back_to, lead })
+        };
+        handoff::save(&mut self.tx, &moved).await?;
+        let accountable = moved.accountable();
+        let data = json!({"accountable": accountable, "late": late, "clock": before.running()});
+        self.record(event.as_str(), subject.clone(), &account.id, data);
+        // Whoever must act now gets the card.
+        let members = match moved.state() {
+            State::Offered { to: Seat::Pool { name, .. }, .. } => self.snapshot.people.pool(name).to_vec(),
+            _ => accountable.into_iter().collect(),
+        };
+        let said = if event == HandoffEvent::Expired { Said::Expired } else { Said::Offered };
+        self.tell(members.iter().copied(), about, (said, moved.version(), None), &account.id).await?;
+        if let What::Expired { lead, .. } = what {
+            self.record("escalation.escalated", subject.clone(), &account.id, json!({"late": late, "lead": lead}));
+            if !members.contains(&lead) {
+                self.tell([lead], about, (Said::Escalated, moved.version(), Some(late)), &account.id).await?;
+            }
+        }
+        self.record("escalation.ended", subject.clone(), &account.id, json!({"late": late}));
+        let informed = other_side(&before).chain([late]).filter(|person| !members.contains(person) && *person != lead);
+        let informed: Vec<PersonId> = informed.collect();
+        self.tell(informed, about, (Said::Informed, moved.version(), Some(late)), &account.id).await?;
+        self.conclude(Moved { subject, account: account.id, what }).await
+    }
+
+    async fn risk(mut self, id: Uuid) -> anyhow::Result<Option<Moved>> {
+        let Some((risk, account)) = store::risk::lock_with_account(&mut self.tx, id).await? else { return Ok(None) };
+        let Some(owed) = risk.timer().owed(self.now) else { return Ok(None) };
+        let routed = self.snapshot.route(&account, self.today)?;
+        let holder = match risk.state() {
+            risk::State::Acknowledged { by, .. } if self.is_here(*by) => *by,
+            _ => routed.risks,
+        };
+        match owed {
+            Owed::Reminder => self.risk_reminder(risk, account, holder).await,
+            Owed::End => self.risk_ends(risk, account, holder, &routed.account_manager).await,
+        }
+    }
+
+    async fn risk_reminder(mut self, risk: Risk, account: Account, holder: PersonId) -> anyhow::Result<Option<Moved>> {
+        let (subject, about) = (Subject::Risk(risk.id), About::Risk(risk.id));
+        let Some(person) = self.snapshot.person(holder) else { return Ok(None) };
+        let moved = risk.reminded(self.now, &self.snapshot.calendar(person))?;
+        store::risk::save(&mut self.tx, &moved).await?;
+        let acknowledged = matches!(moved.state(), risk::State::Acknowledged { .. });
+        // Away since it was shown: whoever stands in is asked, and told for whom.
+        let away = match moved.state() {
+            risk::State::Acknowledged { by, .. } => Some(*by),
+            _ => account.csm,
+        };
+        let away = away.filter(|away| *away != holder && !self.is_here(*away));
+        let (said, by, what) = match away {
+            Some(from) => (Said::Delegated, Some(from), What::Delegated { from, to: holder }),
+            None if acknowledged => (Said::StillOnIt, None, What::Reminded { who: holder }),
+            None => (Said::Reminded, None, What::Reminded { who: holder }),
+        };
+        let event = if away.is_some() { "escalation.delegated" } else { "escalation.reminded" };
+        // The card in this morning's message has asked already.
+        let local = calendar::local_date(person.timezone, self.now);
+        let asked = away.is_none() && store::digest::has_card(&mut self.tx, holder, local, &subject).await?;
+        self.record(event, subject.clone(), &account.id, json!({"to": holder, "from": by, "in_digest": asked}));
+        if !asked {
+            self.tell([holder], about, (said, moved.version(), by), &account.id).await?;
+        }
+        self.conclude(Moved { subject, account: account.id, what }).await
+    }
+
+    async fn risk_ends(
+        mut self,
+        risk: Risk,
+        account: Account,
+        holder: PersonId,
+        manager: &Seat,
+    ) -> anyhow::Result<Option<Moved>> {
+        let (subject, about) = (Subject::Risk(risk.id), About::Risk(risk.id));
+        let (moved, how) = risk.run_out(self.now)?;
+        store::risk::save(&mut self.tx, &moved).await?;
+        let what = match how {
+            RanOut::Unanswered => {
+                let lead = self.lead(holder)?;
+                self.record(
+                    "escalation.escalated",
+                    subject.clone(),
+                    &account.id,
+                    json!({"late": holder, "lead": lead}),
+                );
+                if lead != holder {
+                    self.tell([lead], about, (Said::Escalated, moved.version(), Some(holder)), &account.id).await?;
+                }
+                let other = match manager {
+                    Seat::Person(person) => Some(*person),
+                    Seat::Pool { .. } => None,
+                };
+                let other = other.filter(|person| *person != holder && *person != lead);
+                self.tell(other, about, (Said::Informed, moved.version(), Some(holder)), &account.id).await?;
+                What::Escalated { late: holder, lead }
+            }
+            RanOut::Idle => {
+                let event = RiskEvent::Reopened.as_str();
+                self.record(event, subject.clone(), &account.id, json!({"idle": holder, "version": moved.version()}));
+                self.tell([holder], about, (Said::Idle, moved.version(), None), &account.id).await?;
+                What::Reopened { idle: holder }
+            }
+        };
+        self.record("escalation.ended", subject.clone(), &account.id, json!({"late": holder}));
+        self.conclude(Moved { subject, account: account.id, what }).await
+    }
+
+    async fn renewal(mut self, id: Uuid) -> anyhow::Result<Option<Moved>> {
+        let Some(work) = renewal::lock(&mut self.tx, id).await? else { return Ok(None) };
+        let Some(owed) = work.timer().owed(self.now) else { return Ok(None) };
+        let Some(account) = self.account(&work.account).await? else { return Ok(None) };
+        let (subject, about, owner) = (Subject::Renewal(id), About::Renewal(id), work.owner());
+        if !self.is_here(owner)
+            && let Some(to) = self.snapshot.people.stand_in(owner, self.today)
+            && let Ok(moved) = owned_by_route(work.clone(), to)
+        {
+            renewal::save(&mut self.tx, &moved).await?;
+            self.record("book.transferred", subject.clone(), &account.id, json!({"from": owner, "to": to}));
+            self.record("escalation.delegated", subject.clone(), &account.id, json!({"from": owner, "to": to}));
+            self.tell([to], about, (Said::Delegated, moved.version(), Some(owner)), &account.id).await?;
+            let what = What::Delegated { from: owner, to };
+            return self.conclude(Moved { subject, account: account.id, what }).await;
+        }
+        let what = match owed {
+            Owed::Reminder => {
+                let Some(person) = self.snapshot.person(owner) else { return Ok(None) };
+                let moved = work.reminded(self.now, &self.snapshot.calendar(person))?;
+                renewal::save(&mut self.tx, &moved).await?;
+                self.record("escalation.reminded", subject.clone(), &account.id, json!({"to": owner}));
+                self.tell([owner], about, (Said::Reminded, moved.version(), None), &account.id).await?;
+                What::Reminded { who: owner }
+            }
+            Owed::End => {
+                let moved = work.run_out(self.now)?;
+                renewal::save(&mut self.tx, &moved).await?;
+                let lead = self.lead(owner)?;
+                self.record("escalation.escalated", subject.clone(), &account.id, json!({"late": owner, "lead": lead}));
+                if lead != owner {
+                    self.tell([lead], about, (Said::Escalated, moved.version(), Some(owner)), &account.id).await?;
+                }
+                let other = account.csm.into_iter().chain(account.account_manager);
+                let other: Vec<PersonId> = other.filter(|person| ![owner, lead].contains(person)).collect();
+                self.tell(other, about, (Said::Informed, moved.version(), Some(owner)), &account.id).await?;
+                self.record("escalation.ended", subject.clone(), &account.id, json!({"late": owner}));
+                What::Escalated { late: owner, lead }
+            }
+        };
+        self.conclude(Moved { subject, account: account.id, what }).await
+    }
+}
+
+/// As the night does it: the owner and whom the route names change together.
+pub(super) fn owned_by_route(
+    work: RenewalWork,
+    to: PersonId,
+) -> Result<RenewalWork, crate::domain::renewal_work::Refused> {
+    let mut moved = work.owned_by(to)?;
+    moved.routed_to = Some(to);
+    Ok(moved)
+}
+
+/// Who made the offer: they wait for the answer.
+fn other_side(handoff: &Handoff) -> impl Iterator<Item = PersonId> {
+    match handoff.state() {
+        State::Offered { from, .. } => *from,
+        _ => None,
+    }
+    .into_iter()
+}

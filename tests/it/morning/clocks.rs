@@ -1,0 +1,224 @@
+//! Clocks as people live them: asked once, passed on once, and then silence.
+
+use tandem::app::clocks::{self, What};
+use tandem::domain::routing::Model;
+use tandem::domain::row::RowKind;
+use tandem::scheduler;
+
+use super::sunday;
+use crate::support::bot::{Post, TestBot};
+
+/// Monday morning, everybody's message there.
+async fn monday() -> (TestBot, Post) {
+    let bot = sunday().await;
+    bot.at("2026-11-23T01:00:00Z").await;
+    bot.at("2026-11-23T07:00:00Z").await;
+    let danas = bot.next_post("dana");
+    bot.at("2026-11-23T14:00:00Z").await;
+    bot.skip();
+    (bot, danas)
+}
+
+impl TestBot {
+    /// Nights and mornings of these days, as they would come.
+    async fn days(&self, days: &[&str]) {
+        for day in days {
+            for time in ["01:00:00", "07:00:00", "07:30:00", "11:00:00", "14:00:00"] {
+                self.at(&format!("{day}T{time}Z")).await;
+            }
+        }
+    }
+
+    async fn escalations(&self) -> Vec<String> {
+        let events = self.events_of(&self.org).await.into_iter();
+        events.filter(|event| event.event.starts_with("escalation.")).map(|event| event.event).collect()
+    }
+
+    /// The escalations about Acme's risk.
+    async fn of_risks(&self) -> Vec<String> {
+        let events = self.events_of(&self.org).await.into_iter();
+        let risks = events.filter(|event| event.event.starts_with("escalation.") && event.subject.starts_with("risk:"));
+        risks.filter(|event| event.data["account"] == "acme").map(|event| event.event).collect()
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_risk_that_nobody_answers_is_asked_about_passed_on_and_left_alone() {
+    let (bot, danas) = monday().await;
+    bot.days(&["2026-11-24", "2026-11-25", "2026-11-26", "2026-11-27", "2026-11-30"]).await;
+    // Five working days: the morning has the card again, so noon has nothing to add.
+    assert_eq!(bot.of_risks().await, ["escalation.reminded"]);
+    assert!(bot.replies(&danas).iter().all(|said| !said.contains("Acme · at risk")), "{:?}", bot.replies(&danas));
+    bot.skip();
+    bot.at("2026-12-02T10:59:00Z").await;
+    bot.skip();
+    assert_eq!(bot.of_risks().await.len(), 1);
+    bot.at("2026-12-02T11:00:00Z").await;
+    assert_eq!(bot.of_risks().await, ["escalation.reminded", "escalation.escalated", "escalation.ended"]);
+    let leas = bot.next_post("lea");
+    let said = "Acme · at risk. No answer from Dana in time. Please nudge or reassign; no further reminder follows.";
+    assert_eq!(leas.summary, said);
+    assert!(leas.labels().contains(&"Nudge".to_owned()), "{:?}", leas.labels());
+    let informed = "Acme · at risk. No answer from Dana yet; it is now with Lea.";
+    let kims = bot.said_to("kim");
+    assert!(kims.iter().any(|said| said == informed), "{kims:?}");
+    bot.skip();
+    // And that was all, for as long as it stays as it is.
+    bot.days(&["2026-12-03", "2026-12-04", "2026-12-07", "2026-12-08", "2026-12-15", "2027-01-11"]).await;
+    assert_eq!(bot.of_risks().await.len(), 3);
+    bot.skip();
+    bot.finish().await;
+}
+
+/// Three defects that users of a well-known alerting bot reported.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_settled_matter_is_never_mentioned_again() {
+    let (bot, danas) = monday().await;
+    // 1. An acknowledgement that comes together with a resolution.
+    let acknowledge = bot.press("T1", "dana", &danas, &danas.value("Acknowledge", "Acme"));
+    assert_eq!(bot.interact(&acknowledge).await.0, 200);
+    bot.click("dana", &danas, "Resolve", "Acme").await;
+    assert_eq!(bot.submit("dana", &[("how", "accepted_loss")]).await, serde_json::Value::Null);
+    assert_eq!(bot.done().await, ["risk.acknowledged", "risk.resolved"]);
+    let clocks = "SELECT count(*) FROM tandem.risk WHERE clock_since IS NOT NULL OR due_at IS NOT NULL";
+    let owed = "SELECT count(*) FROM directory.due WHERE kind = 'risk'";
+    assert_eq!((bot.number(&bot.org, clocks).await, bot.number(&bot.org, owed).await), (0, 0));
+    bot.days(&["2026-12-01", "2026-12-02", "2026-12-09"]).await;
+    // 2. One acknowledged in June that fires in October.
+    bot.at("2027-06-01T01:00:00Z").await;
+    bot.at("2027-10-04T01:00:00Z").await;
+    bot.at("2027-10-04T12:00:00Z").await;
+    // Where it got worse than what was resolved, it is a matter again; until then not a word.
+    let acmes: Vec<String> = {
+        let events = bot.events_of(&bot.org).await.into_iter().filter(|event| event.data["account"] == "acme");
+        events.filter(|event| event.subject.starts_with("risk:")).map(|event| event.event).collect()
+    };
+    let resolved = acmes.iter().position(|event| event == "risk.resolved").unwrap();
+    assert!(acmes[..resolved].iter().all(|event| !event.starts_with("escalation.")), "{acmes:?}");
+    if let Some(escalated) = acmes.iter().position(|event| event.starts_with("escalation.")) {
+        let again = |event: &String| event == "risk.reopened" || event == "risk.opened";
+        assert!(acmes[resolved..escalated].iter().any(again), "{acmes:?}");
+    }
+    bot.skip();
+    bot.finish().await;
+}
+
+/// The third: an acknowledgement that does not stop the next reminder. The reminder was even queued already.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_answer_stops_the_reminder_that_is_under_way() {
+    let (bot, danas) = monday().await;
+    let (due, before) = ("SELECT count(*) FROM directory.due WHERE kind = 'risk'", bot.replies(&danas));
+    assert_eq!(bot.number(&bot.org, due).await, 1);
+    // Down on the mornings: nothing has the card again, so the clock itself would say it.
+    bot.clock.set("2026-11-30T11:00:00Z".parse().unwrap());
+    scheduler::tick(&bot.app).await.unwrap();
+    assert_eq!(bot.of_risks().await, ["escalation.reminded"]);
+    let queued = "SELECT count(*) FROM tandem.outbox o JOIN tandem.message m USING (org_id, message_id) \
+                  WHERE o.state = 'queued' AND m.content -> 'notice' ->> 'event' = 'reminded' AND m.content -> 'notice' ? 'risk'";
+    assert_eq!(bot.number(&bot.org, queued).await, 1);
+    let value = danas.value("Acknowledge", "Acme");
+    assert_eq!(bot.interact(&bot.press("T1", "dana", &danas, &value)).await.0, 200);
+    bot.deliver().await;
+    let said: Vec<String> = bot.replies(&danas).into_iter().filter(|said| said.contains("Acme")).collect();
+    assert_eq!(said, before, "the queued reminder had nothing left to say");
+    bot.at("2026-12-02T11:00:00Z").await;
+    assert_eq!(bot.of_risks().await, ["escalation.reminded"]);
+    bot.skip();
+    bot.finish().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn acknowledged_and_idle_is_asked_about_and_then_open_again() {
+    let (bot, danas) = monday().await;
+    bot.click("dana", &danas, "Acknowledge", "Acme").await;
+    // Its next step is due on 30 November; on the day after somebody asks.
+    bot.at("2026-12-01T10:59:00Z").await;
+    bot.skip();
+    assert_eq!(bot.of_risks().await, Vec::<String>::new());
+    bot.at("2026-12-01T11:00:00Z").await;
+    assert_eq!(bot.of_risks().await, ["escalation.reminded"]);
+    let asked = bot.replies(&danas).pop().unwrap();
+    assert!(asked.starts_with("Acme · at risk. Still on it? The next step was due Mon 30 Nov."), "{asked}");
+    // One tap says yes, and starts anew.
+    bot.click("dana", &danas, "Acknowledge", "Acme").await;
+    assert_eq!(bot.done().await, ["risk.acknowledged", "risk.acknowledged"]);
+    bot.skip();
+    bot.at("2026-12-09T11:00:00Z").await;
+    assert_eq!(bot.of_risks().await, ["escalation.reminded", "escalation.reminded"]);
+    bot.at("2026-12-11T11:00:00Z").await;
+    assert_eq!(bot.times("risk.reopened").await, 1);
+    assert_eq!(bot.number(&bot.org, "SELECT count(*) FROM tandem.risk WHERE state = 'open'").await, 1);
+    bot.skip();
+    bot.finish().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn two_replicas_move_a_clock_once() {
+    let (bot, _) = monday().await;
+    bot.clock.set("2026-11-30T11:00:00Z".parse().unwrap());
+    let (one, two) = tokio::join!(clocks::settle_all(&bot.app, bot.org.id), clocks::settle_all(&bot.app, bot.org.id));
+    let moved: Vec<What> = one.unwrap().into_iter().chain(two.unwrap()).map(|moved| moved.what).collect();
+    let reminded = moved.iter().filter(|what| matches!(what, What::Reminded { .. })).count();
+    assert_eq!(
+        (moved.len(), bot.escalations().await.iter().filter(|event| *event == "escalation.reminded").count()),
+        (reminded, reminded)
+    );
+    assert_eq!(bot.of_risks().await, ["escalation.reminded"]);
+    bot.skip();
+    bot.set_aside().await;
+}
+
+/// A renewal's owner who does not touch it at a step.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_renewal_that_nobody_touches_is_asked_about() {
+    let bot = TestBot::new(Model::Pair, "2026-11-22T12:00:00Z").await;
+    bot.import(RowKind::People, super::PEOPLE).await;
+    let account = "account_id,name,arr,renewal_date,term_months,notice_period_days,csm_email,account_manager_email\n\
+        near,Near,100000,2027-03-31,12,60,dana@x.eu,pat@x.eu\n";
+    bot.import(RowKind::Accounts, account).await;
+    bot.days(&["2026-11-23"]).await;
+    let pats = bot.next_post("pat");
+    assert!(pats.labels().contains(&"Start preparing".to_owned()), "{}", pats.text());
+    bot.skip();
+    bot.days(&["2026-11-24", "2026-11-25", "2026-11-26"]).await;
+    bot.at("2026-11-26T16:00:00Z").await;
+    assert_eq!(bot.escalations().await, ["escalation.reminded"]);
+    assert_eq!(bot.replies(&pats), ["Reminder: Near · renewal. Your answer is due Fri 27 Nov."]);
+    bot.skip();
+    bot.at("2026-11-27T16:00:00Z").await;
+    assert_eq!(bot.escalations().await, ["escalation.reminded", "escalation.escalated", "escalation.ended"]);
+    assert!(bot.next_post("lea").summary.starts_with("Near · renewal. No answer from Pat in time."));
+    bot.skip();
+    bot.click("pat", &pats, "Start preparing", "Near").await;
+    bot.at("2026-12-15T12:00:00Z").await;
+    assert_eq!(bot.escalations().await.len(), 3);
+    bot.skip();
+    bot.finish().await;
+}
+
+/// The watch over everything owed, and over itself.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_late_is_told_to_the_admins_once() {
+    let bot = TestBot::new(Model::Pair, "2026-11-23T12:00:00Z").await;
+    bot.import(RowKind::People, &format!("{}ada@x.eu,Ada Quinn,admin,Europe/Berlin,08:00,,,\n", super::PEOPLE)).await;
+    bot.at("2026-11-23T12:10:00Z").await;
+    assert_eq!(bot.unseen_lines(), [], "all is well");
+    // A clock that could not be moved.
+    let stuck = "INSERT INTO directory.due SELECT org_id, 'handoff', gen_random_uuid(), '2026-11-23T12:15:00Z' FROM directory.organisation WHERE slug = 'north'";
+    sqlx::query(stuck).execute(bot.pool()).await.unwrap();
+    bot.at("2026-11-23T12:25:00Z").await;
+    assert_eq!(bot.unseen_lines(), [], "ten minutes are no trouble yet");
+    bot.at("2026-11-23T12:36:00Z").await;
+    let told = bot.next_post("ada").text();
+    assert!(told.starts_with("1 clock not moved, the oldest due on 23 Nov 2026 at 13:15."), "{told}");
+    bot.at("2026-11-23T12:47:00Z").await;
+    assert_eq!(bot.unseen_lines(), [], "once");
+    sqlx::query("DELETE FROM directory.due WHERE kind = 'handoff'").execute(bot.pool()).await.unwrap();
+    bot.at("2026-11-23T12:58:00Z").await;
+    assert_eq!(bot.next_post("ada").text(), "Everything that was late has been done.");
+    // Two hours without the scheduler.
+    bot.at("2026-11-23T15:10:00Z").await;
+    let told = bot.next_post("ada").text();
+    assert!(told.starts_with("Tandem did not look after its clocks since 23 Nov 2026 at 14:08."), "{told}");
+    bot.finish().await;
+}
