@@ -81,7 +81,7 @@ statements! {
     COPIES = "SELECT part, channel_id, ts, sent_at FROM tandem.message_copy WHERE org_id = $1 AND message_id = $2 ORDER BY part";
     SAVE_COPY = "INSERT INTO tandem.message_copy (org_id, message_id, part, channel_id, ts, sent_at) VALUES ($1, $2, $3, $4, $5, $6)
                  ON CONFLICT (org_id, message_id, part) DO NOTHING";
-    AT_PLACE = "SELECT m.message_id, m.content, m.person_id FROM tandem.message_copy c JOIN tandem.message m USING (org_id, message_id)
+    AT_PLACE = "SELECT m.message_id, m.content, m.person_id, c.part FROM tandem.message_copy c JOIN tandem.message m USING (org_id, message_id)
                  WHERE c.org_id = $1 AND c.channel_id = $2 AND c.ts = $3";
     ACCOUNTS_OF = "SELECT account_id FROM tandem.message_account WHERE org_id = $1 AND message_id = $2 ORDER BY account_id";
     /// The newest message of a channel that is about this account alone and begins a thread.
@@ -500,12 +500,27 @@ pub async fn of_person(tx: &mut Tenant, workspace: &Workspace, person: PersonId)
         .await?)
 }
 
+/// A message of ours in chat, found by where it stands.
+#[derive(Debug, Clone, PartialEq, FromRow)]
+pub struct AtPlace {
+    pub message_id: Uuid,
+    pub content: Value,
+    /// Whose direct messages, or `None` for a channel.
+    #[sqlx(rename = "person_id")]
+    person: Option<Uuid>,
+    pub part: i32,
+}
+
+impl AtPlace {
+    pub fn reader(&self) -> Option<PersonId> {
+        self.person.map(PersonId)
+    }
+}
+
 /// Which message stands at this place.
-pub async fn at_place(tx: &mut Tenant, channel: &str, ts: &str) -> anyhow::Result<Option<(Uuid, Value)>> {
+pub async fn at_place(tx: &mut Tenant, channel: &str, ts: &str) -> anyhow::Result<Option<AtPlace>> {
     let org = tx.org().0;
-    let row: Option<(Uuid, Value, Option<Uuid>)> =
-        sqlx::query_as(AT_PLACE).bind(org).bind(channel).bind(ts).fetch_optional(tx.connection()).await?;
-    Ok(row.map(|(id, content, _)| (id, content)))
+    Ok(sqlx::query_as(AT_PLACE).bind(org).bind(channel).bind(ts).fetch_optional(tx.connection()).await?)
 }
 
 /// Notes that a click or event came. False where it had come before: then it has had its effect.

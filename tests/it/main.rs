@@ -21,4 +21,5 @@ mod night;
 mod rls;
 mod secrets;
 mod socket;
+mod teams;
 mod transfer;
