@@ -50,6 +50,7 @@ pub struct Config {
     pub secret_keys: Option<MasterKeys>,
     pub log: Log,
     pub slack: Slack,
+    pub teams: Teams,
     /// Which organisation `SLACK_BOT_TOKEN` belongs to.
     pub org: Option<String>,
     /// The folder whose files are imported before each diagnosis.
@@ -82,6 +83,17 @@ pub struct Slack {
     /// Turns Socket Mode on.
     pub app_token: Option<SecretString>,
     pub bot_token: Option<SecretString>,
+}
+
+/// What `cli::teams` checks for being whole.
+#[derive(Debug, Clone, Default)]
+pub struct Teams {
+    pub app_id: Option<String>,
+    pub app_secret: Option<SecretString>,
+    pub tenant_id: Option<String>,
+    pub openid_url: Option<String>,
+    pub login_url: Option<String>,
+    pub service_urls: Option<String>,
 }
 
 impl Config {
@@ -141,7 +153,7 @@ impl Config {
             Some(path) => std::path::absolute(path).context("TANDEM_DATA_DIR")?,
             None => default_data_dir(get("XDG_DATA_HOME"))?,
         };
-        let unsupported = ["TEAMS_APP_ID", "TEAMS_APP_SECRET"];
+        let unsupported: [&'static str; 0] = [];
         Ok(Self {
             database,
             data_dir,
@@ -157,6 +169,14 @@ impl Config {
                 client_secret: secret("SLACK_CLIENT_SECRET"),
                 app_token: secret("SLACK_APP_TOKEN"),
                 bot_token: secret("SLACK_BOT_TOKEN"),
+            },
+            teams: Teams {
+                app_id: get("TEAMS_APP_ID"),
+                app_secret: secret("TEAMS_APP_SECRET"),
+                tenant_id: get("TEAMS_TENANT_ID"),
+                openid_url: get("TEAMS_OPENID_URL"),
+                login_url: get("TEAMS_LOGIN_URL"),
+                service_urls: get("TEAMS_SERVICE_URLS"),
             },
             org: get("TANDEM_ORG"),
             inbox: get("TANDEM_INBOX").map(PathBuf::from),

@@ -7,10 +7,10 @@
 //! | floor | modules | may import |
 //! |---|---|---|
 //! | 5 | `main`, `cli`, `config` | all |
-//! | 4 | `http`, `scheduler`, `delivery` | `tokens`, `app`, `store`, `slack`, `picture`, `preview`, `domain`, `clock` |
+//! | 4 | `http`, `scheduler`, `delivery` | `tokens`, `app`, `store`, `slack`, `teams`, `picture`, `preview`, `domain`, `clock` |
 //! | 3 | `tokens` | `app`, `store`, `slack`, `domain`, `clock`, `vault` |
 //! | 2 | `app` | `store`, `ingest`, `warehouse`, `domain`, `clock`, `vault` |
-//! | 1 | `store`, `ingest`, `warehouse`, `slack`, `picture`, `preview`, `postgres` | `domain`, `clock`; never each other |
+//! | 1 | `store`, `ingest`, `warehouse`, `slack`, `teams`, `picture`, `preview`, `postgres` | `domain`, `clock`; never each other |
 //! | 0 | `domain`, `clock`, `vault` | nothing of ours |
 //!
 //! What stands in which room, in reading order:
@@ -24,6 +24,7 @@
 //! | [`store`] | Postgres: the only module with SQL, one file a noun |
 //! | [`warehouse`] | rows out of somebody else's Postgres, as the files would have them |
 //! | [`slack`] | Slack's requests in, messages out, its client |
+//! | [`teams`] | the same for Microsoft Teams |
 //! | [`picture`] | charts as PNG |
 //! | [`preview`] | messages as HTML, for the demo |
 //! | [`postgres`] | the embedded server: find or fetch its programs, run, attach, stop |
@@ -33,8 +34,6 @@
 //! | [`http`] | webhooks, the push API, health, the demo's page |
 //! | [`scheduler`] | what is owed by now |
 //! | [`cli`], [`config`] | one file a command; settings |
-//!
-//! There is no room for Microsoft Teams yet; it would stand beside `slack`.
 //!
 //! Invariants that the types alone do not show: the domain never asks for the
 //! time and never fails on I/O; every state change commits together with its
@@ -51,6 +50,7 @@ pub mod postgres;
 pub mod preview;
 pub mod slack;
 pub mod store;
+pub mod teams;
 pub mod warehouse;
 
 pub mod app;

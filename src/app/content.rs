@@ -748,6 +748,9 @@ async fn pass_on(
     Ok(())
 }
 
+/// The problem of a message to somebody who could not be reached before: an admin has heard of that.
+pub const STILL_UNREACHABLE: &str = "still_unreachable";
+
 /// A message was given up: the audit trail says so, and an admin hears of it, unless it was
 /// addressed to that admin. In the transaction that settles its row.
 pub async fn given_up(
@@ -770,7 +773,7 @@ pub async fn given_up(
     };
     let entry = Entry::new("digest.given_up", subject, json!({"person": reader, "problem": problem}));
     audit::record(tx, Actor::System, at, &[entry]).await?;
-    if matches!(content, Content::GivenUp { .. }) {
+    if matches!(content, Content::GivenUp { .. }) || problem == STILL_UNREACHABLE {
         return Ok(());
     }
     let snapshot = app.snapshot(tx).await?;

@@ -33,7 +33,7 @@ pub async fn link(
         Platform::Teams => &found.teams_user_id,
         Platform::Preview => &None,
     };
-    if imported.as_ref().is_some_and(|imported| imported != user_id) {
+    if imported.as_ref().is_some_and(|imported| !imported.eq_ignore_ascii_case(user_id)) {
         return Ok(None);
     }
     let here = person::chat_users(&mut tx).await?.into_iter().filter(|(place, ..)| place == workspace);

@@ -11,7 +11,7 @@ use super::read::AccountRead;
 use super::snapshot::Snapshot;
 use super::together::Together;
 use super::views::Reader;
-use super::{App, Asker, content, figures, morning, read, settings, team};
+use super::{App, Asker, content, figures, home, morning, read, settings, team};
 use crate::domain::account::AccountId;
 use crate::domain::action::{Action, Subject};
 use crate::domain::command::Command;
@@ -70,12 +70,19 @@ pub async fn organisation_of(app: &App, workspace: &Workspace) -> anyhow::Result
 
 /// Whether an asker is known as a colleague. Asks the database only where memory does not know them.
 pub async fn is_known(app: &App, asker: &Asker) -> anyhow::Result<bool> {
-    if app.remembered(asker.org).is_some_and(|snapshot| asker.person(&snapshot).is_some()) {
-        return Ok(true);
+    Ok(colleague(app, asker).await?.is_some())
+}
+
+/// Which colleague asks; `None` where nobody is known by this chat user.
+pub async fn colleague(app: &App, asker: &Asker) -> anyhow::Result<Option<PersonId>> {
+    if let Some(snapshot) = app.remembered(asker.org)
+        && let Some(person) = asker.person(&snapshot)
+    {
+        return Ok(Some(person.id));
     }
     let mut tx = app.store.tenant(asker.org).await?;
     let snapshot = app.snapshot(&mut tx).await?;
-    Ok(asker.known(&mut tx, &snapshot).await?.is_some())
+    Ok(asker.known(&mut tx, &snapshot).await?.map(|person| person.id))
 }
 
 /// Answers a typed command, privately.
@@ -172,6 +179,10 @@ impl Ask<'_> {
             Command::Handoffs => self.handoffs().await,
             Command::Snoozed => self.snoozed().await,
             Command::Voice => self.voice().await,
+            Command::Home => {
+                let page = home::message(self.tx, self.reader, 1).await?;
+                Ok(page.unwrap_or_else(answer::not_there))
+            }
             Command::Kpi { period } => self.kpi(period).await,
             // Asked in a dialog, by `command`.
             Command::Settings => Ok(answer::expired_form()),

@@ -95,7 +95,8 @@ impl Snapshot {
             for known in &stored {
                 let imported = match workspace.platform {
                     Platform::Slack => known.slack_user_id.clone(),
-                    Platform::Teams => known.teams_user_id.clone(),
+                    // Entra writes object ids in either case.
+                    Platform::Teams => known.teams_user_id.as_ref().map(|id| id.to_lowercase()),
                     Platform::Preview => Some(known.person.email.clone()),
                 };
                 if let Some(user) = imported {

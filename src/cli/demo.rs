@@ -75,7 +75,7 @@ pub(super) async fn run(args: Args, config: &Config) -> anyhow::Result<Done> {
         sample: Arc::new(sample),
         first: today,
         organisation,
-        delivery: Delivery::new(app.clone(), Senders { slack: None, preview: true }),
+        delivery: Delivery::new(app.clone(), Senders { preview: true, ..Senders::default() }),
         app: app.clone(),
         clock,
     };

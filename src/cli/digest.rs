@@ -16,6 +16,7 @@ use crate::domain::message::text::to_text;
 use crate::domain::message::{Block, Message, Text};
 use crate::domain::person::Person;
 use crate::slack::render;
+use crate::{picture, teams};
 use std::sync::Arc;
 
 #[derive(Debug, clap::Args)]
@@ -28,7 +29,7 @@ pub(super) struct Args {
     /// The local date of the morning; default today
     #[arg(long)]
     date: Option<NaiveDate>,
-    /// text, slack (an array of chat.postMessage bodies) or json
+    /// text, slack (an array of chat.postMessage bodies), teams (an array of activities) or json
     #[arg(long, value_enum, default_value_t)]
     format: DigestFormat,
 }
@@ -38,6 +39,7 @@ enum DigestFormat {
     #[default]
     Text,
     Slack,
+    Teams,
     Json,
 }
 
@@ -103,6 +105,27 @@ pub(super) async fn run(args: Args, config: &Config) -> anyhow::Result<Done> {
                 })
                 .collect();
             println!("{}", serde_json::to_string_pretty(&bodies)?);
+        }
+        DigestFormat::Teams => {
+            let activities: Vec<_> = messages
+                .iter()
+                .flat_map(|(person, _, message)| {
+                    let id = snapshot
+                        .stored_person(person.id)
+                        .and_then(|stored| stored.teams_user_id.clone())
+                        .unwrap_or_else(|| person.email.clone());
+                    let recipient = json!({"id": id, "name": person.name});
+                    let parts = teams::render::message(message, |chart| {
+                        picture::data_address(chart, picture::Size::Small).ok()
+                    });
+                    parts.into_iter().map(move |part| {
+                        let mut activity = teams::render::activity(&part);
+                        activity["recipient"] = recipient.clone();
+                        activity
+                    })
+                })
+                .collect();
+            println!("{}", serde_json::to_string_pretty(&activities)?);
         }
         DigestFormat::Json => {
             let list: Vec<_> = messages.iter().map(|(person, date, message)| as_json(person, *date, message)).collect();

@@ -7,6 +7,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use super::Done;
 use super::open::{Opened, open_as_it_is};
 use super::slack as connection;
+use super::teams;
 use crate::app::App;
 use crate::app::morning::gets_mornings;
 use crate::app::snapshot::Snapshot;
@@ -110,12 +111,46 @@ async fn organisations(
     if list.is_empty() {
         findings.say(Mark::Fault, "organisations: none yet; make one with `tandem org create`");
     }
-    self::slack::check(findings, config, opened).await?;
+    let teams = teams::connect(config);
+    let settings = &config.slack;
+    let no_slack = settings.bot_token.is_none()
+        && settings.client_id.is_none()
+        && settings.signing_secret.is_none()
+        && settings.app_token.is_none();
+    // With Teams alone there is nothing to say of Slack.
+    if !no_slack || matches!(teams, Ok(None)) {
+        self::slack::check(findings, config, opened).await?;
+    }
+    match teams {
+        Ok(None) => {}
+        Ok(Some(teams)) => teams_tokens(findings, &teams).await,
+        Err(problem) => findings.say(Mark::Fault, format_args!("teams: {}", super::sentence(&problem))),
+    }
     let app = App::new(opened.store.clone(), Arc::new(SystemClock));
     for organisation in list {
         one(findings, config, &app, &organisation, SystemClock.now()).await?;
     }
     Ok(())
+}
+
+async fn teams_tokens(findings: &mut Findings, teams: &teams::Teams) {
+    match teams.client.sign_in().await {
+        Ok(()) => findings.say(Mark::Well, "teams: Microsoft's login accepts TEAMS_APP_ID and TEAMS_APP_SECRET"),
+        Err(problem) => findings.say(
+            Mark::Fault,
+            format_args!("teams: no token: {problem}; check TEAMS_APP_ID, TEAMS_APP_SECRET and TEAMS_TENANT_ID"),
+        ),
+    }
+    match teams.gate.look().await {
+        Ok(keys) => findings.say(Mark::Well, format_args!("teams: {keys} keys of Microsoft's to check requests with")),
+        Err(problem) => findings.say(
+            Mark::Fault,
+            format_args!(
+                "teams: Microsoft's keys can't be fetched, so every request is refused: {}",
+                super::sentence(&problem)
+            ),
+        ),
+    }
 }
 
 async fn one(
@@ -191,17 +226,28 @@ async fn chats(
             mark,
             format_args!(
                 "{slug}: there is no workspace to send to: none is linked, or Tandem was removed from it; `tandem serve` links \
-                 the one of SLACK_BOT_TOKEN, and `tandem link slack TEAM_ID --org {slug}` one that installed Tandem"
+                 the one of SLACK_BOT_TOKEN, and `tandem link slack TEAM_ID --org {slug}` one that installed Tandem; \
+                 `tandem link teams TENANT_ID --org {slug}` links a Teams tenant"
             ),
         );
     }
-    for workspace in snapshot.workspaces.iter().filter(|workspace| workspace.platform == Platform::Slack) {
+    for workspace in snapshot.workspaces.iter().filter(|workspace| workspace.platform != Platform::Preview) {
+        if workspace.platform == Platform::Teams && config.teams.app_id.is_none() {
+            let what = format_args!("{slug}: the tenant {} is linked, but TEAMS_APP_ID is not set", workspace.id);
+            findings.say(Mark::Fault, what);
+        }
         let mut unmapped = Vec::new();
         let mut unreachable = Vec::new();
         for person in snapshot.people.iter().filter(|person| gets_mornings(person)) {
+            // With several installations a person is reached in one of them.
+            if snapshot.workspace_of(person.id) != Some(workspace) {
+                continue;
+            }
+            let imported = snapshot.stored_person(person.id).and_then(|stored| stored.teams_user_id.as_ref());
             match person::chat_user(tx, workspace, person.id).await? {
                 Some(user) if user.unreachable_since.is_some() => unreachable.push(person.email.clone()),
                 Some(_) => {}
+                None if workspace.platform == Platform::Teams && imported.is_some() => {}
                 None => unmapped.push(person),
             }
         }
@@ -210,7 +256,20 @@ async fn chats(
             findings.say(Mark::Well, format_args!("{slug}: everybody is known in {}", workspace.id));
         }
         if !unmapped.is_empty() {
-            strangers(findings, config, app, &workspace.id, &unmapped, slug).await;
+            match workspace.platform {
+                // Teams opens no chat by an e-mail address.
+                Platform::Teams => {
+                    let names: Vec<&str> = unmapped.iter().map(|person| person.email.as_str()).collect();
+                    let what = format_args!(
+                        "{slug}: in {}: no teams_user_id is imported and they have not written to Tandem yet, so no \
+                         morning reaches them: {}",
+                        workspace.id,
+                        names.join(", ")
+                    );
+                    findings.say(Mark::Fault, what);
+                }
+                _ => strangers(findings, config, app, &workspace.id, &unmapped, slug).await,
+            }
         }
         if !unreachable.is_empty() {
             findings.say(

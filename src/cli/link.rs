@@ -2,6 +2,7 @@
 
 use super::Done;
 use super::open::open;
+use super::teams::guid;
 use crate::app::organisation;
 use crate::clock::{Clock, SystemClock};
 use crate::config::Config;
@@ -33,7 +34,10 @@ pub(super) async fn run(command: Command, config: &Config) -> anyhow::Result<Don
     let now = SystemClock.now();
     match command {
         Command::Slack { team_id, org } => link(&opened, Platform::Slack, team_id, &org, now).await?,
-        Command::Teams { tenant_id, org } => link(&opened, Platform::Teams, tenant_id, &org, now).await?,
+        Command::Teams { tenant_id, org } => {
+            let tenant_id = guid("the tenant id", &tenant_id)?;
+            link(&opened, Platform::Teams, tenant_id, &org, now).await?;
+        }
         Command::List => {
             let mut tx = opened.store.directory().await?;
             let links = directory::links(&mut tx).await?;
@@ -47,7 +51,9 @@ pub(super) async fn run(command: Command, config: &Config) -> anyhow::Result<Don
                 );
             }
             if links.is_empty() {
-                println!("No workspace is linked yet; link one with `tandem link slack TEAM_ID --org SLUG`.");
+                println!(
+                    "No workspace is linked yet; link one with `tandem link slack TEAM_ID --org SLUG` or `tandem link teams TENANT_ID --org SLUG`."
+                );
             }
             for (workspace, slug) in links {
                 println!("{slug}  {} {}", workspace.platform.as_str(), workspace.id);
@@ -56,7 +62,9 @@ pub(super) async fn run(command: Command, config: &Config) -> anyhow::Result<Don
         Command::Remove { workspace_id } => {
             let mut removed = false;
             for platform in [Platform::Slack, Platform::Teams] {
-                let workspace = Workspace { platform, id: workspace_id.clone() };
+                // Tenants are kept in lower case.
+                let id = if platform == Platform::Teams { workspace_id.to_lowercase() } else { workspace_id.clone() };
+                let workspace = Workspace { platform, id };
                 removed |= organisation::unlink(&opened.store, &workspace, now).await?;
             }
             anyhow::ensure!(removed, "no workspace or tenant \"{workspace_id}\" is linked");

@@ -22,6 +22,7 @@ mod progress;
 mod send;
 mod serve;
 mod slack;
+mod teams;
 mod transfer;
 
 use std::path::PathBuf;
@@ -152,7 +153,7 @@ async fn run(command: Command, config: Config) -> anyhow::Result<Done> {
         Command::Account(args) => account::run(args, &config).await,
         Command::Figures(args) => figures::run(args, &config).await,
         Command::Doctor(args) => doctor::run(args, &config).await,
-        Command::Manifest(args) => manifest::run(args),
+        Command::Manifest(args) => manifest::run(args, &config),
         Command::Migrate(args) => migrate::run(args, &config).await,
         Command::Org(command) => org::run(command, &config).await,
         Command::Key(command) => key::run(command, &config).await,

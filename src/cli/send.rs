@@ -7,7 +7,7 @@ use chrono::NaiveDate;
 use uuid::Uuid;
 
 use super::open::open;
-use super::{Done, Format, slack};
+use super::{Done, Format, slack, teams};
 use crate::app::App;
 use crate::app::morning::{self, Queued};
 use crate::clock::{Clock, SystemClock};
@@ -37,7 +37,11 @@ pub(super) async fn run(args: Args, config: &Config) -> anyhow::Result<Done> {
     let organisation = opened.organisation(&args.org).await?;
     let app = App::new(opened.store.clone(), Arc::new(SystemClock));
     let slack = slack::connect(config, &opened, &app).await?;
-    anyhow::ensure!(slack.is_some(), "there is nowhere to send to: set SLACK_BOT_TOKEN");
+    let teams = teams::connect(config)?;
+    anyhow::ensure!(
+        slack.is_some() || teams.is_some(),
+        "there is nowhere to send to: set SLACK_BOT_TOKEN, or TEAMS_APP_ID with its secret and tenant"
+    );
 
     let mut tx = app.store.tenant(organisation.id).await?;
     let snapshot = app.snapshot(&mut tx).await?;
@@ -64,7 +68,8 @@ pub(super) async fn run(args: Args, config: &Config) -> anyhow::Result<Done> {
         }
     }
     let sender = slack.map(|slack| SlackSender { client: slack.client, tokens: slack.tokens });
-    let delivery = Delivery::new(app.clone(), Senders { slack: sender, preview: false });
+    let senders = Senders { slack: sender, teams: teams.map(|teams| teams.sender()), preview: false };
+    let delivery = Delivery::new(app.clone(), senders);
     let drained = delivery.drain(Some(organisation.id), PATIENCE).await?;
     let mut tx = app.store.tenant(organisation.id).await?;
     let waiting = message::open_posts(&mut tx).await?;

@@ -8,7 +8,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 
 use super::open::{Opened, open, open_as_it_is};
-use super::{Done, slack};
+use super::{Done, slack, teams};
 use crate::app::inbox::Inbox;
 use crate::app::{App, organisation};
 use crate::clock::{Clock, SystemClock};
@@ -33,6 +33,7 @@ const WORK_CONNECTIONS: u32 = 16;
 pub(super) async fn run(args: Args, config: &Config) -> anyhow::Result<Done> {
     slack::check_supported(config)?;
     slack::check_whole(config)?;
+    let teams = teams::connect(config)?;
     let listener = listen(config).await?;
     let stop = stop_signal()?;
     let opened = if args.no_migrate {
@@ -56,13 +57,16 @@ pub(super) async fn run(args: Args, config: &Config) -> anyhow::Result<Done> {
     });
     let sender = slack.map(|slack| SlackSender { client: slack.client, tokens: slack.tokens });
     let tokens = sender.as_ref().map(|sender| sender.tokens.clone());
-    if sender.is_none() {
+    if sender.is_none() && teams.is_none() {
         tracing::warn!(
-            "no chat platform is configured: nothing will be delivered; set SLACK_BOT_TOKEN and SLACK_SIGNING_SECRET"
+            "no chat platform is configured: nothing will be delivered; set SLACK_BOT_TOKEN and SLACK_SIGNING_SECRET, \
+             or TEAMS_APP_ID, TEAMS_APP_SECRET and TEAMS_TENANT_ID"
         );
     }
-    let delivery = Delivery::new(work.clone(), Senders { slack: sender, preview: false });
+    let senders = Senders { slack: sender, teams: teams.as_ref().map(teams::Teams::sender), preview: false };
+    let delivery = Delivery::new(work.clone(), senders);
     let http = Http::new(app.clone(), api, door, Metrics::install()?, drain.clone());
+    let http = http.with_teams(teams.as_ref().map(teams::Teams::door));
     let routes = router(http.clone());
 
     let (stopping, stopped) = watch::channel(false);

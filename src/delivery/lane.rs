@@ -21,7 +21,7 @@ use super::row::{self, Fate};
 use super::{ATTEMPT, Drained, LEASE, POLL, Shared};
 use crate::app::policy;
 use crate::domain::policy::{Pacing, Policy};
-use crate::store::directory::{self, Lease};
+use crate::store::directory::{self, Lease, Platform};
 use crate::store::message::{self, Address, Outgoing, Sending};
 use crate::store::settings;
 
@@ -114,9 +114,12 @@ impl Lane {
     }
 
     async fn try_to_work(self, mode: Mode, closing: watch::Receiver<bool>, tally: &Tally) -> anyhow::Result<()> {
-        let pacing = self.pacing().await;
+        let pace = match self.lease.workspace.platform {
+            // Teams' limits are Microsoft's, the same for everybody.
+            Platform::Teams => Pace::teams(Instant::now()),
+            Platform::Slack | Platform::Preview => Pace::new(&self.pacing().await, Instant::now()),
+        };
         let now = Instant::now();
-        let pace = Pace::new(&pacing, now);
         let app = &self.shared.app;
         // A clock that stands still in tests would never reach the time: what is left of it passes in real seconds.
         if let Some(left) = self.lease.blocked_until.and_then(|until| (until - app.now()).to_std().ok()) {
@@ -162,7 +165,7 @@ impl Held {
 
     /// Waits until this place may be posted to, then for the workspace's next token.
     pub(super) async fn turn_at(&self, place: &str) -> Result<(), Stopped> {
-        if let Some(at) = self.pace.ready_at(place) {
+        if let Some(at) = self.pace.ready_at(place, Instant::now()) {
             self.pause_until(at).await;
         }
         self.turn().await
@@ -379,7 +382,7 @@ impl<'a> Worker<'a> {
             let gap = self
                 .held
                 .pace
-                .ready_at(&place)
+                .ready_at(&place, now)
                 .map(|at| at.checked_sub(HEAD_START).unwrap_or(at))
                 .filter(|at| *at > now);
             let in_order = !self.busy.contains_key(&place) && passed.insert(place.clone());

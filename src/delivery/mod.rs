@@ -13,8 +13,10 @@
 mod content;
 mod lane;
 mod pace;
+mod refusal;
 mod row;
 mod slack;
+mod teams;
 
 use std::collections::BTreeSet;
 use std::pin::pin;
@@ -62,10 +64,19 @@ pub struct SlackSender {
     pub tokens: Tokens,
 }
 
+/// Teams: one bot for every tenant.
+#[derive(Clone)]
+pub struct TeamsSender {
+    pub client: crate::teams::client::Client,
+    /// Which addresses may be called.
+    pub services: crate::teams::address::ServiceUrls,
+}
+
 /// Where this process can send to.
 #[derive(Clone, Default)]
 pub struct Senders {
     pub slack: Option<SlackSender>,
+    pub teams: Option<TeamsSender>,
     /// The demo's page: messages stand in the database alone.
     pub preview: bool,
 }
@@ -107,8 +118,9 @@ impl Delivery {
     pub fn with_contents(app: App, senders: Senders, contents: Contents) -> Self {
         let served = match &senders.slack {
             Some(slack) => slack.tokens.serves(senders.preview),
-            None => Served { slack: None, installed: false, preview: senders.preview },
+            None => Served { slack: None, installed: false, teams: false, preview: senders.preview },
         };
+        let served = Served { teams: senders.teams.is_some(), ..served };
         let shared = Shared {
             app,
             senders,

@@ -4,7 +4,7 @@
 //! On tokio's time, since limits are about real seconds, whatever the
 //! organisation's clock says.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -19,32 +19,55 @@ pub(super) struct Pace {
     interval: Duration,
     /// How far ahead of the steady rate a burst may be: the bucket holds one second's worth.
     burst: Duration,
-    /// Between two posts in the same place: a fiftieth more than asked for, since the second may travel faster.
-    gap: Duration,
+    /// For each place: so many posts in so long, the shortest time first. Never empty.
+    windows: Vec<Window>,
     used: Mutex<Used>,
 }
+
+#[derive(Debug, Clone, Copy)]
+struct Window {
+    long: Duration,
+    posts: usize,
+}
+
+/// Half of what Teams allows in one conversation (7 in 1 s, 8 in 2 s, 60 in 30 s, 1800 in an hour; learn.microsoft.com,
+/// "Optimize your bot with rate limiting"): the other half is for answers, and for a lane that has just changed hands.
+const TEAMS: [Window; 4] = [
+    Window { long: Duration::from_millis(1_020), posts: 3 },
+    Window { long: Duration::from_millis(2_040), posts: 4 },
+    Window { long: Duration::from_millis(30_600), posts: 30 },
+    Window { long: Duration::from_secs(3_660), posts: 900 },
+];
+/// Of the 25 a second that Tandem keeps to in one tenant, five are for answers.
+const TEAMS_PER_MINUTE: u32 = 20 * 60;
 
 #[derive(Debug)]
 struct Used {
     /// When the bucket is full again; before that, each interval gives back one token.
     full_at: Instant,
-    /// When each place may be posted to again; places whose time has passed are forgotten.
-    places: BTreeMap<String, Instant>,
+    /// The posts in each place, oldest first; those that no window counts any more are forgotten.
+    places: BTreeMap<String, VecDeque<Instant>>,
     blocked_until: Option<Instant>,
 }
 
 impl Pace {
     /// Starts with a full bucket: whoever held the lane before left it so, or said until when to wait.
     pub(super) fn new(pacing: &Pacing, now: Instant) -> Self {
-        let interval = Duration::from_secs(60) / pacing.per_workspace_per_minute.max(1);
-        // A policy has more than zero here; the bounds keep the division in what a Duration holds.
+        // A policy has more than zero here; the bounds keep the division in what a Duration holds. A fiftieth more than
+        // asked for, since the second post may travel faster.
         let gap = Duration::from_secs_f64(1.02 / pacing.per_channel_per_second.clamp(0.001, 1_000_000.0));
-        Self {
-            interval,
-            burst: Duration::from_secs(1).saturating_sub(interval),
-            gap,
-            used: Mutex::new(Used { full_at: now, places: BTreeMap::new(), blocked_until: None }),
-        }
+        Self::with(pacing.per_workspace_per_minute, vec![Window { long: gap, posts: 1 }], now)
+    }
+
+    pub(super) fn teams(now: Instant) -> Self {
+        Self::with(TEAMS_PER_MINUTE, TEAMS.to_vec(), now)
+    }
+
+    fn with(per_minute: u32, windows: Vec<Window>, now: Instant) -> Self {
+        let interval = Duration::from_secs(60) / per_minute.max(1);
+        let burst = Duration::from_secs(1).saturating_sub(interval);
+        let used = Used { full_at: now, places: BTreeMap::new(), blocked_until: None };
+        Self { interval, burst, windows, used: Mutex::new(used) }
     }
 
     fn used(&self) -> MutexGuard<'_, Used> {
@@ -60,16 +83,30 @@ impl Pace {
         at
     }
 
-    /// From when this place may be posted to.
-    pub(super) fn ready_at(&self, place: &str) -> Option<Instant> {
-        self.used().places.get(place).copied()
+    /// From when this place may be posted to; `None` where it may be now.
+    pub(super) fn ready_at(&self, place: &str, now: Instant) -> Option<Instant> {
+        let used = self.used();
+        let posts = used.places.get(place)?;
+        let free = |window: &Window| {
+            // The window is full for as long as the oldest of its last posts stands in it.
+            let oldest = posts.len().checked_sub(window.posts)?;
+            Some(*posts.get(oldest)? + window.long).filter(|free| *free > now)
+        };
+        self.windows.iter().filter_map(free).max()
     }
 
     /// A post to this place was sent off at `at`.
     pub(super) fn posted(&self, place: &str, at: Instant) {
         let mut used = self.used();
-        used.places.retain(|_, ready| *ready > at);
-        used.places.insert(place.to_owned(), at + self.gap);
+        let longest = self.windows.iter().map(|window| window.long).max().unwrap_or_default();
+        let counts = |post: &Instant| *post + longest > at;
+        used.places.retain(|_, posts| {
+            while posts.front().is_some_and(|post| !counts(post)) {
+                posts.pop_front();
+            }
+            !posts.is_empty()
+        });
+        used.places.entry(place.to_owned()).or_default().push_back(at);
     }
 
     /// The platform said Retry-After; the later of several counts.
@@ -86,7 +123,9 @@ impl Pace {
     /// How long the next holder of the lane must wait so that two holders together keep the limits of one.
     pub(super) fn rest(&self, now: Instant) -> Duration {
         let used = self.used();
-        let places = used.places.values().copied().max();
+        // Longer windows are kept so wide that two holders together stay within the platform's.
+        let shortest = self.windows.iter().map(|window| window.long).min().unwrap_or_default();
+        let places = used.places.values().filter_map(|posts| Some(*posts.back()? + shortest)).max();
         let clear = places.into_iter().chain([used.full_at]).chain(used.blocked_until).max().unwrap_or(now);
         clear.saturating_duration_since(now)
     }
@@ -115,16 +154,37 @@ mod tests {
     fn a_place_waits_its_gap_and_a_block_holds_everything() {
         let start = Instant::now();
         let pace = Pace::new(&pacing(240, 2.0), start);
-        assert_eq!(pace.ready_at("C1"), None);
+        assert_eq!(pace.ready_at("C1", start), None);
         pace.posted("C1", start);
-        assert_eq!(pace.ready_at("C1"), Some(start + Duration::from_millis(510)));
-        assert_eq!(pace.ready_at("C2"), None);
+        assert_eq!(pace.ready_at("C1", start), Some(start + Duration::from_millis(510)));
+        assert_eq!(pace.ready_at("C1", start + Duration::from_millis(510)), None);
+        assert_eq!(pace.ready_at("C2", start), None);
         assert_eq!(pace.rest(start), Duration::from_millis(510));
         pace.block(start + Duration::from_secs(7));
         pace.block(start + Duration::from_secs(3));
         assert_eq!(pace.blocked(start + Duration::from_secs(6)), Some(start + Duration::from_secs(7)));
         assert_eq!(pace.blocked(start + Duration::from_secs(7)), None);
         assert_eq!(pace.rest(start), Duration::from_secs(7));
+    }
+
+    /// Whoever posts as soon as it may stays within half of each of Teams' limits.
+    #[test]
+    fn a_conversation_in_teams_keeps_every_window() {
+        let mut now = Instant::now();
+        let pace = Pace::teams(now);
+        let mut posts = Vec::new();
+        for _ in 0..2_000 {
+            now = pace.ready_at("a:1", now).unwrap_or(now);
+            pace.posted("a:1", now);
+            posts.push(now);
+        }
+        for (long, most) in [(1, 3), (2, 4), (30, 30), (3600, 900)] {
+            for (at, post) in posts.iter().enumerate() {
+                let within = posts[at..].iter().take_while(|other| **other < *post + Duration::from_secs(long)).count();
+                assert!(within <= most, "{within} in {long} s");
+            }
+        }
+        assert!(posts[2] == posts[0] && posts[3] > posts[0], "a digest of three parts goes at once");
     }
 
     proptest! {

@@ -9,10 +9,10 @@ use tracing::{error, warn};
 use uuid::Uuid;
 
 use super::lane::{Held, Stopped};
-use super::slack;
+use super::refusal::Refusal;
+use super::{slack, teams};
 use crate::domain::message::Message;
 use crate::domain::person::PersonId;
-use crate::slack::client::Error;
 use crate::store::directory::Platform;
 use crate::store::message::{self, Address, Ending, MessageCopy, Outgoing, Sending};
 use crate::store::person;
@@ -53,7 +53,7 @@ pub(super) enum Arrival {
 
 /// Why a row did not get through.
 pub(super) enum Failure {
-    Slack(Error),
+    Platform(Refusal),
     Stopped,
     Refused,
     /// The person can't be written to, by a code.
@@ -70,16 +70,22 @@ pub(super) enum Failure {
     Store(anyhow::Error),
 }
 
-impl From<Error> for Failure {
-    fn from(error: Error) -> Self {
-        Self::Slack(error)
+impl From<crate::slack::client::Error> for Failure {
+    fn from(error: crate::slack::client::Error) -> Self {
+        Self::Platform(error.into())
+    }
+}
+
+impl From<crate::teams::client::Error> for Failure {
+    fn from(error: crate::teams::client::Error) -> Self {
+        Self::Platform(error.into())
     }
 }
 
 impl From<tokens::Error> for Failure {
     fn from(error: tokens::Error) -> Self {
         match error {
-            tokens::Error::Slack(error) => Self::Slack(error),
+            tokens::Error::Slack(error) => Self::Platform(error.into()),
             tokens::Error::Locked(why) => Self::Locked(why.to_string()),
             tokens::Error::Unexpected(error) => Self::Store(error),
         }
@@ -119,11 +125,12 @@ enum Verdict<'a> {
 pub(super) async fn send(held: &Held, row: &Outgoing) -> anyhow::Result<Fate> {
     let mut claim = Claim { held, row, claimed: false, unsure: None };
     let senders = &held.shared.senders;
-    let result = match (held.lease.workspace.platform, &senders.slack) {
-        (Platform::Slack, Some(sender)) => slack::send(&mut claim, sender).await,
-        (Platform::Preview, _) => claim.show().await,
+    let result = match (held.lease.workspace.platform, &senders.slack, &senders.teams) {
+        (Platform::Slack, Some(sender), _) => slack::send(&mut claim, sender).await,
+        (Platform::Teams, _, Some(sender)) => teams::send(&mut claim, sender).await,
+        (Platform::Preview, ..) => claim.show().await,
         // Only lanes with a sender are leased.
-        (Platform::Slack | Platform::Teams, _) => Err(Failure::Store(anyhow::anyhow!("a lane without a sender"))),
+        (Platform::Slack | Platform::Teams, ..) => Err(Failure::Store(anyhow::anyhow!("a lane without a sender"))),
     };
     claim.conclude(result).await
 }
@@ -202,22 +209,27 @@ impl Claim<'_> {
                 error!(message = %self.row.message_id, error = format!("{problem:#}"), "a message can't be rendered");
                 self.again("render", "render", TimeDelta::zero()).await
             }
-            Err(Failure::Slack(error)) => self.refused_by_slack(error, in_line).await,
+            Err(Failure::Platform(refusal)) => self.refused(refusal, in_line).await,
         }
     }
 
-    async fn refused_by_slack(&mut self, error: Error, in_line: DateTime<Utc>) -> anyhow::Result<Fate> {
-        match error {
-            Error::RateLimited { retry_after } => {
+    async fn refused(&mut self, refusal: Refusal, in_line: DateTime<Utc>) -> anyhow::Result<Fate> {
+        let platform = self.held.lease.workspace.platform.as_str();
+        match refusal {
+            Refusal::RateLimited { retry_after } => {
                 failed("rate_limited");
-                self.held.block(retry_after).await?;
+                // A little later than asked for, each time by another bit: several replicas and bots share the limit.
+                self.held.block(retry_after.mul_f64(1.0 + 0.1 * rand::random::<f64>())).await?;
                 self.back(in_line, "ratelimited", false).await
             }
-            Error::Transient { reason, .. } => self.again("transient", &reason, TimeDelta::zero()).await,
-            Error::Unauthorized(code) => self.unauthorized(&code, "Slack does not accept the token").await,
-            Error::ChannelUnreachable(code) => self.unreachable(&code).await,
-            Error::Gone(code) | Error::Rejected(code) => {
-                error!(message = %self.row.message_id, code, "Slack refused a message for what it is");
+            Refusal::Transient { reason, retry_after } => {
+                self.again("transient", &reason, TimeDelta::from_std(retry_after)?).await
+            }
+            Refusal::Unauthorized(code) => self.unauthorized(&code, "the token is not accepted").await,
+            Refusal::Unreachable(code) => self.unreachable(&code).await,
+            Refusal::PossiblySent => self.give_up("possibly_sent", "possibly_sent", false).await,
+            Refusal::Gone(code) | Refusal::Rejected(code) => {
+                error!(message = %self.row.message_id, platform, code, "a message was refused for what it is");
                 self.give_up("rejected", &code, false).await
             }
         }
@@ -294,7 +306,7 @@ impl Claim<'_> {
 
     fn count_sent(&self) {
         let (platform, kind) = (self.held.lease.workspace.platform, kind(self.row.sending));
-        if platform == Platform::Slack {
+        if platform != Platform::Preview {
             self.held.shared.is_over(&self.held.lease.workspace, "unauthorized");
         }
         counter!("tandem_delivery_sent_total", "platform" => platform.as_str(), "kind" => kind).increment(1);

@@ -13,6 +13,7 @@ use uuid::Uuid;
 
 use super::SlackSender;
 use super::lane::place;
+use super::refusal::Refusal;
 use super::row::{Arrival, Claim, Failure};
 use crate::app::home;
 use crate::domain::message::withdrawn;
@@ -72,7 +73,7 @@ pub(super) async fn send(claim: &mut Claim<'_>, sender: &SlackSender) -> Result<
     let token = sender.tokens.of(&team).await?.ok_or(Failure::Uninstalled)?;
     let mut slack = Slack { claim, sender, token: token.clone(), has_turn: false };
     let sent = slack.send(row, &known).await;
-    if let Err(Failure::Slack(Error::Unauthorized(code))) = &sent
+    if let Err(Failure::Platform(Refusal::Unauthorized(code))) = &sent
         && sender.tokens.refused(&team, &token, code).await?
     {
         return Err(Failure::Uninstalled);
@@ -183,14 +184,14 @@ impl Slack<'_, '_> {
                 continue;
             }
             let mut posted = self.post_part(&thread, part, rendered).await;
-            if part == 0 && thread.of.is_some() && matches!(posted, Err(Failure::Slack(Error::Gone(_)))) {
+            if part == 0 && thread.of.is_some() && matches!(posted, Err(Failure::Platform(Refusal::Gone(_)))) {
                 // What it replies to was deleted: it is said all the same.
                 thread.of = None;
                 posted = self.post_part(&thread, part, rendered).await;
             }
             let posted = match posted {
                 // The parent was deleted meanwhile: nobody misses the rest.
-                Err(Failure::Slack(Error::Gone(_))) if part > 0 => return Ok(()),
+                Err(Failure::Platform(Refusal::Gone(_))) if part > 0 => return Ok(()),
                 posted => posted?,
             };
             self.claim.save(part, &posted.channel, &posted.ts).await?;
@@ -261,7 +262,7 @@ impl Slack<'_, '_> {
             let sentence = render::message(&withdrawn::from_outsiders());
             for copy in copies {
                 match self.update(copy, &sentence[0]).await {
-                    Err(Failure::Slack(Error::ChannelUnreachable(code) | Error::Rejected(code))) => {
+                    Err(Failure::Platform(Refusal::Unreachable(code) | Refusal::Rejected(code))) => {
                         warn!(message = %self.claim.row.message_id, code, "a message could not be withdrawn");
                     }
                     done => done?,

@@ -25,6 +25,7 @@ enum Kind {
     Voice,
     Kpi,
     Snoozed,
+    Home,
     Settings,
     Help,
 }
@@ -40,7 +41,7 @@ const fn usage(
 }
 
 /// Every command, in the order in which the help lists them.
-pub const COMMANDS: [Usage; 11] = [
+pub const COMMANDS: [Usage; 12] = [
     usage("account", Kind::Account, &[], "/account NAME", "One account from both angles. Part of the name is enough."),
     usage("risks", Kind::Risks, &["risk"], "/tandem risks", "Your accounts at risk, the largest expected loss first."),
     usage("windows", Kind::Windows, &["window"], "/tandem windows", "Open chances to sell more, and who has each."),
@@ -75,6 +76,13 @@ pub const COMMANDS: [Usage; 11] = [
     ),
     usage("snoozed", Kind::Snoozed, &["snooze"], "/tandem snoozed", "What you put to sleep, and when it wakes."),
     usage(
+        "home",
+        Kind::Home,
+        &[],
+        "/tandem home",
+        "Your book on one page: by band and change, your matters, your team.",
+    ),
+    usage(
         "settings",
         Kind::Settings,
         &["setting"],
@@ -105,6 +113,7 @@ pub enum Command {
         period: String,
     },
     Snoozed,
+    Home,
     Settings,
     /// `topic` where the help of one command was asked for.
     Help {
@@ -172,6 +181,7 @@ fn named(usage: &'static Usage, rest: &str) -> Command {
         Kind::Voice => Command::Voice,
         Kind::Kpi => Command::Kpi { period: name },
         Kind::Snoozed => Command::Snoozed,
+        Kind::Home => Command::Home,
         Kind::Settings => Command::Settings,
         Kind::Help => Command::Help { topic: find(&name.to_lowercase()) },
     }

@@ -1,4 +1,4 @@
-//! What is reachable over HTTP: Slack's webhooks, the push API, health, and the
+//! What is reachable over HTTP: Slack's and Teams' webhooks, the push API, health, and the
 //! demo's page (`demo`).
 //!
 //! Everything from outside passes the same way: a body limit before anything is
@@ -14,6 +14,7 @@ mod health;
 mod limit;
 mod serve;
 mod slack;
+mod teams;
 
 use std::any::Any;
 use std::time::{Duration, Instant};
@@ -42,6 +43,7 @@ use limit::{Rates, Turns};
 pub use health::Metrics;
 pub use serve::{Drain, serve};
 pub use slack::{Install, SlackDoor, socket};
+pub use teams::TeamsDoor;
 
 /// A request takes no longer than this from its head to its answer; one of 10 MiB may need it.
 const REQUEST: Duration = Duration::from_secs(60);
@@ -59,6 +61,8 @@ pub struct Http {
     api: App,
     /// `None` where Slack is not configured: its addresses then do not exist.
     slack: Option<SlackDoor>,
+    /// The same for Teams.
+    teams: Option<TeamsDoor>,
     metrics: Metrics,
     drain: Drain,
     webhook_memory: Budget,
@@ -74,6 +78,7 @@ impl Http {
             app,
             api,
             slack,
+            teams: None,
             metrics,
             drain,
             webhook_memory: Budget::new(WEBHOOK_MEMORY),
@@ -81,6 +86,14 @@ impl Http {
             api_rates: Rates::default(),
             api_turns: Turns::default(),
         }
+    }
+}
+
+impl Http {
+    /// The same with Teams.
+    #[must_use]
+    pub fn with_teams(self, teams: Option<TeamsDoor>) -> Self {
+        Self { teams, ..self }
     }
 }
 
@@ -101,6 +114,9 @@ pub fn router(state: Http) -> Router {
             .route("/slack/commands", post(slack::receive))
             .route("/slack/interactions", post(slack::receive))
             .route("/slack/events", post(slack::receive));
+    }
+    if state.teams.is_some() {
+        router = router.route("/teams/messages", post(teams::receive));
     }
     dressed(router.with_state(state))
 }

@@ -72,7 +72,8 @@ statements! {
                         AND ($4::uuid IS NULL OR org_id = $4)
                         AND ((platform = 'preview' AND $6) OR (platform = 'slack' AND (workspace_id = $7 OR ($8 AND EXISTS (
                               SELECT FROM directory.slack_installation i
-                               WHERE i.team_id = lane.workspace_id AND i.access_token IS NOT NULL)))))
+                               WHERE i.team_id = lane.workspace_id AND i.access_token IS NOT NULL))))
+                              OR (platform = 'teams' AND $9))
                         AND EXISTS (SELECT FROM directory.chat_link k WHERE k.platform = lane.platform
                                        AND k.workspace_id = lane.workspace_id AND k.org_id = lane.org_id)
                       ORDER BY wake_at LIMIT $5 FOR UPDATE SKIP LOCKED)
@@ -89,7 +90,8 @@ statements! {
     UNSERVED_LANES = "SELECT platform, workspace_id FROM directory.lane
                        WHERE wake_at <= $1 AND (leased_until IS NULL OR leased_until < clock_timestamp())
                          AND NOT ((platform = 'preview' AND $2) OR (platform = 'slack' AND (workspace_id = $3 OR ($4 AND EXISTS (
-                               SELECT FROM directory.slack_installation i WHERE i.team_id = lane.workspace_id)))))
+                               SELECT FROM directory.slack_installation i WHERE i.team_id = lane.workspace_id))))
+                              OR (platform = 'teams' AND $5))
                        ORDER BY platform, workspace_id";
     HELD_LANES = "SELECT count(*) FROM directory.lane
                    WHERE org_id = $1 AND leased_until > clock_timestamp()";
@@ -482,6 +484,8 @@ pub struct Served {
     pub slack: Option<String>,
     /// Every Slack workspace that installed the app.
     pub installed: bool,
+    /// One bot serves every tenant.
+    pub teams: bool,
     pub preview: bool,
 }
 
@@ -496,7 +500,7 @@ impl Served {
             // Lists of own workspaces leave those out from which the app was removed.
             Platform::Slack => self.installed || self.slack.as_ref() == Some(&workspace.id),
             Platform::Preview => self.preview,
-            Platform::Teams => false,
+            Platform::Teams => self.teams,
         }
     }
 }
@@ -508,6 +512,7 @@ pub async fn unserved_lanes(tx: &mut Directory, served: &Served, now: DateTime<U
         .bind(served.preview)
         .bind(served.slack())
         .bind(served.installed)
+        .bind(served.teams)
         .fetch_all(tx.connection())
         .await?;
     rows.into_iter().map(|(platform, id)| Ok(Workspace { platform: word("platform", &platform)?, id })).collect()
@@ -541,6 +546,7 @@ pub async fn lease_lanes(
         .bind(served.preview)
         .bind(served.slack())
         .bind(served.installed)
+        .bind(served.teams)
         .fetch_all(tx.connection())
         .await?;
     rows.into_iter()

@@ -93,7 +93,7 @@ statements! {
                                    WHERE i.org_id = m.org_id AND i.digest_id = (m.content ->> 'digest')::uuid
                                      AND i.subject = $7 AND i.group_no IS NULL))
                 ORDER BY m.created_at DESC, m.message_id DESC LIMIT 1";
-    AT_PLACE = "SELECT m.message_id, m.content, m.person_id FROM tandem.message_copy c JOIN tandem.message m USING (org_id, message_id)
+    AT_PLACE = "SELECT m.message_id, m.content, m.person_id, c.part FROM tandem.message_copy c JOIN tandem.message m USING (org_id, message_id)
                  WHERE c.org_id = $1 AND c.channel_id = $2 AND c.ts = $3";
     ACCOUNTS_OF = "SELECT account_id FROM tandem.message_account WHERE org_id = $1 AND message_id = $2 ORDER BY account_id";
     /// The newest message of a channel that is about this account alone and begins a thread.
@@ -544,12 +544,27 @@ pub async fn card_of(
         .await?)
 }
 
+/// A message of ours in chat, found by where it stands.
+#[derive(Debug, Clone, PartialEq, FromRow)]
+pub struct AtPlace {
+    pub message_id: Uuid,
+    pub content: Value,
+    /// Whose direct messages, or `None` for a channel.
+    #[sqlx(rename = "person_id")]
+    person: Option<Uuid>,
+    pub part: i32,
+}
+
+impl AtPlace {
+    pub fn reader(&self) -> Option<PersonId> {
+        self.person.map(PersonId)
+    }
+}
+
 /// Which message stands at this place.
-pub async fn at_place(tx: &mut Tenant, channel: &str, ts: &str) -> anyhow::Result<Option<(Uuid, Value)>> {
+pub async fn at_place(tx: &mut Tenant, channel: &str, ts: &str) -> anyhow::Result<Option<AtPlace>> {
     let org = tx.org().0;
-    let row: Option<(Uuid, Value, Option<Uuid>)> =
-        sqlx::query_as(AT_PLACE).bind(org).bind(channel).bind(ts).fetch_optional(tx.connection()).await?;
-    Ok(row.map(|(id, content, _)| (id, content)))
+    Ok(sqlx::query_as(AT_PLACE).bind(org).bind(channel).bind(ts).fetch_optional(tx.connection()).await?)
 }
 
 /// Notes that a click or event came. False where it had come before: then it has had its effect.

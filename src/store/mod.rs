@@ -67,6 +67,7 @@ pub mod answer;
 pub mod audit;
 pub mod change;
 pub mod channel;
+pub mod conversation;
 mod detail;
 pub mod diagnosis;
 pub mod digest;
@@ -272,6 +273,7 @@ pub fn statements() -> Vec<(&'static str, &'static str, &'static str)> {
         audit::STATEMENTS,
         change::STATEMENTS,
         channel::STATEMENTS,
+        conversation::STATEMENTS,
         diagnosis::STATEMENTS,
         digest::STATEMENTS,
         figures::STATEMENTS,

@@ -44,7 +44,7 @@ statements! {
                                     unreachable_since = NULL";
     UNREACHABLE = "UPDATE tandem.chat_user SET unreachable_since = coalesce(unreachable_since, $5), dm_channel_id = NULL
                     WHERE org_id = $1 AND platform = $2 AND workspace_id = $3 AND person_id = $4";
-    REACH = "SELECT email, slack_user_id, active FROM tandem.person WHERE org_id = $1 AND person_id = $2";
+    REACH = "SELECT email, slack_user_id, teams_user_id, active FROM tandem.person WHERE org_id = $1 AND person_id = $2";
     RELEASE_CHAT_USER = "DELETE FROM tandem.chat_user
                           WHERE org_id = $1 AND platform = $2 AND workspace_id = $3 AND user_id = $4 AND person_id <> $5";
     FIRST_DIGEST = "UPDATE tandem.person SET digests_since = $3
@@ -195,6 +195,8 @@ pub struct Reach {
     pub email: String,
     /// As imported; a chat_user row goes before it.
     pub slack_user_id: Option<String>,
+    /// The Entra object id, likewise.
+    pub teams_user_id: Option<String>,
     pub active: bool,
 }
 

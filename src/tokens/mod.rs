@@ -128,7 +128,7 @@ impl Tokens {
     /// Which lanes can be served with these.
     pub fn serves(&self, preview: bool) -> Served {
         let bot = self.shared.bot.as_ref().map(|bot| bot.team.clone());
-        Served { slack: bot, installed: self.shared.installations.is_some(), preview }
+        Served { slack: bot, installed: self.shared.installations.is_some(), teams: false, preview }
     }
 
     /// A token of a workspace that opens it now; `None` where Tandem is not installed. A token is never used for

@@ -283,7 +283,7 @@ async fn the_doctor_says_what_would_stop_a_morning() {
     assert!(well.out.lines().all(|line| line.starts_with("ok") || line.starts_with("warn")), "{well:?}");
     assert!(well.out.contains("north: 2 active accounts, 2 people get a morning message"), "{well:?}");
     let nowhere = desk.run(&["send", "--org", "north"]).await.failure();
-    assert_eq!(nowhere, "there is nowhere to send to: set SLACK_BOT_TOKEN");
+    assert_eq!(nowhere, "there is nowhere to send to: set SLACK_BOT_TOKEN, or TEAMS_APP_ID with its secret and tenant");
 }
 
 #[tokio::test]

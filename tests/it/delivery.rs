@@ -186,7 +186,7 @@ impl Scene {
         let bot = Bot { token: "xoxb-test".into(), team: org.workspace.id.clone() };
         let slack = SlackSender { tokens: Tokens::configured(client.clone(), Some(bot)), client };
         let app = App::new(self.db.store().await, self.clock.clone());
-        Delivery::with_contents(app, Senders { slack: Some(slack), preview: true }, contents)
+        Delivery::with_contents(app, Senders { slack: Some(slack), preview: true, ..Senders::default() }, contents)
     }
 
     async fn drain(&self, org: &Org, patience: u64) -> Drained {
@@ -260,7 +260,7 @@ async fn each_organisation_gets_its_own_once() {
     let drained = scene.replica(&acme).await.drain(None, Duration::ZERO).await.unwrap();
     assert_eq!(drained, Drained { sent: 2, given_up: 0 });
     assert_eq!(scene.states(&beta).await, ["queued"], "this process has no token for the other workspace");
-    let served = Served { installed: false, slack: Some("T1".to_owned()), preview: true };
+    let served = Served { installed: false, teams: false, slack: Some("T1".to_owned()), preview: true };
     let mut tx = scene.store.directory().await.unwrap();
     let unserved = directory::unserved_lanes(&mut tx, &served, scene.clock.now()).await.unwrap();
     assert_eq!(unserved, std::slice::from_ref(&beta.workspace));
@@ -682,7 +682,7 @@ async fn the_preview_keeps_copies_without_any_call() {
         scene.say(&org, &dana, text).await;
     }
     let app = App::new(scene.db.store().await, scene.clock.clone());
-    let preview = Delivery::with_contents(app, Senders { slack: None, preview: true }, contents());
+    let preview = Delivery::with_contents(app, Senders { preview: true, ..Senders::default() }, contents());
     assert_eq!(preview.drain(None, Duration::ZERO).await.unwrap().sent, 2);
     let Address::Person(person) = dana else { unreachable!() };
     let mut tx = scene.store.tenant(org.id).await.unwrap();

@@ -133,7 +133,7 @@ async fn say(service: &Service, org: OrgId, team: &str) {
 
 async fn deliver(service: &Service) -> (u64, u64) {
     let sender = SlackSender { client: service.client.clone(), tokens: service.tokens.clone() };
-    let delivery = Delivery::new(service.app.clone(), Senders { slack: Some(sender), preview: false });
+    let delivery = Delivery::new(service.app.clone(), Senders { slack: Some(sender), ..Senders::default() });
     let drained = delivery.drain(None, Duration::ZERO).await.unwrap();
     (drained.sent, drained.given_up)
 }

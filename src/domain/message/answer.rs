@@ -6,7 +6,7 @@ use chrono::{NaiveDate, NaiveDateTime};
 use super::card;
 use super::phrase::{self, cut};
 use super::view::{HandoffState, RenewalState, RiskState, Withheld};
-use super::{Block, Message, Text};
+use super::{Block, Button, Buttons, Message, Text};
 use crate::domain::command::{COMMANDS, Usage};
 
 /// A stale or repeated click on a risk: how it stands now.
@@ -124,6 +124,40 @@ pub fn not_invited() -> Message {
 /// *Share here*, pressed where there is no channel.
 pub fn no_channel() -> Message {
     Message::sentence("There is no channel here to share to. Ask for the account in a channel, then press Share here.")
+}
+
+/// Said in a channel, where everybody reads it: nothing about what was asked.
+pub fn answered_privately() -> Message {
+    Message::sentence("I answered you in our own chat.")
+}
+
+/// The same, where there is no own chat yet.
+pub fn no_private_chat() -> Message {
+    Message::sentence(
+        "I can't write to you alone yet, so I don't answer here. Add Tandem to your own apps and ask me there.",
+    )
+}
+
+/// Once, when the app is added to a team or a group chat.
+pub fn welcome_team() -> Message {
+    let text = Text::plain(
+        "This is Tandem. Mention me with a question; I answer you alone, in our own chat, so nothing about a customer is \
+         said here until one of you presses Share here. For the list of commands ask me for ",
+    )
+    .then_code("/tandem help")
+    .then(".");
+    Message { summary: "This is Tandem.".to_owned(), blocks: vec![Block::Text(text)] }
+}
+
+/// A dialog that could not be opened at once: the button of this label opens it.
+pub fn open_dialog(title: &str, button: Button) -> Message {
+    Message {
+        summary: title.to_owned(),
+        blocks: vec![
+            Block::Text(Text::plain(format!("{title}:"))),
+            Block::Buttons(Buttons { shown: vec![button], more: Vec::new() }),
+        ],
+    }
 }
 
 /// A button that this version does not know.
@@ -523,6 +557,7 @@ mod tests {
         - /tandem voice: Product feedback that customers gave.
         - /tandem kpi [PERIOD]: Key figures with what they mean: yours, your team's or everybody's. This quarter, or 2026-Q3, 2026-11, 2026.
         - /tandem snoozed: What you put to sleep, and when it wakes.
+        - /tandem home: Your book on one page: by band and change, your matters, your team.
         - /tandem settings: When your morning message comes, and who stands in for you.
         - /tandem help: This list.
         /tandem windows: Open chances to sell more, and who has each.

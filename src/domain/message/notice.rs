@@ -263,6 +263,14 @@ fn reason(problem: &str) -> String {
         "outsiders" => "people from outside your company would see it".to_owned(),
         "too_many_members" => "the channel has too many members to be sure that no guest reads along".to_owned(),
         "user_not_found" | "users_not_found" => "nobody in the workspace has their e-mail address".to_owned(),
+        "no_teams_user_id" => {
+            "their teams_user_id is not imported, and they have not written to Tandem in Teams yet".to_owned()
+        }
+        "MessageWritesBlocked" => "they blocked Tandem in Teams, or removed it".to_owned(),
+        "BotNotInConversationRoster" | "ForbiddenOperationException" => {
+            "Tandem is not installed for them in Teams".to_owned()
+        }
+        "possibly_sent" => "Teams did not say whether it arrived, twice".to_owned(),
         "user_disabled" => "their chat account is deactivated".to_owned(),
         "is_archived" => "the channel is archived".to_owned(),
         "channel_not_found" | "not_in_channel" => "Tandem cannot reach that conversation".to_owned(),

@@ -128,7 +128,7 @@ enum Ended {
     /// The process is stopping.
     Stopped,
     /// Slack wants another one in its place; it may still bring something.
-    Retiring(Connection, Line),
+    Retiring(Box<Connection>, Line),
     Dropped,
     LinkDisabled,
 }
@@ -160,7 +160,7 @@ async fn slot(office: Arc<Office>, mut shutdown: watch::Receiver<bool>) {
                         let (office, mut shutdown) = (office.clone(), shutdown.clone());
                         tokio::spawn(async move {
                             let until = Some(tokio::time::Instant::now() + REST);
-                            office.listen(connection, line, &mut shutdown, until).await;
+                            office.listen(*connection, line, &mut shutdown, until).await;
                         });
                         Duration::ZERO
                     }
@@ -275,7 +275,7 @@ impl Office {
                     match came {
                         Came::Frame(Frame::Envelope(envelope)) => self.take(envelope, line.id),
                         Came::Frame(Frame::Disconnect(Reason::LinkDisabled)) => break Ended::LinkDisabled,
-                        Came::Frame(Frame::Disconnect(_)) if until.is_none() => return Ended::Retiring(connection, line),
+                        Came::Frame(Frame::Disconnect(_)) if until.is_none() => return Ended::Retiring(Box::new(connection), line),
                         Came::Malformed(malformed) => tracing::info!(%malformed, "a frame of Socket Mode was refused"),
                         Came::Closed => break Ended::Dropped,
                         Came::Frame(_) | Came::Alive => {}

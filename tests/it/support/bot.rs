@@ -36,7 +36,9 @@ use tandem::tokens::{Bot, Tokens};
 
 use super::cluster::{self, TestDb};
 use super::fake_slack::{Call, FakeSlack, Standing};
+use super::fake_teams::FakeTeams;
 use super::service::{SECRET, answer, headers, sign, tls};
+use super::teams;
 
 /// The workspace whose token the service has; the organisation beside it has [`BESIDE`].
 pub(crate) const TEAM: &str = "T1";
@@ -51,16 +53,18 @@ const PACING: &str = "[pacing]\nper_channel_per_second = 1000.0\nper_workspace_p
 pub(crate) struct TestBot {
     pub(crate) clock: MockClock,
     pub(crate) slack: FakeSlack,
+    /// Nobody's tenant is linked until a test does it.
+    pub(crate) teams: FakeTeams,
     pub(crate) org: Organisation,
     /// The organisation beside.
     pub(crate) other: Organisation,
     pub(crate) app: App,
     delivery: Delivery,
-    address: SocketAddr,
-    http: reqwest::Client,
+    pub(super) address: SocketAddr,
+    pub(super) http: reqwest::Client,
     db: TestDb,
     /// Numbers clicks, each with an `action_ts` of its own.
-    clicks: AtomicU32,
+    pub(super) clicks: AtomicU32,
     seen: std::sync::Mutex<Seen>,
     finished: AtomicBool,
 }
@@ -160,9 +164,13 @@ impl TestBot {
         let tokens = Tokens::configured(client.clone(), Some(bot));
         let door = SlackDoor::new(vec![SECRET.into()], api, client.clone(), tokens.clone(), None);
         let sender = SlackSender { client, tokens };
-        let delivery = Delivery::new(app.clone(), Senders { slack: Some(sender), preview: false });
+        let teams = FakeTeams::start(Arc::new(clock.clone())).await;
+        let (teams_door, teams_sender) = teams::sides(&teams);
+        let senders = Senders { slack: Some(sender), teams: Some(teams_sender), preview: false };
+        let delivery = Delivery::new(app.clone(), senders);
         let drain = Drain::new();
         let http = Http::new(app.clone(), app.beside(2), Some(door), Metrics::install().unwrap(), drain.clone());
+        let http = http.with_teams(Some(teams_door));
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         tokio::spawn(serve(listener, router(http), drain, std::future::pending()));
@@ -189,7 +197,21 @@ impl TestBot {
         let other = made.pop().unwrap();
         let org = made.pop().unwrap();
         let (clicks, finished) = (AtomicU32::new(1), AtomicBool::new(false));
-        Self { clock, slack, org, other, app, delivery, address, http, db, clicks, seen: Default::default(), finished }
+        Self {
+            clock,
+            slack,
+            teams,
+            org,
+            other,
+            app,
+            delivery,
+            address,
+            http,
+            db,
+            clicks,
+            seen: Default::default(),
+            finished,
+        }
     }
 
     /// The same rows for both organisations.
@@ -540,6 +562,14 @@ impl TestBot {
         row.unwrap_or_else(|error| panic!("{sql}: {error}")).get(0)
     }
 
+    /// One text, likewise; empty where there is none.
+    pub(crate) async fn text(&self, org: &Organisation, sql: &str) -> String {
+        let begin = format!("BEGIN; SET LOCAL ROLE tandem_app; SET LOCAL tandem.org_id = '{}'", org.id);
+        let mut tx = self.db.pool.begin_with(AssertSqlSafe(begin)).await.unwrap();
+        let row = sqlx::query(AssertSqlSafe(sql.to_owned())).fetch_one(&mut *tx).await;
+        row.unwrap_or_else(|error| panic!("{sql}: {error}")).get::<Option<String>, _>(0).unwrap_or_default()
+    }
+
     /// A refused click leaves its receipt and nothing else.
     pub(crate) async fn forget_receipts_beside(&self) {
         let begin = format!("BEGIN; SET LOCAL ROLE tandem_app; SET LOCAL tandem.org_id = '{}'", self.other.id);
@@ -556,6 +586,7 @@ impl TestBot {
         let unread: Vec<Value> =
             self.slack.calls("response").into_iter().skip(looked_at).map(|call| call.arguments).collect();
         assert!(unread.is_empty(), "private answers that nobody read: {unread:?}");
+        assert_eq!(self.teams.unseen(), [], "messages in Teams that nobody looked at");
         let left = "SELECT count(*) FROM tandem.outbox WHERE state IN ('queued', 'sending')";
         assert_eq!(self.number(&self.org, left).await, 0, "rows of the outbox are left");
         self.beside_is_untouched().await;

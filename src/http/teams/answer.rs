@@ -1,0 +1,238 @@
+//! What is said back: in the asker's own chat, never where others read.
+
+use std::time::Duration;
+
+use super::ask::Answer;
+use super::{Ask, DRAW, Desk, What};
+use crate::app::views::Reader;
+use crate::app::{home, query};
+use crate::domain::action::{Action, Subject, Verb};
+use crate::domain::message::{Button, Dialog, Message, Reply, answer};
+use crate::domain::person::OrgId;
+use crate::store::{message, person};
+use crate::teams::client::Error;
+use crate::teams::inbound::{Carried, Question, Scope};
+use crate::teams::render::{self, Asked, Drawn};
+
+/// How often a part of an answer is tried, and the longest that Teams is waited for in between.
+const TRIES: usize = 3;
+const PATIENCE: Duration = Duration::from_secs(30);
+
+impl Desk {
+    /// Where the asker is unknown: finds the colleague by an address that the roster vouches for, and asks again as that
+    /// person. `None` where nobody was found.
+    pub(super) async fn introduce(&self, ask: &Ask, found: &Answer) -> Option<Reply> {
+        let unknown = found.unknown.as_ref()?;
+        if !self.teams.asked_about.is_new(&ask.workspace, &ask.user_id) {
+            return None;
+        }
+        let addresses = self.addresses().await?;
+        let addresses: Vec<&str> = addresses.iter().map(String::as_str).collect();
+        ask.again(&self.http.app, unknown, &addresses).await
+    }
+
+    /// The asker's addresses; `None` for guests and people of other companies, who learn nothing about customers.
+    pub(super) async fn addresses(&self) -> Option<Vec<String>> {
+        let (place, who) = (&self.activity.place, &self.activity.who);
+        match self.teams.client.member(&self.service, place.root(), &who.account_id).await {
+            Ok(member) if member.is_outsider(&self.activity.tenant) => None,
+            Ok(member) => Some(member.addresses().map(str::to_owned).collect()),
+            Err(error) => {
+                tracing::warn!(%error, "Teams did not say who an unknown user is");
+                None
+            }
+        }
+    }
+
+    /// Says it in the asker's own chat. Where it was asked in a channel, that is all the channel hears.
+    pub(super) async fn say(&self, org: OrgId, reply: &Reply, question: Option<&Question>) {
+        let said = match reply {
+            Reply::Silent => return,
+            Reply::Private(message) => message.clone(),
+            Reply::FieldErrors(errors) => sentences(errors),
+            Reply::Dialog(dialog) => opener(dialog),
+        };
+        let parts = self.parts(&said, question);
+        let place = &self.activity.place;
+        let own = self.chat_of(org).await;
+        if place.scope == Scope::Personal {
+            if let Some(own) = own {
+                self.post(&own, &parts).await;
+            }
+            return;
+        }
+        let heard = match own {
+            Some(own) if self.post(&own, &parts).await => answer::answered_privately(),
+            _ => answer::no_private_chat(),
+        };
+        self.send(&place.conversation, &render::sentence(&heard)).await;
+    }
+
+    pub(super) fn parts(&self, said: &Message, question: Option<&Question>) -> Vec<Drawn> {
+        match question {
+            Some(question) => {
+                let account_id = &self.activity.who.account_id;
+                render::answer(said, Asked { question, account_id, channel: self.channel() }, DRAW)
+            }
+            None => render::message(said, DRAW),
+        }
+    }
+
+    /// The asker's own chat. The conversation that an activity names counts only if it is the one that is kept for this
+    /// colleague; else Microsoft says which it is, and that one is kept. Somebody whom nobody knows hears nothing about
+    /// customers, wherever it is said.
+    pub(super) async fn chat_of(&self, org: OrgId) -> Option<String> {
+        let named = (self.activity.place.scope == Scope::Personal).then(|| self.activity.place.root().to_owned());
+        let found = async {
+            let (app, workspace, user_id) = (&self.http.app, self.workspace(), &self.activity.who.user_id);
+            let colleague = query::colleague(app, &self.asker(org)).await?;
+            let Some(id) = colleague else {
+                return match named {
+                    Some(named) => anyhow::Ok(named),
+                    None => Ok(self.teams.client.open_conversation(&self.service, &workspace.id, user_id).await?),
+                };
+            };
+            let mut tx = app.store.tenant(org).await?;
+            let kept = person::chat_user(&mut tx, &workspace, id).await?.and_then(|user| user.dm_channel_id);
+            drop(tx);
+            if let Some(kept) = kept.filter(|kept| named.as_ref().is_none_or(|named| named == kept)) {
+                return Ok(kept);
+            }
+            let own = self.teams.client.open_conversation(&self.service, &workspace.id, user_id).await?;
+            let mut tx = app.store.tenant(org).await?;
+            person::release_chat_user(&mut tx, &workspace, id, user_id).await?;
+            person::save_chat_user(&mut tx, &workspace, id, user_id, Some(&own)).await?;
+            tx.commit().await?;
+            Ok(own)
+        };
+        found.await.inspect_err(|error| tracing::warn!(%error, "somebody's own chat could not be found")).ok()
+    }
+
+    /// Posts cards one after the other; whether all arrived.
+    pub(super) async fn post(&self, conversation: &str, parts: &[Drawn]) -> bool {
+        for part in parts {
+            if !self.send(conversation, &render::activity(part)).await {
+                return false;
+            }
+        }
+        true
+    }
+
+    /// Posts an activity. What may have arrived is not sent again.
+    pub(super) async fn send(&self, conversation: &str, activity: &serde_json::Value) -> bool {
+        for attempt in 1.. {
+            let error = match self.teams.client.post(&self.service, conversation, activity).await {
+                Ok(_) => return true,
+                Err(error) => error,
+            };
+            let wait = match &error {
+                Error::RateLimited { retry_after } => Some(*retry_after),
+                Error::Transient { maybe_sent: false, retry_after, .. } => {
+                    Some(retry_after.unwrap_or(Duration::from_secs(1)))
+                }
+                _ => None,
+            };
+            match wait.filter(|wait| attempt < TRIES && *wait <= PATIENCE) {
+                Some(wait) => tokio::time::sleep(wait + Duration::from_millis(rand::random_range(0..250))).await,
+                None => {
+                    tracing::warn!(%error, "an answer did not arrive");
+                    return false;
+                }
+            }
+        }
+        false
+    }
+
+    /// The card that was pressed, as it reads now: a message that is kept, or an answer that is given anew. `None` for
+    /// cards of nobody's, and for people who may not read it.
+    pub(super) async fn current(&self, carried: &Carried) -> anyhow::Result<Option<Drawn>> {
+        let app = &self.http.app;
+        let Some(org) = query::organisation_of(app, &self.workspace()).await? else { return Ok(None) };
+        let Some(person) = query::colleague(app, &self.asker(org)).await? else { return Ok(None) };
+        let card = carried.card.as_ref().or(self.activity.place.reply_to.as_ref());
+        if let Some(id) = card {
+            let mut tx = app.store.tenant(org).await?;
+            let place = &self.activity.place;
+            let mut kept = message::at_place(&mut tx, place.root(), id).await?;
+            if kept.is_none() {
+                // A reply stands in its thread.
+                kept = message::at_place(&mut tx, &place.conversation, id).await?;
+            }
+            drop(tx);
+            if let Some(kept) = kept {
+                if kept.reader().is_some_and(|reader| reader != person) {
+                    return Ok(None);
+                }
+                let message = crate::app::content::render(app, org, &kept.content, kept.reader()).await?;
+                let parts = message.map(|message| render::message(&message, DRAW)).unwrap_or_default();
+                let part = usize::try_from(kept.part).ok().and_then(|part| parts.into_iter().nth(part));
+                return Ok(part);
+            }
+        }
+        let Some(question) = &carried.question else { return Ok(None) };
+        let Some(said) = self.again(question, carried.channel.as_deref()).await? else { return Ok(None) };
+        let account_id = &self.activity.who.account_id;
+        let parts = render::answer(&said, Asked { question, account_id, channel: carried.channel.as_deref() }, DRAW);
+        Ok(parts.into_iter().nth(carried.part))
+    }
+
+    /// Asks a question anew, as whoever presses. `None` where that would do more than ask.
+    async fn again(&self, question: &Question, channel: Option<&str>) -> anyhow::Result<Option<Message>> {
+        let what = match question {
+            Question::Command(text) => What::Command(crate::domain::command::parse("", text)),
+            Question::Action(text) => match text.parse::<Action>() {
+                Ok(action) if action.verb == Verb::ShowMore => What::Press(action, None),
+                Ok(Action { verb: Verb::TurnPage, subject: Subject::Home(page) }) => return self.home(page).await,
+                _ => return Ok(None),
+            },
+        };
+        let found = self.ask(channel, what).begin(&self.http.app, &self.http.drain).at_last().await;
+        match (found.failed, found.reply) {
+            (None, Reply::Private(message)) => Ok(Some(message)),
+            (None, Reply::Dialog(dialog)) => Ok(Some(opener(&dialog))),
+            _ => Ok(None),
+        }
+    }
+
+    /// A page of the asker's home.
+    async fn home(&self, page: u16) -> anyhow::Result<Option<Message>> {
+        let app = &self.http.app;
+        let Some(org) = query::organisation_of(app, &self.workspace()).await? else { return Ok(None) };
+        let Some(person) = query::colleague(app, &self.asker(org)).await? else { return Ok(None) };
+        let mut tx = app.store.tenant(org).await?;
+        let snapshot = app.snapshot(&mut tx).await?;
+        home::message(&mut tx, Reader::new(&snapshot, Some(person), app.now()), page).await
+    }
+
+    /// Redraws an answer in the asker's own chat, beside the answer to the press: delivery does not know it.
+    pub(super) fn redraw(&self, carried: &Carried) {
+        let card = carried.card.clone().or_else(|| self.activity.place.reply_to.clone());
+        let (Some(_), Some(id)) = (&carried.question, card) else { return };
+        let (desk, carried) = (self.clone(), carried.clone());
+        drop(self.http.drain.spawn(async move {
+            let redrawn = match desk.current(&carried).await {
+                Ok(Some(drawn)) => drawn,
+                Ok(None) => return,
+                Err(error) => return tracing::warn!(error = format!("{error:#}"), "an answer was not redrawn"),
+            };
+            let place = desk.activity.place.root();
+            if let Err(error) = desk.teams.client.update(&desk.service, place, &id, &render::activity(&redrawn)).await {
+                tracing::warn!(%error, "an answer was not redrawn");
+            }
+        }));
+    }
+}
+
+/// A dialog can't open by itself in Teams: a button opens it.
+pub(super) fn opener(dialog: &Dialog) -> Message {
+    let about = match &dialog.action.subject {
+        Subject::Account(id) => id.0.clone(),
+        _ => String::new(),
+    };
+    answer::open_dialog(&dialog.title, Button::new(dialog.action.clone(), &about))
+}
+
+/// Errors of fields as running text, where no field can carry them.
+pub(super) fn sentences(errors: &[(String, String)]) -> Message {
+    Message::sentence(errors.iter().map(|(_, sentence)| sentence.as_str()).collect::<Vec<_>>().join("\n"))
+}

@@ -1,0 +1,162 @@
+//! What is asked of the use cases from a chat, by whom, and what is said when they fail.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use tokio::task::JoinHandle;
+
+use crate::app::{self, App, Asker, act, people, query};
+use crate::domain::action::Action;
+use crate::domain::command::Command;
+use crate::domain::message::{Answers, Message, Reply, answer};
+use crate::http::Drain;
+use crate::store;
+use crate::store::directory::Workspace;
+
+/// How long nobody asks the platform again who an unknown user is.
+const ASK_AGAIN_AFTER: Duration = Duration::from_secs(60);
+/// Users remembered for that; beyond it everybody is forgotten.
+const ASKED_MOST: usize = 10_000;
+
+/// What is asked, by whom, and where.
+#[derive(Debug, Clone)]
+pub(super) struct Ask {
+    pub(super) workspace: Workspace,
+    pub(super) user_id: String,
+    /// `None` in direct messages, and where there is no channel at all.
+    pub(super) channel: Option<String>,
+    pub(super) what: What,
+}
+
+#[derive(Debug, Clone)]
+pub(super) enum What {
+    Command(Command),
+    Press(Action, Option<String>),
+    Submit(Action, Answers, String),
+}
+
+/// What came of it.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Answer {
+    pub(super) reply: Reply,
+    /// Nothing was done, and `reply` says so.
+    pub(super) failed: Option<Failed>,
+    /// The asker, where no colleague is known by this chat user.
+    pub(super) unknown: Option<Asker>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Failed {
+    Busy,
+    Unexpected,
+}
+
+impl Answer {
+    fn privately(said: Message) -> Self {
+        Self { reply: Reply::Private(said), failed: None, unknown: None }
+    }
+
+    /// Logs what happened, once, under the reference that the person is told.
+    pub(super) fn of_error(error: &anyhow::Error) -> Self {
+        if store::is_busy(error) {
+            tracing::warn!("no database connection was free");
+            return Self { failed: Some(Failed::Busy), ..Self::privately(answer::busy()) };
+        }
+        let reference = reference();
+        tracing::error!(reference, error = %format!("{error:#}"), "a request failed");
+        Self { failed: Some(Failed::Unexpected), ..Self::privately(answer::failed(&reference)) }
+    }
+
+    fn of_panic() -> Self {
+        crate::http::count_panic();
+        Self { failed: Some(Failed::Unexpected), ..Self::privately(answer::failed(&reference())) }
+    }
+}
+
+/// Short enough to be read out to an admin.
+fn reference() -> String {
+    format!("{:06x}", rand::random::<u32>() >> 8)
+}
+
+impl Ask {
+    pub(super) async fn run(&self, app: &App, asker: &Asker) -> anyhow::Result<Reply> {
+        match &self.what {
+            What::Command(command) => query::command(app, asker, command).await,
+            What::Press(action, receipt) => act::press(app, asker, action, receipt.as_deref()).await,
+            What::Submit(action, answers, receipt) => act::submit(app, asker, action, answers, Some(receipt)).await,
+        }
+    }
+
+    async fn tried(&self, app: &App) -> anyhow::Result<Answer> {
+        let Some(org) = query::organisation_of(app, &self.workspace).await? else {
+            let Workspace { platform, id } = &self.workspace;
+            return Ok(Answer::privately(answer::unknown_workspace(platform.as_str(), id)));
+        };
+        let who = app::Who::ChatUser(self.user_id.clone());
+        let asker = Asker { org, workspace: self.workspace.clone(), who, channel: self.channel.clone() };
+        let reply = self.run(app, &asker).await?;
+        let unknown = (!query::is_known(app, &asker).await?).then_some(asker);
+        Ok(Answer { reply, failed: None, unknown })
+    }
+
+    /// Begins; goes on whether or not the platform still waits.
+    pub(super) fn begin(&self, app: &App, drain: &Drain) -> Pending {
+        let (app, ask) = (app.clone(), self.clone());
+        Pending(drain.spawn(async move { ask.tried(&app).await.unwrap_or_else(|error| Answer::of_error(&error)) }))
+    }
+
+    /// Asks again as the colleague of the first of these e-mail addresses that is known, for which the platform vouches.
+    /// `None` where nobody was found.
+    pub(super) async fn again(&self, app: &App, unknown: &Asker, addresses: &[&str]) -> Option<Reply> {
+        let again = async {
+            for email in addresses {
+                let found = people::link(app, unknown.org, &unknown.workspace, &self.user_id, email).await?;
+                let Some(person) = found else { continue };
+                return self.run(app, &Asker { who: app::Who::Person(person), ..unknown.clone() }).await.map(Some);
+            }
+            Ok(None)
+        };
+        match again.await {
+            Ok(reply) => reply,
+            Err(error) => Some(Answer::of_error(&error).reply),
+        }
+    }
+}
+
+/// Work that goes on whether or not the platform still waits.
+pub(super) struct Pending(JoinHandle<Answer>);
+
+impl Pending {
+    /// The answer, if it comes by then; else the work itself.
+    pub(super) async fn in_time(mut self, until: Instant) -> Result<Answer, Self> {
+        match tokio::time::timeout_at(until.into(), &mut self.0).await {
+            Ok(ended) => Ok(ended.unwrap_or_else(|_| Answer::of_panic())),
+            Err(_) => Err(self),
+        }
+    }
+
+    /// The answer, however long it takes.
+    pub(super) async fn at_last(self) -> Answer {
+        self.0.await.unwrap_or_else(|_| Answer::of_panic())
+    }
+}
+
+/// Whom the platform was asked about lately, so that an unknown user who presses often costs one call a minute.
+#[derive(Debug, Clone, Default)]
+pub(super) struct AskedAbout(Arc<Mutex<BTreeMap<(Workspace, String), Instant>>>);
+
+impl AskedAbout {
+    pub(super) fn is_new(&self, workspace: &Workspace, user_id: &str) -> bool {
+        let mut asked = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let key = (workspace.clone(), user_id.to_owned());
+        if asked.get(&key).is_some_and(|at| at.elapsed() < ASK_AGAIN_AFTER) {
+            return false;
+        }
+        if asked.len() >= ASKED_MOST {
+            asked.clear();
+        }
+        asked.insert(key, Instant::now());
+        true
+    }
+}
