@@ -123,7 +123,10 @@ impl Store {
             // statement anew each time: half of a click's time. Every statement here goes by org_id and a key, whatever
             // the values, so one plan serves.
             ("plan_cache_mode", "force_generic_plan"),
-            // Compiling a statement costs more than any of these.
+            // A plan is kept for as long as its connection, and one that was made while a table was empty would read all of
+            // the table for every key: a first night that filled it was quadratic. Everything here has an index.
+            ("enable_seqscan", "off"),
+            // Compiling a statement costs more than any of these, and a table that must be read whole seems dear now.
             ("jit", "off"),
         ]);
         let pool = Self::pool_options(connections)
