@@ -522,6 +522,23 @@ pub async fn of_person(tx: &mut Tenant, workspace: &Workspace, person: PersonId)
         .await?)
 }
 
+/// A message of ours in chat, found by where it stands.
+#[derive(Debug, Clone, PartialEq, FromRow)]
+pub struct AtPlace {
+    pub message_id: Uuid,
+    pub content: Value,
+    /// Whose direct messages, or `None` for a channel.
+    #[sqlx(rename = "person_id")]
+    person: Option<Uuid>,
+    pub part: i32,
+}
+
+impl AtPlace {
+    pub fn reader(&self) -> Option<PersonId> {
+        self.person.map(PersonId)
+    }
+}
+
 /// The newest message to this person, made after `since`, that has the subject as a card.
 pub async fn card_of(
     tx: &mut Tenant,
@@ -542,23 +559,6 @@ pub async fn card_of(
         .bind(subject.to_string())
         .fetch_optional(tx.connection())
         .await?)
-}
-
-/// A message of ours in chat, found by where it stands.
-#[derive(Debug, Clone, PartialEq, FromRow)]
-pub struct AtPlace {
-    pub message_id: Uuid,
-    pub content: Value,
-    /// Whose direct messages, or `None` for a channel.
-    #[sqlx(rename = "person_id")]
-    person: Option<Uuid>,
-    pub part: i32,
-}
-
-impl AtPlace {
-    pub fn reader(&self) -> Option<PersonId> {
-        self.person.map(PersonId)
-    }
 }
 
 /// Which message stands at this place.
