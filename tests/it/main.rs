@@ -19,7 +19,6 @@ mod models;
 mod morning;
 mod names;
 mod night;
-mod quarter;
 mod rls;
 mod secrets;
 mod socket;

@@ -217,7 +217,8 @@ async fn what_is_late_is_told_to_the_admins_once() {
     bot.at("2026-11-23T12:58:00Z").await;
     assert_eq!(bot.next_post("ada").text(), "Everything that was late has been done.");
     // Two hours without the scheduler.
-    bot.at("2026-11-23T15:10:00Z").await;
+    bot.clock.set("2026-11-23T15:10:00Z".parse().unwrap());
+    bot.tick().await;
     let told = bot.next_post("ada").text();
     assert!(told.starts_with("Tandem did not look after its clocks since 23 Nov 2026 at 14:08."), "{told}");
     bot.finish().await;
