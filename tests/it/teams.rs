@@ -15,7 +15,7 @@ use crate::support::teams::Card;
 
 /// Dana and Kim are in Teams, Lea and Vic in neither chat.
 const PEOPLE: &str = "email,name,roles,timezone,digest_time,manager_email,teams_user_id\n\
-    lea@x.eu,Lea Lead,lead;admin,Europe/Berlin,08:30,,AAD-lea\n\
+    lea@x.eu,Lea Lead,lead,Europe/Berlin,08:30,,AAD-lea\n\
     dana@x.eu,Dana Reyes,csm,Europe/Berlin,08:00,lea@x.eu,aad-Dana\n\
     kim@x.eu,Kim Okafor,account_manager,Europe/Berlin,08:00,lea@x.eu,aad-kim\n\
     vic@x.eu,Vic Hale,viewer,Europe/Berlin,08:00,,\n";
@@ -31,6 +31,12 @@ fn signals() -> String {
         rows += &format!("bolt,usage,active_users,{day},95\nacme,usage,active_users,{day},60\n");
     }
     rows
+}
+
+/// Lea, who leads them, hears of what goes wrong from now on.
+async fn lea_is_admin(bot: &TestBot) {
+    let lea = "email,name,roles\nlea@x.eu,Lea Lead,lead;admin\n";
+    bot.import_to(&bot.org, RowKind::People, lea).await;
 }
 
 /// The Sunday before the first night, with everybody in Teams and nobody in Slack.

@@ -123,7 +123,6 @@ impl Seen {
 }
 
 /// How a connection came to its end.
-#[expect(clippy::large_enum_variant, reason = "one value an hour, moved once: a box would save nothing")]
 enum Ended {
     /// The process is stopping.
     Stopped,

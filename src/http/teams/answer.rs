@@ -84,12 +84,13 @@ impl Desk {
     pub(super) async fn chat_of(&self, org: OrgId) -> Option<String> {
         let named = (self.activity.place.scope == Scope::Personal).then(|| self.activity.place.root().to_owned());
         let found = async {
-            let (app, workspace, user_id) = (&self.http.app, self.workspace(), &self.activity.who.user_id);
+            let (app, workspace, who) = (&self.http.app, self.workspace(), &self.activity.who);
+            let open = self.teams.client.open_conversation(&self.service, &workspace.id, &who.account_id);
             let colleague = query::colleague(app, &self.asker(org)).await?;
             let Some(id) = colleague else {
                 return match named {
                     Some(named) => anyhow::Ok(named),
-                    None => Ok(self.teams.client.open_conversation(&self.service, &workspace.id, user_id).await?),
+                    None => Ok(open.await?),
                 };
             };
             let mut tx = app.store.tenant(org).await?;
@@ -98,10 +99,10 @@ impl Desk {
             if let Some(kept) = kept.filter(|kept| named.as_ref().is_none_or(|named| named == kept)) {
                 return Ok(kept);
             }
-            let own = self.teams.client.open_conversation(&self.service, &workspace.id, user_id).await?;
+            let own = open.await?;
             let mut tx = app.store.tenant(org).await?;
-            person::release_chat_user(&mut tx, &workspace, id, user_id).await?;
-            person::save_chat_user(&mut tx, &workspace, id, user_id, Some(&own)).await?;
+            person::release_chat_user(&mut tx, &workspace, id, &who.user_id).await?;
+            person::save_chat_user(&mut tx, &workspace, id, &who.user_id, Some(&own)).await?;
             tx.commit().await?;
             Ok(own)
         };

@@ -197,7 +197,10 @@ impl FakeTeams {
         match kind {
             "open" => {
                 let user = body["members"][0]["id"].as_str().unwrap_or_default();
-                (StatusCode::CREATED, json!({"id": format!("a:{}", user.trim_start_matches("aad-"))}))
+                (
+                    StatusCode::CREATED,
+                    json!({"id": format!("a:{}", user.trim_start_matches("aad-").trim_start_matches("29:"))}),
+                )
             }
             "post" => {
                 let id = format!("17{:05}", inside.standing.len());

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::{monday, sunday};
+use super::{lea_is_admin, monday, sunday};
 use crate::support::teams::{Card, TENANT};
 
 const CARD: &str = "application/vnd.microsoft.card.adaptive";
@@ -53,6 +53,7 @@ async fn questions_are_answered_with_and_without_a_mention() {
 #[tokio::test(flavor = "multi_thread")]
 async fn in_a_team_the_answer_is_private_and_what_is_shared_is_shared_on_purpose() {
     let (bot, _, _) = monday().await;
+    lea_is_admin(&bot).await;
     bot.teams.skip();
     let asked =
         bot.activity("dana", "message", json!({"text": "<at>Tandem</at> account acme", "conversation": team("1")}));

@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use super::{monday, sunday};
+use super::{lea_is_admin, monday, sunday};
 use crate::support::bot::TestBot;
 use crate::support::fake_teams::Trouble;
 
@@ -83,6 +83,7 @@ async fn what_may_have_arrived_is_sent_once_more_and_no_oftener() {
 #[tokio::test(flavor = "multi_thread")]
 async fn whoever_blocked_the_app_is_left_alone_and_an_admin_hears_of_it_once() {
     let (bot, _, _) = monday().await;
+    lea_is_admin(&bot).await;
     bot.at("2026-11-23T07:30:00Z").await;
     bot.teams.skip();
     bot.clock.set("2026-11-24T01:00:00Z".parse().unwrap());
@@ -122,6 +123,7 @@ async fn whoever_blocked_the_app_is_left_alone_and_an_admin_hears_of_it_once() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_chat_that_is_gone_is_opened_anew_and_who_has_no_id_is_named() {
     let (bot, _, _) = monday().await;
+    lea_is_admin(&bot).await;
     bot.teams.skip();
     bot.teams.once("post", Trouble::Refused(404, "ConversationNotFound"));
     bot.clock.set("2026-11-24T01:00:00Z".parse().unwrap());
