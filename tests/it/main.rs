@@ -19,6 +19,7 @@ mod models;
 mod morning;
 mod names;
 mod night;
+mod quarter;
 mod rls;
 mod secrets;
 mod socket;
