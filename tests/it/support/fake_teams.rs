@@ -73,6 +73,8 @@ struct Inside {
     always: BTreeMap<String, Trouble>,
     /// Fields over those of a usual colleague, by conversation.
     members: BTreeMap<String, Vec<Value>>,
+    /// Whose chats take nothing.
+    blocked: BTreeSet<String>,
     published: Vec<&'static str>,
     tokens: u64,
 }
@@ -121,6 +123,15 @@ impl FakeTeams {
         let mut inside = self.inside();
         inside.next.clear();
         inside.always.clear();
+    }
+
+    /// Whoever has this chat blocks the app.
+    pub(crate) fn block(&self, conversation: &str) {
+        self.inside().blocked.insert(conversation.to_owned());
+    }
+
+    pub(crate) fn unblock(&self, conversation: &str) {
+        self.inside().blocked.remove(conversation);
     }
 
     /// Microsoft signs with another key from now on.
@@ -310,6 +321,9 @@ async fn connector(
     let current = format!("Bearer token-{}", teams.inside().tokens);
     if bearer != current {
         return (StatusCode::UNAUTHORIZED, axum::Json(json!({"error": {"code": "Unauthorized"}}))).into_response();
+    }
+    if kind == "post" && teams.inside().blocked.contains(parts[1]) {
+        return (StatusCode::FORBIDDEN, axum::Json(json!({"error": {"code": "MessageWritesBlocked"}}))).into_response();
     }
     let (status, answer) = match trouble {
         None => teams.act(kind, &parts, &body),
