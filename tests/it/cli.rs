@@ -311,7 +311,7 @@ async fn key_figures_and_the_models_fit_are_printed() {
     let ids: Vec<String> = rows.records().map(|row| row.unwrap()[1].to_owned()).collect();
     assert_eq!(ids.len(), 19, "a person has no failure measure: {ids:?}");
     let text = desk.run(&["figures", "--org", "north", "--period", "2020-Q1"]).await.well();
-    assert!(text.contains("Key figures of North, Q1 2020") && text.contains("not known"), "{text}");
+    assert!(text.contains("Key figures of North, Q1 2020") && text.contains("Not known. Renewal rate"), "{text}");
     let nobody = desk.run(&["figures", "--org", "north", "--person", "eve@x.eu"]).await.failure();
     assert_eq!(nobody, "nobody in north has the e-mail \"eve@x.eu\"");
     assert_eq!(desk.run(&["figures", "--org", "north", "--period", "soon"]).await.code, Some(2));

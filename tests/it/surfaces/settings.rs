@@ -91,7 +91,13 @@ async fn who_is_away_gets_nothing_and_the_stand_in_gets_it() {
     bot.at("2026-11-24T10:00:00Z").await;
     let kims = bot.next_post("kim");
     assert!(kims.text().contains("Acme"), "{}", kims.text());
-    assert!(bot.unseen_lines().iter().all(|(channel, _)| channel != "Ddana"));
+    // That is all that Dana hears: who has it meanwhile. Kim hears it too.
+    let heard = |channel: &str| -> Vec<String> {
+        bot.unseen_lines().into_iter().filter(|line| line.0 == channel).map(|line| line.1).collect()
+    };
+    let (danas, kims) = (heard("Ddana"), heard("Dkim"));
+    assert!(danas.len() == 1 && danas[0].contains("Standing in: Kim"), "{danas:?}");
+    assert!(kims.iter().any(|line| line.contains("Standing in: you")), "{kims:?}");
     bot.skip();
     bot.finish().await;
 }
