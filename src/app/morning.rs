@@ -351,7 +351,7 @@ fn totals(plan: &Plan, cards: &[Card], book: &BTreeMap<AccountId, AccountRead>, 
         renewals: counted.renewals,
         next,
         news,
-        first_read: first.then_some(book.len()),
+        first_read: (first && !book.is_empty()).then_some(book.len()),
     }
 }
 

@@ -1,0 +1,237 @@
+//! What follows when a message has arrived in chat, or was given up.
+
+use chrono::{DateTime, Utc};
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+use super::{About, Content, Unwrapped, unwrapped};
+use crate::app::snapshot::Snapshot;
+use crate::app::{App, notice as telling};
+use crate::domain::action::Subject;
+use crate::domain::digest as digest_rules;
+use crate::domain::handoff::{Clocks, State};
+use crate::domain::person::{Person, PersonId, Role};
+use crate::domain::timer::Timer;
+use crate::store::audit::{self, Actor, Entry};
+use crate::store::digest::{self as mornings, Place};
+use crate::store::message::{self, Address, NewMessage};
+use crate::store::{Tenant, handoff, renewal, risk as risks};
+
+/// A message has arrived in chat: clocks that start with delivery start, the audit trail says so.
+/// In the transaction that settles its outbox row.
+pub async fn delivered(
+    app: &App,
+    tx: &mut Tenant,
+    message_id: Uuid,
+    content: &Value,
+    reader: Option<PersonId>,
+    at: DateTime<Utc>,
+) -> anyhow::Result<()> {
+    let Unwrapped { content, pool, .. } = unwrapped(content)?;
+    let snapshot = app.snapshot(tx).await?;
+    // A lead's morning is theirs also where it stands in a channel.
+    let reader = match &content {
+        Content::Digest(id) if reader.is_none() => mornings::read(tx, *id).await?.map(|stored| stored.person),
+        _ => reader,
+    };
+    let shown: Vec<Subject> = match &content {
+        Content::Digest(id) => {
+            let entry =
+                Entry::new("digest.sent", format!("digest:{id}"), json!({"person": reader, "message": message_id}));
+            audit::record(tx, Actor::System, at, &[entry]).await?;
+            let stored = mornings::read(tx, *id).await?;
+            let items = stored.into_iter().flat_map(|stored| stored.items);
+            items.filter(|item| item.place == Place::Card).map(|item| item.subject).collect()
+        }
+        Content::Notice { about, .. } => vec![about.subject()],
+        _ => Vec::new(),
+    };
+    // In a channel a pool's clock runs by the hours of its first member: somebody's calendar has to be it.
+    let of_pool = pool.as_deref().and_then(|pool| snapshot.people.pool(pool).first().copied());
+    if let Some(person) = reader.or(of_pool).and_then(|id| snapshot.person(id)) {
+        for subject in shown {
+            start_clock(tx, &snapshot, person, &subject, at).await?;
+        }
+    }
+    Ok(())
+}
+
+/// Starts a clock once the person who must act has the matter before them.
+async fn start_clock(
+    tx: &mut Tenant,
+    snapshot: &Snapshot,
+    person: &Person,
+    subject: &Subject,
+    at: DateTime<Utc>,
+) -> anyhow::Result<()> {
+    let calendar = snapshot.calendar(person);
+    let work = &snapshot.policy.work;
+    match subject {
+        Subject::Handoff(id) => {
+            let Some(found) = handoff::lock(tx, *id).await? else { return Ok(()) };
+            let must_act = match found.state() {
+                State::Offered { to, .. } => match to.pool() {
+                    Some(pool) => person.pool.as_deref() == Some(pool),
+                    None => to.accountable() == person.id,
+                },
+                _ => found.accountable() == Some(person.id),
+            };
+            let clocks = Clocks { hold_business_days: work.hold_days, accept_business_days: work.accept_days };
+            let started = found.clone().delivered(at, clocks, &calendar);
+            if must_act && started != found {
+                handoff::save(tx, &started).await?;
+            }
+        }
+        Subject::Risk(id) => {
+            let Some((found, account)) = risks::lock_with_account(tx, *id).await? else { return Ok(()) };
+            let today = calendar.local_date(at);
+            if !snapshot.route(&account, today).is_ok_and(|routed| routed.risks == person.id) {
+                return Ok(());
+            }
+            let timer = Timer::ask_on(at, today, digest_rules::AGAIN_AFTER_WORKING_DAYS, work.accept_days, &calendar);
+            let started = found.clone().shown(timer);
+            if started != found {
+                risks::save(tx, &started).await?;
+            }
+        }
+        Subject::Renewal(id) => {
+            let Some(found) = renewal::lock(tx, *id).await? else { return Ok(()) };
+            let timer = Timer::start(at, work.hold_days, &calendar);
+            let started = found.clone().shown(timer);
+            if found.owner() == person.id && started != found {
+                renewal::save(tx, &started).await?;
+            }
+        }
+        Subject::Account(_) | Subject::Group(..) | Subject::Home(_) => {}
+    }
+    Ok(())
+}
+
+/// Problems that the same message would meet again: nobody reads it there.
+const UNREACHABLE: [&str; 5] = ["users_not_found", "user_not_found", "user_disabled", "has_left", "not_a_colleague"];
+
+/// Who has no chat can't be shown anything, and no clock would ever start: what lies with them goes to the next in
+/// line, who gets the card.
+async fn pass_on(
+    tx: &mut Tenant,
+    snapshot: &Snapshot,
+    person: PersonId,
+    content: &Content,
+    at: DateTime<Utc>,
+) -> anyhow::Result<()> {
+    let today = snapshot.today(Some(person), at);
+    let Some(to) = snapshot.people.stand_in_for_unreachable(person, today) else { return Ok(()) };
+    let subjects: Vec<Subject> = match content {
+        Content::Digest(id) => {
+            let items = mornings::read(tx, *id).await?.into_iter().flat_map(|stored| stored.items);
+            items.filter(|item| item.place == Place::Card).map(|item| item.subject).collect()
+        }
+        Content::Notice { about, .. } => vec![about.subject()],
+        _ => return Ok(()),
+    };
+    for subject in subjects {
+        let Subject::Handoff(id) = subject else { continue };
+        let Some(held) = handoff::lock(tx, id).await?.filter(|held| held.accountable() == Some(person)) else {
+            continue;
+        };
+        let Ok((moved, event)) = held.reassign(to, at) else { continue };
+        handoff::save(tx, &moved).await?;
+        let data = json!({"account": moved.account, "accountable": to, "previous": person, "why": "no_chat"});
+        let delegated = Entry::new("escalation.delegated", &subject, data.clone());
+        audit::record(tx, Actor::System, at, &[Entry::new(event.as_str(), &subject, data), delegated]).await?;
+        message::queue_redraws(tx, std::slice::from_ref(&moved.account), at).await?;
+        let told = Content::notice(About::Handoff(id), "reassigned", moved.version(), None);
+        telling::notify(tx, snapshot, [to], &told, Some(&moved.account), at).await?;
+    }
+    Ok(())
+}
+
+/// The problem of a message to somebody who could not be reached before: an admin has heard of that.
+pub const STILL_UNREACHABLE: &str = "still_unreachable";
+
+/// A message was given up: the audit trail says so, and an admin hears of it, unless it was
+/// addressed to that admin. In the transaction that settles its row.
+pub async fn given_up(
+    app: &App,
+    tx: &mut Tenant,
+    message_id: Uuid,
+    content: &Value,
+    reader: Option<PersonId>,
+    problem: &str,
+    at: DateTime<Utc>,
+) -> anyhow::Result<()> {
+    let Unwrapped { content, pool, .. } = unwrapped(content)?;
+    if matches!(content, Content::Home { .. }) {
+        // Drawn anew when it is opened next; nobody misses it.
+        return Ok(());
+    }
+    let subject = match &content {
+        Content::Digest(id) => format!("digest:{id}"),
+        _ => format!("message:{message_id}"),
+    };
+    let entry = Entry::new("digest.given_up", subject, json!({"person": reader, "problem": problem}));
+    audit::record(tx, Actor::System, at, &[entry]).await?;
+    if matches!(content, Content::GivenUp { .. }) || problem == STILL_UNREACHABLE {
+        return Ok(());
+    }
+    let snapshot = app.snapshot(tx).await?;
+    if let Some(person) = reader.filter(|_| UNREACHABLE.contains(&problem)) {
+        pass_on(tx, &snapshot, person, &content, at).await?;
+    }
+    if reader.is_none() && instead_of_channel(tx, &snapshot, message_id, &content, pool.as_deref(), problem, at).await?
+    {
+        return Ok(());
+    }
+    let admin =
+        snapshot.people.iter().find(|person| person.active && person.is(Role::Admin) && Some(person.id) != reader);
+    let Some((admin, workspace)) = admin.and_then(|admin| Some((admin, snapshot.workspace_of(admin.id)?.clone())))
+    else {
+        return Ok(());
+    };
+    let told = NewMessage {
+        id: Uuid::now_v7(),
+        workspace,
+        to: Address::Person(admin.id),
+        content: serde_json::to_value(Content::GivenUp { person: reader, problem: problem.to_owned() })?,
+        accounts: Vec::new(),
+        thread_of: None,
+    };
+    message::queue_posts(tx, &[told], at).await
+}
+
+/// What could not be posted in a pool's or a lead's channel goes to their direct messages and says why. False where
+/// there is nobody to tell it: then an admin hears of it.
+async fn instead_of_channel(
+    tx: &mut Tenant,
+    snapshot: &Snapshot,
+    message_id: Uuid,
+    content: &Content,
+    pool: Option<&str>,
+    problem: &str,
+    at: DateTime<Utc>,
+) -> anyhow::Result<bool> {
+    let people: Vec<PersonId> = match (content, pool) {
+        (Content::Digest(id), _) => mornings::read(tx, *id).await?.map(|stored| stored.person).into_iter().collect(),
+        (_, Some(pool)) => snapshot.people.pool(pool).to_vec(),
+        _ => Vec::new(),
+    };
+    let content = Content::Instead { problem: problem.to_owned(), of: Box::new(content.clone()) };
+    let content = serde_json::to_value(content)?;
+    let accounts = message::accounts_of(tx, message_id).await?;
+    let told: Vec<NewMessage> = people
+        .into_iter()
+        .filter(|id| snapshot.person(*id).is_some_and(|person| person.active))
+        .filter_map(|id| {
+            Some(NewMessage {
+                id: Uuid::now_v7(),
+                workspace: snapshot.workspace_of(id)?.clone(),
+                to: Address::Person(id),
+                content: content.clone(),
+                accounts: accounts.clone(),
+                thread_of: None,
+            })
+        })
+        .collect();
+    message::queue_posts(tx, &told, at).await?;
+    Ok(!told.is_empty())
+}

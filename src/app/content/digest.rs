@@ -1,0 +1,187 @@
+//! A morning as it reads now.
+
+use std::collections::BTreeMap;
+
+use uuid::Uuid;
+
+use super::card_of;
+use crate::app::morning::{self, Totals};
+use crate::app::read::{self, AccountRead};
+use crate::app::views::Reader;
+use crate::app::{gaps, team};
+use crate::domain::account::AccountId;
+use crate::domain::action::Subject;
+use crate::domain::message::card::Card;
+use crate::domain::message::digest::{
+    self, Basis, DigestView, RestGroup, RestKind, RestLine, Section, SectionKind, SourceAge, WithheldLine,
+};
+use crate::domain::message::view::{HandoffState, Part, Why};
+use crate::domain::message::{Message, cause, phrase};
+use crate::domain::person::Role;
+use crate::domain::signal::Source;
+use crate::store::digest::{self as mornings, Digest, Item, Place};
+use crate::store::{Tenant, diagnosis};
+
+/// A morning, stored or only composed, as it reads now.
+pub async fn morning_message(tx: &mut Tenant, reader: Reader<'_>, stored: &Digest) -> anyhow::Result<Option<Message>> {
+    let Some(person) = reader.snapshot.person(stored.person) else { return Ok(None) };
+    let reader = Reader { person: Some(stored.person), ..reader };
+    let totals: Totals = serde_json::from_value(stored.totals.clone())?;
+    let mut ids: Vec<AccountId> = stored.items.iter().map(|item| item.account.clone()).collect();
+    ids.extend(totals.next.iter().map(|(id, _)| id.clone()).chain(totals.news.iter().map(|(id, _)| id.clone())));
+    ids.sort();
+    ids.dedup();
+    let reads = read::accounts(tx, reader.snapshot, &ids, reader.now).await?;
+    let organisation = &reader.snapshot.organisation;
+    let view = DigestView {
+        digest: stored.id,
+        name: person.first_name().to_owned(),
+        date: stored.local_date,
+        angle: morning::wording_angle(person),
+        basis: organisation.diagnosed_at.map(|at| Basis {
+            diagnosed_on: stored.diagnosed_on,
+            hours_old: u32::try_from((reader.now - at).num_hours()).unwrap_or(0),
+            delayed: stored.late,
+        }),
+        totals: totals_view(&totals, &reads),
+        news: totals.news.as_ref().and_then(|(id, words)| Some(format!("{} {words}", reads.get(id)?.account.name))),
+        first_read: totals.first_read,
+        sections: sections(reader, &stored.items, &reads),
+        rest: rest(reader, &stored.items, &reads),
+        withheld: withheld(reader, &stored.items, &reads),
+        sources: sources(tx, stored).await?,
+        gaps: gaps::view(tx, reader, person, stored.local_date).await?,
+        team: if person.is(Role::Lead) { team::view(tx, reader, person, stored.local_date).await? } else { None },
+    };
+    Ok(Some(digest::message(&view)))
+}
+
+fn totals_view(totals: &Totals, reads: &BTreeMap<AccountId, AccountRead>) -> digest::Totals {
+    digest::Totals {
+        accounts: totals.accounts,
+        at_risk: totals.at_risk,
+        arr_at_risk: totals.arr_at_risk.clone(),
+        windows: totals.windows,
+        window_amount: totals.window_amount.clone(),
+        renewals: totals.renewals,
+        next: totals.next.as_ref().and_then(|(id, deadline)| Some((reads.get(id)?.account.name.clone(), *deadline))),
+    }
+}
+
+fn why(text: Option<&str>) -> Why {
+    let Some(text) = text else { return Why::Asked };
+    match text.split_once(':') {
+        Some(("step", days)) => days.parse().map_or(Why::New, Why::LadderStep),
+        Some(("unanswered", days)) => days.parse().map_or(Why::New, Why::Unacknowledged),
+        _ => match text {
+            "offered" => Why::Offered,
+            "decision" => Why::Decision,
+            "worse" => Why::Worse,
+            "next_step" => Why::NextStepDue,
+            "woken" => Why::Woken,
+            _ => Why::New,
+        },
+    }
+}
+
+fn sections(reader: Reader<'_>, items: &[Item], reads: &BTreeMap<AccountId, AccountRead>) -> Vec<Section> {
+    let mut by_kind: BTreeMap<SectionKind, Vec<Card>> = BTreeMap::new();
+    for item in items.iter().filter(|item| item.place == Place::Card) {
+        let Some(read) = reads.get(&item.account) else { continue };
+        let Some(card) = card_of(reader, read, &item.subject, why(item.why.as_deref())) else { continue };
+        by_kind.entry(section_of(&card)).or_default().push(card);
+    }
+    by_kind.into_iter().map(|(kind, cards)| Section { kind, cards }).collect()
+}
+
+fn section_of(card: &Card) -> SectionKind {
+    match card {
+        Card::Risk(_) => SectionKind::AtRisk,
+        Card::HandedRisk(_) => SectionKind::Answer,
+        Card::Renewal(_) => SectionKind::Renewals,
+        Card::Window(view) => match (view.part, &view.state) {
+            (Part::Offered, _) => SectionKind::Answer,
+            (Part::Holder, HandoffState::Detected { .. } | HandoffState::Qualified { .. }) if !view.solo => {
+                SectionKind::Qualify
+            }
+            _ => SectionKind::Windows,
+        },
+    }
+}
+
+fn rest(reader: Reader<'_>, items: &[Item], reads: &BTreeMap<AccountId, AccountRead>) -> Vec<RestGroup> {
+    let mut groups: BTreeMap<u16, RestGroup> = BTreeMap::new();
+    for item in items {
+        let Place::Group(number) = item.place else { continue };
+        let Some(read) = reads.get(&item.account) else { continue };
+        let (kind, amount) = match &item.subject {
+            Subject::Handoff(id) => {
+                let amount = read.handoff(*id).and_then(|handoff| handoff.window()).and_then(|window| window.amount);
+                (RestKind::Windows, amount)
+            }
+            Subject::Renewal(_) => (RestKind::Renewals, read.account.arr),
+            _ => (RestKind::Risks, read.account.arr),
+        };
+        let group = groups.entry(number).or_insert_with(|| RestGroup {
+            number,
+            cause: cause::heading(item.heading.as_deref().unwrap_or_default()),
+            kind,
+            lines: Vec::new(),
+            returns_on: item.comes_back,
+            may_act: true,
+        });
+        group.may_act &= reader.may_act(read);
+        group.lines.push(RestLine { name: read.account.name.clone(), amount, deadline: reader.deadline(read) });
+    }
+    groups.into_values().collect()
+}
+
+/// One group of a morning, whole: what *Show more* answers.
+pub async fn group_message(
+    tx: &mut Tenant,
+    reader: Reader<'_>,
+    digest: Uuid,
+    number: u16,
+) -> anyhow::Result<Option<Message>> {
+    let Some(stored) = mornings::read(tx, digest).await? else { return Ok(None) };
+    if reader.person != Some(stored.person) {
+        return Ok(None);
+    }
+    let items: Vec<Item> = stored.items.into_iter().filter(|item| item.place == Place::Group(number)).collect();
+    let ids: Vec<AccountId> = items.iter().map(|item| item.account.clone()).collect();
+    let reads = read::accounts(tx, reader.snapshot, &ids, reader.now).await?;
+    Ok(rest(reader, &items, &reads).first().map(|group| digest::whole_group(group, reader.today())))
+}
+
+fn withheld(reader: Reader<'_>, items: &[Item], reads: &BTreeMap<AccountId, AccountRead>) -> Vec<WithheldLine> {
+    let lines = items.iter().filter(|item| item.place == Place::Withheld).filter_map(|item| {
+        let read = reads.get(&item.account)?;
+        let Subject::Handoff(id) = item.subject else { return None };
+        let Card::Window(view) = reader.handoff(read, read.handoff(id)?, Why::Asked) else { return None };
+        let amount = view.amount.map(|amount| format!(", {}", phrase::about(amount))).unwrap_or_default();
+        Some(WithheldLine {
+            account: read.account.name.clone(),
+            handoff: id,
+            what: format!("{}{amount}", view.kind.label()),
+            held: view.withheld?,
+            may_act: view.may_act,
+        })
+    });
+    lines.collect()
+}
+
+/// How old a source may be before its age is marked, in days (three weekly intervals, or the 45 days of diagnosis.md).
+const LATE_SOURCE_DAYS: i64 = 45;
+
+async fn sources(tx: &mut Tenant, stored: &Digest) -> anyhow::Result<Vec<SourceAge>> {
+    let newest = diagnosis::run_sources(tx, stored.diagnosed_on).await?;
+    // A source that never delivered anything is not connected: nothing to say about it.
+    Ok(Source::ALL
+        .into_iter()
+        .filter_map(|source| {
+            let last = *newest.get(&source)?;
+            let late = (stored.local_date - last).num_days() > LATE_SOURCE_DAYS;
+            Some(SourceAge { source, last: Some(last), late })
+        })
+        .collect())
+}

@@ -1,0 +1,302 @@
+//! What a message is, as ids, and how it reads now. Text is never stored: a
+//! message is made from the present state at each sending, so an outbox row
+//! that waited says what is true when it leaves.
+
+mod arrival;
+mod digest;
+mod told;
+
+use chrono::NaiveDate;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use uuid::Uuid;
+
+use super::read::AccountRead;
+use super::views::Reader;
+use super::watch::Finding;
+use super::{App, home, precision, query, transfer};
+use crate::domain::account::AccountId;
+use crate::domain::action::Subject;
+use crate::domain::message::card::Card;
+pub use crate::domain::message::notice::Load;
+use crate::domain::message::view::Why;
+use crate::domain::message::{Message, notice};
+use crate::domain::person::{OrgId, PersonId};
+use crate::domain::signal::Source;
+use crate::store::{Tenant, digest as mornings};
+
+pub use arrival::{STILL_UNREACHABLE, delivered, given_up};
+pub use digest::{group_message, morning_message};
+use told::{Told, notice_message};
+
+/// Which message it is. Ids only, never text or personal data.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Content {
+    Digest(Uuid),
+    /// An account's card, shared to a channel.
+    Account(AccountId),
+    /// The other side hears of a step, or a lead asks whoever is accountable to look (`nudged`).
+    Notice {
+        #[serde(flatten)]
+        about: About,
+        event: String,
+        version: i32,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        by: Option<PersonId>,
+        /// A short reply in the thread of the reader's card, instead of the card.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        reply: bool,
+    },
+    /// Who stands in for whom, or (without `until`) no longer: to both.
+    StandIn {
+        of: PersonId,
+        by: PersonId,
+        until: Option<NaiveDate>,
+        load: Load,
+    },
+    /// The organisation model has changed: how much came to the reader, and how much went to others.
+    Model {
+        gained: Load,
+        lost: Load,
+    },
+    /// To the admins: what is owed and late, or that all is well again.
+    Watch {
+        late: Vec<Finding>,
+        over: bool,
+    },
+    /// The same in the channel of a pool, as its members read it.
+    InChannel {
+        pool: String,
+        of: Box<Content>,
+    },
+    /// The same in direct messages, since its channel could not be posted in: why not.
+    Instead {
+        problem: String,
+        of: Box<Content>,
+    },
+    /// An admin hears that a message could not be delivered.
+    GivenUp {
+        person: Option<PersonId>,
+        problem: String,
+    },
+    /// Rules to put on trial, or to end the trial of.
+    Rules,
+    /// A person's home page, and which page of it they look at.
+    Home {
+        page: u16,
+    },
+    /// A source fell silent for much of the book, or is back.
+    Feed {
+        source: Source,
+        silent: Option<u32>,
+    },
+    /// A book went from one to the other: the brief for who takes over, a word for who gave.
+    Transfer {
+        from: PersonId,
+        to: PersonId,
+        accounts: Vec<AccountId>,
+    },
+    /// Files of the inbox, each with how many of its rows were rejected; 0 where it could not be taken at all.
+    Inbox {
+        files: Vec<(String, u64)>,
+    },
+}
+
+/// What a clock has to say, beside the events that people make.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Said {
+    Reminded,
+    /// To whoever acknowledged a risk: its next step is overdue.
+    StillOnIt,
+    /// Acknowledged and idle: open again.
+    Idle,
+    /// To the stand-in.
+    Delegated,
+    /// To the lead of the one who is late.
+    Escalated,
+    /// To the other side, and to the one who was late.
+    Informed,
+    Offered,
+    Expired,
+}
+
+impl Said {
+    const ALL: [Said; 8] = [
+        Said::Reminded,
+        Said::StillOnIt,
+        Said::Idle,
+        Said::Delegated,
+        Said::Escalated,
+        Said::Informed,
+        Said::Offered,
+        Said::Expired,
+    ];
+
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Said::Reminded => "reminded",
+            Said::StillOnIt => "still_on_it",
+            Said::Idle => "idle",
+            Said::Delegated => "delegated",
+            Said::Escalated => "escalated",
+            Said::Informed => "informed",
+            Said::Offered => "offered",
+            Said::Expired => "expired",
+        }
+    }
+
+    fn of(event: &str) -> Option<Self> {
+        Said::ALL.into_iter().find(|said| said.as_str() == event)
+    }
+}
+
+impl Content {
+    pub fn notice(about: About, event: &str, version: i32, by: Option<PersonId>) -> Self {
+        Content::Notice { about, event: event.to_owned(), version, by, reply: false }
+    }
+
+    /// Whose card a short reply to this belongs under.
+    pub(super) fn subject(&self) -> Option<Subject> {
+        match self {
+            Content::Notice { about, .. } => Some(about.subject()),
+            _ => None,
+        }
+    }
+
+    pub(super) fn in_thread(mut self, in_thread: bool) -> Self {
+        if let Content::Notice { reply, .. } = &mut self {
+            *reply = in_thread;
+        }
+        self
+    }
+}
+
+/// What a notice is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum About {
+    Handoff(Uuid),
+    Risk(Uuid),
+    Renewal(Uuid),
+}
+
+/// A content without what says where it stands: the pool whose channel it stands in, and why it does not.
+struct Unwrapped {
+    content: Content,
+    pool: Option<String>,
+    problem: Option<String>,
+}
+
+fn unwrapped(content: &Value) -> anyhow::Result<Unwrapped> {
+    let mut found = Unwrapped { content: serde_json::from_value(content.clone())?, pool: None, problem: None };
+    loop {
+        found.content = match found.content {
+            Content::InChannel { pool, of } => {
+                found.pool = Some(pool);
+                *of
+            }
+            Content::Instead { problem, of } => {
+                found.problem = Some(problem);
+                *of
+            }
+            content => return Ok(Unwrapped { content, ..found }),
+        };
+    }
+}
+
+impl About {
+    fn subject(self) -> Subject {
+        match self {
+            About::Handoff(id) => Subject::Handoff(id),
+            About::Risk(id) => Subject::Risk(id),
+            About::Renewal(id) => Subject::Renewal(id),
+        }
+    }
+}
+
+/// The message of this content as it reads now, for this reader (`None`: a channel). `None` where
+/// there is nothing left to say: the row is then settled without sending.
+pub async fn render(
+    app: &App,
+    org: OrgId,
+    content: &Value,
+    reader: Option<PersonId>,
+) -> anyhow::Result<Option<Message>> {
+    let Unwrapped { content, pool, problem } = unwrapped(content)?;
+    let mut tx = app.store.tenant(org).await?;
+    let snapshot = app.snapshot(&mut tx).await?;
+    let reader = Reader { pool: pool.as_deref(), ..Reader::new(&snapshot, reader, app.now()) };
+    let said = said(&mut tx, reader, content).await?;
+    Ok(match problem {
+        Some(problem) => said.map(|message| notice::instead(message, &problem)),
+        None => said,
+    })
+}
+
+async fn said(tx: &mut Tenant, reader: Reader<'_>, content: Content) -> anyhow::Result<Option<Message>> {
+    match content {
+        Content::Digest(id) => match mornings::read(tx, id).await? {
+            Some(stored) => morning_message(tx, reader, &stored).await,
+            None => Ok(None),
+        },
+        Content::Account(id) => match query::account_message(tx, reader, &id, false).await? {
+            Some(message) => Ok(Some(message)),
+            None => Ok(None),
+        },
+        Content::Notice { about, event, version, by, reply } => {
+            let told = Told { about, event, version, by, reply };
+            notice_message(tx, reader, &told).await
+        }
+        Content::StandIn { of, by, until, load } => {
+            Ok(Some(notice::stand_in(&reader.name(of), &reader.name(by), until, load, reader.today())))
+        }
+        Content::Model { gained, lost } => {
+            let settings = &reader.snapshot.settings;
+            let models = notice::Models {
+                default: reader.snapshot.organisation.model,
+                segments: settings.segment_models.clone(),
+                renewals: settings.renewal_owner.default,
+            };
+            Ok(Some(notice::model_changed(&models, gained, lost)))
+        }
+        Content::Watch { late, over } => {
+            let late: Vec<_> =
+                late.into_iter().map(|found| (found.what, found.count, reader.local(found.since))).collect();
+            Ok(Some(notice::watch(&late, over)))
+        }
+        Content::GivenUp { person, problem } => {
+            let whom = person.map_or_else(|| "a channel".to_owned(), |id| reader.name(id));
+            Ok(Some(notice::given_up(&whom, &problem)))
+        }
+        Content::Rules => {
+            let proposals = precision::proposals(tx, reader.snapshot, reader.now).await?;
+            let (policy, slug) = (&reader.snapshot.policy, &reader.snapshot.organisation.slug);
+            Ok(notice::rules(&proposals, policy, slug, reader.today()))
+        }
+        Content::Home { page } => home::message(tx, reader, page).await,
+        // Taken off before.
+        Content::InChannel { .. } | Content::Instead { .. } => Ok(None),
+        Content::Feed { source, silent } => Ok(Some(match silent {
+            Some(accounts) => notice::feed_silent(source, accounts as usize, reader.today(), reader.today()),
+            None => notice::feed_back(source),
+        })),
+        Content::Transfer { from, to, accounts } => Ok(Some(transfer::message(tx, reader, from, to, &accounts).await?)),
+        Content::Inbox { files } => Ok(Some(notice::inbox(&files))),
+    }
+}
+
+/// The card of a subject, from what was read of its account.
+pub fn card_of(reader: Reader<'_>, read: &AccountRead, subject: &Subject, why: Why) -> Option<Card> {
+    match subject {
+        Subject::Risk(id) => {
+            read.risk.as_ref().filter(|risk| risk.id == *id).map(|risk| Card::Risk(reader.risk(read, risk, why)))
+        }
+        Subject::Handoff(id) => read.handoff(*id).map(|handoff| reader.handoff(read, handoff, why)),
+        Subject::Renewal(id) => {
+            let work = read.renewal.as_ref().filter(|work| work.id == *id)?;
+            reader.renewal(read, work, why).map(Card::Renewal)
+        }
+        Subject::Account(_) | Subject::Group(..) | Subject::Home(_) => None,
+    }
+}

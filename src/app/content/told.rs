@@ -1,0 +1,166 @@
+//! Steps that people took and clocks that ran out, as they are told.
+
+use super::{About, Said, card_of};
+use crate::app::query;
+use crate::app::read::{self, AccountRead};
+use crate::app::views::Reader;
+use crate::domain::account::AccountId;
+use crate::domain::action::Subject;
+use crate::domain::handoff::Handoff;
+use crate::domain::message::notice::Escalation;
+use crate::domain::message::view::Why;
+use crate::domain::message::{Message, card, notice};
+use crate::domain::person::PersonId;
+use crate::domain::{renewal_work, risk};
+use crate::store::{Tenant, handoff, renewal, risk as risks};
+
+pub(super) struct Told {
+    pub(super) about: About,
+    pub(super) event: String,
+    pub(super) version: i32,
+    pub(super) by: Option<PersonId>,
+    pub(super) reply: bool,
+}
+
+/// A short reply, or the card as it stands now with what the notification line has to say of the step. `None`
+/// where a clock has nothing to say any more: the matter was settled, or has moved on, since.
+pub(super) async fn notice_message(
+    tx: &mut Tenant,
+    reader: Reader<'_>,
+    told: &Told,
+) -> anyhow::Result<Option<Message>> {
+    let subject = told.about.subject();
+    let Some(account) = account_of(tx, &subject).await? else { return Ok(None) };
+    let Some(read) = read::account(tx, reader.snapshot, &account, reader.now).await? else { return Ok(None) };
+    let said = match (Said::of(&told.event), told.by) {
+        (Some(said), by) => {
+            if version_of(&read, &subject) != Some(told.version) && !matches!(said, Said::Offered | Said::Expired) {
+                return Ok(None);
+            }
+            escalation(reader, &read, &subject, said, by)
+        }
+        (None, Some(by)) if told.event == "nudged" => Some(Escalation::Nudge { by: reader.name(by) }),
+        _ => None,
+    };
+    let name = &read.account.name;
+    let sentence = match said {
+        Some(step) => Some(notice::escalation(name, &matter(&read, &subject), &step, reader.today())),
+        None => got_worse(reader, &read, &told.event),
+    };
+    if told.reply {
+        return Ok(sentence.or_else(|| step_taken(reader, &read, &subject)));
+    }
+    let why = if told.event == "offered" { Why::Offered } else { Why::Asked };
+    let Some(card) = card_of(reader, &read, &subject, why) else { return Ok(None) };
+    let message = card::message(&card, reader.angle(), reader.today());
+    Ok(Some(match sentence {
+        Some(sentence) => notice::above(sentence, message),
+        None => message,
+    }))
+}
+
+/// A decision signal, or a worse night.
+fn got_worse(reader: Reader<'_>, read: &AccountRead, event: &str) -> Option<Message> {
+    let causes = read.diagnosis.as_ref().map_or(&[][..], |diagnosis| diagnosis.causes.as_slice());
+    let account = reader.account(read);
+    match event {
+        "decision" => Some(match causes.first().filter(|cause| cause.floor) {
+            Some(cause) => notice::decision(&account, cause),
+            None => notice::got_worse(&account, causes.first()),
+        }),
+        "worse" => Some(notice::got_worse(&account, causes.first())),
+        _ => None,
+    }
+}
+
+fn version_of(read: &AccountRead, subject: &Subject) -> Option<i32> {
+    match subject {
+        Subject::Risk(id) => read.risk.as_ref().filter(|risk| risk.id == *id).map(risk::Risk::version),
+        Subject::Handoff(id) => read.handoff(*id).map(Handoff::version),
+        Subject::Renewal(id) => {
+            read.renewal.as_ref().filter(|work| work.id == *id).map(renewal_work::RenewalWork::version)
+        }
+        Subject::Account(_) | Subject::Group(..) | Subject::Home(_) => None,
+    }
+}
+
+/// "more seats, about $12k", "at risk", "renewal".
+fn matter(read: &AccountRead, subject: &Subject) -> String {
+    match subject {
+        Subject::Handoff(id) => read.handoff(*id).map(query::what).unwrap_or_default(),
+        Subject::Risk(_) => "at risk".to_owned(),
+        _ => "renewal".to_owned(),
+    }
+}
+
+/// The words of a clock's step; `None` where the card or the state say it.
+fn escalation(
+    reader: Reader<'_>,
+    read: &AccountRead,
+    subject: &Subject,
+    said: Said,
+    by: Option<PersonId>,
+) -> Option<Escalation> {
+    let (timer, since) = match subject {
+        Subject::Risk(_) => read.risk.as_ref().map(|risk| (risk.timer(), risk.since()))?,
+        Subject::Handoff(id) => read.handoff(*id).map(|handoff| (handoff.timer(), handoff.since()))?,
+        Subject::Renewal(_) => read.renewal.as_ref().map(|work| (work.timer(), work.since()))?,
+        Subject::Account(_) | Subject::Group(..) | Subject::Home(_) => return None,
+    };
+    let due = reader.date(timer.due().unwrap_or(since));
+    let step = match read.risk.as_ref().map(risk::Risk::state) {
+        Some(risk::State::Acknowledged { due, .. }) => *due,
+        _ => due,
+    };
+    let name = |by: Option<PersonId>| by.map_or_else(|| "a colleague".to_owned(), |by| reader.name(by));
+    let now_with = || match subject {
+        Subject::Handoff(id) => read.handoff(*id).and_then(|handoff| handoff.accountable()).map(|id| reader.name(id)),
+        _ => by.and_then(|late| reader.snapshot.people.lead_of(late, reader.today())).map(|id| reader.name(id)),
+    };
+    Some(match said {
+        Said::Reminded => Escalation::Reminder { due },
+        Said::StillOnIt => Escalation::StillOnIt { due: step },
+        Said::Idle => Escalation::Idle,
+        Said::Delegated => Escalation::Delegate {
+            of: name(by),
+            away_until: by.and_then(|by| reader.snapshot.person(by)?.out_of_office_until),
+            due: timer.due().map(|due| reader.date(due)),
+        },
+        Said::Escalated => Escalation::Lead { late: name(by) },
+        Said::Informed => {
+            Escalation::OtherSide { late: name(by), now_with: now_with().unwrap_or_else(|| "their lead".to_owned()) }
+        }
+        Said::Offered | Said::Expired => return None,
+    })
+}
+
+/// How it stands now, in one sentence: what a reply in the thread says of somebody's step.
+fn step_taken(reader: Reader<'_>, read: &AccountRead, subject: &Subject) -> Option<Message> {
+    let (name, today) = (&read.account.name, reader.today());
+    match subject {
+        Subject::Handoff(id) => {
+            let handoff = read.handoff(*id)?;
+            Some(notice::handoff(name, &query::what(handoff), &reader.handoff_state(handoff), today))
+        }
+        Subject::Risk(id) => {
+            let risk = read.risk.as_ref().filter(|risk| risk.id == *id)?;
+            Some(notice::risk(name, &reader.risk_state(risk), today))
+        }
+        Subject::Renewal(id) => {
+            let work = read.renewal.as_ref().filter(|work| work.id == *id)?;
+            Some(notice::renewal(name, &reader.renewal_state(work), today))
+        }
+        Subject::Account(_) | Subject::Group(..) | Subject::Home(_) => None,
+    }
+}
+
+/// Which account a subject is about.
+async fn account_of(tx: &mut Tenant, subject: &Subject) -> anyhow::Result<Option<AccountId>> {
+    Ok(match subject {
+        Subject::Account(id) => Some(id.clone()),
+        Subject::Risk(id) => risks::read(tx, &[*id]).await?.pop().map(|risk| risk.account),
+        Subject::Handoff(id) => handoff::read(tx, &[*id]).await?.pop().map(|handoff| handoff.account),
+        Subject::Renewal(id) => renewal::read(tx, &[*id]).await?.pop().map(|work| work.account),
+        Subject::Group(..) | Subject::Home(_) => None,
+    })
+}
