@@ -29,10 +29,6 @@ impl<T> Patch<T> {
         }
     }
 
-    pub fn is_clear(&self) -> bool {
-        matches!(self, Patch::Clear)
-    }
-
     pub fn map<U>(self, f: impl FnOnce(T) -> U) -> Patch<U> {
         match self {
             Patch::Keep => Patch::Keep,

@@ -34,7 +34,6 @@ statements! {
                                 WHERE d.org_id = $1 AND d.person_id = $2 AND d.local_date = $3 AND i.group_no IS NULL
                                   AND i.subject = $4)";
     GROUP = "SELECT subject FROM tandem.digest_item WHERE org_id = $1 AND digest_id = $2 AND group_no BETWEEN $3 AND $4 ORDER BY position";
-    ON_DATE = "SELECT digest_id, person_id FROM tandem.digest WHERE org_id = $1 AND local_date = $2 AND kind = 'morning'";
 }
 
 /// One person's morning, as it was decided.
@@ -226,11 +225,4 @@ pub async fn has_card(tx: &mut Tenant, person: PersonId, date: NaiveDate, subjec
         .bind(subject)
         .fetch_one(tx.connection())
         .await?)
-}
-
-/// The mornings of a date: digest and person.
-pub async fn on_date(tx: &mut Tenant, date: NaiveDate) -> anyhow::Result<Vec<(Uuid, PersonId)>> {
-    let org = tx.org().0;
-    let rows: Vec<(Uuid, Uuid)> = sqlx::query_as(ON_DATE).bind(org).bind(date).fetch_all(tx.connection()).await?;
-    Ok(rows.into_iter().map(|(digest, person)| (digest, PersonId(person))).collect())
 }

@@ -93,8 +93,6 @@ statements! {
                                SELECT FROM directory.slack_installation i WHERE i.team_id = lane.workspace_id))))
                               OR (platform = 'teams' AND $5))
                        ORDER BY platform, workspace_id";
-    HELD_LANES = "SELECT count(*) FROM directory.lane
-                   WHERE org_id = $1 AND leased_until > clock_timestamp()";
 }
 
 /// The surfaces, known in advance.
@@ -608,9 +606,4 @@ async fn lane_update(
     }
     query.execute(tx.connection()).await?;
     Ok(())
-}
-
-/// How many lanes of an organisation are held, by whomever.
-pub async fn held_lanes(tx: &mut Directory, org: OrgId) -> anyhow::Result<i64> {
-    Ok(sqlx::query_scalar(HELD_LANES).bind(org.0).fetch_one(tx.connection()).await?)
 }

@@ -101,9 +101,6 @@ statements! {
                   WHERE s.org_id = $1 AND s.account_id = $2 AND m.platform = $3 AND m.workspace_id = $4 AND m.channel_id = $5
                     AND m.thread_of IS NULL AND NOT m.content ? 'digest' AND m.created_at > $6
                   ORDER BY m.created_at DESC, m.message_id LIMIT 1";
-    COUNT_BY_STATE = "SELECT o.state, count(*) FROM tandem.outbox o JOIN tandem.message m USING (org_id, message_id)
-                       WHERE o.org_id = $1 AND o.kind = 'post' AND m.content->>'digest' = ANY ($2) GROUP BY o.state";
-    OPEN_COUNT = "SELECT count(*) FROM tandem.outbox WHERE org_id = $1 AND state IN ('queued', 'sending')";
     POST_IS_OPEN = "SELECT EXISTS (SELECT FROM tandem.outbox WHERE org_id = $1 AND message_id = $2 AND kind = 'post'
                                       AND state IN ('queued', 'sending'))";
     OPEN_POSTS = "SELECT count(*) FROM tandem.outbox WHERE org_id = $1 AND kind = 'post' AND state IN ('queued', 'sending')";
@@ -467,24 +464,6 @@ pub async fn save_copy(tx: &mut Tenant, message_id: Uuid, copy: &MessageCopy) ->
         .execute(tx.connection())
         .await?;
     Ok(())
-}
-
-/// How many of these digests' posts are in each state: (queued or sending, sent, given up).
-pub async fn digest_states(tx: &mut Tenant, digests: &[Uuid]) -> anyhow::Result<(u64, u64, u64)> {
-    let org = tx.org().0;
-    let ids: Vec<String> = digests.iter().map(Uuid::to_string).collect();
-    let rows: Vec<(String, i64)> =
-        sqlx::query_as(COUNT_BY_STATE).bind(org).bind(&ids).fetch_all(tx.connection()).await?;
-    let of = |states: &[&str]| -> u64 {
-        rows.iter().filter(|(state, _)| states.contains(&state.as_str())).map(|(_, n)| n.unsigned_abs()).sum()
-    };
-    Ok((of(&["queued", "sending"]), of(&["sent"]), of(&["given_up"])))
-}
-
-/// How many rows wait or are being sent.
-pub async fn open_count(tx: &mut Tenant) -> anyhow::Result<i64> {
-    let org = tx.org().0;
-    Ok(sqlx::query_scalar(OPEN_COUNT).bind(org).fetch_one(tx.connection()).await?)
 }
 
 /// How many messages wait to be posted, or are being posted.

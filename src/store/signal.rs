@@ -14,8 +14,6 @@ use crate::domain::account::AccountId;
 use crate::domain::signal::{Shape, Signal, SignalValue, Source, known_kind};
 
 statements! {
-    NEWEST_BY_SOURCE = "SELECT source, max(observed_on) FROM tandem.signal
-                         WHERE org_id = $1 AND observed_on <= $2 GROUP BY source ORDER BY source";
     RECORD = "INSERT INTO tandem.signal (org_id, account_id, source, kind, observed_on, reference, number, words)
               VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
               ON CONFLICT (org_id, account_id, kind, observed_on, reference, source)
@@ -232,14 +230,6 @@ impl<'a> Fields<'a> {
     fn text(&mut self) -> anyhow::Result<&'a str> {
         Ok(from_utf8(self.next()?.context("NULL in a key")?)?)
     }
-}
-
-/// The newest observation of each source up to `date`.
-pub async fn newest_by_source(tx: &mut Tenant, date: NaiveDate) -> anyhow::Result<Vec<(Source, NaiveDate)>> {
-    let org = tx.org().0;
-    let rows: Vec<(String, NaiveDate)> =
-        sqlx::query_as(NEWEST_BY_SOURCE).bind(org).bind(date).fetch_all(tx.connection()).await?;
-    rows.into_iter().map(|(source, on)| Ok((word("source", &source)?, on))).collect()
 }
 
 /// Writes one signal that Tandem itself observed: a pulse that a person raised, a column that changed.

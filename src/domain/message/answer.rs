@@ -271,7 +271,6 @@ pub enum Done {
     PulseSaved,
     FeedbackSaved,
     ChampionSaved(String),
-    BriefSaved,
     Shared,
     /// Of a group: how many moved, how many had been settled before.
     GroupAcknowledged {
@@ -327,7 +326,6 @@ pub fn done(account: &str, done: &Done, today: NaiveDate) -> Message {
         Done::PulseSaved => format!("{account}: pulse saved. It counts in the next diagnosis."),
         Done::FeedbackSaved => format!("{account}: feedback saved. See it all with /tandem voice."),
         Done::ChampionSaved(name) => format!("{account}: {} saved as champion.", cut(name, 80)),
-        Done::BriefSaved => format!("{account}: value brief saved."),
         Done::Shared => format!("{account}: shown in this channel."),
         Done::GroupAcknowledged { now, before: 0 } => {
             format!("{} acknowledged. Next steps are due in 5 working days.", phrase::count(*now, "account"))
@@ -518,7 +516,6 @@ mod tests {
             Done::PulseSaved,
             Done::FeedbackSaved,
             Done::ChampionSaved("Eva".into()),
-            Done::BriefSaved,
             Done::Shared,
             Done::GroupAcknowledged { now: 6, before: 0 },
             Done::GroupAcknowledged { now: 1, before: 2 },
@@ -536,7 +533,6 @@ mod tests {
         Acme: pulse saved. It counts in the next diagnosis.
         Acme: feedback saved. See it all with /tandem voice.
         Acme: Eva saved as champion.
-        Acme: value brief saved.
         Acme: shown in this channel.
         6 accounts acknowledged. Next steps are due in 5 working days.
         1 account acknowledged; 2 had been settled before. Next steps are due in 5 working days.

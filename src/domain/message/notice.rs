@@ -31,12 +31,6 @@ pub fn decision(account: &AccountView, cause: &Cause) -> Message {
     Message::sentence(format!("{}: {}{stake}", account.name, phrase::sentence(&cause.headline)))
 }
 
-/// A snoozed risk that woke before its day.
-pub fn woken(account: &AccountView, cause: Option<&Cause>) -> Message {
-    let cause = cause.map(|cause| format!(" {}", phrase::sentence(&cause.headline))).unwrap_or_default();
-    Message::sentence(format!("{} is awake again before its day: {}.{cause}", account.name, card::health(account)))
-}
-
 /// To the other side of a handoff: where it stands now. `what` as in "more seats, about $12k".
 pub fn handoff(account: &str, what: &str, state: &HandoffState, today: NaiveDate) -> Message {
     Message::sentence(format!("{account} · {what}. {}", card::handoff_state(state, today)))
@@ -431,7 +425,6 @@ mod tests {
         insta::assert_snapshot!(lines(vec![
             got_worse(&sample::account(), causes.first()),
             decision(&sample::account(), &decided),
-            woken(&sample::account(), None),
             handoff("Acme", "more seats, about $12k", &HandoffState::Accepted { by: "Kim".into(), on: today }, today),
             risk("Acme", &RiskState::Acknowledged { by: "Dana".into(), on: today, step: Some("Call the CFO".into()), due: sample::day("2026-11-06") }, today),
             risk("Acme", &RiskState::Ended { on: today }, today),
@@ -441,7 +434,6 @@ mod tests {
         ]), @"
         Acme got worse: health 34, at risk (was 52). Active users fell from 80 to 28 in five weeks.
         Acme: The customer served notice on Mon 2 Nov. ARR $184k.
-        Acme is awake again before its day: health 34, at risk (was 52).
         Acme · more seats, about $12k. Claimed by Kim on Tue 3 Nov.
         Acme: next step by Dana: Call the CFO, due Fri 6 Nov.
         Acme is no longer at risk: health held for three nights.

@@ -73,11 +73,6 @@ impl Reading {
         Self { health: diagnosis.health, band: diagnosis.band, floors, churned }
     }
 
-    /// Whether a decision signal stands: a floor, or a churn outcome (product.md, "Names that people see").
-    pub fn has_decision(&self) -> bool {
-        self.churned || !self.floors.is_empty()
-    }
-
     fn new_decision_since(&self, then: &Reading) -> bool {
         (self.churned && !then.churned) || !self.floors.is_subset(&then.floors)
     }
