@@ -8,6 +8,7 @@
 //! neither can starve the other (reliability.md, 12 and 15).
 
 mod api;
+mod ask;
 mod body;
 pub mod demo;
 mod health;

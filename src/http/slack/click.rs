@@ -4,10 +4,12 @@ use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use serde_json::json as value;
 
-use super::ask::{Answer, Ask, Failed, What};
+use super::ANSWER_WITHIN;
+use super::ask::asked;
 use super::{Desk, json, nothing};
 use crate::domain::action::Verb;
 use crate::domain::message::{Message, Reply, answer};
+use crate::http::ask::{Answer, Ask, Failed, What};
 use crate::slack::client::Error;
 use crate::slack::inbound::{Press, Submission};
 use crate::slack::render;
@@ -21,7 +23,7 @@ pub(super) async fn press(desk: Desk, press: Press) -> Response {
     };
     let verb = action.verb;
     let channel = press.message.as_ref().map(|message| message.channel.as_str());
-    let ask = Ask::new(&press.who, channel, What::Press(action, press.dedup_key()));
+    let ask = asked(&press.who, channel, What::Press(action, Some(press.dedup_key())));
     let drain = desk.http.drain.clone();
     if verb.opens_dialog() && press.trigger_id.is_some() && desk.slack.token(&press.who.team_id).await.is_some() {
         drop(drain.spawn(async move { desk.ask_for_more(&press, verb.label(), &ask).await }));
@@ -31,7 +33,7 @@ pub(super) async fn press(desk: Desk, press: Press) -> Response {
         drop(drain.spawn(async move { desk.share(&press, &ask).await }));
         return nothing();
     }
-    match desk.begin(&ask).in_time(desk.since).await {
+    match desk.begin(&ask).in_time(desk.since + ANSWER_WITHIN).await {
         Ok(found) => {
             let status = status_of(&found);
             drop(drain.spawn(async move { desk.follow_up(&press, &ask, found).await }));
@@ -120,8 +122,8 @@ pub(super) async fn submit(desk: Desk, submission: Submission) -> Response {
     let title = action.verb.label();
     let receipt = format!("view:{}:{}", submission.view_id, submission.hash.as_deref().unwrap_or_default());
     let channel = submission.origin.as_ref().map(|origin| origin.channel.as_str());
-    let ask = Ask::new(&submission.who, channel, What::Submit(action, submission.answers.clone(), receipt));
-    let found = match desk.begin(&ask).in_time(desk.since).await {
+    let ask = asked(&submission.who, channel, What::Submit(action, submission.answers.clone(), receipt));
+    let found = match desk.begin(&ask).in_time(desk.since + ANSWER_WITHIN).await {
         Ok(found) => found,
         // The work goes on; pressed again, the receipt tells how it ended.
         Err(_) => return kept(title, answer::still_saving(), &submission),

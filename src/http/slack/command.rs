@@ -5,10 +5,12 @@ use std::collections::VecDeque;
 use axum::response::Response;
 use serde_json::Value;
 
-use super::ask::{Answer, Ask, What};
+use super::ANSWER_WITHIN;
+use super::ask::asked;
 use super::{Desk, json, nothing};
 use crate::domain::command;
 use crate::domain::message::{Message, Reply, answer};
+use crate::http::ask::{Answer, Ask, What};
 use crate::slack::inbound::SlashCommand;
 use crate::slack::render;
 
@@ -17,8 +19,8 @@ pub(super) async fn answer(desk: Desk, typed: SlashCommand) -> Response {
         return first_of(said(answer::organisation_wide()));
     }
     let what = What::Command(command::parse(&typed.command, &typed.text));
-    let ask = Ask::new(&typed.who, typed.channel_id.as_deref(), what);
-    match desk.begin(&ask).in_time(desk.since).await {
+    let ask = asked(&typed.who, typed.channel_id.as_deref(), what);
+    match desk.begin(&ask).in_time(desk.since + ANSWER_WITHIN).await {
         Ok(found) => {
             let mut parts = VecDeque::from(render::reply(&found.reply));
             let first = parts.pop_front();

@@ -2,8 +2,9 @@
 //! what Tandem says; whoever is not is told so there.
 
 use super::Desk;
-use super::ask::{Ask, What};
+use super::ask::asked;
 use crate::domain::message::Reply;
+use crate::http::ask::What;
 use crate::slack::inbound::Who;
 use crate::slack::render;
 
@@ -11,7 +12,7 @@ use crate::slack::render;
 pub(super) fn opened(desk: Desk, who: Who) {
     let drain = desk.http.drain.clone();
     drop(drain.spawn(async move {
-        let ask = Ask::new(&who, None, What::Home);
+        let ask = asked(&who, None, What::Home);
         let found = desk.begin(&ask).at_last().await;
         let reply = desk.introduce(&ask, &found).await.unwrap_or(found.reply);
         let Reply::Private(said) = reply else { return };

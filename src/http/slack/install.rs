@@ -19,9 +19,9 @@ use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 
 use super::SlackDoor;
-use super::ask::reference;
 use crate::domain::message::{Message, install};
 use crate::http::Http;
+use crate::http::ask::reference;
 use crate::preview::notice;
 use crate::slack::client::AppCredentials;
 use crate::slack::manifest;

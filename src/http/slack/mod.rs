@@ -21,6 +21,7 @@ use chrono::DateTime;
 use secrecy::SecretString;
 use serde_json::Value;
 
+use super::ask::AskedAbout;
 use super::body::{self, Limits};
 use super::{Http, sentence};
 use crate::app::query;
@@ -50,7 +51,7 @@ pub struct SlackDoor {
     pub tokens: Tokens,
     /// `None` where workspaces can't install the app by themselves.
     pub install: Option<Install>,
-    asked_about: ask::AskedAbout,
+    asked_about: AskedAbout,
     pictures: picture::Uploaded,
 }
 
@@ -68,7 +69,7 @@ impl SlackDoor {
             client,
             tokens,
             install,
-            asked_about: ask::AskedAbout::default(),
+            asked_about: AskedAbout::default(),
             pictures: picture::Uploaded::default(),
         }
     }

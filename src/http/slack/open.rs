@@ -4,8 +4,8 @@
 use serde_json::Value;
 
 use super::Desk;
-use super::ask::Ask;
 use crate::domain::message::{Message, Reply, answer};
+use crate::http::ask::Ask;
 use crate::slack::inbound::{Press, Who};
 use crate::slack::render;
 

@@ -1,14 +1,15 @@
 //! What is said back: in the asker's own chat, never where others read.
 
+use std::future::ready;
 use std::time::Duration;
 
-use super::ask::Answer;
 use super::{Ask, DRAW, Desk, What};
 use crate::app::views::Reader;
 use crate::app::{home, query};
 use crate::domain::action::{Action, Subject, Verb};
 use crate::domain::message::{Button, Dialog, Message, Reply, answer};
 use crate::domain::person::OrgId;
+use crate::http::ask::Answer;
 use crate::store::{message, person};
 use crate::teams::client::Error;
 use crate::teams::inbound::{Carried, Question, Scope};
@@ -187,7 +188,7 @@ impl Desk {
                 _ => return Ok(None),
             },
         };
-        let found = self.ask(channel, what).begin(&self.http.app, &self.http.drain).at_last().await;
+        let found = self.ask(channel, what).begin(&self.http.app, &self.http.drain, ready(false)).at_last().await;
         match (found.failed, found.reply) {
             (None, Reply::Private(message)) => Ok(Some(message)),
             (None, Reply::Dialog(dialog)) => Ok(Some(opener(&dialog))),

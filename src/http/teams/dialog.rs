@@ -3,10 +3,10 @@
 use axum::response::Response;
 
 use super::answer::sentences;
-use super::ask::What;
 use super::{ANSWER_WITHIN, DRAW, Desk, ask_of, body_of};
 use crate::domain::action::{Action, UnknownAction};
 use crate::domain::message::{Answers, Reply, answer};
+use crate::http::ask::What;
 use crate::teams::inbound::Carried;
 use crate::teams::render;
 

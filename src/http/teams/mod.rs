@@ -5,12 +5,12 @@
 
 mod added;
 mod answer;
-mod ask;
 mod dialog;
 mod places;
 mod press;
 mod said;
 
+use std::future::ready;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -21,6 +21,7 @@ use axum::http::header::AUTHORIZATION;
 use axum::response::{IntoResponse, Response};
 use serde_json::{Value, json};
 
+use super::ask::{Answer, Ask, AskedAbout, Pending, What};
 use super::body::{self, Limits};
 use super::{Http, sentence, single};
 use crate::app::query;
@@ -32,7 +33,6 @@ use crate::teams::auth::{Gate, Unproven};
 use crate::teams::client::Client;
 use crate::teams::inbound::{self, Activity, Refusal, Scope, What as Told};
 use crate::teams::render;
-use ask::{Answer, Ask, AskedAbout, Pending, What};
 
 /// From the first byte; Teams gives up on a press after 5 s and the answer has to travel.
 const ANSWER_WITHIN: Duration = Duration::from_millis(4_000);
@@ -128,7 +128,7 @@ pub(super) async fn receive(State(http): State<Http>, verified: Verified) -> Res
 
 /// Begins what is asked; it goes on whether or not Teams still waits.
 fn ask_of(desk: &Desk, ask: &Ask) -> Pending {
-    ask.begin(&desk.http.app, &desk.http.drain)
+    ask.begin(&desk.http.app, &desk.http.drain, ready(false))
 }
 
 /// 200 with an empty body: taken, nothing to say.

@@ -6,11 +6,11 @@ use axum::response::{IntoResponse, Response};
 use serde_json::Value;
 
 use super::answer::{opener, sentences};
-use super::ask::{Failed, What};
 use super::{ANSWER_WITHIN, Desk, ask_of, body_of, nothing};
 use crate::app::query;
 use crate::domain::action::{Action, UnknownAction, Verb};
 use crate::domain::message::{Message, Reply, answer};
+use crate::http::ask::{Failed, What};
 use crate::store::conversation;
 use crate::teams::inbound::{Carried, Question};
 use crate::teams::render;

@@ -1,10 +1,10 @@
 //! What is typed to the bot.
 
 use super::Desk;
-use super::ask::{Answer, What};
 use super::ask_of;
 use crate::domain::command;
 use crate::domain::person::OrgId;
+use crate::http::ask::{Answer, What};
 use crate::store::message;
 use crate::teams::inbound::Question;
 

@@ -6,11 +6,11 @@ use std::time::{Duration, Instant};
 
 use tokio::task::JoinHandle;
 
-use crate::app::{self, App, Asker, act, people, query};
+use super::Drain;
+use crate::app::{self, App, Asker, act, home, people, query};
 use crate::domain::action::Action;
 use crate::domain::command::Command;
 use crate::domain::message::{Answers, Message, Reply, answer};
-use crate::http::Drain;
 use crate::store;
 use crate::store::directory::Workspace;
 
@@ -34,6 +34,8 @@ pub(super) enum What {
     Command(Command),
     Press(Action, Option<String>),
     Submit(Action, Answers, String),
+    /// The home tab is looked at.
+    Home,
 }
 
 /// What came of it.
@@ -75,24 +77,28 @@ impl Answer {
 }
 
 /// Short enough to be read out to an admin.
-fn reference() -> String {
+pub(super) fn reference() -> String {
     format!("{:06x}", rand::random::<u32>() >> 8)
 }
 
 impl Ask {
-    pub(super) async fn run(&self, app: &App, asker: &Asker) -> anyhow::Result<Reply> {
+    async fn run(&self, app: &App, asker: &Asker) -> anyhow::Result<Reply> {
         match &self.what {
             What::Command(command) => query::command(app, asker, command).await,
+            What::Home => home::open(app, asker).await,
             What::Press(action, receipt) => act::press(app, asker, action, receipt.as_deref()).await,
             What::Submit(action, answers, receipt) => act::submit(app, asker, action, answers, Some(receipt)).await,
         }
     }
 
-    async fn tried(&self, app: &App) -> anyhow::Result<Answer> {
+    async fn tried(&self, app: &App, is_guest: impl Future<Output = bool> + Send) -> anyhow::Result<Answer> {
         let Some(org) = query::organisation_of(app, &self.workspace).await? else {
             let Workspace { platform, id } = &self.workspace;
             return Ok(Answer::privately(answer::unknown_workspace(platform.as_str(), id)));
         };
+        if is_guest.await {
+            return Ok(Answer::privately(answer::guest()));
+        }
         let who = app::Who::ChatUser(self.user_id.clone());
         let asker = Asker { org, workspace: self.workspace.clone(), who, channel: self.channel.clone() };
         let reply = self.run(app, &asker).await?;
@@ -100,10 +106,17 @@ impl Ask {
         Ok(Answer { reply, failed: None, unknown })
     }
 
-    /// Begins; goes on whether or not the platform still waits.
-    pub(super) fn begin(&self, app: &App, drain: &Drain) -> Pending {
+    /// Begins; goes on whether or not the platform still waits. `is_guest` says whether a guest of the workspace asks,
+    /// who is told nothing about customers even where somebody imported them as a colleague.
+    pub(super) fn begin(
+        &self,
+        app: &App,
+        drain: &Drain,
+        is_guest: impl Future<Output = bool> + Send + 'static,
+    ) -> Pending {
         let (app, ask) = (app.clone(), self.clone());
-        Pending(drain.spawn(async move { ask.tried(&app).await.unwrap_or_else(|error| Answer::of_error(&error)) }))
+        let work = async move { ask.tried(&app, is_guest).await.unwrap_or_else(|error| Answer::of_error(&error)) };
+        Pending(drain.spawn(work))
     }
 
     /// Asks again as the colleague of the first of these e-mail addresses that is known, for which the platform vouches.
