@@ -33,7 +33,7 @@ async fn call(State(posts): State<Posts>, Path(method): Path<String>, body: Stri
         return axum::Json(json!({"ok": true, "channel": channel, "ts": format!("1790000001.{:06}", posts.len())}));
     }
     axum::Json(json!({
-        "ok": true, "team_id": "T0BENCH", "user_id": "U0BOT", "bot_id": "B0BOT", "channel": {"id": channel}, "messages": [],
+        "ok": true, "members": [], "team_id": "T0BENCH", "user_id": "U0BOT", "bot_id": "B0BOT", "channel": {"id": channel}, "messages": [],
     }))
 }
 
