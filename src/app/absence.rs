@@ -14,7 +14,7 @@ use super::notice;
 use super::snapshot::Snapshot;
 use crate::domain::action::Subject;
 use crate::domain::calendar;
-use crate::domain::person::{OrgId, Person, PersonId};
+use crate::domain::person::{NO_END, OrgId, Person, PersonId};
 use crate::store::absence::{self, Absence};
 use crate::store::audit::{Actor, Entry};
 use crate::store::{Store, Tenant, account, change, handoff, renewal};
@@ -62,7 +62,9 @@ pub(super) async fn turn_in(
             let load = turn.hand_over(person, to).await?;
             if !same {
                 let about = Content::StandIn { of: person, by: to, until: Some(until), load };
-                notice::notify(turn.tx, snapshot, [person, to], &about, None, now).await?;
+                // Whose account is deactivated reads nothing; an admin has to see whether they have left.
+                let other = if until == NO_END { snapshot.people.admin(person, today) } else { Some(person) };
+                notice::notify(turn.tx, snapshot, other.into_iter().chain([to]), &about, None, now).await?;
             }
         }
         (None, Some(known)) => {

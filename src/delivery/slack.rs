@@ -15,6 +15,7 @@ use super::SlackSender;
 use super::lane::place;
 use super::refusal::Refusal;
 use super::row::{Arrival, Claim, Failure};
+use crate::app::content::DEACTIVATED;
 use crate::app::home;
 use crate::domain::message::withdrawn;
 use crate::domain::person::PersonId;
@@ -77,6 +78,12 @@ pub(super) async fn send(claim: &mut Claim<'_>, sender: &SlackSender) -> Result<
         && sender.tokens.refused(&team, &token, code).await?
     {
         return Err(Failure::Uninstalled);
+    }
+    if let (Address::Person(_), Some(user), Err(Failure::Platform(Refusal::Unreachable(_)))) =
+        (&row.to, &known.user, &sent)
+        && sender.client.user(&token, &user.user_id).await.is_ok_and(|user| user.deleted)
+    {
+        return Err(Failure::Unreachable(DEACTIVATED));
     }
     sent
 }
@@ -289,6 +296,9 @@ impl Slack<'_, '_> {
             None => client.user_by_email(token, &reach.email).await?,
         };
         let user = user.ok_or(Failure::Unreachable("users_not_found"))?;
+        if user.deleted {
+            return Err(Failure::Unreachable(DEACTIVATED));
+        }
         if !user.is_colleague() {
             return Err(Failure::Unreachable("not_a_colleague"));
         }

@@ -56,10 +56,14 @@ pub enum Verb {
     // One's own page and settings.
     TurnPage,
     Settings,
+    // Who somebody unknown is.
+    Introduce,
+    ConfirmIntroduction,
+    RefuseIntroduction,
 }
 
 impl Verb {
-    pub const ALL: [Verb; 38] = [
+    pub const ALL: [Verb; 41] = [
         Verb::Acknowledge,
         Verb::SetNextStep,
         Verb::Snooze,
@@ -98,6 +102,9 @@ impl Verb {
         Verb::SnoozeGroup,
         Verb::TurnPage,
         Verb::Settings,
+        Verb::Introduce,
+        Verb::ConfirmIntroduction,
+        Verb::RefuseIntroduction,
     ];
 
     /// Stable name on the wire: Slack's `action_id`, the preview's form field.
@@ -141,6 +148,9 @@ impl Verb {
             Verb::SnoozeGroup => "snooze_group",
             Verb::TurnPage => "turn_page",
             Verb::Settings => "settings",
+            Verb::Introduce => "introduce",
+            Verb::ConfirmIntroduction => "confirm_introduction",
+            Verb::RefuseIntroduction => "refuse_introduction",
         }
     }
 
@@ -185,6 +195,9 @@ impl Verb {
             Verb::SnoozeGroup => "Snooze all",
             Verb::TurnPage => "Turn page",
             Verb::Settings => "Settings",
+            Verb::Introduce => "Introduce yourself",
+            Verb::ConfirmIntroduction => "Confirm",
+            Verb::RefuseIntroduction => "Refuse",
         }
     }
 
@@ -203,7 +216,9 @@ impl Verb {
             | Verb::ShowMore
             | Verb::Share
             | Verb::AcknowledgeGroup
-            | Verb::TurnPage => false,
+            | Verb::TurnPage
+            | Verb::ConfirmIntroduction
+            | Verb::RefuseIntroduction => false,
             Verb::SetNextStep
             | Verb::Snooze
             | Verb::Resolve
@@ -228,7 +243,8 @@ impl Verb {
             | Verb::RaiseFeedback
             | Verb::RaiseChampion
             | Verb::SnoozeGroup
-            | Verb::Settings => true,
+            | Verb::Settings
+            | Verb::Introduce => true,
         }
     }
 }
@@ -257,6 +273,8 @@ pub enum Subject {
     Group(Uuid, u16),
     /// The presser's own home page: its page, from 1. Also what is the presser's own, such as their settings.
     Home(u16),
+    /// Who a chat user says they are.
+    Introduction(Uuid),
 }
 
 impl fmt::Display for Subject {
@@ -268,6 +286,7 @@ impl fmt::Display for Subject {
             Subject::Renewal(id) => write!(f, "renewal:{id}"),
             Subject::Group(id, number) => write!(f, "group:{id}:{number}"),
             Subject::Home(page) => write!(f, "home:{page}"),
+            Subject::Introduction(id) => write!(f, "introduction:{id}"),
         }
     }
 }
@@ -288,6 +307,7 @@ impl FromStr for Subject {
                 Ok(Subject::Group(uuid(id)?, number.parse().map_err(|_| UnknownAction)?))
             }
             "home" => Ok(Subject::Home(id.parse().map_err(|_| UnknownAction)?)),
+            "introduction" => Ok(Subject::Introduction(uuid(id)?)),
             _ => Err(UnknownAction),
         }
     }
@@ -335,6 +355,7 @@ mod tests {
             uuid.clone().prop_map(Subject::Risk),
             uuid.clone().prop_map(Subject::Handoff),
             uuid.clone().prop_map(Subject::Renewal),
+            uuid.clone().prop_map(Subject::Introduction),
             (uuid, any::<u16>()).prop_map(|(id, n)| Subject::Group(id, n)),
             any::<u16>().prop_map(Subject::Home),
         ]

@@ -157,6 +157,9 @@ impl fmt::Display for Workdays {
     }
 }
 
+/// The last day away of somebody of whom nobody knows when they are back.
+pub const NO_END: NaiveDate = NaiveDate::from_ymd_opt(9999, 12, 31).expect("a day");
+
 /// A colleague as the store knows them.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Person {

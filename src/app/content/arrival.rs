@@ -6,7 +6,7 @@ use uuid::Uuid;
 
 use super::{About, Content, Unwrapped, unwrapped};
 use crate::app::snapshot::Snapshot;
-use crate::app::{App, notice as telling};
+use crate::app::{App, notice as telling, roster};
 use crate::domain::action::Subject;
 use crate::domain::digest as digest_rules;
 use crate::domain::handoff::{Clocks, State};
@@ -15,7 +15,7 @@ use crate::domain::timer::Timer;
 use crate::store::audit::{self, Actor, Entry};
 use crate::store::digest::{self as mornings, Place};
 use crate::store::message::{self, Address, NewMessage};
-use crate::store::{Tenant, handoff, renewal, risk as risks};
+use crate::store::{Tenant, handoff, person, renewal, risk as risks};
 
 /// A message has arrived in chat: clocks that start with delivery start, the audit trail says so.
 /// In the transaction that settles its outbox row.
@@ -102,13 +102,16 @@ async fn start_clock(
                 renewal::save(tx, &started).await?;
             }
         }
-        Subject::Account(_) | Subject::Group(..) | Subject::Home(_) => {}
+        Subject::Account(_) | Subject::Group(..) | Subject::Home(_) | Subject::Introduction(_) => {}
     }
     Ok(())
 }
 
+/// The problem of a message to somebody whose chat account is deactivated.
+pub const DEACTIVATED: &str = "user_disabled";
+
 /// Problems that the same message would meet again: nobody reads it there.
-const UNREACHABLE: [&str; 5] = ["users_not_found", "user_not_found", "user_disabled", "has_left", "not_a_colleague"];
+const UNREACHABLE: [&str; 5] = ["users_not_found", "user_not_found", DEACTIVATED, "has_left", "not_a_colleague"];
 
 /// Who has no chat can't be shown anything, and no clock would ever start: what lies with them goes to the next in
 /// line, who gets the card.
@@ -176,7 +179,14 @@ pub async fn given_up(
     }
     let snapshot = app.snapshot(tx).await?;
     if let Some(person) = reader.filter(|_| UNREACHABLE.contains(&problem)) {
+        if problem == DEACTIVATED && roster::found_deactivated(tx, &snapshot, person, at).await? {
+            // All that lay with them has gone to the next in line, who was told with an admin.
+            return Ok(());
+        }
         pass_on(tx, &snapshot, person, &content, at).await?;
+        if !person::tell_unreachable(tx, person, at).await? {
+            return Ok(());
+        }
     }
     if reader.is_none() && instead_of_channel(tx, &snapshot, message_id, &content, pool.as_deref(), problem, at).await?
     {

@@ -14,7 +14,7 @@ use uuid::Uuid;
 use super::read::AccountRead;
 use super::views::Reader;
 use super::watch::Finding;
-use super::{App, home, precision, query, transfer};
+use super::{App, home, introduction, precision, query, transfer};
 use crate::domain::account::AccountId;
 use crate::domain::action::Subject;
 use crate::domain::message::card::Card;
@@ -25,7 +25,7 @@ use crate::domain::person::{OrgId, PersonId};
 use crate::domain::signal::Source;
 use crate::store::{Tenant, digest as mornings};
 
-pub use arrival::{STILL_UNREACHABLE, delivered, given_up};
+pub use arrival::{DEACTIVATED, STILL_UNREACHABLE, delivered, given_up};
 pub use digest::{group_message, morning_message};
 use told::{Told, notice_message};
 
@@ -97,6 +97,13 @@ pub enum Content {
         to: PersonId,
         accounts: Vec<AccountId>,
     },
+    /// Whether somebody is this person, to those who can tell.
+    Introduction {
+        id: Uuid,
+        person: PersonId,
+    },
+    /// To whoever is known now.
+    Introduced(Uuid),
     /// Files of the inbox, each with how many of its rows were rejected; 0 where it could not be taken at all.
     Inbox {
         files: Vec<(String, u64)>,
@@ -224,6 +231,9 @@ pub async fn render(
     reader: Option<PersonId>,
 ) -> anyhow::Result<Option<Message>> {
     let Unwrapped { content, pool, problem } = unwrapped(content)?;
+    if let Content::Introduced(id) = content {
+        return introduction::confirmed(app, org, id).await;
+    }
     let mut tx = app.store.tenant(org).await?;
     let snapshot = app.snapshot(&mut tx).await?;
     let reader = Reader { pool: pool.as_deref(), ..Reader::new(&snapshot, reader, app.now()) };
@@ -276,7 +286,8 @@ async fn said(tx: &mut Tenant, reader: Reader<'_>, content: Content) -> anyhow::
         }
         Content::Home { page } => home::message(tx, reader, page).await,
         // Taken off before.
-        Content::InChannel { .. } | Content::Instead { .. } => Ok(None),
+        Content::InChannel { .. } | Content::Instead { .. } | Content::Introduced(_) => Ok(None),
+        Content::Introduction { id, person } => introduction::question(tx, reader, id, person).await,
         Content::Feed { source, silent } => Ok(Some(match silent {
             Some(accounts) => notice::feed_silent(source, accounts as usize, reader.today(), reader.today()),
             None => notice::feed_back(source),
@@ -297,6 +308,6 @@ pub fn card_of(reader: Reader<'_>, read: &AccountRead, subject: &Subject, why: W
             let work = read.renewal.as_ref().filter(|work| work.id == *id)?;
             reader.renewal(read, work, why).map(Card::Renewal)
         }
-        Subject::Account(_) | Subject::Group(..) | Subject::Home(_) => None,
+        Subject::Account(_) | Subject::Group(..) | Subject::Home(_) | Subject::Introduction(_) => None,
     }
 }

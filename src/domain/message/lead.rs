@@ -216,7 +216,7 @@ fn person_line(person: &PersonLine, today: NaiveDate) -> Text {
         out.push_str(&format!(", {} late", person.late));
     }
     if let Some(until) = person.away_until {
-        out.push_str(&format!(", away until {}", phrase::date(until, today)));
+        out.push_str(&format!(", away {}", phrase::until(until, today)));
     }
     Text::strong(&person.name).then(out)
 }

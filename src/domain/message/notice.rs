@@ -15,6 +15,7 @@ use crate::domain::account::Segment;
 use crate::domain::diagnosis::Cause;
 use crate::domain::figures::Value;
 use crate::domain::figures::precision::{self, Proposal};
+use crate::domain::person::NO_END;
 use crate::domain::policy::Policy;
 use crate::domain::routing::{Model, RenewalOwner};
 use crate::domain::signal::Source;
@@ -92,7 +93,7 @@ pub fn escalation(account: &str, what: &str, step: &Escalation, today: NaiveDate
         ),
         Escalation::Idle => format!("{account} · {what}. Nothing came of the next step, so it is open again."),
         Escalation::Delegate { of, away_until, due: day } => {
-            let until = away_until.map(|until| format!(" until {}", on(&until))).unwrap_or_default();
+            let until = away_until.map(|until| format!(" {}", phrase::until(until, today))).unwrap_or_default();
             let answer = day.map(|day| format!(" The answer {}.", due(&day))).unwrap_or_default();
             format!("{account} · {what}. {of} is away{until}; please answer instead.{answer}")
         }
@@ -136,6 +137,10 @@ impl Load {
 pub fn stand_in(of: &str, by: &str, until: Option<NaiveDate>, load: Load, today: NaiveDate) -> Message {
     let load = load.words();
     Message::sentence(match until {
+        Some(NO_END) => format!(
+            "Their chat account is deactivated: {of}. Standing in: {by}, for {load}. It all comes back if the account does; \
+             if they have left, `tandem transfer` gives their book to somebody."
+        ),
         Some(until) => {
             let until = phrase::date(until, today);
             format!("Away until {until}: {of}. Standing in: {by}, for {load}. It all comes back on the return.")
@@ -481,6 +486,7 @@ mod tests {
         let since = today.and_hms_opt(2, 0, 0).unwrap();
         insta::assert_snapshot!(lines(vec![
             stand_in("Kim", "you", until, load, today),
+            stand_in("Kim", "you", Some(NO_END), load, today),
             stand_in("you", "Noa", None, Load { risks: 0, handoffs: 0, renewals: 0 }, today),
             watch(&[(Late::Night, 1, since), (Late::Clocks, 12, since)], false),
             model_changed(
@@ -496,6 +502,7 @@ mod tests {
             watch(&[], true),
         ]), @"
         Away until Fri 6 Nov: Kim. Standing in: you, for 3 risks, 1 handoff. It all comes back on the return.
+        Their chat account is deactivated: Kim. Standing in: you, for 3 risks, 1 handoff. It all comes back if the account does; if they have left, `tandem transfer` gives their book to somebody.
         Back again: you. No longer standing in: Noa. Handed back: nothing open.
         The night's diagnosis is late: it was due on 3 Nov 2026 at 02:00.
         12 clocks not moved, the oldest due on 3 Nov 2026 at 02:00.

@@ -4,11 +4,17 @@
 use chrono::{Datelike, NaiveDate};
 
 use crate::domain::money::Money;
+use crate::domain::person::NO_END;
 
 /// "Fri 27 Nov", with the year where it is not this one: "Wed 31 Mar 2027".
 pub fn date(day: NaiveDate, today: NaiveDate) -> String {
     let format = if day.year() == today.year() { "%a %-d %b" } else { "%a %-d %b %Y" };
     day.format(format).to_string()
+}
+
+/// How long somebody is away: "until Fri 27 Nov", or "without a known end".
+pub fn until(day: NaiveDate, today: NaiveDate) -> String {
+    if day == NO_END { "without a known end".to_owned() } else { format!("until {}", date(day, today)) }
 }
 
 /// "today", "tomorrow", "in 12 days", "yesterday", "12 days ago".

@@ -14,7 +14,7 @@ use chrono::NaiveDate;
 use serde::{Deserialize, Serialize};
 
 use super::account::{Account, Segment};
-use super::person::{Person, PersonId};
+use super::person::{NO_END, Person, PersonId};
 
 pub use people::{People, may_hold};
 
@@ -252,6 +252,7 @@ fn stand_in(
 fn absence(id: PersonId, people: &People) -> String {
     match people.get(id) {
         Some(person) if may_hold(person) => match person.out_of_office_until {
+            Some(NO_END) => "has no working chat account".to_owned(),
             Some(until) => format!("is away until {until}"),
             None => "is away".to_owned(),
         },

@@ -83,6 +83,12 @@ impl People {
         delegate.or_else(|| self.lead_of(id, today)).filter(|found| *found != id)
     }
 
+    /// The admin to tell, other than this person: one who is here, where there is one.
+    pub fn admin(&self, not: PersonId, today: NaiveDate) -> Option<PersonId> {
+        let admins = self.people.values().filter(|person| person.active && person.is(Role::Admin) && person.id != not);
+        admins.min_by_key(|admin| (admin.away_on(today), admin.id)).map(|admin| admin.id)
+    }
+
     /// The lead of a pool's members: the manager whom most of them share, else an admin.
     pub fn lead_of_pool(&self, name: &str, today: NaiveDate) -> Option<PersonId> {
         let mut votes: BTreeMap<PersonId, usize> = BTreeMap::new();

@@ -15,8 +15,13 @@ async fn set(bot: &TestBot, named: Named, id: &str) {
     channels::set(&bot.app.store, bot.org.id, &named, &channel, tandem::clock::Clock::now(&bot.clock)).await.unwrap();
 }
 
+/// The emea pool reads this channel.
+pub(super) async fn pool_channel(bot: &TestBot, id: &str) {
+    set(bot, Named::Pool("emea".into()), id).await;
+}
+
 /// Dana qualifies Bolt's window, which has no AM, and offers it to the pool.
-async fn offer_to_the_pool(bot: &TestBot) {
+pub(super) async fn offer_to_the_pool(bot: &TestBot) {
     bot.at("2026-11-24T07:00:00Z").await;
     let morning = bot.next_post("dana");
     bot.skip();
