@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use super::App;
 use crate::domain::account::{AccountId, name_key};
-use crate::domain::likeness::{self, ALIKE_FROM, Shared, Typed};
+use crate::domain::likeness::{self, ALIKE_FROM, CLOSE_FROM, Shared, Typed};
 use crate::domain::person::OrgId;
 use crate::store::{account, settings};
 
@@ -70,14 +70,19 @@ impl Words {
         words
     }
 
-    /// The places of names that are not unlike what was typed.
+    /// The places of names that are not unlike what was typed: of the close ones where there are some.
     fn alike(&self, typed: &Typed) -> Vec<usize> {
         let shared: Vec<Shared> = self.different.iter().map(|word| typed.shared(word)).collect();
-        let (mut begin, mut alike) = (0, Vec::new());
+        let (mut begin, mut from, mut alike) = (0, ALIKE_FROM, Vec::new());
         for (place, (end, size)) in self.names.iter().enumerate() {
             let words = self.of_names.get(begin..*end as usize).unwrap_or_default();
             let all = words.iter().filter_map(|word| shared.get(*word as usize)).fold(0, |all, one| all | one);
-            if all != 0 && typed.similarity(all, usize::from(*size)) >= ALIKE_FROM {
+            let similarity = if all == 0 { 0.0 } else { typed.similarity(all, usize::from(*size)) };
+            if similarity >= from {
+                if from < CLOSE_FROM && similarity >= CLOSE_FROM {
+                    // The first close one: what was found before it is not meant.
+                    (from, alike) = (CLOSE_FROM, Vec::new());
+                }
                 alike.push(place);
             }
             begin = *end as usize;
@@ -100,7 +105,8 @@ impl Index {
     }
 
     /// Accounts that a person may mean: those of exactly that name or id, else those whose name begins so, else
-    /// similar ones, likeliest first. At most `most`. `None` for a name that is too long to be compared here.
+    /// similar ones (the close ones where there are some), likeliest first. At most `most`. `None` for a name that is too
+    /// long to be compared here.
     fn find(&self, typed: &str, most: usize) -> Option<Vec<AccountId>> {
         let key = name_key(typed);
         let first = self.by_key.partition_point(|place| self.at(*place).1 < key.as_str());

@@ -5,9 +5,11 @@
 //! one of them would need such a function around it anyway, and serialising
 //! them gives nothing that these few shapes do not.
 
+use std::io;
+
 use serde_json::{Value, json};
 
-use super::mrkdwn::{cut, len, line, links_itself};
+use super::mrkdwn::{cut, line, links_itself};
 
 /// Text of a section or a context.
 pub(super) const TEXT: usize = 3000;
@@ -92,11 +94,42 @@ pub(super) fn menu(placeholder: &str, options: Vec<Value>) -> Value {
 /// As long as Slack counts it: `msg_blocks_too_long` was met with sums of text far below the
 /// limit, so the whole JSON is measured.
 pub(super) fn weight(value: &Value) -> usize {
-    len(&value.to_string())
+    let mut weight = Weight(0);
+    // Counting cannot fail.
+    let _ = serde_json::to_writer(&mut weight, value);
+    weight.0
+}
+
+/// Counts what is written to it as [`len`] counts text, and keeps none of it.
+struct Weight(usize);
+
+impl io::Write for Weight {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        // A character's first byte tells how long it is: four bytes are two units of UTF-16, fewer are one.
+        let units = |byte: &u8| usize::from(byte & 0xc0 != 0x80) + usize::from(*byte >= 0xf0);
+        self.0 += bytes.iter().map(units).sum::<usize>();
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
 }
 
 /// The text of a notification: escaped, since Slack reads mrkdwn there too. Slack cuts it at 40,000;
 /// notifications show far less.
 pub(super) fn notification(escaped: &str) -> String {
     cut(escaped, TEXT)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::mrkdwn::len;
+    use super::*;
+
+    #[test]
+    fn weight_is_the_length_of_the_json() {
+        let block = section("Müller & Søn <x> \"quoted\"\n\u{1}, 12 € · 👩‍👩‍👧 שלום");
+        assert_eq!(weight(&block), len(&block.to_string()));
+    }
 }
