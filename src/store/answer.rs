@@ -68,25 +68,30 @@ statements! {
                         FROM tandem.signal g
                        WHERE g.org_id = $1 AND g.account_id = a.account_id AND g.source = 'support'
                          AND g.kind IN ('sev1_open_days', 'escalations') AND g.observed_on >= night.first) END AS tickets
-              FROM (SELECT s.stamp, o.diagnosed_on AS latest, o.diagnosed_on - $4::int AS first,
-                           (SELECT max(r.date) FROM tandem.diagnosis_run r WHERE r.org_id = $1 AND r.date < o.diagnosed_on) AS before
+              FROM (SELECT s.stamp, o.diagnosed_on AS latest, o.diagnosed_on - $4::int AS first, b.before,
+                           ARRAY(SELECT r.date FROM tandem.diagnosis_run r
+                                  WHERE r.org_id = $1 AND r.date < o.diagnosed_on
+                                    AND r.date >= least(b.before, o.diagnosed_on - $4::int)) AS earlier
                       FROM tandem.organisation_setting s JOIN directory.organisation o USING (org_id)
+                     CROSS JOIN LATERAL (SELECT max(r.date) AS before FROM tandem.diagnosis_run r
+                                          WHERE r.org_id = $1 AND r.date < o.diagnosed_on) AS b
                      WHERE org_id = $1 OFFSET 0) AS night
              CROSS JOIN unnest($2::text[]) AS wanted (account_id)
              CROSS JOIN LATERAL (SELECT * FROM tandem.account
                                   WHERE org_id = $1 AND account_id = wanted.account_id OFFSET 0) AS a
               LEFT JOIN LATERAL (SELECT d.date, d.health, d.risk, d.band, d.change, t.body
-                                   FROM tandem.diagnosis d JOIN tandem.diagnosis_detail t USING (org_id, account_id, detail_id)
-                                  WHERE d.org_id = $1 AND d.date = night.latest AND d.account_id = a.account_id OFFSET 0) AS d ON true
+                                   FROM (SELECT * FROM tandem.diagnosis
+                                          WHERE org_id = $1 AND date = night.latest AND account_id = a.account_id OFFSET 0) AS d
+                                  CROSS JOIN LATERAL (SELECT body FROM tandem.diagnosis_detail
+                                                       WHERE org_id = $1 AND account_id = a.account_id
+                                                         AND detail_id = d.detail_id OFFSET 0) AS t) AS d ON true
               LEFT JOIN LATERAL (SELECT * FROM tandem.risk
                                   WHERE org_id = $1 AND account_id = a.account_id ORDER BY since DESC, risk_id LIMIT 1) AS r ON true
               LEFT JOIN LATERAL (SELECT author_id, body, at FROM tandem.note
                                   WHERE org_id = $1 AND account_id = a.account_id AND kind <> 'feedback'
                                   ORDER BY at DESC LIMIT 1) AS n ON true
-             CROSS JOIN LATERAL (SELECT array_agg(d.date) AS nights, array_agg(d.health) AS healths
-                                   FROM tandem.diagnosis_run n
-                                   JOIN tandem.diagnosis d ON d.org_id = n.org_id AND d.date = n.date AND d.account_id = a.account_id
-                                  WHERE n.org_id = $1 AND n.date BETWEEN least(night.before, night.first) AND night.latest) AS h";
+             CROSS JOIN LATERAL (SELECT array_agg(date) AS nights, array_agg(health) AS healths FROM tandem.diagnosis
+                                  WHERE org_id = $1 AND date = ANY (night.earlier) AND account_id = a.account_id) AS h";
 }
 
 /// How far back an account's health is shown, in days.
@@ -132,7 +137,7 @@ struct AnswerRow {
     /// The first day that is shown, and the complete night before the latest.
     first: Option<NaiveDate>,
     before: Option<NaiveDate>,
-    /// Nights, and the account's health on each, `None` where it was unknown.
+    /// Nights before the latest, and the account's health on each, `None` where it was unknown.
     nights: Option<Vec<NaiveDate>>,
     healths: Option<Vec<Option<i16>>>,
     handoffs: Option<Json<Vec<HandoffRow>>>,
@@ -180,10 +185,12 @@ impl Stored {
         let diagnosis: Option<DiagnosisRow> = self.joined("date")?;
         let risk: Option<RiskRow> = self.joined("risk_id")?;
         let account = Account::try_from(row.account)?;
+        let diagnosis = diagnosis.map(|row| diagnosis::whole(org, &account, row, policy)).transpose()?;
         let percent = |value: i16| u8::try_from(value).context("health");
         let nights = row.nights.into_iter().flatten().zip(row.healths.into_iter().flatten());
         let known = nights.filter_map(|(date, health)| health.map(|health| Ok((date, percent(health)?))));
         let mut history: Vec<(NaiveDate, u8)> = known.collect::<anyhow::Result<_>>()?;
+        history.extend(diagnosis.iter().filter_map(|diagnosis| Some((diagnosis.date, diagnosis.health?))));
         let previous_health = history.iter().find(|(date, _)| Some(*date) == row.before).map(|(_, health)| *health);
         let mut handoffs: Vec<Handoff> = all(row.handoffs)?;
         handoffs.sort_by_key(|handoff| (handoff.since(), handoff.id));
@@ -198,7 +205,7 @@ impl Stored {
         history.retain(|(date, _)| Some(*date) >= row.first);
         Ok(Answer {
             stamp: row.stamp,
-            diagnosis: diagnosis.map(|row| diagnosis::whole(org, &account, row, policy)).transpose()?,
+            diagnosis,
             previous_health,
             risk: risk.map(Risk::try_from).transpose()?,
             handoffs,

@@ -26,6 +26,11 @@ pub(super) const BUTTON_VALUE: usize = 2000;
 /// Button text, option text, accessibility label.
 const LABEL: usize = 75;
 
+/// An object of values that are made already. `json!` would copy each with all that is in it, once more at every level.
+pub(super) fn object<const N: usize>(entries: [(&str, Value); N]) -> Value {
+    Value::Object(entries.into_iter().map(|(key, value)| (key.to_owned(), value)).collect())
+}
+
 /// Where a customer's words hold an address, an @name or a #channel, Slack is told to make no link of
 /// them (`verbatim`). Only there: clients other than Slack's own take it for "no formatting at all".
 pub(super) fn mrkdwn(text: &str) -> Value {
@@ -43,19 +48,19 @@ pub(super) fn plain(text: &str, max: usize) -> Value {
 }
 
 pub(super) fn header(text: &str) -> Value {
-    json!({"type": "header", "text": plain(text, HEADER)})
+    object([("type", "header".into()), ("text", plain(text, HEADER))])
 }
 
 pub(super) fn section(text: &str) -> Value {
-    json!({"type": "section", "text": mrkdwn(text)})
+    object([("type", "section".into()), ("text", mrkdwn(text))])
 }
 
 pub(super) fn fields(fields: &[String]) -> Value {
-    json!({"type": "section", "fields": fields.iter().map(|field| mrkdwn(field)).collect::<Vec<_>>()})
+    object([("type", "section".into()), ("fields", fields.iter().map(|field| mrkdwn(field)).collect())])
 }
 
 pub(super) fn context(text: &str) -> Value {
-    json!({"type": "context", "elements": [mrkdwn(text)]})
+    object([("type", "context".into()), ("elements", vec![mrkdwn(text)].into())])
 }
 
 pub(super) fn divider() -> Value {
@@ -63,11 +68,11 @@ pub(super) fn divider() -> Value {
 }
 
 pub(super) fn actions(elements: Vec<Value>) -> Value {
-    json!({"type": "actions", "elements": elements})
+    object([("type", "actions".into()), ("elements", elements.into())])
 }
 
 pub(super) fn button(label: &str, value: &str, spoken: &str, style: Option<&str>) -> Value {
-    let mut button = json!({"type": "button", "text": plain(label, LABEL), "value": value});
+    let mut button = object([("type", "button".into()), ("text", plain(label, LABEL)), ("value", value.into())]);
     let spoken = line(spoken, LABEL);
     if !spoken.is_empty() {
         button["accessibility_label"] = spoken.into();
@@ -79,15 +84,16 @@ pub(super) fn button(label: &str, value: &str, spoken: &str, style: Option<&str>
 }
 
 pub(super) fn option(label: &str, value: &str) -> Value {
-    json!({"text": plain(label, LABEL), "value": value})
+    object([("text", plain(label, LABEL)), ("value", value.into())])
 }
 
 /// A menu: *⋯* for a few, a list with a placeholder for more.
 pub(super) fn menu(placeholder: &str, options: Vec<Value>) -> Value {
     if options.len() <= OVERFLOW_OPTIONS {
-        json!({"type": "overflow", "options": options})
+        object([("type", "overflow".into()), ("options", options.into())])
     } else {
-        json!({"type": "static_select", "placeholder": plain(placeholder, HEADER), "options": options})
+        let placeholder = plain(placeholder, HEADER);
+        object([("type", "static_select".into()), ("placeholder", placeholder), ("options", options.into())])
     }
 }
 
