@@ -52,7 +52,8 @@ pub(super) fn visible(text: &str) -> Cow<'_, str> {
 
 /// Visible text on one line, cut to `max` with an ellipsis. For `plain_text`, which formats nothing.
 pub(super) fn line(text: &str, max: usize) -> String {
-    cut(visible(text).replace('\n', " ").trim(), max)
+    let text = visible(text);
+    if text.contains('\n') { cut(text.replace('\n', " ").trim(), max) } else { cut(text.trim(), max) }
 }
 
 /// At most `max` long; what is longer ends in an ellipsis. Never between the halves of a character.
@@ -129,6 +130,9 @@ pub(super) fn is_blank(text: &str) -> bool {
 /// Whether something outside of our own `<links>` would become a link of itself. E-mail addresses
 /// do not count: they say where they lead.
 pub(super) fn links_itself(drawn: &str) -> bool {
+    if !drawn.contains(['@', '#', '/']) {
+        return false;
+    }
     let outside = drawn.split('<').enumerate().map(|(at, part)| match part.split_once('>') {
         Some((_, after)) if at > 0 => after,
         _ => part,
@@ -225,25 +229,24 @@ fn styled(text: &str, style: &Style, link: Option<&str>) -> Vec<String> {
         if number > 0 {
             atoms.push("\n".to_owned());
         }
-        let chars: Vec<char> = line.chars().collect();
-        for part in chars.chunks(ATOM_MAX) {
-            let part: String = part.iter().collect();
+        let begins = line.char_indices().map(|(at, _)| at).step_by(ATOM_MAX);
+        let edges: Vec<usize> = begins.chain([line.len()]).collect();
+        for part in edges.windows(2).map(|edges| &line[edges[0]..edges[1]]) {
             let inner = part.trim();
             if inner.is_empty() {
-                atoms.push(part);
+                atoms.push(part.to_owned());
                 continue;
             }
             let at = part.len() - part.trim_start().len();
             let (before, after) = (&part[..at], &part[at + inner.len()..]);
             let words = escaped(inner);
-            let drawn = match (style, link) {
-                (_, Some(url)) => format!("<{url}|{words}>"),
-                (Style::Strong, _) => format!("*{words}*"),
-                (Style::Emphasis, _) => format!("_{words}_"),
-                (Style::Code, _) => format!("`{}`", entities(&inner.replace('`', "ˋ"))),
-                _ => words,
-            };
-            atoms.push(format!("{before}{drawn}{after}"));
+            atoms.push(match (style, link) {
+                (_, Some(url)) => format!("{before}<{url}|{words}>{after}"),
+                (Style::Strong, _) => format!("{before}*{words}*{after}"),
+                (Style::Emphasis, _) => format!("{before}_{words}_{after}"),
+                (Style::Code, _) => format!("{before}`{}`{after}", entities(&inner.replace('`', "ˋ"))),
+                _ => format!("{before}{words}{after}"),
+            });
         }
     }
     atoms
