@@ -249,12 +249,17 @@ async fn chats(
             if snapshot.workspace_of(person.id) != Some(workspace) {
                 continue;
             }
-            let imported = snapshot.stored_person(person.id).and_then(|stored| stored.teams_user_id.as_ref());
+            let stored = snapshot.stored_person(person.id);
+            let imported = stored.and_then(|stored| stored.teams_user_id.as_ref());
+            let in_slack = stored.and_then(|stored| stored.slack_user_id.clone());
             match person::chat_user(tx, workspace, person.id).await? {
                 Some(_) if person.out_of_office_until == Some(NO_END) => deactivated.push(person),
                 Some(user) if user.unreachable_since.is_some() => unreachable.push(person.email.clone()),
                 Some(user) => mapped.push((user.user_id, person)),
                 None if workspace.platform == Platform::Teams && imported.is_some() => {}
+                None if workspace.platform == Platform::Slack && in_slack.is_some() => {
+                    mapped.extend(in_slack.map(|user_id| (user_id, person)));
+                }
                 None => unmapped.push(person),
             }
         }
@@ -262,9 +267,14 @@ async fn chats(
         if workspace.platform == Platform::Slack
             && let Some((client, token)) = ready(config, app, &workspace.id).await
         {
-            let (gone, outside) = self::slack::left(&client, &token, &workspace.id, mapped).await;
+            let (gone, outside, strange) = self::slack::left(&client, &token, &workspace.id, mapped).await;
             deactivated.extend(gone);
             guests = outside;
+            if !strange.is_empty() {
+                let who = strange.join(", ");
+                let what = format_args!("{slug}: no user of {} is the slack_user_id of: {who}", workspace.id);
+                findings.say(Mark::Warning, what);
+            }
         }
         if !deactivated.is_empty() {
             let stand_in = |person: &&Person| {

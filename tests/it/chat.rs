@@ -147,7 +147,7 @@ async fn outsiders_bots_and_impostors_are_never_linked() {
     }
     for (user, _) in guests {
         let said = service.slash("T1", user, "/account", "acme").await;
-        assert!(said.starts_with("You are a guest in this workspace"), "{user}: {said}");
+        assert!(said.starts_with("You are a guest here"), "{user}: {said}");
     }
     for (user, flags) in [
         ("U13", dana("is_bot")),
@@ -178,7 +178,8 @@ async fn outsiders_bots_and_impostors_are_never_linked() {
 async fn a_guest_is_told_nothing_even_where_somebody_imported_them() {
     let (service, org) = linked().await;
     service.slack.user("U7", json!({"is_restricted": true}));
-    let refused = "You are a guest in this workspace, and Tandem tells guests nothing about customers.";
+    let refused =
+        "You are a guest here, and Tandem tells guests and people of other companies nothing about customers.";
     assert_eq!(service.slash("T1", "U7", "/account", "acme").await, refused);
     let click = service.click("U7", "acknowledge|risk:00000000-0000-0000-0000-000000000007");
     assert_eq!(service.interact(&click).await, (200, String::new()));
@@ -207,6 +208,25 @@ async fn a_dialog_is_opened_empty_at_once_and_filled_afterwards() {
     assert_eq!(filled["view_id"], "V1");
     assert!(!filled.to_string().contains("Loading"), "{filled}");
     assert!(service.slack.calls("response").is_empty());
+}
+
+#[tokio::test]
+async fn settings_are_opened_at_once_however_slow_the_database_is() {
+    let (service, _) = linked().await;
+    let mut blocker = service.db.pool.begin().await.unwrap();
+    sqlx::query("LOCK TABLE directory.chat_link").execute(&mut *blocker).await.unwrap();
+    let begun = Instant::now();
+    let body = format!(
+        "command=%2Ftandem&text=settings&team_id=T1&user_id=U7&channel_id=D1&trigger_id=1.2.x&response_url={}",
+        service.response_url()
+    );
+    assert_eq!(answer(service.signed("/slack/commands", body)).await, (reqwest::StatusCode::OK, String::new()));
+    let opened = service.called("views.open").await;
+    assert!(begun.elapsed() < Duration::from_secs(2), "{:?}", begun.elapsed());
+    assert_eq!((&opened["trigger_id"], &opened["view"]["title"]["text"]), (&json!("1.2.x"), &json!("Settings")));
+    assert!(service.slack.calls("views.update").is_empty());
+    blocker.rollback().await.unwrap();
+    assert!(service.called("views.update").await.to_string().contains("Morning message at"));
 }
 
 #[tokio::test]

@@ -207,24 +207,25 @@ pub(super) async fn look_up(
     (absent, barred, people.len().saturating_sub(LOOKED_UP))
 }
 
-/// Of people who are known as users of a workspace: whose account is deactivated, and the addresses of those who are
-/// guests by now. Nobody, where Slack does not list them.
+/// Of people who are known as users of a workspace: whose account is deactivated, the addresses of those who are guests by
+/// now, and of those whose user is not there. Nobody, where Slack does not list them.
 pub(super) async fn left<'p>(
     client: &Client,
     token: &SecretString,
     team: &str,
     known: Vec<(String, &'p Person)>,
-) -> (Vec<&'p Person>, Vec<String>) {
-    let Ok(members) = client.team_members(token, team).await else { return (Vec::new(), Vec::new()) };
-    let (mut deactivated, mut guests) = (Vec::new(), Vec::new());
+) -> (Vec<&'p Person>, Vec<String>, Vec<String>) {
+    let (mut deactivated, mut guests, mut strange) = (Vec::new(), Vec::new(), Vec::new());
+    let Ok(members) = client.team_members(token, team).await else { return (deactivated, guests, strange) };
     for (user_id, person) in known {
         match members.iter().find(|member| member.id == user_id) {
             Some(member) if member.deleted => deactivated.push(person),
             Some(member) if member.is_outsider() => guests.push(person.email.clone()),
-            _ => {}
+            Some(_) => {}
+            None => strange.push(person.email.clone()),
         }
     }
-    (deactivated, guests)
+    (deactivated, guests, strange)
 }
 
 /// Why nothing can be posted in a channel, in words; `None` where it can.
