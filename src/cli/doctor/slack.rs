@@ -267,6 +267,18 @@ mod tests {
     }
 
     #[test]
+    fn a_scope_that_lacks_is_a_fault_and_one_too_many_is_not() {
+        let faults = |lacking: &str, more: &[&str]| {
+            let has =
+                SCOPES.iter().map(|(scope, _)| *scope).filter(|scope| *scope != lacking).chain(more.iter().copied());
+            let mut findings = Findings::default();
+            scopes(&mut findings, &has.map(str::to_owned).collect::<Vec<_>>());
+            findings.faults
+        };
+        assert_eq!((faults("", &[]), faults("chat:write", &[]), faults("", &["im:read"])), (0, 1, 0));
+    }
+
+    #[test]
     fn only_a_clock_that_stops_something_is_a_fault() {
         let there = DateTime::from_timestamp(1_790_000_000, 0).unwrap();
         let faults = |seconds: i64| {

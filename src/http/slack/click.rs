@@ -26,7 +26,8 @@ pub(super) async fn press(desk: Desk, press: Press) -> Response {
     let channel = press.message.as_ref().map(|message| message.channel.as_str());
     let ask = asked(&press.who, channel, What::Press(action, Some(press.dedup_key())));
     let drain = desk.http.drain.clone();
-    if verb.opens_dialog() && press.trigger_id.is_some() && desk.slack.token(&press.who.team_id).await.is_some() {
+    if verb.opens_dialog() && press.trigger_id.is_some() && desk.slack.token_at_once(&press.who.team_id).await.is_some()
+    {
         drop(drain.spawn(async move {
             if let Some(place) = Place::of_press(&press) {
                 desk.ask_for_more(place, verb.label(), &ask).await;

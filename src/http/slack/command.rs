@@ -23,7 +23,7 @@ pub(super) async fn answer(desk: Desk, typed: SlashCommand) -> Response {
     let command = command::parse(&typed.command, &typed.text);
     let asks_more = command == Command::Settings;
     let ask = asked(&typed.who, typed.channel_id.as_deref(), What::Command(command));
-    if asks_more && typed.trigger_id.is_some() && desk.slack.token(&typed.who.team_id).await.is_some() {
+    if asks_more && typed.trigger_id.is_some() && desk.slack.token_at_once(&typed.who.team_id).await.is_some() {
         let drain = desk.http.drain.clone();
         drop(drain.spawn(async move {
             if let Some(place) = Place::of_command(&typed) {

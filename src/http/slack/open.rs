@@ -45,7 +45,7 @@ impl Desk {
 
     /// Opens the empty view and finds out what to ask at the same time; then fills the one with the other.
     pub(super) async fn ask_for_more(&self, place: Place<'_>, title: &str, ask: &Ask) {
-        let Some(token) = self.slack.token(&place.who.team_id).await else { return };
+        let Some(token) = self.slack.token_at_once(&place.who.team_id).await else { return };
         let skeleton = render::skeleton(title);
         let opening = self.slack.client.open_view(&token, place.trigger, &skeleton);
         let (found, opened) = tokio::join!(self.begin(ask).at_last(), opening);
