@@ -6,7 +6,7 @@
 //! that fails for two hours must not hold up the rest of a person's day.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -51,7 +51,7 @@ const SLEEP_AT_MOST: TimeDelta = TimeDelta::minutes(5);
 pub(super) enum Mode {
     /// Stays for a moment when the outbox is empty.
     Serve,
-    /// Ends as soon as nothing is due.
+    /// Ends as soon as nothing is due, unless more is being queued.
     Drain,
 }
 
@@ -61,9 +61,19 @@ pub(super) struct Tally {
     sent: AtomicU64,
     given_up: AtomicU64,
     broken: AtomicU64,
+    /// More is being queued: an idle lane stays as if serving.
+    expecting: AtomicBool,
 }
 
 impl Tally {
+    pub(super) fn expecting() -> Self {
+        Self { expecting: AtomicBool::new(true), ..Self::default() }
+    }
+
+    pub(super) fn expect_no_more(&self) {
+        self.expecting.store(false, Ordering::Relaxed);
+    }
+
     pub(super) fn drained(&self) -> Drained {
         Drained { sent: self.sent.load(Ordering::Relaxed), given_up: self.given_up.load(Ordering::Relaxed) }
     }
@@ -366,7 +376,8 @@ impl<'a> Worker<'a> {
                 self.look_at = now;
                 Ok(Some(now))
             }
-            Some(since) if mode == Mode::Drain || now >= since + IDLE => Ok(None),
+            Some(_) if mode == Mode::Drain && !self.tally.expecting.load(Ordering::Relaxed) => Ok(None),
+            Some(since) if now >= since + IDLE => Ok(None),
             Some(since) => Ok(Some(self.look_at.min(since + IDLE))),
         }
     }

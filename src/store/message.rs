@@ -17,11 +17,11 @@ use crate::domain::person::PersonId;
 
 statements! {
     INSERT = "INSERT INTO tandem.message (org_id, message_id, platform, workspace_id, person_id, channel_id, content, thread_of, created_at)
-              VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)";
+              SELECT $1, m.*, $9 FROM unnest($2::uuid[], $3::text[], $4::text[], $5::uuid[], $6::text[], $7::jsonb[], $8::uuid[]) AS m";
     SHOWS = "INSERT INTO tandem.message_account (org_id, account_id, message_id)
-             SELECT $1, a.id, $2 FROM unnest($3::text[]) AS a (id) ON CONFLICT DO NOTHING";
-    QUEUE_POST = "INSERT INTO tandem.outbox (org_id, outbox_id, platform, workspace_id, message_id, kind, due_at, queued_at)
-                  VALUES ($1, $2, $3, $4, $5, 'post', $6, $7)";
+             SELECT $1, a.* FROM unnest($2::text[], $3::uuid[]) AS a ON CONFLICT DO NOTHING";
+    QUEUE_POSTS = "INSERT INTO tandem.outbox (org_id, outbox_id, platform, workspace_id, message_id, kind, due_at, queued_at)
+                   SELECT $1, p.*, 'post', $6, $6 FROM unnest($2::uuid[], $3::text[], $4::text[], $5::uuid[]) AS p";
     /// Wakes a lane without locking its row when it is awake already: clicks would queue behind each other.
     WAKE_LANE = "UPDATE directory.lane SET wake_at = $4
                   WHERE org_id = $1 AND platform = $2 AND workspace_id = $3 AND wake_at > $4";
@@ -167,40 +167,50 @@ pub async fn queue_posts_at(
     due: DateTime<Utc>,
     now: DateTime<Utc>,
 ) -> anyhow::Result<()> {
+    if messages.is_empty() {
+        return Ok(());
+    }
     let org = tx.org().0;
-    for message in messages {
-        let (platform, workspace) = (message.workspace.platform.as_str(), message.workspace.id.as_str());
-        let (person, channel) = match &message.to {
+    let ids: Vec<Uuid> = messages.iter().map(|message| message.id).collect();
+    let platforms: Vec<&str> = messages.iter().map(|message| message.workspace.platform.as_str()).collect();
+    let workspaces: Vec<&str> = messages.iter().map(|message| message.workspace.id.as_str()).collect();
+    let (people, channels): (Vec<Option<Uuid>>, Vec<Option<&str>>) = messages
+        .iter()
+        .map(|message| match &message.to {
             Address::Person(person) => (Some(person.0), None),
             Address::Channel(channel) => (None, Some(channel.as_str())),
-        };
-        sqlx::query(INSERT)
-            .bind(org)
-            .bind(message.id)
-            .bind(platform)
-            .bind(workspace)
-            .bind(person)
-            .bind(channel)
-            .bind(&message.content)
-            .bind(message.thread_of)
-            .bind(now)
-            .execute(tx.connection())
-            .await
-            .context("make a message")?;
-        let accounts: Vec<&str> = message.accounts.iter().map(|id| id.0.as_str()).collect();
-        sqlx::query(SHOWS).bind(org).bind(message.id).bind(&accounts).execute(tx.connection()).await?;
-        sqlx::query(QUEUE_POST)
-            .bind(org)
-            .bind(Uuid::now_v7())
-            .bind(platform)
-            .bind(workspace)
-            .bind(message.id)
-            .bind(due)
-            .bind(due)
-            .execute(tx.connection())
-            .await
-            .context("queue a message")?;
-        wake(tx, &message.workspace, due).await?;
+        })
+        .unzip();
+    sqlx::query(INSERT)
+        .bind(org)
+        .bind(&ids)
+        .bind(&platforms)
+        .bind(&workspaces)
+        .bind(&people)
+        .bind(&channels)
+        .bind(messages.iter().map(|message| &message.content).collect::<Vec<_>>())
+        .bind(messages.iter().map(|message| message.thread_of).collect::<Vec<_>>())
+        .bind(now)
+        .execute(tx.connection())
+        .await
+        .context("make messages")?;
+    let shown = messages.iter().flat_map(|message| message.accounts.iter().map(|id| (id.0.as_str(), message.id)));
+    let (accounts, shown_in): (Vec<&str>, Vec<Uuid>) = shown.unzip();
+    sqlx::query(SHOWS).bind(org).bind(&accounts).bind(&shown_in).execute(tx.connection()).await?;
+    sqlx::query(QUEUE_POSTS)
+        .bind(org)
+        .bind(messages.iter().map(|_| Uuid::now_v7()).collect::<Vec<_>>())
+        .bind(&platforms)
+        .bind(&workspaces)
+        .bind(&ids)
+        .bind(due)
+        .execute(tx.connection())
+        .await
+        .context("queue messages")?;
+    // In one order, so that two who queue for several lanes cannot wait for each other.
+    let lanes: BTreeSet<&Workspace> = messages.iter().map(|message| &message.workspace).collect();
+    for lane in lanes {
+        wake(tx, lane, due).await?;
     }
     Ok(())
 }

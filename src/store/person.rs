@@ -47,8 +47,9 @@ statements! {
     REACH = "SELECT email, slack_user_id, teams_user_id, active FROM tandem.person WHERE org_id = $1 AND person_id = $2";
     RELEASE_CHAT_USER = "DELETE FROM tandem.chat_user
                           WHERE org_id = $1 AND platform = $2 AND workspace_id = $3 AND user_id = $4 AND person_id <> $5";
-    FIRST_DIGEST = "UPDATE tandem.person SET digests_since = $3
-                     WHERE org_id = $1 AND person_id = $2 AND digests_since IS NULL";
+    FIRST_DIGESTS = "UPDATE tandem.person p SET digests_since = d.local_date
+                       FROM unnest($2::uuid[], $3::date[]) AS d (person_id, local_date)
+                      WHERE p.org_id = $1 AND p.person_id = d.person_id AND p.digests_since IS NULL";
 }
 
 /// A colleague with what only the store and delivery need.
@@ -265,9 +266,10 @@ pub async fn mark_unreachable(
     Ok(())
 }
 
-/// Remembers the first morning; later ones change nothing.
-pub async fn remember_first_digest(tx: &mut Tenant, person: PersonId, date: NaiveDate) -> anyhow::Result<()> {
+/// Remembers people's first mornings; later ones change nothing.
+pub async fn remember_first_digests(tx: &mut Tenant, first: &[(PersonId, NaiveDate)]) -> anyhow::Result<()> {
     let org = tx.org().0;
-    sqlx::query(FIRST_DIGEST).bind(org).bind(person.0).bind(date).execute(tx.connection()).await?;
+    let (people, dates): (Vec<Uuid>, Vec<NaiveDate>) = first.iter().map(|(person, date)| (person.0, *date)).unzip();
+    sqlx::query(FIRST_DIGESTS).bind(org).bind(&people).bind(&dates).execute(tx.connection()).await?;
     Ok(())
 }
