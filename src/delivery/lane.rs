@@ -16,6 +16,7 @@ use tokio::task::{JoinError, JoinSet};
 use tokio::time::{Instant, sleep_until};
 use tracing::{debug, warn};
 
+use super::desk::Desk;
 use super::pace::Pace;
 use super::row::{self, Fate};
 use super::{ATTEMPT, Drained, LEASE, POLL, Shared};
@@ -25,8 +26,9 @@ use crate::store::directory::{self, Lease, Platform};
 use crate::store::message::{self, Address, Outgoing, Sending};
 use crate::store::settings;
 
-/// How many rows of one lane are under way at once: a call takes 100 ms and more.
-const IN_FLIGHT: usize = 16;
+/// How many rows of one lane are under way at once: a call takes 100 ms and more, and what they ask of the database
+/// meanwhile is asked together.
+const IN_FLIGHT: usize = 64;
 /// How many more wait for their place: a long message has several parts, and the next may follow after a second only.
 /// Without them the lane would stand still meanwhile.
 const PAUSING: usize = 1_000;
@@ -96,6 +98,7 @@ pub(super) struct Held {
     pub(super) shared: Arc<Shared>,
     pub(super) lease: Lease,
     pub(super) pace: Pace,
+    pub(super) desk: Desk,
     /// When the lease ends, or earlier.
     until: Mutex<Instant>,
     closing: watch::Receiver<bool>,
@@ -137,7 +140,8 @@ impl Lane {
         }
         let until = Mutex::new(self.asked + LEASE);
         let (pausing, paused) = (AtomicUsize::new(0), Notify::new());
-        let held = Arc::new(Held { shared: self.shared, lease: self.lease, pace, until, closing, pausing, paused });
+        let (shared, lease, desk) = (self.shared, self.lease, Desk::default());
+        let held = Arc::new(Held { shared, lease, pace, desk, until, closing, pausing, paused });
         let ended = Worker::new(held.clone(), tally).work(mode).await;
         let released = held.release().await;
         ended.and(released)

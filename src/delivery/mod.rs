@@ -11,6 +11,7 @@
 //! app's clock; leases, pacing and waiting are tokio's time.
 
 mod content;
+mod desk;
 mod lane;
 mod pace;
 mod refusal;

@@ -26,9 +26,10 @@ statements! {
     INSERT_ITEMS = "INSERT INTO tandem.digest_item (org_id, digest_id, position, group_no, subject, account_id, heading, why, comes_back)
               SELECT $1, i.* FROM unnest($2::uuid[], $3::int[], $4::int[], $5::text[], $6::text[], $7::text[], $8::text[], $9::date[])
                      AS i (digest_id, position, group_no, subject, account_id, heading, why, comes_back)";
-    READ = "SELECT digest_id, person_id, local_date, diagnosed_on, late, totals FROM tandem.digest WHERE org_id = $1 AND digest_id = $2";
-    ITEMS = "SELECT group_no, subject, account_id, heading, why, comes_back FROM tandem.digest_item
-              WHERE org_id = $1 AND digest_id = $2 ORDER BY position";
+    READ = "SELECT digest_id, person_id, local_date, diagnosed_on, late, totals FROM tandem.digest
+             WHERE org_id = $1 AND digest_id = ANY ($2)";
+    ITEMS = "SELECT digest_id, group_no, subject, account_id, heading, why, comes_back FROM tandem.digest_item
+              WHERE org_id = $1 AND digest_id = ANY ($2) ORDER BY digest_id, position";
     LAST_SHOWN = "SELECT d.person_id, i.subject, max(d.local_date)
                     FROM tandem.digest d JOIN tandem.digest_item i USING (org_id, digest_id)
                    WHERE d.org_id = $1 AND d.person_id = ANY ($2) AND d.local_date < $3 AND i.group_no IS NULL
@@ -145,6 +146,7 @@ struct DigestRow {
 
 #[derive(FromRow)]
 struct ItemRow {
+    digest_id: Uuid,
     group_no: Option<i32>,
     subject: String,
     account_id: String,
@@ -154,32 +156,44 @@ struct ItemRow {
 }
 
 pub async fn read(tx: &mut Tenant, id: Uuid) -> anyhow::Result<Option<Digest>> {
+    Ok(read_all(tx, &[id]).await?.remove(&id))
+}
+
+/// Those of these mornings that exist.
+pub async fn read_all(tx: &mut Tenant, ids: &[Uuid]) -> anyhow::Result<BTreeMap<Uuid, Digest>> {
+    if ids.is_empty() {
+        return Ok(BTreeMap::new());
+    }
     let org = tx.org().0;
-    let row: Option<DigestRow> = sqlx::query_as(READ).bind(org).bind(id).fetch_optional(tx.connection()).await?;
-    let Some(row) = row else { return Ok(None) };
-    let items: Vec<ItemRow> = sqlx::query_as(ITEMS).bind(org).bind(id).fetch_all(tx.connection()).await?;
-    let items = items
+    let rows: Vec<DigestRow> = sqlx::query_as(READ).bind(org).bind(ids).fetch_all(tx.connection()).await?;
+    let mut digests: BTreeMap<Uuid, Digest> = rows
         .into_iter()
-        .map(|item| {
-            Ok(Item {
-                place: Place::of(item.group_no)?,
-                subject: item.subject.parse().context("a digest's subject")?,
-                account: AccountId(item.account_id),
-                heading: item.heading,
-                why: item.why,
-                comes_back: item.comes_back,
-            })
+        .map(|row| {
+            let digest = Digest {
+                id: row.digest_id,
+                person: PersonId(row.person_id),
+                local_date: row.local_date,
+                diagnosed_on: row.diagnosed_on,
+                late: row.late,
+                totals: row.totals,
+                items: Vec::new(),
+            };
+            (row.digest_id, digest)
         })
-        .collect::<anyhow::Result<_>>()?;
-    Ok(Some(Digest {
-        id: row.digest_id,
-        person: PersonId(row.person_id),
-        local_date: row.local_date,
-        diagnosed_on: row.diagnosed_on,
-        late: row.late,
-        totals: row.totals,
-        items,
-    }))
+        .collect();
+    let items: Vec<ItemRow> = sqlx::query_as(ITEMS).bind(org).bind(ids).fetch_all(tx.connection()).await?;
+    for item in items {
+        let Some(digest) = digests.get_mut(&item.digest_id) else { continue };
+        digest.items.push(Item {
+            place: Place::of(item.group_no)?,
+            subject: item.subject.parse().context("a digest's subject")?,
+            account: AccountId(item.account_id),
+            heading: item.heading,
+            why: item.why,
+            comes_back: item.comes_back,
+        });
+    }
+    Ok(digests)
 }
 
 /// When each subject last stood as a card in each of these people's mornings before `today`.
