@@ -22,6 +22,8 @@ ALTER TABLE tandem.diagnosis_detail FORCE ROW LEVEL SECURITY;
 
 ALTER TABLE tandem.diagnosis_detail DROP COLUMN floors, DROP COLUMN windows;
 DROP INDEX tandem.diagnosis_detail_used;
+-- What got worse lately is asked for the accounts of each person's morning; it is few.
+CREATE INDEX diagnosis_worse ON tandem.diagnosis (org_id, account_id, date) WHERE change = 'worse';
 CREATE INDEX diagnosis_detail_seen ON tandem.diagnosis_detail (org_id, seen_on);
 COMMENT ON TABLE tandem.diagnosis_detail IS
   'Causes, families and windows; written only when they changed, and again when they have stayed the same for a month. detail_id is a hash of the body.';

@@ -18,13 +18,19 @@ statements! {
     /// In the order of ids, so that two who lock several cannot wait for each other.
     LOCK_MANY = "SELECT * FROM tandem.handoff WHERE org_id = $1 AND handoff_id = ANY ($2) ORDER BY handoff_id FOR NO KEY UPDATE";
     READ = "SELECT * FROM tandem.handoff WHERE org_id = $1 AND handoff_id = ANY ($2)";
-    /// What is open, and what ended so lately that its quiet time may still run.
-    OF_ACCOUNTS = "SELECT * FROM tandem.handoff
-                    WHERE org_id = $1 AND account_id = ANY ($2) AND (accountable IS NOT NULL OR since > $3)
-                    ORDER BY account_id, since, handoff_id";
-    LOCK_OF_ACCOUNTS = "SELECT * FROM tandem.handoff
-                         WHERE org_id = $1 AND account_id = ANY ($2) AND (accountable IS NOT NULL OR since > $3)
-                         ORDER BY account_id, since, handoff_id FOR NO KEY UPDATE";
+    /// What is open, and what ended so lately that its quiet time may still run; account by account, since on the first
+    /// night the planner takes the table for empty and would read all of it for every page.
+    OF_ACCOUNTS = "SELECT h.* FROM unnest($2::text[]) AS wanted (account_id)
+                    CROSS JOIN LATERAL (SELECT * FROM tandem.handoff
+                                         WHERE org_id = $1 AND account_id = wanted.account_id
+                                           AND (accountable IS NOT NULL OR since > $3) OFFSET 0) AS h
+                    ORDER BY h.account_id, h.since, h.handoff_id";
+    LOCK_OF_ACCOUNTS = "SELECT h.* FROM unnest($2::text[]) AS wanted (account_id)
+                    CROSS JOIN LATERAL (SELECT * FROM tandem.handoff
+                                         WHERE org_id = $1 AND account_id = wanted.account_id
+                                           AND (accountable IS NOT NULL OR since > $3)
+                                         ORDER BY since DESC, handoff_id FOR NO KEY UPDATE) AS h
+                    ORDER BY h.account_id, h.since, h.handoff_id";
     /// Many new ones at once, each as an object whose keys are columns.
     INSERT_ALL = "INSERT INTO tandem.handoff
                   SELECT h.* FROM jsonb_array_elements($1) AS j, jsonb_populate_record(NULL::tandem.handoff, j) AS h";

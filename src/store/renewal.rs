@@ -39,8 +39,10 @@ statements! {
              WHERE t.version <= excluded.version";
     /// All work of these accounts, of each the open first, then the newest; locked in one order for every page of a night.
     /// The record is read by the program, so that one bad row is one account's fault.
-    LOCK_OF_ACCOUNTS = "SELECT account_id, record FROM tandem.renewal WHERE org_id = $1 AND account_id = ANY ($2)
-                         ORDER BY account_id, owner_id IS NULL, deadline DESC, renewal_id FOR NO KEY UPDATE";
+    LOCK_OF_ACCOUNTS = "SELECT r.* FROM unnest($2::text[]) AS wanted (account_id)
+                         CROSS JOIN LATERAL (SELECT account_id, record FROM tandem.renewal
+                                              WHERE org_id = $1 AND account_id = wanted.account_id
+                                              ORDER BY owner_id IS NULL, deadline DESC, renewal_id FOR NO KEY UPDATE) AS r";
     SAVE_ALL = "INSERT INTO tandem.renewal AS t (org_id, renewal_id, account_id, deadline, version, record, state, owner_id, next_at)
                 SELECT $1, r.* FROM unnest($2::uuid[], $3::text[], $4::date[], $5::int[], $6::jsonb[], $7::text[], $8::uuid[],
                                            $9::timestamptz[]) AS r

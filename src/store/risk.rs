@@ -79,11 +79,13 @@ statements! {
                             clock_since, remind_at, due_at)
                    WHERE t.org_id = $1 AND t.risk_id = m.risk_id AND t.version < m.version";
     /// All of these accounts' episodes, the newest of each first, locked in one order for every page of a night.
-    LOCK_OF_ACCOUNTS = "SELECT risk_id, account_id, version, since, opened_on, raised_by, raised_why, calm_nights, last_night, latest,
-                               confirmed, state, moved_by, next_step, next_step_due, snoozed_until, resolution, known, clock_since,
-                               remind_at, due_at
-                          FROM tandem.risk WHERE org_id = $1 AND account_id = ANY ($2)
-                         ORDER BY account_id, since DESC, risk_id FOR NO KEY UPDATE";
+    LOCK_OF_ACCOUNTS = "SELECT r.* FROM unnest($2::text[]) AS wanted (account_id)
+                         CROSS JOIN LATERAL (SELECT risk_id, account_id, version, since, opened_on, raised_by, raised_why,
+                                                    calm_nights, last_night, latest, confirmed, state, moved_by, next_step,
+                                                    next_step_due, snoozed_until, resolution, known, clock_since, remind_at,
+                                                    due_at
+                                               FROM tandem.risk WHERE org_id = $1 AND account_id = wanted.account_id
+                                              ORDER BY since DESC, risk_id FOR NO KEY UPDATE) AS r";
     SAVE_ALL = "INSERT INTO tandem.risk AS t (org_id, risk_id, account_id, version, since, opened_on, raised_by, raised_why,
                        calm_nights, last_night, latest, confirmed, state, moved_by, next_step, next_step_due, snoozed_until,
                        resolution, known, clock_since, remind_at, due_at)

@@ -166,8 +166,12 @@ async fn diagnose_locked(
 ) -> anyhow::Result<RunReport> {
     let snapshot = app.snapshot(lock).await?;
     let policy = &snapshot.policy;
-    let gathered = evidence::gather(app, lock, policy, date).await?;
-    let (before, state) = diagnosis::night_before(lock, date).await?.unzip();
+    // What the night before left is a row of megabytes: it is read beside the rest.
+    let mut beside = app.store.tenant(lock.org()).await?;
+    let night_before = diagnosis::night_before(&mut beside, date);
+    let (gathered, night_before) = tokio::try_join!(evidence::gather(app, lock, policy, date), night_before)?;
+    drop(beside);
+    let (before, state) = night_before.unzip();
     let after = if before.is_none() { diagnosis::night_after(lock, date).await? } else { None };
     let book = Book::of(gathered.seen.iter().map(|seen| &seen.evidence), state.as_ref(), policy, date);
     drop(state);
