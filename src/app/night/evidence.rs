@@ -34,6 +34,7 @@ pub(super) struct Seen {
 #[derive(Default)]
 pub(super) struct Gathered {
     /// By account id; every account that has not left.
+    #[expect(clippy::vec_box, reason = "a vector that grows by doubling would hold half of all evidence twice")]
     pub(super) seen: Vec<Box<Seen>>,
     /// Accounts whose status is churned, by id: not diagnosed.
     pub(super) left: Vec<AccountId>,

@@ -171,6 +171,7 @@ struct Read {
 
 impl Night {
     /// Diagnoses everything into `rows`, the night's own transaction, and hands each diagnosis over once it is kept.
+    #[expect(clippy::vec_box, reason = "as it was gathered")]
     pub(super) async fn pages(
         self: &Arc<Self>,
         rows: &mut Tenant,
