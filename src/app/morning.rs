@@ -34,6 +34,10 @@ use crate::store::{Tenant, account, diagnosis, digest as mornings, person};
 /// How far back a worsening still makes a card due: longer than any holiday between two mornings is not news.
 const WORSE_WITHIN: Days = Days::new(14);
 
+/// So long after an organisation's first diagnosis a person's first morning says that all was read at once: they may be
+/// free when it is made.
+const FIRST_WITHIN: Days = Days::new(7);
+
 /// How long a card that came by day counts as shown.
 const TOLD_WITHIN: chrono::TimeDelta = chrono::TimeDelta::days(30);
 /// Accounts without a CSM that are read at once.
@@ -298,7 +302,8 @@ pub async fn compose(
         calendar: snapshot.calendar(person),
     };
     let plan = digest::plan(&cards, &morning);
-    let first = diagnosis::first_run(tx).await? == Some(diagnosed_on)
+    let first_run = diagnosis::first_run(tx).await?;
+    let first = first_run.is_some_and(|run| run <= diagnosed_on && date <= run + FIRST_WITHIN)
         && snapshot
             .stored_person(person.id)
             .is_none_or(|stored| stored.digests_since.is_none_or(|since| since >= date));

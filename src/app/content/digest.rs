@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use chrono::NaiveDate;
 use uuid::Uuid;
 
 use super::card_of;
@@ -18,6 +19,7 @@ use crate::domain::message::digest::{
 use crate::domain::message::view::{HandoffState, Part, Why};
 use crate::domain::message::{Message, cause, phrase};
 use crate::domain::person::Role;
+use crate::domain::rhythm;
 use crate::domain::signal::Source;
 use crate::store::digest::{self as mornings, Digest, Item, Place};
 use crate::store::{Tenant, diagnosis};
@@ -49,7 +51,7 @@ pub async fn morning_message(tx: &mut Tenant, reader: Reader<'_>, stored: &Diges
         sections: sections(reader, &stored.items, &reads),
         rest: rest(reader, &stored.items, &reads),
         withheld: withheld(reader, &stored.items, &reads),
-        sources: sources(tx, stored).await?,
+        sources: sources(tx, stored.diagnosed_on, stored.local_date).await?,
         gaps: gaps::view(tx, reader, person, stored.local_date).await?,
         team: if person.is(Role::Lead) { team::view(tx, reader, person, stored.local_date).await? } else { None },
     };
@@ -170,18 +172,21 @@ fn withheld(reader: Reader<'_>, items: &[Item], reads: &BTreeMap<AccountId, Acco
     lines.collect()
 }
 
-/// How old a source may be before its age is marked, in days (three weekly intervals, or the 45 days of diagnosis.md).
-const LATE_SOURCE_DAYS: i64 = 45;
-
-async fn sources(tx: &mut Tenant, stored: &Digest) -> anyhow::Result<Vec<SourceAge>> {
-    let newest = diagnosis::run_sources(tx, stored.diagnosed_on).await?;
+/// How old each source is on a person's `today`, by the diagnosis of a date.
+pub async fn sources(
+    tx: &mut Tenant,
+    diagnosed_on: NaiveDate,
+    today: NaiveDate,
+) -> anyhow::Result<Vec<SourceAge>> {
+    let feeds = diagnosis::run_sources(tx, diagnosed_on).await?;
     // A source that never delivered anything is not connected: nothing to say about it.
     Ok(Source::ALL
         .into_iter()
         .filter_map(|source| {
-            let last = *newest.get(&source)?;
-            let late = (stored.local_date - last).num_days() > LATE_SOURCE_DAYS;
-            Some(SourceAge { source, last: Some(last), late })
+            let feed = feeds.get(&source)?;
+            let late = rhythm::is_late(feed.rhythm, (today - feed.newest).num_days());
+            let every = feed.rhythm.map(|rhythm| rhythm.usual);
+            Some(SourceAge { source, last: Some(feed.newest), late, every })
         })
         .collect())
 }

@@ -14,7 +14,7 @@ use uuid::Uuid;
 use super::read::AccountRead;
 use super::views::Reader;
 use super::watch::Finding;
-use super::{App, home, precision, query, transfer};
+use super::{App, gaps, home, precision, query, transfer};
 use crate::domain::account::AccountId;
 use crate::domain::action::Subject;
 use crate::domain::message::card::Card;
@@ -26,7 +26,7 @@ use crate::domain::signal::Source;
 use crate::store::{Tenant, digest as mornings};
 
 pub use arrival::{STILL_UNREACHABLE, delivered, given_up};
-pub use digest::{group_message, morning_message};
+pub use digest::{group_message, morning_message, sources};
 use told::{Told, notice_message};
 
 /// Which message it is. Ids only, never text or personal data.
@@ -82,6 +82,10 @@ pub enum Content {
     },
     /// Rules to put on trial, or to end the trial of.
     Rules,
+    /// To an admin without mornings, weekly: what cannot be read.
+    Gaps {
+        on: NaiveDate,
+    },
     /// A person's home page, and which page of it they look at.
     Home {
         page: u16,
@@ -274,6 +278,7 @@ async fn said(tx: &mut Tenant, reader: Reader<'_>, content: Content) -> anyhow::
             let (policy, slug) = (&reader.snapshot.policy, &reader.snapshot.organisation.slug);
             Ok(notice::rules(&proposals, policy, slug, reader.today()))
         }
+        Content::Gaps { on } => gaps::message(tx, reader, on).await,
         Content::Home { page } => home::message(tx, reader, page).await,
         // Taken off before.
         Content::InChannel { .. } | Content::Instead { .. } => Ok(None),

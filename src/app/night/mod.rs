@@ -24,7 +24,7 @@ use serde_json::json;
 
 use super::content::Content;
 use super::snapshot::Snapshot;
-use super::{App, notice, precision, schedule};
+use super::{App, gaps, notice, precision, schedule};
 use crate::domain::account::AccountId;
 use crate::domain::calendar::{self, BusinessHours, WorkCalendar};
 use crate::domain::diagnosis::{Band, Book, Diagnosis, GuardChange, GuardEvent};
@@ -32,7 +32,7 @@ use crate::domain::person::{OrgId, Role, Workdays};
 use crate::domain::policy::Policy;
 use crate::domain::signal::Source;
 use crate::store::audit::{self, Actor, Entry};
-use crate::store::diagnosis::{Rejected, RunRow};
+use crate::store::diagnosis::{Feed, Rejected, RunRow};
 use crate::store::{Tenant, account, diagnosis, directory, message, rule, settings};
 
 pub use trial::{Moved, Trial, trial};
@@ -165,6 +165,7 @@ async fn diagnose_locked(
     let snapshot = app.snapshot(lock).await?;
     let policy = &snapshot.policy;
     let gathered = evidence::gather(lock, policy, date).await?;
+    let sources = gathered.feeds();
     let (before, state) = diagnosis::night_before(lock, date).await?.unzip();
     let book = Book::of(gathered.seen.iter().map(|seen| &seen.evidence), state.as_ref(), policy, date);
     drop(state);
@@ -190,7 +191,7 @@ async fn diagnose_locked(
         worse: done.worse,
         unrouted: done.unrouted,
     };
-    night.write_run(lock, &report, &gathered.sources, &done.redrawn).await?;
+    night.write_run(lock, &report, &sources, &done.redrawn).await?;
     Ok(report)
 }
 
@@ -236,7 +237,7 @@ impl Night {
         &self,
         lock: &mut Tenant,
         report: &RunReport,
-        sources: &BTreeMap<Source, NaiveDate>,
+        sources: &BTreeMap<Source, Feed>,
         redrawn: &[AccountId],
     ) -> anyhow::Result<()> {
         let live = self.run == Run::Live;
@@ -259,6 +260,7 @@ impl Night {
             if !told {
                 self.tell_of_feeds(lock).await?;
                 self.tell_of_rules(lock).await?;
+                gaps::tell_admins(lock, &self.snapshot, self.date, self.at).await?;
             }
             // Pages queued redraws with their moves. Whatever was redrawn before this commit still showed the
             // night before, so what changed is drawn once more; a redraw still queued is not doubled.
