@@ -153,7 +153,7 @@ async fn admins_without_a_morning_read_it_in_a_message_of_their_own() {
         bot.skip();
     }
     bot.at("2026-11-29T01:00:30Z").await;
-    bot.at("2026-11-29T12:00:30Z").await;
+    bot.at("2026-11-29T04:00:30Z").await;
     assert!(bot.next_post("sun").text().contains("Sunday 29 November 2026"));
     assert_eq!(bot.unseen_lines(), []);
     bot.finish().await;
@@ -247,7 +247,17 @@ async fn open_matters_go_with_the_book_and_the_brief_names_them() {
     let done = give("dana@x.eu", "sam@x.eu").await.unwrap();
     assert_eq!((done.accounts, done.as_csm, done.handoffs, done.renewals), (3, 3, 0, 0));
     bot.deliver().await;
-    insta::assert_snapshot!(bot.next_post("sam").text(), @"");
+    insta::assert_snapshot!(bot.next_post("sam").text(), @r"
+    You take over 3 accounts from Dana
+    *Acme* · health 0, at risk · ARR €100k
+    Risk: Notice to end the contract was served on 20 Nov 2026. Snoozed by Dana until Tue 1 Dec.
+    Last note (Dana, Mon 23 Nov): The CFO decides in January.
+    *Bolt* · health 100, healthy · ARR €50k
+    Window: more seats, about €14k, with Una.
+    *Dune* · health 100, healthy · ARR €40k
+    Window: more seats, about €11k, with Una, with the renewal.
+    Renewal: opt-out date Sat 20 Feb 2027, in 89 days.
+    ");
     bot.skip();
     let snoozed = bot.slash("sam", "/tandem snoozed").await;
     assert!(snoozed.contains("Acme") && snoozed.contains("1 Dec"), "{snoozed}");
