@@ -65,8 +65,7 @@ pub(super) async fn view(
 /// The same as a message of its own, for admins who get no mornings. `None` where all can be read.
 pub(super) async fn message(tx: &mut Tenant, reader: Reader<'_>, on: NaiveDate) -> anyhow::Result<Option<Message>> {
     let Some(person) = reader.person.and_then(|id| reader.snapshot.person(id)) else { return Ok(None) };
-    let (Some(view), Some(date)) =
-        (view(tx, reader, person, on).await?, reader.snapshot.organisation.diagnosed_on)
+    let (Some(view), Some(date)) = (view(tx, reader, person, on).await?, reader.snapshot.organisation.diagnosed_on)
     else {
         return Ok(None);
     };

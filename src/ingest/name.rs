@@ -63,7 +63,9 @@ pub fn recognise(path: &Path, kind: Option<RowKind>) -> Result<Named, Refused> {
                 &name,
                 match meant(stem, RowKind::ALL.into_iter().map(RowKind::as_str)) {
                     Some(near) => {
-                        format!("\"{stem}\" is no kind of rows; did you mean {near}? Rename it, or import it with --kind")
+                        format!(
+                            "\"{stem}\" is no kind of rows; did you mean {near}? Rename it, or import it with --kind"
+                        )
                     }
                     None => format!("{expected}; rename it, or import it with --kind"),
                 },

@@ -173,11 +173,7 @@ fn withheld(reader: Reader<'_>, items: &[Item], reads: &BTreeMap<AccountId, Acco
 }
 
 /// How old each source is on a person's `today`, by the diagnosis of a date.
-pub async fn sources(
-    tx: &mut Tenant,
-    diagnosed_on: NaiveDate,
-    today: NaiveDate,
-) -> anyhow::Result<Vec<SourceAge>> {
+pub async fn sources(tx: &mut Tenant, diagnosed_on: NaiveDate, today: NaiveDate) -> anyhow::Result<Vec<SourceAge>> {
     let feeds = diagnosis::run_sources(tx, diagnosed_on).await?;
     // A source that never delivered anything is not connected: nothing to say about it.
     Ok(Source::ALL

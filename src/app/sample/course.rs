@@ -265,12 +265,17 @@ pub(super) fn course(entry: &Entry, dice: &mut Dice) -> Course {
         | SilentBeforeOptOut | RequestedButAtRisk | FragileGrowth => at_risk(entry, dice),
         CompetitorNamed | MeetingsMoved | Escalated | LowCsat | TicketSurge | OldTicket | SuspiciousSilence
         | PaymentFailures | DiscountEnding | Detractor | PulseRed | SlowFade | NoUsage => watch(entry, dice),
-        OnboardingLate | OnboardingBlockedByUs | OnboardingSlipping | OnboardingUnattended | OnboardingSlowValue
-        | OnboardingOnTrack | JustSigned => beginning(entry, dice),
+        OnboardingLate
+        | OnboardingBlockedByUs
+        | OnboardingSlipping
+        | OnboardingUnattended
+        | OnboardingSlowValue
+        | OnboardingOnTrack
+        | JustSigned => beginning(entry, dice),
         NoSignals | TooLittle | Stale | Churned => hardly_seen(entry, dice),
         Steady | SeatPressure | LimitHit | Growing | NewDepartment | AskedForMore | ContentedSilence | MonthlyTerm
-        | NoticeMissing | OptOutPassed | RenewalOverdue | LateByHabit | ChampionReplaced | AutoRenewBack | OneModule
-        | SingleThreaded => well(entry, dice),
+        | NoticeMissing | OptOutPassed | RenewalOverdue | LateByHabit | ChampionReplaced | AutoRenewBack
+        | OneModule | SingleThreaded => well(entry, dice),
     }
 }
 

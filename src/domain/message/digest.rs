@@ -320,7 +320,12 @@ mod tests {
             sources: vec![
                 SourceAge { source: Source::Usage, last: Some(sample::day("2026-11-02")), late: false, every: Some(1) },
                 SourceAge { source: Source::Crm, last: Some(sample::day("2026-10-31")), late: false, every: Some(1) },
-                SourceAge { source: Source::Billing, last: Some(sample::day("2026-09-23")), late: true, every: Some(7) },
+                SourceAge {
+                    source: Source::Billing,
+                    last: Some(sample::day("2026-09-23")),
+                    late: true,
+                    every: Some(7),
+                },
                 SourceAge { source: Source::Onboarding, last: None, late: true, every: None },
             ],
             gaps: None,

@@ -187,7 +187,10 @@ async fn queries_are_run_before_each_night_and_one_that_fails_stops_no_other() {
     let usage = "-- from: WAREHOUSE\nSELECT customer AS account_id, 'usage' AS source, 'active_users' AS kind, \
                  day AS observed_on, people AS value FROM use WHERE people < 100";
     night.put("signals-usage.sql", usage);
-    night.put("signals-crm.sql", "-- from: WAREHOUSE\nSELECT id AS account_id,\n  'crm' AS source, nothing FROM customer");
+    night.put(
+        "signals-crm.sql",
+        "-- from: WAREHOUSE\nSELECT id AS account_id,\n  'crm' AS source, nothing FROM customer",
+    );
     night.put("signals-gone.sql", "-- from: GONE\nSELECT 1 AS account_id");
     night.put("signals-unset.sql", "-- from: ELSEWHERE\nSELECT 1 AS account_id");
     night.put(
@@ -260,7 +263,10 @@ async fn queries_are_run_before_each_night_and_one_that_fails_stops_no_other() {
 #[tokio::test]
 async fn a_warehouses_password_is_nowhere_to_be_read() {
     let (desk, there) = (Desk::staffed().await, warehouse().await);
-    desk.file("inbox/north/accounts.sql", "-- from: WAREHOUSE\nSELECT id AS account_id, title AS name FROM customer WHERE id = 'acme'");
+    desk.file(
+        "inbox/north/accounts.sql",
+        "-- from: WAREHOUSE\nSELECT id AS account_id, title AS name FROM customer WHERE id = 'acme'",
+    );
     desk.file("inbox/north/contacts.sql", "-- from: GONE\nSELECT 1 AS account_id");
     desk.file("inbox/north/signals.sql", "-- from: IN_FILE\nSELECT nothing FROM customer");
     // The server on its socket asks for no password; what is sent for one is a secret all the same.

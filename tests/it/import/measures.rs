@@ -31,16 +31,43 @@ fn own() -> Vec<Own> {
     let month = "rules = \"off\"\nwindow_days = 30\nhealthy = 0\ncritical = 10\n";
     let weeks: Vec<(u64, &str)> = (0..20).map(|week| (week * 7, if week < 2 { "50" } else { "100" })).collect();
     vec![
-        of("m_last", "aggregate = \"last\"\nhealthy = 2.0\ncritical = 12.0", &[(30, "3"), (5, "8")], Some(60), Some("8")),
+        of(
+            "m_last",
+            "aggregate = \"last\"\nhealthy = 2.0\ncritical = 12.0",
+            &[(30, "3"), (5, "8")],
+            Some(60),
+            Some("8"),
+        ),
         of("m_past", month, &[(40, "8")], None, None),
-        of("m_sum", "aggregate = \"sum\"\nwindow_days = 30\nhealthy = 0\ncritical = 10", &[(1, "1"), (11, "2"), (20, "3"), (40, "100")], Some(60), Some("6")),
-        of("m_mean", "aggregate = \"mean\"\nwindow_days = 30\nhealthy = 0\ncritical = 10", &[(1, "2"), (11, "4"), (40, "100")], Some(30), Some("3")),
-        of("m_max", "aggregate = \"max\"\nwindow_days = 30\nhealthy = 0\ncritical = 10", &[(1, "4"), (11, "9"), (40, "100")], Some(90), Some("9")),
+        of(
+            "m_sum",
+            "aggregate = \"sum\"\nwindow_days = 30\nhealthy = 0\ncritical = 10",
+            &[(1, "1"), (11, "2"), (20, "3"), (40, "100")],
+            Some(60),
+            Some("6"),
+        ),
+        of(
+            "m_mean",
+            "aggregate = \"mean\"\nwindow_days = 30\nhealthy = 0\ncritical = 10",
+            &[(1, "2"), (11, "4"), (40, "100")],
+            Some(30),
+            Some("3"),
+        ),
+        of(
+            "m_max",
+            "aggregate = \"max\"\nwindow_days = 30\nhealthy = 0\ncritical = 10",
+            &[(1, "4"), (11, "9"), (40, "100")],
+            Some(90),
+            Some("9"),
+        ),
         of("m_trend", "aggregate = \"trend\"\nhealthy = 1.0\ncritical = 0.0", &weeks, Some(50), Some("0.5")),
         of("m_high", "healthy = 10\ncritical = 0", &[(3, "4")], Some(60), Some("4")),
         of("m_level", "levels = { monthly = 100, yearly = 40 }", &[(3, "yearly")], Some(40), Some("yearly")),
         // Three parts of 60 beside one of 80, which is what the rules make of the detractor below.
-        Own { source: "sentiment", ..of("m_beside", "weight = 3.0\nhealthy = 0\ncritical = 10", &[(3, "6")], Some(65), Some("6")) },
+        Own {
+            source: "sentiment",
+            ..of("m_beside", "weight = 3.0\nhealthy = 0\ncritical = 10", &[(3, "6")], Some(65), Some("6"))
+        },
         // With rules = "off" in support, the satisfaction of 10 below counts for nothing.
         of("m_alone", "healthy = 2\ncritical = 12", &[(3, "2")], Some(0), None),
     ]
@@ -93,7 +120,11 @@ async fn each_aggregate_goes_from_the_file_to_the_diagnosis() {
         let said = cause.map(|cause| cause["headline"].as_str().unwrap().to_owned());
         assert_eq!(said, own.value.map(|value| format!("{} is {value}", own.name)), "{diagnosis:#}");
         if let Some(cause) = cause {
-            assert_eq!((&cause["floor"], &cause["facts"][0]["source"]), (&json!(false), &json!(own.source)), "{cause:#}");
+            assert_eq!(
+                (&cause["floor"], &cause["facts"][0]["source"]),
+                (&json!(false), &json!(own.source)),
+                "{cause:#}"
+            );
             assert!(cause["actions"]["csm"].as_str().is_some_and(|action| !action.is_empty()), "{cause:#}");
         }
     }

@@ -64,7 +64,8 @@ async fn the_first_morning_of_a_large_book_is_a_backlog() {
     assert!(morning.text().contains("600 accounts"), "{}", morning.text());
     assert!(morning.summary.contains(&format!("{at_risk} at risk")), "{}", morning.summary);
     assert!(number(clocks).await <= 10, "clocks run for what was shown only: {}", number(clocks).await);
-    let first = "First read of 600 accounts: the 5 cards that matter most today. The rest follows as you work through it.";
+    let first =
+        "First read of 600 accounts: the 5 cards that matter most today. The rest follows as you work through it.";
     assert!(morning.text().contains(first), "{}", morning.text());
     bot.skip();
 
@@ -77,7 +78,8 @@ async fn the_first_morning_of_a_large_book_is_a_backlog() {
         assert!(!morning.text().contains("First read"), "{}", morning.text());
         let cards = format!("{cards} AND d.local_date = '{day}'");
         assert_eq!(number(&cards).await, 5, "the budget holds on {day}");
-        let different = "SELECT count(DISTINCT i.subject) FROM tandem.digest_item i JOIN tandem.digest d USING (org_id, digest_id)
+        let different =
+            "SELECT count(DISTINCT i.subject) FROM tandem.digest_item i JOIN tandem.digest d USING (org_id, digest_id)
                            JOIN tandem.person p ON p.org_id = d.org_id AND p.person_id = d.person_id
                           WHERE p.email = 'dana@x.eu' AND i.group_no IS NULL";
         assert_eq!(number(different).await, shown, "no card twice by {day}");
