@@ -93,7 +93,10 @@ impl Shown {
             sections: sections(reader, &stored.items, reads),
             rest: rest(reader, &stored.items, reads),
             withheld: withheld(reader, &stored.items, reads),
-            sources: self.sources.get(&stored.diagnosed_on).map_or_else(Vec::new, |feeds| ages(feeds, stored.local_date)),
+            sources: self
+                .sources
+                .get(&stored.diagnosed_on)
+                .map_or_else(Vec::new, |feeds| ages(feeds, stored.local_date)),
             gaps: None,
             team: None,
         })
