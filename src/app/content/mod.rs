@@ -14,7 +14,7 @@ use uuid::Uuid;
 use super::read::AccountRead;
 use super::views::Reader;
 use super::watch::Finding;
-use super::{App, home, introduction, precision, query, transfer};
+use super::{App, gaps, home, introduction, precision, query, transfer};
 use crate::domain::account::AccountId;
 use crate::domain::action::Subject;
 use crate::domain::message::card::Card;
@@ -27,7 +27,7 @@ use crate::store::{Tenant, digest as mornings};
 
 pub use arrival::{Arrived, DEACTIVATED, STILL_UNREACHABLE, delivered, given_up};
 use digest::Shown;
-pub use digest::{group_message, morning_message};
+pub use digest::{group_message, morning_message, sources};
 use told::{Told, notice_message};
 
 /// Which message it is. Ids only, never text or personal data.
@@ -83,6 +83,10 @@ pub enum Content {
     },
     /// Rules to put on trial, or to end the trial of.
     Rules,
+    /// To an admin without mornings, weekly: what cannot be read.
+    Gaps {
+        on: NaiveDate,
+    },
     /// A person's home page, and which page of it they look at.
     Home {
         page: u16,
@@ -311,6 +315,7 @@ async fn said(tx: &mut Tenant, reader: Reader<'_>, content: Content) -> anyhow::
             let (policy, slug) = (&reader.snapshot.policy, &reader.snapshot.organisation.slug);
             Ok(notice::rules(&proposals, policy, slug, reader.today()))
         }
+        Content::Gaps { on } => gaps::message(tx, reader, on).await,
         Content::Home { page } => home::message(tx, reader, page).await,
         // Read together, and taken off before.
         Content::Digest(_) | Content::InChannel { .. } | Content::Instead { .. } | Content::Introduced(_) => Ok(None),
