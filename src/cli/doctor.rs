@@ -1,13 +1,14 @@
 //! `tandem doctor`: one line each; exit 1 if anything would stop a morning.
 
 mod slack;
+mod teams;
 
 use chrono::{DateTime, TimeDelta, Utc};
 
 use super::Done;
 use super::open::{Opened, open_as_it_is};
 use super::slack as connection;
-use super::teams;
+use super::teams as bot;
 use crate::app::App;
 use crate::app::morning::gets_mornings;
 use crate::app::snapshot::Snapshot;
@@ -111,7 +112,7 @@ async fn organisations(
     if list.is_empty() {
         findings.say(Mark::Fault, "organisations: none yet; make one with `tandem org create`");
     }
-    let teams = teams::connect(config);
+    let teams = bot::connect(config);
     let settings = &config.slack;
     let no_slack = settings.bot_token.is_none()
         && settings.client_id.is_none()
@@ -121,36 +122,19 @@ async fn organisations(
     if !no_slack || matches!(teams, Ok(None)) {
         self::slack::check(findings, config, opened).await?;
     }
-    match teams {
+    match &teams {
         Ok(None) => {}
-        Ok(Some(teams)) => teams_tokens(findings, &teams).await,
-        Err(problem) => findings.say(Mark::Fault, format_args!("teams: {}", super::sentence(&problem))),
+        Ok(Some(teams)) => self::teams::check(findings, teams).await,
+        Err(problem) => findings.say(Mark::Fault, format_args!("teams: {}", super::sentence(problem))),
     }
     let app = App::new(opened.store.clone(), Arc::new(SystemClock));
     for organisation in list {
         one(findings, config, &app, &organisation, SystemClock.now()).await?;
+        if let Ok(Some(teams)) = &teams {
+            self::teams::channels(findings, teams, &app, &organisation).await?;
+        }
     }
     Ok(())
-}
-
-async fn teams_tokens(findings: &mut Findings, teams: &teams::Teams) {
-    match teams.client.sign_in().await {
-        Ok(()) => findings.say(Mark::Well, "teams: Microsoft's login accepts TEAMS_APP_ID and TEAMS_APP_SECRET"),
-        Err(problem) => findings.say(
-            Mark::Fault,
-            format_args!("teams: no token: {problem}; check TEAMS_APP_ID, TEAMS_APP_SECRET and TEAMS_TENANT_ID"),
-        ),
-    }
-    match teams.gate.look().await {
-        Ok(keys) => findings.say(Mark::Well, format_args!("teams: {keys} keys of Microsoft's to check requests with")),
-        Err(problem) => findings.say(
-            Mark::Fault,
-            format_args!(
-                "teams: Microsoft's keys can't be fetched, so every request is refused: {}",
-                super::sentence(&problem)
-            ),
-        ),
-    }
 }
 
 async fn one(

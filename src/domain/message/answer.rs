@@ -161,7 +161,7 @@ pub fn open_dialog(title: &str, button: Button) -> Message {
     Message {
         summary: title.to_owned(),
         blocks: vec![
-            Block::Text(Text::plain(format!("{title}:"))),
+            Block::Text(Text::plain(format!("{title}: press the button for the form."))),
             Block::Buttons(Buttons { shown: vec![button], more: Vec::new() }),
         ],
     }

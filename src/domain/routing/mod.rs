@@ -252,7 +252,7 @@ fn stand_in(
 fn absence(id: PersonId, people: &People) -> String {
     match people.get(id) {
         Some(person) if may_hold(person) => match person.out_of_office_until {
-            Some(until) => format!("is away until {until}"),
+            Some(until) => format!("is away until {}", until.format("%-d %b %Y")),
             None => "is away".to_owned(),
         },
         _ => "is no longer here".to_owned(),

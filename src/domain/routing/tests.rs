@@ -127,9 +127,9 @@ fn every_account_is_routed_and_says_why() {
     no CSM: risks Omar, manager Omar, renewal Omar, windows offered to Omar; the account has no CSM: Omar Haddad looks after its risks
     nobody named: risks Ada, manager Ada, renewal Ada, windows offered to Ada; the account has no account manager: Ada Okafor decides on its windows; the account has no CSM: Ada Okafor looks after its risks
     pool alone: risks Lea, manager pool emea (Lea), renewal Lea, windows offered to pool emea (Lea); the account has no CSM: Lea Novak looks after its risks
-    away, delegate: risks Dana, manager Pia, renewal Pia, windows detector Dana; Omar Haddad, the account manager, is away until 2026-12-03: Pia Berg stands in
-    away, no delegate: risks Lea, manager Omar, renewal Omar, windows detector Lea; Dana Reyes, the CSM, is away until 2026-12-03: Lea Novak stands in
-    away, the CSM stands in: risks Dana, manager Lea, renewal Dana, windows detector Dana; Omar Haddad, the account manager, is away until 2026-12-03: Dana Reyes stands in; no account manager but the CSM is here: Lea Novak decides on its windows
+    away, delegate: risks Dana, manager Pia, renewal Pia, windows detector Dana; Omar Haddad, the account manager, is away until 3 Dec 2026: Pia Berg stands in
+    away, no delegate: risks Lea, manager Omar, renewal Omar, windows detector Lea; Dana Reyes, the CSM, is away until 3 Dec 2026: Lea Novak stands in
+    away, the CSM stands in: risks Dana, manager Lea, renewal Dana, windows detector Dana; Omar Haddad, the account manager, is away until 3 Dec 2026: Dana Reyes stands in; no account manager but the CSM is here: Lea Novak decides on its windows
     gone: risks Dana, manager Lea, renewal Lea, windows detector Dana; Omar Haddad, the account manager, is no longer here: Lea Novak stands in
     gone, with a pool: risks Dana, manager pool emea (Lea), renewal Dana, windows detector Dana; Omar Haddad, the account manager, is no longer here: the pool emea stands in
     gone, combined: risks Omar, manager Omar, renewal Omar, windows solo Omar; Dana Reyes is no longer here: Omar Haddad holds both roles
