@@ -256,7 +256,8 @@ pub fn envelope(body: &[u8]) -> Result<Envelope, Refusal> {
 /// The activity in a body whose envelope was proven. `None` where it is of a type that Tandem does not know.
 pub fn activity(body: &[u8]) -> Result<Option<Activity>, Refusal> {
     // Fields that nobody here reads are passed over unseen: reading them all refuses what is nested beyond 128 levels.
-    let _: Value = serde_json::from_slice(body).map_err(|_| Refusal::Malformed("expected JSON, not nested too deeply"))?;
+    let _: Value =
+        serde_json::from_slice(body).map_err(|_| Refusal::Malformed("expected JSON, not nested too deeply"))?;
     let payload: Payload =
         serde_json::from_slice(body).map_err(|_| Refusal::Malformed("expected a Bot Framework activity"))?;
     let known = ["message", "invoke", "installationUpdate", "conversationUpdate"];

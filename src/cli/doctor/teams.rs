@@ -64,7 +64,8 @@ pub(super) async fn channels(
         match problem {
             None => findings.say(Mark::Well, format_args!("{slug}: the channel {} can be posted in", channel.id)),
             Some(why) => {
-                let what = format_args!("{slug}: nothing is posted in {}, and people get it instead: {why}", channel.id);
+                let what =
+                    format_args!("{slug}: nothing is posted in {}, and people get it instead: {why}", channel.id);
                 findings.say(Mark::Warning, what);
             }
         }

@@ -303,10 +303,16 @@ fn a_line_with_one_link_is_a_link_as_a_whole() {
     let two = Text::new().then_link("a", "https://crm.example/1").then_link("b", "https://crm.example/2");
     let card = only(saying(vec![Block::Text(one), Block::Text(two)]));
     let (line, several) = (&card["body"][0], &card["body"][1]);
-    assert_eq!(line["selectAction"], json!({"type": "Action.OpenUrl", "title": "Acme", "url": "https://crm.example/1"}));
+    assert_eq!(
+        line["selectAction"],
+        json!({"type": "Action.OpenUrl", "title": "Acme", "url": "https://crm.example/1"})
+    );
     let run = &line["items"][0]["inlines"][0];
     assert_eq!((&run["underline"], &run["selectAction"]), (&json!(true), &Value::Null));
-    assert_eq!((&several["type"], &several["inlines"][1]["selectAction"]["url"]), (&json!("RichTextBlock"), &json!("https://crm.example/2")));
+    assert_eq!(
+        (&several["type"], &several["inlines"][1]["selectAction"]["url"]),
+        (&json!("RichTextBlock"), &json!("https://crm.example/2"))
+    );
 }
 
 #[test]

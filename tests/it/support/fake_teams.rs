@@ -99,7 +99,7 @@ impl FakeTeams {
             .route("/keys", get(keys))
             .route("/{tenant}/oauth2/v2.0/token", post(token))
             .route("/v3/{*rest}", any(connector))
-            .route("/{region}/v3/{*rest}", any(regional))
+            .route("/{tenant}/v3/{*rest}", any(regional))
             .with_state(teams.clone());
         tokio::spawn(async move { axum::serve(listener, router).await });
         teams
