@@ -1,5 +1,4 @@
-//! Everything that is said in Slack is said in Teams in the same words: each command as each role, every kind of
-//! message, and a fortnight of both chats side by side, with what mornings, clocks, absences and changes bring.
+//! What is said in Slack is said in Teams in the same words: every kind of message, and a fortnight of both chats side by side, with what mornings, clocks, absences and changes bring.
 
 use std::collections::BTreeSet;
 
@@ -7,7 +6,6 @@ use serde_json::Value;
 use tandem::app::content::{self, Content, Load};
 use tandem::app::model::{self, Wish};
 use tandem::app::transfer;
-use tandem::domain::command::COMMANDS;
 use tandem::domain::routing::Model;
 use tandem::domain::row::RowKind;
 use tandem::domain::signal::Source;
@@ -17,8 +15,6 @@ use tandem::{slack, teams};
 
 use crate::support::bot::{BESIDE, TestBot};
 use crate::support::teams::TENANT;
-
-const ROLES: [&str; 4] = ["dana", "kim", "lea", "vic"];
 
 const ACCOUNTS: &str = "account_id,name,arr,seats,renewal_date,term_months,notice_period_days,csm_email,account_manager_email,pool,goals\n\
     acme,Acme,100000,100,2027-02-28,12,30,dana@x.eu,kim@x.eu,,Halve the tickets\n\
@@ -75,41 +71,6 @@ fn same(what: &str, slack: &str, teams: &str) {
     );
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn every_command_says_and_offers_the_same_to_each_role() {
-    let bot = both().await;
-    bot.at("2026-11-23T01:00:00Z").await;
-    bot.teams.skip();
-    for usage in COMMANDS {
-        let typed = if usage.usage.contains("NAME") { format!("{} acme", usage.word) } else { usage.word.to_owned() };
-        for who in ROLES {
-            let slacks = bot.slash(who, &format!("/tandem {typed}")).await;
-            let card = bot.types(who, &typed).await;
-            if slacks.is_empty() {
-                // A dialog is the answer; in Teams a button opens it.
-                let view = bot.opened().await;
-                let task = bot.fetches(who, &card, "Settings", "").await;
-                same(&format!("{who}: {typed}"), &labels(&view["blocks"], "label"), &inputs(&task));
-                continue;
-            }
-            let buttons = card.labels().join("\n");
-            let pictures: Vec<String> = card.bodies.iter().flat_map(|body| texts(body, &["altText"])).collect();
-            let teams = format!("{}\n{buttons}\n{}", card.text(), facts(&card.bodies));
-            // A picture that Teams shows says in its alternative text what Slack says in words or under its own.
-            let slacks =
-                slacks.lines().filter(|line| pictures.is_empty() || !is_drawn(line)).collect::<Vec<_>>().join("\n");
-            same(&format!("{who}: {typed}"), &without_more(&slacks), &without_more(&teams));
-        }
-    }
-    assert_eq!(bot.done().await, Vec::<String>::new(), "asking changes nothing");
-    bot.set_aside().await;
-}
-
-/// Lines of a chart in words.
-fn is_drawn(line: &str) -> bool {
-    line.contains(['▁', '▂', '▃', '▄', '▅', '▆', '▇', '█']) || line.starts_with("Health, last")
-}
-
 /// *More* is a menu in one and a button in the other.
 fn without_more(text: &str) -> String {
     text.lines().filter(|line| *line != "More").collect::<Vec<_>>().join("\n")
@@ -127,23 +88,6 @@ fn texts(value: &Value, keys: &[&str]) -> Vec<String> {
         Value::Array(items) => items.iter().flat_map(|item| texts(item, keys)).collect(),
         _ => Vec::new(),
     }
-}
-
-/// The labels of facts, which stand beside their values.
-fn facts(bodies: &[Value]) -> String {
-    let sets = bodies.iter().flat_map(|body| body["body"].as_array().into_iter().flatten());
-    let facts = sets.filter(|element| element["type"] == "FactSet").flat_map(|set| texts(&set["facts"], &["title"]));
-    facts.collect::<Vec<_>>().join("\n")
-}
-
-fn labels(blocks: &Value, key: &str) -> String {
-    let inputs = blocks.as_array().into_iter().flatten().filter_map(|block| block[key]["text"].as_str());
-    inputs.collect::<Vec<_>>().join("\n")
-}
-
-fn inputs(task: &Value) -> String {
-    let body = task["value"]["card"]["content"]["body"].as_array();
-    body.into_iter().flatten().filter_map(|element| element["label"].as_str()).collect::<Vec<_>>().join("\n")
 }
 
 /// A fortnight of nights, mornings and afternoons in which nobody presses anything: reminders, escalations, expiries,
