@@ -5,6 +5,7 @@ pub mod act;
 pub mod channels;
 pub mod clocks;
 pub mod content;
+mod departure;
 pub mod figures;
 pub mod fit;
 mod gaps;
@@ -29,7 +30,7 @@ pub mod schedule;
 pub mod settings;
 pub mod snapshot;
 pub mod team;
-mod together;
+pub mod together;
 pub mod transfer;
 pub mod views;
 pub mod watch;
@@ -76,8 +77,9 @@ impl App {
                 snapshots: snapshot::Snapshots::default(),
                 links: query::Links::default(),
                 names: names::Names::default(),
-                // While Postgres reads for some, the answers of others are made.
-                reading: query::Reading::new(2),
+                // While Postgres reads for some, the answers of others are made: with fewer at once both cores of a small
+                // machine were idle at times, with more each reading served too few.
+                reading: query::Reading::new(4),
                 // Those who press meanwhile share one flush to disk.
                 acknowledging: act::Acknowledging::new(1),
             }),

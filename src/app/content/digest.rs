@@ -1,7 +1,8 @@
 //! A morning as it reads now.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
+use chrono::NaiveDate;
 use uuid::Uuid;
 
 use super::card_of;
@@ -17,43 +18,89 @@ use crate::domain::message::digest::{
 };
 use crate::domain::message::view::{HandoffState, Part, Why};
 use crate::domain::message::{Message, cause, phrase};
-use crate::domain::person::Role;
+use crate::domain::person::{Person, Role};
+use crate::domain::rhythm;
 use crate::domain::signal::Source;
+use crate::store::diagnosis::Feed;
 use crate::store::digest::{self as mornings, Digest, Item, Place};
 use crate::store::{Tenant, diagnosis};
 
 /// A morning, stored or only composed, as it reads now.
 pub async fn morning_message(tx: &mut Tenant, reader: Reader<'_>, stored: &Digest) -> anyhow::Result<Option<Message>> {
-    let Some(person) = reader.snapshot.person(stored.person) else { return Ok(None) };
-    let reader = Reader { person: Some(stored.person), ..reader };
-    let totals: Totals = serde_json::from_value(stored.totals.clone())?;
-    let mut ids: Vec<AccountId> = stored.items.iter().map(|item| item.account.clone()).collect();
-    ids.extend(totals.next.iter().map(|(id, _)| id.clone()).chain(totals.news.iter().map(|(id, _)| id.clone())));
-    ids.sort();
-    ids.dedup();
-    let reads = read::accounts(tx, reader.snapshot, &ids, reader.now).await?;
-    let organisation = &reader.snapshot.organisation;
-    let view = DigestView {
-        digest: stored.id,
-        name: person.first_name().to_owned(),
-        date: stored.local_date,
-        angle: morning::wording_angle(person),
-        basis: organisation.diagnosed_at.map(|at| Basis {
-            diagnosed_on: stored.diagnosed_on,
-            hours_old: u32::try_from((reader.now - at).num_hours()).unwrap_or(0),
-            delayed: stored.late,
-        }),
-        totals: totals_view(&totals, &reads),
-        news: totals.news.as_ref().and_then(|(id, words)| Some(format!("{} {words}", reads.get(id)?.account.name))),
-        first_read: totals.first_read,
-        sections: sections(reader, &stored.items, &reads),
-        rest: rest(reader, &stored.items, &reads),
-        withheld: withheld(reader, &stored.items, &reads),
-        sources: sources(tx, stored).await?,
-        gaps: gaps::view(tx, reader, person, stored.local_date).await?,
-        team: if person.is(Role::Lead) { team::view(tx, reader, person, stored.local_date).await? } else { None },
-    };
-    Ok(Some(digest::message(&view)))
+    Shown::read(tx, reader, std::iter::once(stored)).await?.morning(tx, reader, stored).await
+}
+
+/// What mornings that are drawn together show.
+pub(super) struct Shown {
+    reads: BTreeMap<AccountId, AccountRead>,
+    /// The sources, by the night.
+    sources: BTreeMap<NaiveDate, BTreeMap<Source, Feed>>,
+}
+
+impl Shown {
+    pub(super) async fn read(
+        tx: &mut Tenant,
+        reader: Reader<'_>,
+        stored: impl Iterator<Item = &Digest> + Send,
+    ) -> anyhow::Result<Self> {
+        let (mut ids, mut nights) = (BTreeSet::new(), BTreeSet::new());
+        for digest in stored {
+            let totals: Totals = serde_json::from_value(digest.totals.clone())?;
+            ids.extend(digest.items.iter().map(|item| item.account.clone()));
+            ids.extend(totals.next.into_iter().map(|(id, _)| id).chain(totals.news.into_iter().map(|(id, _)| id)));
+            nights.insert(digest.diagnosed_on);
+        }
+        let mut sources = BTreeMap::new();
+        for night in nights {
+            sources.insert(night, diagnosis::run_sources(tx, night).await?);
+        }
+        Ok(Self { reads: read::accounts(tx, reader.snapshot, &Vec::from_iter(ids), reader.now).await?, sources })
+    }
+
+    pub(super) async fn morning(
+        &self,
+        tx: &mut Tenant,
+        reader: Reader<'_>,
+        stored: &Digest,
+    ) -> anyhow::Result<Option<Message>> {
+        let Some(person) = reader.snapshot.person(stored.person) else { return Ok(None) };
+        let reader = Reader { person: Some(stored.person), ..reader };
+        let gaps = gaps::view(tx, reader, person, stored.local_date).await?;
+        let team = match person.is(Role::Lead) {
+            true => team::view(tx, reader, person, stored.local_date).await?,
+            false => None,
+        };
+        Ok(Some(digest::message(&DigestView { gaps, team, ..self.view(reader, person, stored)? })))
+    }
+
+    fn view(&self, reader: Reader<'_>, person: &Person, stored: &Digest) -> anyhow::Result<DigestView> {
+        let reads = &self.reads;
+        let totals: Totals = serde_json::from_value(stored.totals.clone())?;
+        let organisation = &reader.snapshot.organisation;
+        Ok(DigestView {
+            digest: stored.id,
+            name: person.first_name().to_owned(),
+            date: stored.local_date,
+            angle: morning::wording_angle(person),
+            basis: organisation.diagnosed_at.map(|at| Basis {
+                diagnosed_on: stored.diagnosed_on,
+                hours_old: u32::try_from((reader.now - at).num_hours()).unwrap_or(0),
+                delayed: stored.late,
+            }),
+            totals: totals_view(&totals, reads),
+            news: totals.news.as_ref().and_then(|(id, words)| Some(format!("{} {words}", reads.get(id)?.account.name))),
+            first_read: totals.first_read,
+            sections: sections(reader, &stored.items, reads),
+            rest: rest(reader, &stored.items, reads),
+            withheld: withheld(reader, &stored.items, reads),
+            sources: self
+                .sources
+                .get(&stored.diagnosed_on)
+                .map_or_else(Vec::new, |feeds| ages(feeds, stored.local_date)),
+            gaps: None,
+            team: None,
+        })
+    }
 }
 
 fn totals_view(totals: &Totals, reads: &BTreeMap<AccountId, AccountRead>) -> digest::Totals {
@@ -170,18 +217,20 @@ fn withheld(reader: Reader<'_>, items: &[Item], reads: &BTreeMap<AccountId, Acco
     lines.collect()
 }
 
-/// How old a source may be before its age is marked, in days (three weekly intervals, or the 45 days of diagnosis.md).
-const LATE_SOURCE_DAYS: i64 = 45;
+/// How old each source is on a person's `today`, by the diagnosis of a date.
+pub async fn sources(tx: &mut Tenant, diagnosed_on: NaiveDate, today: NaiveDate) -> anyhow::Result<Vec<SourceAge>> {
+    Ok(ages(&diagnosis::run_sources(tx, diagnosed_on).await?, today))
+}
 
-async fn sources(tx: &mut Tenant, stored: &Digest) -> anyhow::Result<Vec<SourceAge>> {
-    let newest = diagnosis::run_sources(tx, stored.diagnosed_on).await?;
+fn ages(feeds: &BTreeMap<Source, Feed>, today: NaiveDate) -> Vec<SourceAge> {
     // A source that never delivered anything is not connected: nothing to say about it.
-    Ok(Source::ALL
+    Source::ALL
         .into_iter()
         .filter_map(|source| {
-            let last = *newest.get(&source)?;
-            let late = (stored.local_date - last).num_days() > LATE_SOURCE_DAYS;
-            Some(SourceAge { source, last: Some(last), late })
+            let feed = feeds.get(&source)?;
+            let late = rhythm::is_late(feed.rhythm, (today - feed.newest).num_days());
+            let every = feed.rhythm.map(|rhythm| rhythm.usual);
+            Some(SourceAge { source, last: Some(feed.newest), late, every })
         })
-        .collect())
+        .collect()
 }

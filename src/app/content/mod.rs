@@ -14,7 +14,7 @@ use uuid::Uuid;
 use super::read::AccountRead;
 use super::views::Reader;
 use super::watch::Finding;
-use super::{App, home, precision, query, transfer};
+use super::{App, gaps, home, precision, query, transfer};
 use crate::domain::account::AccountId;
 use crate::domain::action::Subject;
 use crate::domain::message::card::Card;
@@ -25,8 +25,9 @@ use crate::domain::person::{OrgId, PersonId};
 use crate::domain::signal::Source;
 use crate::store::{Tenant, digest as mornings};
 
-pub use arrival::{STILL_UNREACHABLE, delivered, given_up};
-pub use digest::{group_message, morning_message};
+pub use arrival::{Arrived, STILL_UNREACHABLE, delivered, given_up};
+use digest::Shown;
+pub use digest::{group_message, morning_message, sources};
 use told::{Told, notice_message};
 
 /// Which message it is. Ids only, never text or personal data.
@@ -82,6 +83,10 @@ pub enum Content {
     },
     /// Rules to put on trial, or to end the trial of.
     Rules,
+    /// To an admin without mornings, weekly: what cannot be read.
+    Gaps {
+        on: NaiveDate,
+    },
     /// A person's home page, and which page of it they look at.
     Home {
         page: u16,
@@ -223,23 +228,51 @@ pub async fn render(
     content: &Value,
     reader: Option<PersonId>,
 ) -> anyhow::Result<Option<Message>> {
-    let Unwrapped { content, pool, problem } = unwrapped(content)?;
     let mut tx = app.store.tenant(org).await?;
-    let snapshot = app.snapshot(&mut tx).await?;
-    let reader = Reader { pool: pool.as_deref(), ..Reader::new(&snapshot, reader, app.now()) };
-    let said = said(&mut tx, reader, content).await?;
-    Ok(match problem {
-        Some(problem) => said.map(|message| notice::instead(message, &problem)),
-        None => said,
-    })
+    let asked = Asked { content: content.clone(), reader };
+    Ok(render_all(app, &mut tx, std::slice::from_ref(&asked)).await?.pop().flatten())
+}
+
+/// A message that is asked for as it reads now.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Asked {
+    pub content: Value,
+    pub reader: Option<PersonId>,
+}
+
+/// As [`render`], of several, in that order: what mornings show is read together.
+pub async fn render_all(app: &App, tx: &mut Tenant, asked: &[Asked]) -> anyhow::Result<Vec<Option<Message>>> {
+    let snapshot = app.snapshot(tx).await?;
+    let found = asked.iter().map(|asked| unwrapped(&asked.content)).collect::<anyhow::Result<Vec<_>>>()?;
+    let ids: Vec<Uuid> = found
+        .iter()
+        .filter_map(|found| match found.content {
+            Content::Digest(id) => Some(id),
+            _ => None,
+        })
+        .collect();
+    let stored = mornings::read_all(tx, &ids).await?;
+    let shown = Shown::read(tx, Reader::new(&snapshot, None, app.now()), stored.values()).await?;
+    let mut messages = Vec::with_capacity(asked.len());
+    for (asked, Unwrapped { content, pool, problem }) in asked.iter().zip(found) {
+        let reader = Reader { pool: pool.as_deref(), ..Reader::new(&snapshot, asked.reader, app.now()) };
+        let said = match content {
+            Content::Digest(id) => match stored.get(&id) {
+                Some(stored) => shown.morning(tx, reader, stored).await?,
+                None => None,
+            },
+            content => said(tx, reader, content).await?,
+        };
+        messages.push(match problem {
+            Some(problem) => said.map(|message| notice::instead(message, &problem)),
+            None => said,
+        });
+    }
+    Ok(messages)
 }
 
 async fn said(tx: &mut Tenant, reader: Reader<'_>, content: Content) -> anyhow::Result<Option<Message>> {
     match content {
-        Content::Digest(id) => match mornings::read(tx, id).await? {
-            Some(stored) => morning_message(tx, reader, &stored).await,
-            None => Ok(None),
-        },
         Content::Account(id) => match query::account_message(tx, reader, &id, false).await? {
             Some(message) => Ok(Some(message)),
             None => Ok(None),
@@ -274,9 +307,10 @@ async fn said(tx: &mut Tenant, reader: Reader<'_>, content: Content) -> anyhow::
             let (policy, slug) = (&reader.snapshot.policy, &reader.snapshot.organisation.slug);
             Ok(notice::rules(&proposals, policy, slug, reader.today()))
         }
+        Content::Gaps { on } => gaps::message(tx, reader, on).await,
         Content::Home { page } => home::message(tx, reader, page).await,
-        // Taken off before.
-        Content::InChannel { .. } | Content::Instead { .. } => Ok(None),
+        // Read together, and taken off before.
+        Content::Digest(_) | Content::InChannel { .. } | Content::Instead { .. } => Ok(None),
         Content::Feed { source, silent } => Ok(Some(match silent {
             Some(accounts) => notice::feed_silent(source, accounts as usize, reader.today(), reader.today()),
             None => notice::feed_back(source),
