@@ -29,7 +29,7 @@ use crate::store::channel::Whose;
 use crate::store::digest::{Digest, Item, Place};
 use crate::store::directory;
 use crate::store::message::{self, Address, NewMessage};
-use crate::store::{Tenant, account, diagnosis, digest as mornings, person};
+use crate::store::{Tenant, account, card, diagnosis, digest as mornings, person};
 
 /// How far back a worsening still makes a card due: longer than any holiday between two mornings is not news.
 const WORSE_WITHIN: Days = Days::new(14);
@@ -69,10 +69,12 @@ fn angle(person: &Person) -> digest::Angle {
     }
 }
 
-/// Everyone for whom this person answers today: themself and whoever is away and named them delegate.
+/// Everyone for whom this person answers today: themself and whoever is away, or out of reach, and named them delegate.
 fn stands_for(snapshot: &Snapshot, person: &Person, today: NaiveDate) -> Vec<PersonId> {
     let away = snapshot.people.iter().filter(|other| other.delegate == Some(person.id));
-    std::iter::once(person.id).chain(away.filter(|other| !other.active || other.away_on(today)).map(|p| p.id)).collect()
+    std::iter::once(person.id)
+        .chain(away.filter(|other| !other.active || !other.is_there_on(today)).map(|p| p.id))
+        .collect()
 }
 
 /// The accounts of a person's book today.
@@ -93,14 +95,14 @@ pub async fn book(
     Ok(reads)
 }
 
-/// Accounts whose CSM is missing, gone or away fall to somebody; the routing says to whom.
+/// Accounts whose CSM is missing, gone, away or out of reach fall to somebody; the routing says to whom.
 async fn orphans(tx: &mut Tenant, snapshot: &Snapshot, today: NaiveDate) -> anyhow::Result<Arc<Orphans>> {
     let mut by_date = snapshot.orphans.lock().await;
     if let Some(known) = by_date.get(&today) {
         return Ok(known.clone());
     }
     let absent: Vec<PersonId> =
-        snapshot.people.iter().filter(|p| !p.active || p.away_on(today)).map(|p| p.id).collect();
+        snapshot.people.iter().filter(|p| !p.active || !p.is_there_on(today)).map(|p| p.id).collect();
     let mut orphans = Orphans::new();
     for ids in account::without_csm(tx, &absent).await?.chunks(ORPHANS_AT_ONCE) {
         for account in account::some(tx, ids).await? {
@@ -338,8 +340,8 @@ fn totals(plan: &Plan, cards: &[Card], book: &BTreeMap<AccountId, AccountRead>, 
         .min_by(|a, b| (a.0, &a.1).cmp(&(b.0, &b.1)))
         .map(|(on, id, kind)| (id, Deadline { on, kind }));
     // Of what is due today: a notice that was read last week is no news, though it stands.
-    let news = plan.cards.iter().find_map(|(about, _)| {
-        let card = cards.iter().find(|card| card.about == *about)?;
+    let news = plan.cards.iter().find_map(|shown| {
+        let card = cards.iter().find(|card| card.about == shown.lead.0)?;
         Some((card.account.clone(), card.decision.clone()?))
     });
     Totals {
@@ -362,14 +364,19 @@ fn items(plan: &Plan, cards: &[Card], morning: &Morning<'_>) -> Vec<Item> {
         CardRef::Handoff(id) => Subject::Handoff(id),
         CardRef::Renewal(id) => Subject::Renewal(id),
     };
-    let shown = plan.cards.iter().filter_map(|(about, due)| {
-        let card = by_ref.get(about)?;
+    // The lines of one card follow each other, its lead first.
+    let shown = plan.cards.iter().flat_map(|shown| {
+        let (lead, due) = shown.lead;
+        std::iter::once((lead, Some(due))).chain(shown.others.iter().copied())
+    });
+    let shown = shown.filter_map(|(about, due)| {
+        let card = by_ref.get(&about)?;
         Some(Item {
             place: Place::Card,
-            subject: subject(*about),
+            subject: subject(about),
             account: card.account.clone(),
             heading: None,
-            why: Some(why(card, *due, morning)),
+            why: due.map(|due| why(card, due, morning)),
             comes_back: None,
         })
     });
@@ -461,7 +468,9 @@ pub async fn queue(app: &App, org: OrgId, person: PersonId, date: NaiveDate, lat
         accounts: accounts.into_iter().collect(),
         thread_of: None,
     };
+    let new_id = new.id;
     message::queue_posts(&mut tx, &[new], now).await?;
+    card::supersede(&mut tx, &[new_id], now).await?;
     worse_in_the_rest(&mut tx, &snapshot, person.id, &digest, now).await?;
     person::remember_first_digest(&mut tx, person.id, date).await?;
     let entry = Entry::new(

@@ -12,9 +12,9 @@ use crate::domain::message::Message;
 use crate::domain::person::{OrgId, PersonId};
 use crate::store::Tenant;
 
-/// How a message reads now: app, organisation, content, reader.
+/// How a message reads now: app, organisation, message, content, reader.
 pub type Render =
-    for<'a> fn(&'a App, OrgId, &'a Value, Option<PersonId>) -> BoxFuture<'a, anyhow::Result<Option<Message>>>;
+    for<'a> fn(&'a App, OrgId, Uuid, &'a Value, Option<PersonId>) -> BoxFuture<'a, anyhow::Result<Option<Message>>>;
 /// What follows when it arrived: app, transaction, message, content, reader, when.
 pub type Delivered = for<'a> fn(
     &'a App,
@@ -47,7 +47,7 @@ impl Contents {
     /// `app::content`.
     pub fn of_the_app() -> Self {
         Self {
-            render: |app, org, content, reader| content::render(app, org, content, reader).boxed(),
+            render: |app, org, id, content, reader| content::render(app, org, id, content, reader).boxed(),
             delivered: |app, tx, message, content, reader, at| {
                 content::delivered(app, tx, message, content, reader, at).boxed()
             },

@@ -159,7 +159,9 @@ impl Claim<'_> {
     pub(super) async fn render(&self) -> Result<Option<Message>, Failure> {
         let shared = &self.held.shared;
         let render = shared.contents.render;
-        render(&shared.app, self.held.lease.org, &self.row.content, self.reader()).await.map_err(Failure::Render)
+        let row = self.row;
+        let rendered = render(&shared.app, self.held.lease.org, row.message_id, &row.content, self.reader()).await;
+        rendered.map_err(Failure::Render)
     }
 
     /// Writes down where a part stands, as soon as it does, in a transaction of its own: also when the lease was

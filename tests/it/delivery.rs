@@ -32,7 +32,7 @@ use crate::support::fake_slack::{FakeSlack, Trouble};
 /// What the tests' messages say stands in their content, so that a changed content is a changed state.
 fn contents() -> Contents {
     Contents {
-        render: |_, _, content, _| {
+        render: |_, _, _, content, _| {
             let text = content["text"].as_str().unwrap_or_default().to_owned();
             let blocks = content["blocks"].as_u64().unwrap_or(1);
             let said = (0..blocks).map(|block| Block::Text(Text::plain(format!("{text} block {block}"))));

@@ -4,8 +4,11 @@
 mod by_day;
 mod calendars;
 mod clocks;
+mod contracts;
 mod first_day;
 mod handoffs;
+mod one_card;
+mod out_of_reach;
 
 use futures_util::future::join_all;
 use tandem::domain::routing::Model;

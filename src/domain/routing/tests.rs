@@ -26,6 +26,7 @@ fn person(n: u128, name: &str, roles: &[Role]) -> Person {
         out_of_office_until: None,
         pool: None,
         active: true,
+        unreachable_since: None,
     }
 }
 

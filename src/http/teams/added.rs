@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use super::{DRAW, Desk};
-use crate::app::{people, query};
+use crate::app::{absence, people, query};
 use crate::domain::message::{Message, answer};
 use crate::domain::person::{OrgId, PersonId};
 use crate::store::audit::{self, Actor, Entry};
@@ -82,7 +82,11 @@ impl Desk {
                 person::mark_unreachable(&mut tx, &workspace, id, app.now()).await?;
             }
             audit::record(&mut tx, Actor::System, app.now(), &[self.entry("installation.removed")]).await?;
-            tx.commit().await
+            tx.commit().await?;
+            match (known, place.scope) {
+                (Some(id), Scope::Personal) => absence::turn(&app.store, org, id, app.now()).await,
+                _ => Ok(()),
+            }
         };
         if let Err(error) = noted.await {
             tracing::error!(%org, error = format!("{error:#}"), "a removal was not noted");

@@ -1,0 +1,146 @@
+//! Which message has whose card of an account. There is one open card an account
+//! and person: the newest message has it, and those before say where it is.
+
+use std::collections::BTreeMap;
+
+use anyhow::Context;
+use chrono::{DateTime, Utc};
+use uuid::Uuid;
+
+use super::Tenant;
+use super::directory::Workspace;
+use super::message::REDRAWN_FOR;
+use crate::domain::account::AccountId;
+use crate::domain::action::Subject;
+use crate::domain::person::PersonId;
+
+/// Whether message `m` has account `s.account_id` as a card: in a morning, or as a message of its own.
+macro_rules! is_card {
+    ($message:literal, $account:literal) => {
+        concat!(
+            "(",
+            $message,
+            ".content ? 'notice' OR EXISTS (
+                SELECT FROM tandem.digest_item i
+                 WHERE i.org_id = ",
+            $message,
+            ".org_id AND i.digest_id = (",
+            $message,
+            ".content ->> 'digest')::uuid
+                   AND i.account_id = ",
+            $account,
+            ".account_id AND i.group_no IS NULL))"
+        )
+    };
+}
+
+statements! {
+    /// The newest message that has the account's card, where one of them has shown the subject already.
+    OF_SUBJECT = concat!(
+        "WITH card AS (
+           SELECT m.message_id, m.created_at,
+                  coalesce(m.content -> 'notice' ->> split_part($7, ':', 1) = split_part($7, ':', 2), false)
+                  OR EXISTS (SELECT FROM tandem.digest_item i
+                              WHERE i.org_id = m.org_id AND i.digest_id = (m.content ->> 'digest')::uuid
+                                AND i.subject = $7 AND i.group_no IS NULL) AS has
+             FROM tandem.message_account s JOIN tandem.message m USING (org_id, message_id)
+            WHERE s.org_id = $1 AND s.account_id = $2 AND m.person_id = $3 AND m.thread_of IS NULL AND m.created_at > $4
+              AND m.platform = $5 AND m.workspace_id = $6
+              AND NOT EXISTS (SELECT FROM tandem.outbox o WHERE o.org_id = m.org_id AND o.message_id = m.message_id
+                                 AND o.kind = 'post' AND o.state = 'given_up')
+              AND ", is_card!("m", "s"), ")
+         SELECT message_id FROM card WHERE (SELECT bool_or(has) FROM card)
+          ORDER BY created_at DESC, message_id DESC LIMIT 1"
+    );
+    /// Of the accounts that a message shows, those whose card stands in a newer message to the same person.
+    NEWER = concat!(
+        "SELECT DISTINCT ON (s.account_id) s.account_id, m.created_at
+           FROM tandem.message me
+           JOIN tandem.message_account shown ON shown.org_id = me.org_id AND shown.message_id = me.message_id
+           JOIN tandem.message_account s ON s.org_id = shown.org_id AND s.account_id = shown.account_id
+           JOIN tandem.message m ON m.org_id = s.org_id AND m.message_id = s.message_id
+          WHERE me.org_id = $1 AND me.message_id = $2 AND m.person_id = me.person_id AND m.thread_of IS NULL
+            AND m.platform = me.platform AND m.workspace_id = me.workspace_id
+            AND (m.created_at, m.message_id) > (me.created_at, me.message_id)
+            AND NOT EXISTS (SELECT FROM tandem.outbox o WHERE o.org_id = m.org_id AND o.message_id = m.message_id
+                               AND o.kind = 'post' AND o.state = 'given_up')
+            AND ", is_card!("m", "s"), "
+          ORDER BY s.account_id, m.created_at DESC"
+    );
+    /// One redraw for each earlier message whose card of an account stands in one of these now. Lanes that sleep are
+    /// locked in their order, so that two changes cannot wait for each other.
+    SUPERSEDE = concat!(
+        "WITH queued AS (
+           INSERT INTO tandem.outbox (org_id, outbox_id, platform, workspace_id, message_id, kind, due_at, queued_at)
+           SELECT o.org_id, gen_random_uuid(), o.platform, o.workspace_id, o.message_id, 'redraw', $3, $3
+             FROM tandem.message o
+             JOIN tandem.outbox p ON p.org_id = o.org_id AND p.message_id = o.message_id AND p.kind = 'post'
+              AND p.state IN ('sending', 'sent')
+            WHERE o.org_id = $1 AND o.message_id IN (
+                    SELECT t.message_id
+                      FROM tandem.message m
+                      JOIN tandem.message_account s ON s.org_id = m.org_id AND s.message_id = m.message_id
+                      JOIN tandem.message_account t ON t.org_id = s.org_id AND t.account_id = s.account_id
+                      JOIN tandem.message e ON e.org_id = t.org_id AND e.message_id = t.message_id
+                     WHERE m.org_id = $1 AND m.message_id = ANY ($2) AND e.person_id = m.person_id AND e.thread_of IS NULL
+                       AND e.created_at > $4 AND (e.created_at, e.message_id) < (m.created_at, m.message_id)
+                       AND ", is_card!("m", "s"), " AND ", is_card!("e", "t"), ")
+            ORDER BY o.message_id
+            ON CONFLICT (org_id, message_id) WHERE kind = 'redraw' AND state = 'queued' DO NOTHING
+            RETURNING platform, workspace_id),
+          asleep AS (SELECT platform, workspace_id FROM directory.lane
+                      WHERE org_id = $1 AND wake_at > $3
+                        AND (platform, workspace_id) IN (SELECT platform, workspace_id FROM queued)
+                      ORDER BY platform, workspace_id FOR NO KEY UPDATE)
+         UPDATE directory.lane l SET wake_at = $3 FROM asleep
+          WHERE l.org_id = $1 AND l.platform = asleep.platform AND l.workspace_id = asleep.workspace_id"
+    );
+}
+
+/// The message with this person's card of the account, made after `since`, where they have seen the subject there
+/// before. `None` where the subject is new to them: then it is worth a message of its own.
+pub async fn of_subject(
+    tx: &mut Tenant,
+    workspace: &Workspace,
+    person: PersonId,
+    account: &AccountId,
+    subject: &Subject,
+    since: DateTime<Utc>,
+) -> anyhow::Result<Option<Uuid>> {
+    let org = tx.org().0;
+    Ok(sqlx::query_scalar(OF_SUBJECT)
+        .bind(org)
+        .bind(&account.0)
+        .bind(person.0)
+        .bind(since)
+        .bind(workspace.platform.as_str())
+        .bind(&workspace.id)
+        .bind(subject.to_string())
+        .fetch_optional(tx.connection())
+        .await?)
+}
+
+/// Of the accounts that this message shows, those whose card has moved on to a newer one, and when that was made.
+pub async fn newer(tx: &mut Tenant, message: Uuid) -> anyhow::Result<BTreeMap<AccountId, DateTime<Utc>>> {
+    let org = tx.org().0;
+    let rows: Vec<(String, DateTime<Utc>)> =
+        sqlx::query_as(NEWER).bind(org).bind(message).fetch_all(tx.connection()).await?;
+    Ok(rows.into_iter().map(|(account, at)| (AccountId(account), at)).collect())
+}
+
+/// Queues a redraw of the earlier messages whose cards these new ones have now.
+pub async fn supersede(tx: &mut Tenant, messages: &[Uuid], now: DateTime<Utc>) -> anyhow::Result<()> {
+    if messages.is_empty() {
+        return Ok(());
+    }
+    let org = tx.org().0;
+    sqlx::query(SUPERSEDE)
+        .bind(org)
+        .bind(messages)
+        .bind(now)
+        .bind(now - REDRAWN_FOR)
+        .execute(tx.connection())
+        .await
+        .context("redraw the cards before")?;
+    Ok(())
+}
