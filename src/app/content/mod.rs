@@ -239,16 +239,22 @@ pub async fn render(
         Content::Digest(_) | Content::Notice { reply: false, .. } => card::newer(&mut tx, id).await?,
         _ => Newer::new(),
     };
-    let said = said(&mut tx, reader, content, &newer).await?;
+    let said = said(&mut tx, reader, id, content, &newer).await?;
     Ok(match problem {
         Some(problem) => said.map(|message| notice::instead(message, &problem)),
         None => said,
     })
 }
 
-async fn said(tx: &mut Tenant, reader: Reader<'_>, content: Content, newer: &Newer) -> anyhow::Result<Option<Message>> {
+async fn said(
+    tx: &mut Tenant,
+    reader: Reader<'_>,
+    id: Uuid,
+    content: Content,
+    newer: &Newer,
+) -> anyhow::Result<Option<Message>> {
     match content {
-        Content::Digest(id) => match mornings::read(tx, id).await? {
+        Content::Digest(digest) => match mornings::read(tx, digest).await? {
             Some(stored) => morning_message(tx, reader, &stored, newer).await,
             None => Ok(None),
         },
@@ -257,7 +263,7 @@ async fn said(tx: &mut Tenant, reader: Reader<'_>, content: Content, newer: &New
             None => Ok(None),
         },
         Content::Notice { about, event, version, by, reply } => {
-            let told = Told { about, event, version, by, reply };
+            let told = Told { message: id, about, event, version, by, reply };
             notice_message(tx, reader, &told, newer).await
         }
         Content::StandIn { of, by, load, no_chat: true, .. } => {

@@ -1,5 +1,7 @@
 //! Steps that people took and clocks that ran out, as they are told.
 
+use uuid::Uuid;
+
 use super::{About, Newer, Said, account_card, card_of};
 use crate::app::query;
 use crate::app::read::{self, AccountRead};
@@ -12,9 +14,10 @@ use crate::domain::message::view::Why;
 use crate::domain::message::{Message, notice};
 use crate::domain::person::PersonId;
 use crate::domain::{renewal_work, risk};
-use crate::store::{Tenant, handoff, renewal, risk as risks};
+use crate::store::{Tenant, handoff, message, renewal, risk as risks};
 
 pub(super) struct Told {
+    pub(super) message: Uuid,
     pub(super) about: About,
     pub(super) event: String,
     pub(super) version: i32,
@@ -35,10 +38,14 @@ pub(super) async fn notice_message(
     let Some(read) = read::account(tx, reader.snapshot, &account, reader.now).await? else { return Ok(None) };
     let said = match (Said::of(&told.event), told.by) {
         (Some(said), by) => {
-            if version_of(&read, &subject) != Some(told.version) && !matches!(said, Said::Offered | Said::Expired) {
-                return Ok(None);
+            let stale = version_of(&read, &subject) != Some(told.version);
+            match said {
+                Said::Offered | Said::Expired => escalation(reader, &read, &subject, said, by),
+                _ if !stale => escalation(reader, &read, &subject, said, by),
+                // Not sent yet, there is nothing to say any more; else the card there goes on showing what is true.
+                _ if message::copies(tx, told.message).await?.is_empty() => return Ok(None),
+                _ => None,
             }
-            escalation(reader, &read, &subject, said, by)
         }
         (None, Some(by)) if told.event == "nudged" => Some(Escalation::Nudge { by: reader.name(by) }),
         _ => None,
@@ -59,10 +66,10 @@ pub(super) async fn notice_message(
         return Ok(Some(notice::moved_on(name, reader.date(*at), reader.today())));
     }
     let Some(card) = account_card(reader, &read, vec![(subject, why)]) else { return Ok(None) };
-    let message = card.message(reader.angle(), reader.today());
+    let drawn = card.message(reader.angle(), reader.today());
     Ok(Some(match sentence {
-        Some(sentence) => notice::above(sentence, message),
-        None => message,
+        Some(sentence) => notice::above(sentence, drawn),
+        None => drawn,
     }))
 }
 

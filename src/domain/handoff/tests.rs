@@ -269,7 +269,10 @@ fn estimates_become_minor_units() {
 #[derive(Debug, Clone)]
 enum Step {
     Deliver,
-    Night { withheld: bool, days: u64 },
+    Night {
+        withheld: bool,
+        days: u64,
+    },
     OfferUnqualified(Seat),
     Expire,
     Qualify,

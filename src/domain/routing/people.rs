@@ -82,7 +82,8 @@ impl People {
     /// The lead of a pool's members: the manager whom most of them share, else an admin.
     pub fn lead_of_pool(&self, name: &str, today: NaiveDate) -> Option<PersonId> {
         let mut votes: BTreeMap<PersonId, usize> = BTreeMap::new();
-        for lead in self.pool(name).iter().filter_map(|member| self.leads_above(*member).first().copied()) {
+        let reached = |lead: &PersonId| self.get(*lead).is_some_and(|lead| lead.unreachable_since.is_none());
+        for lead in self.pool(name).iter().filter_map(|member| self.leads_above(*member).into_iter().find(reached)) {
             *votes.entry(lead).or_default() += 1;
         }
         let most = votes.values().max().copied();

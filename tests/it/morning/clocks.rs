@@ -239,6 +239,8 @@ async fn a_claimed_window_that_lies_there_is_asked_about_and_then_told_to_the_le
         bolts.map(|event| (event.event, event.actor == "system")).collect()
     };
     let event = |name: &str, by_clock: bool| (format!("escalation.{name}"), by_clock);
+    bot.at("2026-12-07T01:00:00Z").await;
+    bot.skip();
     bot.at("2026-12-07T07:00:00Z").await;
     let morning = bot.next_post("pat");
     bot.skip();
@@ -296,11 +298,12 @@ async fn what_comes_back_has_a_clock_too() {
     bot.skip();
     assert_eq!(of_bolt().await, Vec::<String>::new());
     bot.at("2026-11-30T08:00:00Z").await;
+    let newest = bot.next_post("dana");
     bot.at("2026-11-30T15:00:00Z").await;
     assert_eq!(of_bolt().await, ["escalation.reminded"]);
     bot.skip();
     // Offered again, it is not hers to answer for: the clock of before says nothing more.
-    bot.click("dana", &danas, "Offer to AM", "Bolt").await;
+    bot.click("dana", &newest, "Offer to AM", "Bolt").await;
     bot.skip();
     bot.at("2026-12-01T12:00:00Z").await;
     assert_eq!(of_bolt().await, ["escalation.reminded"], "the new offer's own clock asks on its own time");
@@ -370,8 +373,7 @@ async fn a_transfer_takes_open_handoffs_and_renewals_along() {
     bot.at("2026-11-27T15:00:00Z").await;
     assert_eq!(bot.escalations().await, Vec::<String>::new(), "the old owners' time would have been over");
     bot.skip();
-    bot.days(&["2026-11-30"]).await;
-    bot.at("2026-11-30T16:00:00Z").await;
+    bot.at("2026-11-30T12:00:00Z").await;
     let asked: Vec<String> = bot.escalations().await;
     assert!(asked.iter().all(|event| event == "escalation.reminded") && !asked.is_empty(), "{asked:?}");
     for who in ["dana", "pat"] {
