@@ -4,12 +4,14 @@
 
 use chrono::{DateTime, Utc};
 use serde_json::json;
+use url::{Url, form_urlencoded};
 
 use super::snapshot::Snapshot;
 use crate::domain::person::{OrgId, Person, Role};
 use crate::store::audit::{self, Actor, Entry};
 use crate::store::channel::{self, Channel, Whose};
-use crate::store::{Store, directory, person, settings};
+use crate::store::directory::Platform;
+use crate::store::{Store, conversation, directory, person, settings};
 
 /// Whom a channel is set for, as an admin types it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -17,6 +19,39 @@ pub enum Named {
     Pool(String),
     /// A lead's e-mail address.
     Lead(String),
+}
+
+/// A channel as an admin types it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Typed {
+    pub platform: Platform,
+    pub id: String,
+    /// Where a link says it.
+    pub workspace: Option<String>,
+}
+
+/// Slack's id of a channel, Teams' id, or the link that Teams copies under *Get link to channel*:
+/// `https://teams.microsoft.com/l/channel/19%3A…%40thread.tacv2/General?groupId=…&tenantId=…`.
+pub fn typed(text: &str) -> anyhow::Result<Typed> {
+    let text = text.trim();
+    let of_teams = |id: &str| id.starts_with("19:") && id.contains("@thread.") && !id.contains([';', '/', ' ']);
+    if text.len() > 1 && text.chars().all(|c| c.is_ascii_alphanumeric()) && text.starts_with(['C', 'G']) {
+        return Ok(Typed { platform: Platform::Slack, id: text.to_owned(), workspace: None });
+    }
+    if of_teams(text) {
+        return Ok(Typed { platform: Platform::Teams, id: text.to_owned(), workspace: None });
+    }
+    let link = Url::parse(text).ok().and_then(|link| {
+        let mut parts = link.path_segments()?;
+        let id = parts.find(|part| *part == "channel").and(parts.next())?.to_owned();
+        // A segment of a path is written as a value of a query is, but for the plus, which no id has.
+        let id = form_urlencoded::parse(format!("id={id}").as_bytes()).next()?.1.into_owned();
+        let tenant = link.query_pairs().find(|(key, _)| key == "tenantId").map(|(_, id)| id.to_lowercase());
+        of_teams(&id).then_some(Typed { platform: Platform::Teams, id, workspace: tenant })
+    });
+    link.ok_or_else(|| anyhow::anyhow!(
+        "\"{text}\" is no channel of Slack's or Teams'; expected Slack's id, such as C0123456789, from the end of the channel's details, or the link that Teams copies under \"Get link to channel\""
+    ))
 }
 
 /// Sets the channel of a pool or a lead; fails with a sentence where there is none such.
@@ -27,20 +62,26 @@ pub async fn set(
     channel: &Channel,
     now: DateTime<Utc>,
 ) -> anyhow::Result<()> {
-    let id = channel.id.as_str();
-    let looks_right = id.len() > 1 && id.chars().all(|c| c.is_ascii_alphanumeric()) && id.starts_with(['C', 'G']);
-    anyhow::ensure!(
-        looks_right,
-        "\"{id}\" is no channel's id; expected one such as C0123456789, which Slack shows at the end of the channel's details"
-    );
+    let Channel { workspace, id } = channel;
     let mut tx = store.tenant(org).await?;
     let whose = whose(&mut tx, named).await?;
     let workspaces = directory::own_workspaces(&mut tx).await?;
     anyhow::ensure!(
-        workspaces.contains(&channel.workspace),
-        "the workspace {} is not linked to this organisation; link it with `tandem link slack`",
-        channel.workspace.id
+        workspaces.contains(workspace),
+        "the {} {} is not linked to this organisation; link it with `tandem link {}`",
+        if workspace.platform == Platform::Teams { "tenant" } else { "workspace" },
+        workspace.id,
+        workspace.platform.as_str()
     );
+    if workspace.platform == Platform::Teams {
+        // Where it was spoken to, it is installed, and Teams has said what kind of channel it is.
+        let kept = conversation::read(&mut tx, workspace, id).await?;
+        let kept = kept.ok_or_else(|| anyhow::anyhow!("Tandem was not spoken to in that channel yet; add it to the team, mention it there once, then set the channel"))?;
+        anyhow::ensure!(
+            !kept.shared,
+            "that is a shared channel: people of other companies can be let in at any time, so nothing about an account is posted there"
+        );
+    }
     channel::set(&mut tx, &whose, channel, now).await?;
     changed(&mut tx, &whose, json!({"channel": id}), now).await?;
     tx.commit().await
@@ -107,5 +148,31 @@ impl Snapshot {
 
     pub(super) fn has_pool_channels(&self) -> bool {
         self.channels.iter().any(|(whose, _)| matches!(whose, Whose::Pool(_)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_channel_is_named_by_id_or_by_link() {
+        let read = |text: &str| typed(text).map(|typed| (typed.platform, typed.id, typed.workspace)).ok();
+        let (slack, teams) = (Platform::Slack, Platform::Teams);
+        assert_eq!(read(" C0123456789 "), Some((slack, "C0123456789".into(), None)));
+        assert_eq!(read("19:ab_C-1@thread.tacv2"), Some((teams, "19:ab_C-1@thread.tacv2".into(), None)));
+        let link =
+            "https://teams.microsoft.com/l/channel/19%3Aab_C-1%40thread.tacv2/EMEA%20pool?groupId=1f&tenantId=AAAA-1";
+        assert_eq!(read(link), Some((teams, "19:ab_C-1@thread.tacv2".into(), Some("aaaa-1".into()))));
+        for bad in [
+            "#emea",
+            "C",
+            "19:ab",
+            "19:x@thread.tacv2;messageid=1",
+            "https://teams.microsoft.com/l/team/19%3Aab%40thread.tacv2/x",
+            "",
+        ] {
+            assert_eq!(read(bad), None, "{bad}");
+        }
     }
 }

@@ -90,6 +90,21 @@ async fn book(tx: &mut Tenant, reader: Reader<'_>, person: &Person) -> anyhow::R
 
 /// A page as it reads now; `None` for who has left.
 pub async fn message(tx: &mut Tenant, reader: Reader<'_>, page: u16) -> anyhow::Result<Option<Message>> {
+    Ok(view(tx, reader, page).await?.map(|view| home::home(&view, reader.today())))
+}
+
+/// All pages on end, for a chat that measures its own; `None` where nobody known, or nobody with a role, asks.
+pub async fn whole(app: &App, asker: &Asker) -> anyhow::Result<Option<Message>> {
+    let mut tx = app.store.tenant(asker.org).await?;
+    let snapshot = app.snapshot(&mut tx).await?;
+    let Some(person) = asker.known(&mut tx, &snapshot).await?.filter(|person| !person.roles.is_empty()) else {
+        return Ok(None);
+    };
+    let reader = Reader::new(&snapshot, Some(person.id), app.now());
+    Ok(view(&mut tx, reader, 1).await?.map(|view| home::whole(&view, reader.today())))
+}
+
+async fn view(tx: &mut Tenant, reader: Reader<'_>, page: u16) -> anyhow::Result<Option<HomeView>> {
     let snapshot = reader.snapshot;
     let Some(person) = reader.person.and_then(|id| snapshot.person(id)).filter(|person| person.active) else {
         return Ok(None);
@@ -122,7 +137,7 @@ pub async fn message(tx: &mut Tenant, reader: Reader<'_>, page: u16) -> anyhow::
         page,
     };
     handoffs(reader, &book, &mut view);
-    Ok(Some(home::home(&view, today)))
+    Ok(Some(view))
 }
 
 fn counts(book: &[AccountRead]) -> BookView {

@@ -16,10 +16,10 @@ pub(super) enum Command {
     Set {
         #[command(flatten)]
         whose: WhoseArgs,
-        /// The channel's id, such as C0123456789; Tandem has to be invited there
+        /// In Slack the channel's id, such as C0123456789; in Teams the link to the channel. Tandem has to be there already
         #[arg(long)]
         channel: String,
-        /// The workspace, where several are linked, such as T0123456789
+        /// The workspace or tenant, where several are linked, such as T0123456789
         #[arg(long)]
         workspace: Option<String>,
     },
@@ -62,8 +62,9 @@ pub(super) async fn run(command: Command, config: &Config) -> anyhow::Result<Don
     match command {
         Command::Set { whose, channel, workspace } => {
             let org = opened.organisation(&whose.org).await?.id;
-            let workspace = the_workspace(&opened, org, workspace).await?;
-            let to = Channel { workspace, id: channel };
+            let typed = channels::typed(&channel)?;
+            let workspace = the_workspace(&opened, org, typed.platform, workspace.or(typed.workspace)).await?;
+            let to = Channel { workspace, id: typed.id };
             channels::set(&opened.store, org, &whose.named(), &to, now).await?;
             println!("From now on it goes to {}; invite Tandem there if it is not yet a member.", to.id);
         }
@@ -79,17 +80,26 @@ pub(super) async fn run(command: Command, config: &Config) -> anyhow::Result<Don
     Ok(Done::Well)
 }
 
-async fn the_workspace(opened: &Opened, org: OrgId, id: Option<String>) -> anyhow::Result<Workspace> {
+async fn the_workspace(
+    opened: &Opened,
+    org: OrgId,
+    platform: Platform,
+    id: Option<String>,
+) -> anyhow::Result<Workspace> {
     if let Some(id) = id {
-        return Ok(Workspace { platform: Platform::Slack, id });
+        return Ok(Workspace { platform, id });
     }
     let mut tx = opened.store.tenant(org).await?;
-    let mut slack: Vec<Workspace> = directory::own_workspaces(&mut tx).await?;
-    slack.retain(|workspace| workspace.platform == Platform::Slack);
-    match slack.len() {
-        0 => anyhow::bail!("no Slack workspace is linked to this organisation yet; link one with `tandem link slack`"),
-        1 => Ok(slack.remove(0)),
-        _ => anyhow::bail!("several workspaces are linked; say which with --workspace"),
+    let mut linked: Vec<Workspace> = directory::own_workspaces(&mut tx).await?;
+    linked.retain(|workspace| workspace.platform == platform);
+    let what = if platform == Platform::Teams { "Teams tenant" } else { "Slack workspace" };
+    match linked.len() {
+        0 => anyhow::bail!(
+            "no {what} is linked to this organisation yet; link one with `tandem link {}`",
+            platform.as_str()
+        ),
+        1 => Ok(linked.remove(0)),
+        _ => anyhow::bail!("more than one {what} is linked; say which with --workspace"),
     }
 }
 

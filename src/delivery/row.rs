@@ -25,6 +25,8 @@ const DELAYS: [TimeDelta; 4] =
 const UNAUTHORIZED: Duration = Duration::from_secs(300);
 /// How long a reply waits for the message that it replies to.
 const THREAD: TimeDelta = TimeDelta::seconds(5);
+/// How long a channel is tried: then its people are told in direct messages instead.
+const CHANNEL: TimeDelta = TimeDelta::minutes(10);
 /// Between tries to write down what happened in chat.
 const PAUSES: [Duration; 2] = [Duration::from_millis(100), Duration::from_secs(1)];
 
@@ -253,10 +255,16 @@ impl Claim<'_> {
 
     /// By the schedule, or given up after its end.
     async fn again(&mut self, class: &'static str, code: &str, at_least: TimeDelta) -> anyhow::Result<Fate> {
-        match delay(self.row.attempts + 1, rand::random()) {
-            Some(delay) => {
+        let delay = delay(self.row.attempts + 1, rand::random());
+        let at = delay.map(|delay| self.held.shared.app.now() + delay.max(at_least));
+        // Where the whole workspace can't be opened, direct messages would fare no better.
+        let tried_for = match (&self.row.to, self.row.sending) {
+            (Address::Channel(_), Sending::Post) if class != "unauthorized" => CHANNEL,
+            _ => TimeDelta::MAX,
+        };
+        match at.filter(|at| *at - self.row.queued_at <= tried_for) {
+            Some(at) => {
                 failed(class);
-                let at = self.held.shared.app.now() + delay.max(at_least);
                 self.back(at, code, true).await
             }
             None => self.give_up(class, code, false).await,

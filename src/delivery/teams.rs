@@ -23,8 +23,11 @@ use crate::store::conversation;
 use crate::store::message::{self, Address, MessageCopy, Sending};
 use crate::store::person::{self, ChatUser, Reach};
 use crate::teams::address::ServiceUrl;
-use crate::teams::client::{Error, outsiders};
+use crate::teams::client::Error;
 use crate::teams::render::{self, Drawn};
+
+/// Guests and people of other companies are sent nothing, whoever imported them.
+const NOT_A_COLLEAGUE: &str = "not_a_colleague";
 
 /// Pictures travel inside of the cards.
 const DRAW: render::Draw = |chart| picture::data_address(chart, picture::Size::Small).ok();
@@ -40,6 +43,8 @@ struct Known {
     reach: Option<Reach>,
     /// Where the conversation is reached, else the tenant.
     service: ServiceUrl,
+    /// A channel that other teams, of whatever company, may be let into.
+    shared: bool,
 }
 
 /// Where a reply goes in a channel: the thread of what it replies to. Personal chats have no threads.
@@ -72,8 +77,13 @@ pub(super) async fn send(claim: &mut Claim<'_>, sender: &TeamsSender) -> Result<
         Sending::Post if known.parent_waits => Err(Failure::NotYet),
         Sending::Redraw if known.copies.is_empty() => Ok(Arrival::Nothing),
         sending => {
-            if let Address::Channel(channel) = &row.to {
-                teams.keep_from_outsiders(channel, &known.copies).await?;
+            // Whose chat it is that a post opens is asked once it is open.
+            let place = match &row.to {
+                Address::Channel(channel) => Some(channel.as_str()),
+                Address::Person(_) => known.copies.first().map(|copy| copy.channel_id.as_str()),
+            };
+            if let Some(place) = place {
+                teams.keep_from_outsiders(place, &known).await?;
             }
             match sending {
                 Sending::Post => teams.post(&known).await,
@@ -101,10 +111,12 @@ async fn known(claim: &Claim<'_>, sender: &TeamsSender) -> anyhow::Result<Known>
         Address::Channel(channel) => Some(channel.as_str()),
         Address::Person(_) => user.as_ref().and_then(|user| user.dm_channel_id.as_deref()),
     };
-    let mut said = None;
+    let (mut said, mut shared) = (None, false);
     if let Some(id) = copies.first().map(|copy| copy.channel_id.as_str()).or(channel) {
         let root = id.split_once(';').map_or(id, |(root, _)| root);
-        said = conversation::service_url(&mut tx, workspace, root).await?;
+        if let Some(kept) = conversation::read(&mut tx, workspace, root).await? {
+            (said, shared) = (Some(kept.service_url), kept.shared);
+        }
     }
     if said.is_none() {
         said = conversation::latest_service_url(&mut tx, workspace).await?;
@@ -112,7 +124,7 @@ async fn known(claim: &Claim<'_>, sender: &TeamsSender) -> anyhow::Result<Known>
     tx.commit().await?;
     // The list may have changed since it was kept.
     let service = said.and_then(|url| sender.services.admit(&url)).unwrap_or_else(|| sender.services.usual().clone());
-    Ok(Known { copies, parent, parent_waits, user, reach, service })
+    Ok(Known { copies, parent, parent_waits, user, reach, service, shared })
 }
 
 impl Teams<'_, '_> {
@@ -225,14 +237,17 @@ impl Teams<'_, '_> {
         Ok(self.claim.held.turn_at(&place(&self.claim.row.to)).await?)
     }
 
-    /// Who is in a team changes any day, so it is asked for just before each message. Where outsiders read along, what
-    /// stands there is taken back.
-    async fn keep_from_outsiders(&mut self, channel: &str, copies: &[MessageCopy]) -> Result<(), Failure> {
-        self.claim.held.turn().await?;
-        let members = self.sender.client.members(&self.service, channel).await?;
-        if !outsiders(&members, &self.claim.held.lease.workspace.id) {
-            return Ok(());
-        }
+    /// Who is in a team changes any day, so it is asked for just before each message; whether a person has become a guest
+    /// every ten minutes. Where outsiders read along, what stands there is taken back. In a shared channel nobody is asked:
+    /// who is let in by another team stands in no roster of ours.
+    async fn keep_from_outsiders(&mut self, place: &str, known: &Known) -> Result<(), Failure> {
+        let (row, copies) = (self.claim.row, &known.copies);
+        let failure = match row.to {
+            Address::Channel(_) if !known.shared && !self.outsiders_in(place).await? => return Ok(()),
+            Address::Channel(_) => Failure::Outsiders("outsiders"),
+            Address::Person(_) if !self.is_guests(place).await? => return Ok(()),
+            Address::Person(_) => Failure::Unreachable(NOT_A_COLLEAGUE),
+        };
         if !copies.is_empty() {
             self.turn_at().await?;
             self.claim.mark().await?;
@@ -247,7 +262,25 @@ impl Teams<'_, '_> {
                 }
             }
         }
-        Err(Failure::Outsiders("outsiders"))
+        Err(failure)
+    }
+
+    async fn outsiders_in(&mut self, conversation: &str) -> Result<bool, Failure> {
+        self.claim.held.turn().await?;
+        let (client, tenant) = (&self.sender.client, &self.claim.held.lease.workspace.id);
+        let root = conversation.split_once(';').map_or(conversation, |(root, _)| root);
+        Ok(client.outsiders_in(&self.service, tenant, root).await?)
+    }
+
+    /// Whether a personal chat is a guest's. One that is no more is nobody's: the post finds that out.
+    async fn is_guests(&mut self, conversation: &str) -> Result<bool, Failure> {
+        if let Some(found) = self.sender.client.outsiders_met(conversation) {
+            return Ok(found);
+        }
+        match self.outsiders_in(conversation).await {
+            Err(Failure::Platform(Refusal::Gone(_))) => Ok(false),
+            found => found,
+        }
     }
 
     /// The personal conversation with a colleague: the one that is kept, else a new one. Whoever blocked the app or
@@ -260,6 +293,7 @@ impl Teams<'_, '_> {
             return Err(Failure::Unreachable(STILL_UNREACHABLE));
         }
         match known.user.as_ref().and_then(|user| user.dm_channel_id.clone()) {
+            Some(conversation) if self.is_guests(&conversation).await? => Err(Failure::Unreachable(NOT_A_COLLEAGUE)),
             Some(conversation) => Ok(conversation),
             None => self.open(person, known).await,
         }
@@ -273,16 +307,18 @@ impl Teams<'_, '_> {
         held.turn().await?;
         let workspace = &held.lease.workspace;
         let opened = self.sender.client.open_conversation(&self.service, &workspace.id, &user_id).await;
-        let conversation = match &opened {
-            Ok(id) => Some(id.as_str()),
-            // Kept without a conversation, so that it can be marked that they can't be reached.
-            Err(Error::Unreachable(_)) => None,
-            Err(error) => return Err(error.clone().into()),
+        let opened = match opened {
+            Ok(id) if self.is_guests(&id).await? => Err(Failure::Unreachable(NOT_A_COLLEAGUE)),
+            Ok(id) => Ok(id),
+            Err(error @ Error::Unreachable(_)) => Err(error.into()),
+            Err(error) => return Err(error.into()),
         };
+        // Kept without a conversation where they can't be reached, so that it can be marked.
+        let conversation = opened.as_ref().ok().map(String::as_str);
         let mut tx = held.shared.app.store.tenant(held.lease.org).await?;
         person::release_chat_user(&mut tx, workspace, person, &user_id).await?;
         person::save_chat_user(&mut tx, workspace, person, &user_id, conversation).await?;
         tx.commit().await?;
-        Ok(opened?)
+        opened
     }
 }

@@ -82,6 +82,8 @@ pub struct Place {
     /// As it came, so that an answer goes to the same thread of a channel.
     pub conversation: String,
     pub scope: Scope,
+    /// A channel that other teams, of whatever company, may be let into.
+    pub shared: bool,
     /// The message of ours that it is about.
     pub reply_to: Option<String>,
 }
@@ -230,6 +232,15 @@ struct Conversation {
 #[serde(default)]
 struct ChannelData {
     tenant: Option<Named>,
+    channel: Option<Channel>,
+}
+
+/// `type` is `standard`, `private` or `shared`; often left out.
+#[derive(Deserialize, Default)]
+#[serde(default)]
+struct Channel {
+    #[serde(rename = "type")]
+    kind: Option<String>,
 }
 
 /// The envelope of a body, before it is believed.
@@ -263,9 +274,19 @@ pub fn activity(body: &[u8]) -> Result<Option<Activity>, Refusal> {
         id: filled(payload.id.clone()).ok_or(Refusal::Malformed("the activity has no id"))?,
         tenant,
         who: Who { user_id: user_id.unwrap_or_else(|| account_id.clone()), account_id },
-        place: Place { conversation: id, scope, reply_to: filled(payload.reply_to_id.clone()) },
+        place: Place {
+            conversation: id,
+            scope,
+            shared: shared(&payload),
+            reply_to: filled(payload.reply_to_id.clone()),
+        },
         what: what(&kind, payload, scope),
     }))
+}
+
+fn shared(payload: &Payload) -> bool {
+    let channel = payload.channel_data.as_ref().and_then(|data| data.channel.as_ref());
+    channel.and_then(|channel| channel.kind.as_deref()).is_some_and(|kind| kind.eq_ignore_ascii_case("shared"))
 }
 
 /// It stands in two places, and the token says nothing about it: both must be there and agree.
@@ -409,7 +430,9 @@ mod tests {
         assert_eq!(said.what, What::Said("risks".into()));
         let thread = json!({"conversation": {"id": "19:t@thread.tacv2;messageid=9", "tenantId": "t-1", "conversationType": "channel"}});
         let place = read("message", thread).place;
-        assert_eq!((place.root(), place.scope), ("19:t@thread.tacv2", Scope::Team));
+        assert_eq!((place.root(), place.scope, place.shared), ("19:t@thread.tacv2", Scope::Team, false));
+        let shared = json!({"channelData": {"tenant": {"id": "t-1"}, "channel": {"id": "19:t", "type": "shared"}}});
+        assert!(read("message", shared).place.shared);
     }
 
     #[test]

@@ -135,7 +135,7 @@ async fn outsiders_bots_and_impostors_are_never_linked() {
     }
     for (user, _) in guests {
         let said = service.slash("T1", user, "/account", "acme").await;
-        assert!(said.starts_with("You are a guest in this workspace"), "{user}: {said}");
+        assert!(said.starts_with("You are a guest here"), "{user}: {said}");
     }
     for (user, flags) in [
         ("U13", dana("is_bot")),
@@ -169,7 +169,8 @@ async fn outsiders_bots_and_impostors_are_never_linked() {
 async fn a_guest_is_told_nothing_even_where_somebody_imported_them() {
     let (service, org) = linked().await;
     service.slack.user("U7", json!({"is_restricted": true}));
-    let refused = "You are a guest in this workspace, and Tandem tells guests nothing about customers.";
+    let refused =
+        "You are a guest here, and Tandem tells guests and people of other companies nothing about customers.";
     assert_eq!(service.slash("T1", "U7", "/account", "acme").await, refused);
     let click = service.click("U7", "acknowledge|risk:00000000-0000-0000-0000-000000000007");
     assert_eq!(service.interact(&click).await, (200, String::new()));

@@ -1,8 +1,11 @@
 //! Teams from the outside: who is let in, what people see and press, what
 //! arrives, and that nothing is less than in Slack.
 
+mod channels;
 mod door;
+mod home;
 mod life;
+mod outsiders;
 mod parity;
 mod sending;
 

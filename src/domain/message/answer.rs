@@ -74,9 +74,11 @@ pub fn unknown_person(email: Option<&str>) -> Message {
     ))
 }
 
-/// A guest of the workspace, colleague or not.
+/// To a guest, or somebody of another company, colleague or not.
 pub fn guest() -> Message {
-    Message::sentence("You are a guest in this workspace, and Tandem tells guests nothing about customers.")
+    Message::sentence(
+        "You are a guest here, and Tandem tells guests and people of other companies nothing about customers.",
+    )
 }
 
 /// What only those may press who administer the organisation.
@@ -144,6 +146,11 @@ pub fn not_here(code: &str) -> Message {
 /// To whoever wants to show an account in a channel that Tandem is not in.
 pub fn not_invited() -> Message {
     Message::sentence("Tandem is not in this channel. Invite it with /invite @Tandem, then press Share here again.")
+}
+
+/// The same in Teams, where a team gets an app.
+pub fn not_added() -> Message {
+    Message::sentence("Tandem is not in this channel's team. Add it there under Apps, then press Share here again.")
 }
 
 /// *Share here*, pressed where there is no channel.

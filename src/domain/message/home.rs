@@ -88,23 +88,46 @@ pub fn home(view: &HomeView, today: NaiveDate) -> Message {
         later.into_iter().skip((page - 2) * PER_PAGE).take(PER_PAGE).collect()
     };
     for section in shown.chunk_by(|one, next| one.section == next.section) {
-        let name = section[0].section;
-        let all = entries.iter().filter(|entry| entry.section == name).count();
-        blocks.push(Block::Heading(format!("{name} ({all})")));
-        for entry in section {
-            blocks.push(Block::Text(entry.line.clone()));
-            blocks.extend(entry.buttons.clone().map(Block::Buttons));
-        }
+        let all = entries.iter().filter(|entry| entry.section == section[0].section).count();
+        blocks.extend(matters(section, all));
         if page == 1 && all > section.len() {
             blocks.push(Block::Context(format!("{} more on the next pages.", all - section.len()).into()));
         }
     }
-    blocks.push(Block::Divider);
+    blocks.extend(foot(page, pages));
+    Message { summary: title(view), blocks }
+}
+
+/// All of it on end and without a foot, for a chat whose pages are measured by weight: each gets a [`foot`].
+pub fn whole(view: &HomeView, today: NaiveDate) -> Message {
+    let entries = entries(view, today);
+    let mut blocks = head(view, today);
+    if entries.is_empty() {
+        blocks.push(Block::Text(nothing(view).into()));
+    }
+    let all: Vec<&Entry> = entries.iter().collect();
+    blocks.extend(all.chunk_by(|one, next| one.section == next.section).flat_map(|one| matters(one, one.len())));
+    Message { summary: title(view), blocks }
+}
+
+/// What every page ends with: which it is, how to turn it, and one's settings.
+pub fn foot(page: usize, pages: usize) -> Vec<Block> {
+    let mut blocks = vec![Block::Divider];
     if pages > 1 {
         blocks.push(Block::Context(format!("Page {page} of {pages}").into()));
     }
     blocks.push(Block::Buttons(footer(page, pages)));
-    Message { summary: title(view), blocks }
+    blocks
+}
+
+/// Matters of one section, which has so many in all.
+fn matters(section: &[&Entry], all: usize) -> Vec<Block> {
+    let mut blocks = vec![Block::Heading(format!("{} ({all})", section[0].section))];
+    for entry in section {
+        blocks.push(Block::Text(entry.line.clone()));
+        blocks.extend(entry.buttons.clone().map(Block::Buttons));
+    }
+    blocks
 }
 
 /// What stands on the first page, and what follows.
@@ -332,6 +355,16 @@ mod tests {
         assert!(said(&empty).starts_with("No account is yours yet."));
         empty.holds_book = false;
         assert!(said(&empty).contains("/account"));
+    }
+
+    #[test]
+    fn all_of_it_on_end_says_what_the_pages_say() {
+        let long = |page| HomeView { risks: vec![Card::Risk(sample::risk()); 40], page, ..view() };
+        let all = whole(&long(1), sample::today());
+        let matters = |message: &Message| message.blocks.iter().filter(|block| matches!(block, Block::Text(_))).count();
+        let paged: usize = (1..=3).map(|page| matters(&home(&long(page), sample::today()))).sum();
+        assert_eq!(matters(&all), paged);
+        assert_eq!(foot(1, 1).len(), 2, "one page has no number");
     }
 
     #[test]

@@ -278,12 +278,15 @@ fn reason(problem: &str) -> String {
         }
         "MessageWritesBlocked" => "they blocked Tandem in Teams, or removed it".to_owned(),
         "BotNotInConversationRoster" | "ForbiddenOperationException" => {
-            "Tandem is not installed for them in Teams".to_owned()
+            "Tandem is not installed there in Teams".to_owned()
         }
+        "not_a_colleague" => "they are a guest, or of another company".to_owned(),
         "possibly_sent" => "Teams did not say whether it arrived, twice".to_owned(),
         "user_disabled" => "their chat account is deactivated".to_owned(),
         "is_archived" => "the channel is archived".to_owned(),
-        "channel_not_found" | "not_in_channel" => "Tandem cannot reach that conversation".to_owned(),
+        "channel_not_found" | "not_in_channel" | "ConversationNotFound" => {
+            "Tandem cannot reach that conversation".to_owned()
+        }
         other => format!("the chat platform answered \"{other}\""),
     }
 }

@@ -41,6 +41,9 @@ impl Desk {
         if self.activity.place.scope != Scope::Personal {
             return Ok(Some(answer::welcome_team()));
         }
+        if self.is_outsider().await {
+            return Ok(Some(answer::guest()));
+        }
         let Some(id) = self.colleague(org).await? else { return Ok(Some(answer::unknown_person(None))) };
         let mut tx = app.store.tenant(org).await?;
         let snapshot = app.snapshot(&mut tx).await?;

@@ -1,12 +1,12 @@
 //! What is said back: in the asker's own chat, never where others read.
 
-use std::future::ready;
 use std::time::Duration;
 
-use super::{Ask, DRAW, Desk, What};
-use crate::app::views::Reader;
+use super::{Ask, DRAW, Desk, What, ask_of};
 use crate::app::{home, query};
 use crate::domain::action::{Action, Subject, Verb};
+use crate::domain::command::{self, Command};
+use crate::domain::message::home as wording;
 use crate::domain::message::{Button, Dialog, Message, Reply, answer};
 use crate::domain::person::OrgId;
 use crate::http::ask::Answer;
@@ -45,7 +45,8 @@ impl Desk {
         }
     }
 
-    /// Says it in the asker's own chat. Where it was asked in a channel, that is all the channel hears.
+    /// Says it in the asker's own chat. Where it was asked in a channel, that is all the channel hears. To somebody from
+    /// outside no chat is opened: what they hear may be read by everybody.
     pub(super) async fn say(&self, org: OrgId, reply: &Reply, question: Option<&Question>) {
         let said = match reply {
             Reply::Silent => return,
@@ -53,8 +54,12 @@ impl Desk {
             Reply::FieldErrors(errors) => sentences(errors),
             Reply::Dialog(dialog) => opener(dialog),
         };
-        let parts = self.parts(&said, question);
         let place = &self.activity.place;
+        if self.is_outsider().await {
+            self.send(&place.conversation, &render::sentence(&answer::guest())).await;
+            return;
+        }
+        let parts = self.parts(org, &said, question).await;
         let own = self.chat_of(org).await;
         if place.scope == Scope::Personal {
             if let Some(own) = own {
@@ -69,7 +74,15 @@ impl Desk {
         self.send(&place.conversation, &render::sentence(&heard)).await;
     }
 
-    pub(super) fn parts(&self, said: &Message, question: Option<&Question>) -> Vec<Drawn> {
+    pub(super) async fn parts(&self, org: OrgId, said: &Message, question: Option<&Question>) -> Vec<Drawn> {
+        if let Some(page) = question.and_then(home_page) {
+            match self.home(org, page).await {
+                Ok(Some(drawn)) => return vec![drawn],
+                // Whoever has no home page is told so by the answer.
+                Ok(None) => {}
+                Err(error) => tracing::warn!(%org, error = format!("{error:#}"), "a home page was not drawn"),
+            }
+        }
         match question {
             Some(question) => {
                 let account_id = &self.activity.who.account_id;
@@ -148,6 +161,9 @@ impl Desk {
     /// The card that was pressed, as it reads now: a message that is kept, or an answer that is given anew. `None` for
     /// cards of nobody's, and for people who may not read it.
     pub(super) async fn current(&self, carried: &Carried) -> anyhow::Result<Option<Drawn>> {
+        if self.is_outsider().await {
+            return Ok(None);
+        }
         let app = &self.http.app;
         let Some(org) = query::organisation_of(app, &self.workspace()).await? else { return Ok(None) };
         let Some(person) = query::colleague(app, &self.asker(org)).await? else { return Ok(None) };
@@ -173,6 +189,9 @@ impl Desk {
             }
         }
         let Some(question) = &carried.question else { return Ok(None) };
+        if let Some(page) = home_page(question) {
+            return self.home(org, page).await;
+        }
         let Some(said) = self.again(question, carried.channel.as_deref()).await? else { return Ok(None) };
         let account_id = &self.activity.who.account_id;
         let parts = render::answer(&said, Asked { question, account_id, channel: carried.channel.as_deref() }, DRAW);
@@ -182,14 +201,13 @@ impl Desk {
     /// Asks a question anew, as whoever presses. `None` where that would do more than ask.
     async fn again(&self, question: &Question, channel: Option<&str>) -> anyhow::Result<Option<Message>> {
         let what = match question {
-            Question::Command(text) => What::Command(crate::domain::command::parse("", text)),
+            Question::Command(text) => What::Command(command::parse("", text)),
             Question::Action(text) => match text.parse::<Action>() {
                 Ok(action) if action.verb == Verb::ShowMore => What::Press(action, None),
-                Ok(Action { verb: Verb::TurnPage, subject: Subject::Home(page) }) => return self.home(page).await,
                 _ => return Ok(None),
             },
         };
-        let found = self.ask(channel, what).begin(&self.http.app, &self.http.drain, ready(false)).at_last().await;
+        let found = ask_of(self, &self.ask(channel, what)).at_last().await;
         match (found.failed, found.reply) {
             (None, Reply::Private(message)) => Ok(Some(message)),
             (None, Reply::Dialog(dialog)) => Ok(Some(opener(&dialog))),
@@ -197,14 +215,15 @@ impl Desk {
         }
     }
 
-    /// A page of the asker's home.
-    async fn home(&self, page: u16) -> anyhow::Result<Option<Message>> {
-        let app = &self.http.app;
-        let Some(org) = query::organisation_of(app, &self.workspace()).await? else { return Ok(None) };
-        let Some(person) = query::colleague(app, &self.asker(org)).await? else { return Ok(None) };
-        let mut tx = app.store.tenant(org).await?;
-        let snapshot = app.snapshot(&mut tx).await?;
-        home::message(&mut tx, Reader::new(&snapshot, Some(person), app.now()), page).await
+    /// A page of the asker's home: one card, so that it can be turned in place.
+    async fn home(&self, org: OrgId, page: u16) -> anyhow::Result<Option<Drawn>> {
+        let Some(whole) = home::whole(&self.http.app, &self.asker(org)).await? else { return Ok(None) };
+        let to = |page: usize| {
+            let page = u16::try_from(page).unwrap_or(u16::MAX);
+            Question::Action(Action::new(Verb::TurnPage, Subject::Home(page)).to_string())
+        };
+        let account_id = &self.activity.who.account_id;
+        Ok(Some(render::page(&whole, page.into(), (to, wording::foot), account_id, DRAW)))
     }
 
     /// Redraws an answer in the asker's own chat, beside the answer to the press: delivery does not know it.
@@ -223,6 +242,17 @@ impl Desk {
                 tracing::warn!(%error, "an answer was not redrawn");
             }
         }));
+    }
+}
+
+/// The page of the home card that a question asks for.
+fn home_page(question: &Question) -> Option<u16> {
+    match question {
+        Question::Command(text) => matches!(command::parse("", text), Command::Home).then_some(1),
+        Question::Action(text) => match text.parse() {
+            Ok(Action { verb: Verb::TurnPage, subject: Subject::Home(page) }) => Some(page),
+            _ => None,
+        },
     }
 }
 

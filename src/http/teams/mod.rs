@@ -10,7 +10,6 @@ mod places;
 mod press;
 mod said;
 
-use std::future::ready;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -128,7 +127,8 @@ pub(super) async fn receive(State(http): State<Http>, verified: Verified) -> Res
 
 /// Begins what is asked; it goes on whether or not Teams still waits.
 fn ask_of(desk: &Desk, ask: &Ask) -> Pending {
-    ask.begin(&desk.http.app, &desk.http.drain, ready(false))
+    let asker = desk.clone();
+    ask.begin(&desk.http.app, &desk.http.drain, async move { asker.is_outsider().await })
 }
 
 /// 200 with an empty body: taken, nothing to say.
@@ -143,6 +143,18 @@ fn body_of(value: Value) -> Response {
 impl Desk {
     fn workspace(&self) -> Workspace {
         Workspace { platform: Platform::Teams, id: self.activity.tenant.clone() }
+    }
+
+    /// Whether a guest, somebody of another company or an anonymous participant of a meeting asks: they are told nothing
+    /// about customers even where somebody imported them as a colleague. Where Teams does not say, the organisation's own
+    /// list of people decides alone.
+    async fn is_outsider(&self) -> bool {
+        let Activity { tenant, who, place, .. } = &*self.activity;
+        let asked = self.teams.client.is_outsider(&self.service, tenant, place.root(), &who.account_id).await;
+        asked.unwrap_or_else(|error| {
+            tracing::warn!(%error, "Teams did not say whether a guest asks");
+            false
+        })
     }
 
     fn ask(&self, channel: Option<&str>, what: What) -> Ask {

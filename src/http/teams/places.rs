@@ -21,16 +21,17 @@ const MOST: usize = 50_000;
 
 type Lately<K> = Arc<Mutex<HashMap<K, Instant>>>;
 
-/// What this process wrote down (conversation, user, address) or said (tenant, conversation) lately.
+/// What this process wrote down (conversation, user, address, whether it is a shared channel) or said (tenant, conversation) lately.
 #[derive(Clone, Default)]
 pub(super) struct Remembered {
-    noted: Lately<(String, String, String)>,
+    noted: Lately<(String, String, String, bool)>,
     refused: Lately<(String, String)>,
 }
 
 impl Remembered {
     fn is_news(&self, activity: &Activity, service_url: &str) -> bool {
-        let key = (activity.place.root().to_owned(), activity.who.user_id.clone(), service_url.to_owned());
+        let place = &activity.place;
+        let key = (place.root().to_owned(), activity.who.user_id.clone(), service_url.to_owned(), place.shared);
         first_in(&self.noted, key, AGAIN)
     }
 
@@ -69,9 +70,14 @@ impl Desk {
 
     async fn noted(&self, org: OrgId) -> anyhow::Result<()> {
         let (app, place, workspace) = (&self.http.app, &self.activity.place, self.workspace());
-        let known = query::colleague(app, &self.asker(org)).await?;
+        let mut known = query::colleague(app, &self.asker(org)).await?;
+        if self.is_outsider().await {
+            // Nothing is sent to them, whatever they write.
+            known = None;
+        }
         let mut tx = app.store.tenant(org).await?;
-        let seen = Conversation { id: place.root(), scope: place.scope.as_str(), service_url: self.service.as_str() };
+        let (scope, service_url) = (place.scope.as_str(), self.service.as_str());
+        let seen = Conversation { id: place.root(), scope, service_url, shared: place.shared };
         conversation::note(&mut tx, &workspace, &seen, app.now()).await?;
         if let (Some(person), Scope::Personal) = (known, place.scope) {
             let user_id = &self.activity.who.user_id;

@@ -12,6 +12,8 @@ use crate::domain::action::{Action, UnknownAction, Verb};
 use crate::domain::message::{Message, Reply, answer};
 use crate::http::ask::{Failed, What};
 use crate::store::conversation;
+use crate::teams::address::ServiceUrl;
+use crate::teams::client::Error;
 use crate::teams::inbound::{Carried, Question};
 use crate::teams::render;
 
@@ -35,6 +37,11 @@ impl Desk {
             return if answered { body_of(page.await) } else { nothing() };
         }
         let channel = self.place_of(&action, &carried).await;
+        if let (Verb::Share, Some(channel)) = (action.verb, &channel)
+            && let Some(refusal) = self.not_shared_to(channel).await
+        {
+            return self.finish(Reply::Private(refusal), &carried, None, answered).await;
+        }
         let question = (action.verb == Verb::ShowMore).then(|| Question::Action(action.to_string()));
         let ask = self.ask(channel.as_deref(), What::Press(action, Some(self.receipt())));
         match ask_of(&self, &ask).in_time(self.since + ANSWER_WITHIN).await {
@@ -67,14 +74,43 @@ impl Desk {
             return Some(channel.to_owned());
         }
         let channel = carried.channel.clone().filter(|_| action.verb == Verb::Share)?;
-        let known = async {
-            let Some(org) = query::organisation_of(&self.http.app, &self.workspace()).await? else { return Ok(None) };
-            let mut tx = self.http.app.store.tenant(org).await?;
-            conversation::service_url(&mut tx, &self.workspace(), &channel).await
-        };
-        let service = known.await.ok()?.and_then(|url| self.teams.services.admit(&url))?;
+        let (service, _) = self.kept(&channel).await?;
         let is_in = self.teams.client.member(&service, &channel, &self.activity.who.account_id).await;
         is_in.is_ok().then_some(channel)
+    }
+
+    /// Where a channel of this tenant is reached, and whether it is a shared one; `None` where nothing came from it yet.
+    async fn kept(&self, channel: &str) -> Option<(ServiceUrl, bool)> {
+        let found = async {
+            let Some(org) = query::organisation_of(&self.http.app, &self.workspace()).await? else { return Ok(None) };
+            let mut tx = self.http.app.store.tenant(org).await?;
+            conversation::read(&mut tx, &self.workspace(), channel).await
+        };
+        let kept =
+            found.await.inspect_err(|error| tracing::warn!(error = format!("{error:#}"), "a channel is unknown"));
+        let kept = kept.ok().flatten()?;
+        Some((self.teams.services.admit(&kept.service_url)?, kept.shared))
+    }
+
+    /// Why nothing about an account is shown in a channel: somebody there must not see it. Whoever pressed is told at
+    /// once; delivery asks again before each message.
+    async fn not_shared_to(&self, channel: &str) -> Option<Message> {
+        let place = &self.activity.place;
+        let here = place.root() == channel;
+        let kept = self.kept(channel).await;
+        if (here && place.shared) || kept.as_ref().is_some_and(|(_, shared)| *shared) {
+            return Some(answer::outsiders());
+        }
+        let service = kept.map_or_else(|| self.service.clone(), |(service, _)| service);
+        match self.teams.client.outsiders_in(&service, &self.activity.tenant, channel).await {
+            Ok(true) => Some(answer::outsiders()),
+            Ok(false) => None,
+            Err(Error::Unreachable(_) | Error::Gone(_)) => Some(answer::not_added()),
+            Err(error) => {
+                tracing::warn!(%error, "Teams did not say who reads a channel");
+                None
+            }
+        }
     }
 
     /// No press stays without an answer: the redrawn card gives it, or words that only the presser reads.
@@ -112,7 +148,7 @@ impl Desk {
 
     /// As [`Desk::say`], without a word in the channel: the response has said it.
     async fn say_alone(&self, org: crate::domain::person::OrgId, said: Message, question: Option<Question>) {
-        let parts = self.parts(&said, question.as_ref());
+        let parts = self.parts(org, &said, question.as_ref()).await;
         if let Some(own) = self.chat_of(org).await {
             self.post(&own, &parts).await;
         }

@@ -1,6 +1,75 @@
 //! Who reads along: what Tandem knows is never posted where the customer, or anyone else from outside, is.
 
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
 use serde::Deserialize;
+
+use super::{Client, Error, ServiceUrl};
+
+/// How long what a roster said of somebody is believed: who was made a guest a moment ago is known after so long.
+const MET_FOR: Duration = Duration::from_secs(600);
+/// People and personal chats remembered; beyond it all are forgotten.
+const MET_MOST: usize = 50_000;
+
+/// Whether somebody, or whoever reads a personal chat, is an outsider, and when the roster said so.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Met(Arc<Mutex<HashMap<String, (bool, Instant)>>>);
+
+impl Met {
+    /// With how old it is.
+    fn get(&self, whom: &str) -> Option<(bool, Duration)> {
+        let met = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        met.get(whom).map(|(is_outsider, at)| (*is_outsider, at.elapsed()))
+    }
+
+    fn put(&self, whom: String, is_outsider: bool) {
+        let mut met = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if met.len() >= MET_MOST {
+            met.clear();
+        }
+        met.insert(whom, (is_outsider, Instant::now()));
+    }
+}
+
+impl Client {
+    /// Whether somebody in a conversation of this tenant is an outsider, at most ten minutes old. Where the roster can't
+    /// be asked, what it said last; where it does not list them, nobody says that they are one.
+    pub async fn is_outsider(
+        &self,
+        service: &ServiceUrl,
+        tenant: &str,
+        conversation: &str,
+        account_id: &str,
+    ) -> Result<bool, Error> {
+        let whom = format!("{tenant} {account_id}");
+        let met = self.met.get(&whom);
+        if let Some((is_outsider, _)) = met.filter(|(_, age)| *age < MET_FOR) {
+            return Ok(is_outsider);
+        }
+        let is_outsider = match (self.member(service, conversation, account_id).await, met) {
+            (Ok(member), _) => member.is_outsider(tenant),
+            (Err(Error::Gone(_)), _) => false,
+            (Err(_), Some((before, _))) => return Ok(before),
+            (Err(error), None) => return Err(error),
+        };
+        self.met.put(whom, is_outsider);
+        Ok(is_outsider)
+    }
+
+    /// Whether anyone from outside reads a conversation, asked now.
+    pub async fn outsiders_in(&self, service: &ServiceUrl, tenant: &str, conversation: &str) -> Result<bool, Error> {
+        let found = outsiders(&self.members(service, conversation).await?, tenant);
+        self.met.put(conversation.to_owned(), found);
+        Ok(found)
+    }
+
+    /// What [`Client::outsiders_in`] said of a conversation within ten minutes.
+    pub fn outsiders_met(&self, conversation: &str) -> Option<bool> {
+        self.met.get(conversation).filter(|(_, age)| *age < MET_FOR).map(|(found, _)| found)
+    }
+}
 
 /// Somebody in a conversation, as the roster describes them.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
@@ -34,7 +103,7 @@ impl Member {
 }
 
 /// Whether something about an account would be read by outsiders if it were posted here.
-pub fn outsiders(members: &[Member], tenant: &str) -> bool {
+fn outsiders(members: &[Member], tenant: &str) -> bool {
     members.iter().any(|member| member.is_outsider(tenant))
 }
 

@@ -21,7 +21,8 @@ use serde_json::{Value, json};
 use url::Url;
 
 pub use error::Error;
-pub use members::{Member, outsiders};
+pub use members::Member;
+use members::Met;
 
 use super::address::{Endpoint, ServiceUrl, ServiceUrls};
 use token::Tokens;
@@ -57,6 +58,7 @@ pub struct Client {
     tokens: Arc<Tokens>,
     /// Conversations that Teams asked to leave alone, and until when.
     blocked: Arc<Mutex<HashMap<String, Instant>>>,
+    met: Met,
 }
 
 /// A client with limits: no redirects, no longer than `attempt`.
@@ -77,7 +79,13 @@ impl Client {
         let http = bounded(ATTEMPT, settings.services.is_loopback())?;
         let identity = bounded(ATTEMPT, settings.login.is_loopback())?;
         let app_id = settings.app_id.as_str().into();
-        Ok(Self { http, app_id, tokens: Arc::new(Tokens::new(identity, settings)), blocked: Arc::default() })
+        Ok(Self {
+            http,
+            app_id,
+            tokens: Arc::new(Tokens::new(identity, settings)),
+            blocked: Arc::default(),
+            met: Met::default(),
+        })
     }
 
     /// Posts an activity; its id.

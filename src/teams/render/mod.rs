@@ -72,11 +72,50 @@ pub fn answer(said: &Message, asked: Asked<'_>, draw: Draw) -> Vec<Drawn> {
     parts
 }
 
+/// One page of a private answer that is turned in place, the last where there are fewer. `question` is what asks for a
+/// page again, `foot` what it ends with; both are told the page, from 1, the foot also how many there are.
+pub fn page(
+    said: &Message,
+    wanted: usize,
+    (question, foot): (impl Fn(usize) -> Question, impl Fn(usize, usize) -> Vec<Block>),
+    account_id: &str,
+    draw: Draw,
+) -> Drawn {
+    let mut targets = 0;
+    let pieces = said.blocks.iter().flat_map(|block| elements::block(block, draw, &mut targets)).collect();
+    let pages = pages::split(pieces, pages::PAGE_MAX);
+    let count = pages.len();
+    let number = wanted.clamp(1, count);
+    let mut body = pages.into_iter().nth(number - 1).unwrap_or_default();
+    let foot = foot(number, count).iter().flat_map(|block| elements::block(block, draw, &mut targets)).collect();
+    let mut foot = pages::split(foot, pages::BODY_MAX).swap_remove(0);
+    if let Some(first) = foot.first_mut() {
+        first["separator"] = true.into();
+        first["spacing"] = "Large".into();
+    }
+    body.extend(foot);
+    let carried = Carried { question: Some(question(number)), ..Carried::default() };
+    let mut card = whole(body);
+    buttons::carry(&mut card, &carried);
+    refresh(&mut card, &carried, account_id);
+    let summary = words::line(&words::as_typed(&said.summary), SUMMARY);
+    Drawn { summary: if summary.is_empty() { first_words(said) } else { summary }, card }
+}
+
+/// Asks by itself how it reads now, for this reader.
+fn refresh(card: &mut Value, carried: &Carried, account_id: &str) {
+    let data = serde_json::to_value(carried).unwrap_or_default();
+    card["refresh"] = json!({
+        "action": {"type": "Action.Execute", "verb": REFRESH, "title": "Refresh", "data": data},
+        "userIds": [account_id],
+    });
+}
+
 fn drawn(message: &Message, draw: Draw, carried: &dyn Fn(usize) -> Carried, refreshed_for: Option<&str>) -> Vec<Drawn> {
     let mut targets = 0;
     let pieces: Vec<Piece> =
         message.blocks.iter().flat_map(|block| elements::block(block, draw, &mut targets)).collect();
-    let pages = pages::split(pieces);
+    let pages = pages::split(pieces, pages::BODY_MAX);
     let count = pages.len();
     let first = words::line(&words::as_typed(&message.summary), SUMMARY);
     let fallback = if first.is_empty() { first_words(message) } else { first };
@@ -88,11 +127,7 @@ fn drawn(message: &Message, draw: Draw, carried: &dyn Fn(usize) -> Carried, refr
             buttons::carry(&mut card, &carried);
         }
         if let Some(account_id) = refreshed_for {
-            let data = serde_json::to_value(&carried).unwrap_or_default();
-            card["refresh"] = json!({
-                "action": {"type": "Action.Execute", "verb": REFRESH, "title": "Refresh", "data": data},
-                "userIds": [account_id],
-            });
+            refresh(&mut card, &carried, account_id);
         }
         Drawn { summary, card }
     };

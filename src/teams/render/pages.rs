@@ -8,16 +8,19 @@ use super::elements::{Piece, Role};
 /// under the 28 KB that are known to arrive everywhere.
 pub(super) const BODY_MAX: usize = 24_000;
 
+/// The same where each page gets a foot, and every button says which page it stands on.
+pub(super) const PAGE_MAX: usize = 18_000;
+
 /// Splits between cards; a card that is too long for one message between its pieces; never between a text and the
-/// buttons after it, nor after a heading. One page at least, even if it is empty.
-pub(super) fn split(pieces: Vec<Piece>) -> Vec<Vec<Value>> {
+/// buttons after it, nor after a heading. One page at least, even if it is empty. `most` is the weight of a page.
+pub(super) fn split(pieces: Vec<Piece>, most: usize) -> Vec<Vec<Value>> {
     let mut pages: Vec<Page> = vec![Page::default()];
     for unit in units(pieces) {
-        let whole = unit.iter().map(weight).sum::<usize>() <= BODY_MAX;
+        let whole = unit.iter().map(weight).sum::<usize>() <= most;
         let parts = if whole { vec![unit] } else { parts(unit) };
         for part in parts {
             let weight: usize = part.iter().map(weight).sum();
-            let fits = pages.last().is_some_and(|page| page.weight + weight <= BODY_MAX || page.body.is_empty());
+            let fits = pages.last().is_some_and(|page| page.weight + weight <= most || page.body.is_empty());
             if !fits {
                 pages.push(Page::default());
             }

@@ -73,8 +73,8 @@ struct Inside {
     always: BTreeMap<String, Trouble>,
     /// Fields over those of a usual colleague, by conversation.
     members: BTreeMap<String, Vec<Value>>,
-    /// Whose chats take nothing.
-    blocked: BTreeSet<String>,
+    /// Conversations in which every call is refused, with a status and a code.
+    closed: BTreeMap<String, (u16, &'static str)>,
     published: Vec<&'static str>,
     tokens: u64,
 }
@@ -127,11 +127,16 @@ impl FakeTeams {
 
     /// Whoever has this chat blocks the app.
     pub(crate) fn block(&self, conversation: &str) {
-        self.inside().blocked.insert(conversation.to_owned());
+        self.close(conversation, 403, "MessageWritesBlocked");
+    }
+
+    /// Every call there is refused from now on.
+    pub(crate) fn close(&self, conversation: &str, status: u16, code: &'static str) {
+        self.inside().closed.insert(conversation.to_owned(), (status, code));
     }
 
     pub(crate) fn unblock(&self, conversation: &str) {
-        self.inside().blocked.remove(conversation);
+        self.inside().closed.remove(conversation);
     }
 
     /// Microsoft signs with another key from now on.
@@ -322,8 +327,10 @@ async fn connector(
     if bearer != current {
         return (StatusCode::UNAUTHORIZED, axum::Json(json!({"error": {"code": "Unauthorized"}}))).into_response();
     }
-    if kind == "post" && teams.inside().blocked.contains(parts[1]) {
-        return (StatusCode::FORBIDDEN, axum::Json(json!({"error": {"code": "MessageWritesBlocked"}}))).into_response();
+    let closed = parts.get(1).and_then(|root| teams.inside().closed.get(*root).copied());
+    if let Some((status, code)) = closed {
+        let status = StatusCode::from_u16(status).expect("a status");
+        return (status, axum::Json(json!({"error": {"code": code}}))).into_response();
     }
     let (status, answer) = match trouble {
         None => teams.act(kind, &parts, &body),

@@ -82,7 +82,7 @@ impl Card {
 
     /// What the button with this label carries. Of several, the first whose tooltip names `about`.
     pub(crate) fn action(&self, label: &str, about: &str) -> (Value, String) {
-        let spoken = format!("{label} {about}");
+        let spoken = if about.is_empty() { label.to_owned() } else { format!("{label} {about}") };
         let found = self.actions().into_iter().find(|(found, action, _)| {
             found == label && action["tooltip"].as_str().is_some_and(|tooltip| tooltip.starts_with(&spoken))
         });
