@@ -267,13 +267,20 @@ impl Handoff {
         Ok((self.moved(State::Withdrawn { by }, at), HandoffEvent::Withdrawn))
     }
 
+    /// A sale that was made. What is no window ends by being passed or handed back.
     pub fn won(self, by: PersonId, amount: Option<Money>, at: DateTime<Utc>) -> Result<Moved, Refused> {
         let State::Accepted { .. } = &self.state else { return Err(Refused::Present(self.present())) };
+        if self.window().is_none() {
+            return Err(Refused::WindowsOnly);
+        }
         Ok((self.moved(State::Won { by, amount }, at), HandoffEvent::Won))
     }
 
     pub fn lost(self, by: PersonId, why: &str, at: DateTime<Utc>) -> Result<Moved, Refused> {
         let State::Accepted { .. } = &self.state else { return Err(Refused::Present(self.present())) };
+        if self.window().is_none() {
+            return Err(Refused::WindowsOnly);
+        }
         Ok((self.moved(State::Lost { by, reason: reason(why)? }, at), HandoffEvent::Lost))
     }
 

@@ -392,7 +392,31 @@ mod tests {
         let window = WindowView { account: sample::account(), part: Part::Holder, ..sample::window() };
         let others =
             vec![Card::Window(window), Card::Renewal(sample::renewal()), Card::HandedRisk(sample::handed_risk())];
-        insta::assert_snapshot!(drawn(Card::Risk(sample::risk()), others, Angle::Csm), @"");
+        insta::assert_snapshot!(drawn(Card::Risk(sample::risk()), others, Angle::Csm), @"
+        Acme · health 34, at risk (was 52) · ARR $184k
+        Active users fell from 80 to 28 in five weeks.
+        This week: Ask the champion what changed and book a training for the team that stopped.
+        Also: An invoice is 65 days late.
+          New · at risk since Mon 2 Nov · AM: Kim · diagnosis 7F3A-9C01
+        [Acknowledge] [Set next step] More: [Snooze] [Resolve] [Hand to AM] [Note] [Not useful] [Raise]
+        [Show more]
+
+        More seats, about $12k · open until Fri 29 Jan 2027
+        96 of 100 seats in use for three weeks.
+        Ask the customer: is there a need, who decides, and when? Then qualify it, or pass.
+        With Dana until Fri 6 Nov.
+        [Qualify] [Pass] More: [Not useful]
+
+        Renewal: Opt-out date: Fri 27 Nov, in 24 days. Without notice it renews by itself on Thu 25 Feb
+        2027.
+        This step: Get the decision in writing.
+        Work on it has not started. Owner: you, prepares: Dana.
+        [Start preparing] More: [Start negotiating] [Renewed] [Contracted] [Lost]
+
+        Warning, from Kim: Budget cut of a third next year.
+        Offered to you by Kim, answer due Thu 5 Nov.
+        [Claim] [Decline]
+        ");
         let offered = WindowView {
             account: sample::account(),
             part: Part::Offered,
@@ -406,7 +430,19 @@ mod tests {
             ..sample::window()
         };
         let others = vec![Card::Risk(sample::risk())];
-        insta::assert_snapshot!(drawn(Card::Window(offered), others, Angle::AccountManager), @"");
+        insta::assert_snapshot!(drawn(Card::Window(offered), others, Angle::AccountManager), @"
+        Acme · more seats, about $12k · health 34, at risk (was 52) · ARR $184k
+        96 of 100 seats in use for three weeks.
+        Nobody has confirmed need, contact and timing yet. Claim it, or decline with a reason.
+        Offered to you, answer due Thu 5 Nov.
+          New · open until Fri 29 Jan 2027 · opt-out date Wed 31 Mar 2027, in 148 days · diagnosis 7F3A-9C01
+        [Claim] [Decline] More: [Note] [Not useful] [Raise] [Show more]
+
+        At risk since Mon 2 Nov: Active users fell from 80 to 28 in five weeks.
+        This week: Hold the pitch until usage is back.
+        Not acknowledged by Dana yet.
+        [Not useful]
+        ");
     }
 
     /// Whatever stands together: each verb of each matter once, and what is about the account once.

@@ -164,7 +164,8 @@ pub(crate) fn count(
                 "risk.opened" | "risk.reopened" | "risk.woken" => opened = Some(at),
                 "risk.ended" => opened = None,
                 "risk.acknowledged" | "risk.step_set" | "risk.snoozed" | "risk.resolved" if person => {
-                    counted.hours_to_acknowledge.extend(opened.take().map(|from| hours(from, at)));
+                    let waited = opened.take().filter(|_| at >= since);
+                    counted.hours_to_acknowledge.extend(waited.map(|from| hours(from, at)));
                 }
                 "handoff.qualified" => qualified = true,
                 "handoff.offered" => {
@@ -197,11 +198,11 @@ pub(crate) fn count(
                         let refused = matches!(ended, "handoff.declined" | "handoff.expired");
                         counted.qualified_refused += usize::from(qualified && refused);
                     }
-                    counted.lost += usize::from(ended == "window.passed" && qualified && accepted);
+                    counted.lost += usize::from(ended == "window.passed" && qualified && accepted && at >= since);
                     offered = None;
                 }
-                "handoff.won" => counted.won += usize::from(qualified),
-                "handoff.lost" => counted.lost += usize::from(qualified),
+                "handoff.won" => counted.won += usize::from(qualified && at >= since),
+                "handoff.lost" => counted.lost += usize::from(qualified && at >= since),
                 _ => {}
             }
         }
