@@ -53,6 +53,11 @@ pub struct App {
     pub outbox_bell: Arc<Notify>,
     /// Where files wait to be imported before a diagnosis; `None` where no folder is configured.
     pub inbox: Option<Arc<inbox::Inbox>>,
+    memory: Arc<Memory>,
+}
+
+/// What a process remembers of its organisations, and who waits in it to be served together.
+struct Memory {
     snapshots: snapshot::Snapshots,
     links: query::Links,
     names: names::Names,
@@ -67,13 +72,15 @@ impl App {
             clock,
             outbox_bell: Arc::new(Notify::new()),
             inbox: None,
-            snapshots: snapshot::Snapshots::default(),
-            links: query::Links::default(),
-            names: names::Names::default(),
-            // While Postgres reads for some, the answers of others are made.
-            reading: query::Reading::new(2),
-            // Those who press meanwhile share one flush to disk.
-            acknowledging: act::Acknowledging::new(1),
+            memory: Arc::new(Memory {
+                snapshots: snapshot::Snapshots::default(),
+                links: query::Links::default(),
+                names: names::Names::default(),
+                // While Postgres reads for some, the answers of others are made.
+                reading: query::Reading::new(2),
+                // Those who press meanwhile share one flush to disk.
+                acknowledging: act::Acknowledging::new(1),
+            }),
         }
     }
 

@@ -5,12 +5,13 @@
 //! would; until it has the names of a stamp, that is asked.
 
 use std::collections::{BTreeMap, HashMap};
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use super::App;
 use crate::domain::account::{AccountId, name_key};
-use crate::domain::likeness::{self, ALIKE_FROM, Shared, Typed};
+use crate::domain::likeness::{self, ALIKE_FROM, CLOSE_FROM, Shared, Typed};
 use crate::domain::person::OrgId;
 use crate::store::{account, settings};
 
@@ -19,9 +20,9 @@ const MOST: usize = 1_000_000;
 /// Names of an organisation are read at most so often, however often its stamp moves.
 const READ_AGAIN_AFTER: Duration = Duration::from_secs(10);
 
-/// The names that a process remembers. Cheap to clone: all clones share.
-#[derive(Debug, Clone, Default)]
-pub(super) struct Names(Arc<Mutex<HashMap<OrgId, Remembered>>>);
+/// The names that a process remembers.
+#[derive(Debug, Default)]
+pub(super) struct Names(Mutex<HashMap<OrgId, Remembered>>);
 
 #[derive(Debug)]
 struct Remembered {
@@ -40,6 +41,9 @@ struct Index {
     accounts: Vec<(Box<str>, Box<str>)>,
     /// Places in `accounts`, in the order of keys.
     by_key: Vec<u32>,
+    /// Hashes of keys and of ids with the place in `accounts` of each, in the order of hashes: nearly everybody types a
+    /// whole name, and searching among the names themselves would touch dozens of them.
+    exact: Vec<(u32, u32)>,
     words: Words,
 }
 
@@ -70,14 +74,19 @@ impl Words {
         words
     }
 
-    /// The places of names that are not unlike what was typed.
+    /// The places of names that are not unlike what was typed: of the close ones where there are some.
     fn alike(&self, typed: &Typed) -> Vec<usize> {
         let shared: Vec<Shared> = self.different.iter().map(|word| typed.shared(word)).collect();
-        let (mut begin, mut alike) = (0, Vec::new());
+        let (mut begin, mut from, mut alike) = (0, ALIKE_FROM, Vec::new());
         for (place, (end, size)) in self.names.iter().enumerate() {
             let words = self.of_names.get(begin..*end as usize).unwrap_or_default();
             let all = words.iter().filter_map(|word| shared.get(*word as usize)).fold(0, |all, one| all | one);
-            if all != 0 && typed.similarity(all, usize::from(*size)) >= ALIKE_FROM {
+            let similarity = if all == 0 { 0.0 } else { typed.similarity(all, usize::from(*size)) };
+            if similarity >= from {
+                if from < CLOSE_FROM && similarity >= CLOSE_FROM {
+                    // The first close one: what was found before it is not meant.
+                    (from, alike) = (CLOSE_FROM, Vec::new());
+                }
                 alike.push(place);
             }
             begin = *end as usize;
@@ -91,8 +100,11 @@ impl Index {
         // A place is as wide as Postgres's own counts of rows that fit into memory.
         let mut by_key: Vec<u32> = (0..u32::try_from(accounts.len()).unwrap_or(u32::MAX)).collect();
         by_key.sort_by_key(|place| accounts.get(*place as usize).map(|(_, key)| key));
+        let both = (0..).zip(&accounts).flat_map(|(place, (id, key))| [(hash(id), place), (hash(key), place)]);
+        let mut exact: Vec<(u32, u32)> = both.collect();
+        exact.sort_unstable();
         let words = Words::new(accounts.iter().map(|(_, key)| &**key));
-        Self { stamp: Some(stamp), accounts, by_key, words }
+        Self { stamp: Some(stamp), accounts, by_key, exact, words }
     }
 
     fn at(&self, place: u32) -> (&str, &str) {
@@ -100,21 +112,30 @@ impl Index {
     }
 
     /// Accounts that a person may mean: those of exactly that name or id, else those whose name begins so, else
-    /// similar ones, likeliest first. At most `most`. `None` for a name that is too long to be compared here.
+    /// similar ones (the close ones where there are some), likeliest first. At most `most`. `None` for a name that is too
+    /// long to be compared here.
     fn find(&self, typed: &str, most: usize) -> Option<Vec<AccountId>> {
-        let key = name_key(typed);
-        let first = self.by_key.partition_point(|place| self.at(*place).1 < key.as_str());
-        let from_here = || self.by_key[first..].iter().map(|place| self.at(*place));
-        let by_id = self.accounts.binary_search_by(|(id, _)| (**id).cmp(typed.trim())).is_ok().then(|| typed.trim());
-        let mut exact: Vec<&str> = from_here().take_while(|(_, found)| *found == key).map(|(id, _)| id).collect();
-        exact.extend(by_id.filter(|id| !exact.contains(id)));
+        let (key, typed_id) = (name_key(typed), typed.trim());
+        let by_key = self.hashed_as(&key).filter(|(_, found)| *found == key);
+        let by_id = self.hashed_as(typed_id).filter(|(id, _)| *id == typed_id);
+        let mut exact: Vec<&str> = by_key.chain(by_id).map(|(id, _)| id).collect();
         exact.sort_unstable();
+        exact.dedup();
         if !exact.is_empty() || key.is_empty() {
             return Some(exact.into_iter().take(most).map(AccountId::from).collect());
         }
+        let first = self.by_key.partition_point(|place| self.at(*place).1 < key.as_str());
+        let from_here = self.by_key[first..].iter().map(|place| self.at(*place));
         let begun: Vec<AccountId> =
-            from_here().take_while(|(_, found)| found.starts_with(&key)).take(most).map(|(id, _)| id.into()).collect();
+            from_here.take_while(|(_, found)| found.starts_with(&key)).take(most).map(|(id, _)| id.into()).collect();
         if begun.is_empty() { Some(self.similar(&Typed::new(&key)?, most)) } else { Some(begun) }
+    }
+
+    /// Ids and keys of which one has the hash of this text: what has the text, and rarely something else.
+    fn hashed_as(&self, text: &str) -> impl Iterator<Item = (&str, &str)> {
+        let wanted = hash(text);
+        let first = self.exact.partition_point(|(hash, _)| *hash < wanted);
+        self.exact[first..].iter().take_while(move |(hash, _)| *hash == wanted).map(|(_, place)| self.at(*place))
     }
 
     fn similar(&self, typed: &Typed, most: usize) -> Vec<AccountId> {
@@ -123,6 +144,13 @@ impl Index {
         alike.sort_unstable_by(|(likeness, id), (other, other_id)| other.total_cmp(likeness).then(id.cmp(other_id)));
         alike.into_iter().take(most).map(|(_, id)| id.into()).collect()
     }
+}
+
+/// Half of the usual hash is enough to tell names apart nearly always.
+fn hash(text: &str) -> u32 {
+    let mut hasher = DefaultHasher::new();
+    text.hash(&mut hasher);
+    hasher.finish() as u32
 }
 
 impl Names {
@@ -169,14 +197,14 @@ impl App {
     /// Accounts that a person may mean, as memory has them under this stamp. Where it has none of that stamp (`None`),
     /// they are read in the background for the next who asks.
     pub(super) fn accounts_named(&self, org: OrgId, stamp: i64, typed: &str, most: usize) -> Option<Vec<AccountId>> {
-        if let Some(index) = self.names.get(org, stamp) {
+        if let Some(index) = self.memory.names.get(org, stamp) {
             return index.find(typed, most);
         }
-        if self.names.claim(org) {
+        if self.memory.names.claim(org) {
             let app = self.clone();
             tokio::spawn(async move {
                 match app.read_names(org).await {
-                    Ok(index) => app.names.put(org, index),
+                    Ok(index) => app.memory.names.put(org, index),
                     Err(error) => tracing::warn!(error = %format!("{error:#}"), "the accounts' names were not read"),
                 }
             });
@@ -229,6 +257,16 @@ mod tests {
         assert_eq!(found("A2"), "", "ids are exact");
         assert_eq!(found("???"), "q", "nothing to go by but that there is nothing");
         assert_eq!(index.find("borealis", 1).unwrap().len(), 1);
+    }
+
+    #[test]
+    fn close_names_go_before_those_that_are_somewhat_alike() {
+        let index = index(&[("1", "Willowbrook Software"), ("2", "Willowbrook Telecom"), ("3", "Harbour Software")]);
+        let found = |typed: &str| index.find(typed, 6).unwrap().into_iter().map(|id| id.0).collect::<String>();
+        assert_eq!(found("wilowbrok sofware"), "1", "one is close");
+        assert_eq!(found("wilowbrok"), "12", "two are");
+        assert_eq!(found("wilowbrok metals"), "12", "none is, and these are somewhat alike");
+        assert_eq!(found("zenith metals"), "");
     }
 
     #[test]

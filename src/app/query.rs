@@ -42,8 +42,8 @@ const MEANT: usize = 6;
 pub(super) type Reading = Together<AccountId, Option<Arc<Stored>>>;
 
 /// Whose each workspace is, as lately looked up.
-#[derive(Debug, Clone, Default)]
-pub struct Links(Arc<Mutex<HashMap<Workspace, LookedUp>>>);
+#[derive(Debug, Default)]
+pub struct Links(Mutex<HashMap<Workspace, LookedUp>>);
 
 #[derive(Debug, Clone, Copy)]
 struct LookedUp {
@@ -53,13 +53,13 @@ struct LookedUp {
 
 /// Which organisation a workspace belongs to; kept in memory for a few seconds.
 pub async fn organisation_of(app: &App, workspace: &Workspace) -> anyhow::Result<Option<OrgId>> {
-    let known = app.links.0.lock().unwrap_or_else(PoisonError::into_inner).get(workspace).copied();
+    let known = app.memory.links.0.lock().unwrap_or_else(PoisonError::into_inner).get(workspace).copied();
     if let Some(known) = known.filter(|known| known.at.elapsed() < LINK_MEMORY) {
         return Ok(known.org);
     }
     let mut tx = app.store.directory().await?;
     let org = directory::org_of_workspace(&mut tx, workspace).await?;
-    let mut links = app.links.0.lock().unwrap_or_else(PoisonError::into_inner);
+    let mut links = app.memory.links.0.lock().unwrap_or_else(PoisonError::into_inner);
     // Signed requests only reach this, so the map holds real workspaces; the bound is for whoever signs them.
     if links.len() > 10_000 {
         links.clear();
@@ -92,6 +92,11 @@ pub async fn command(app: &App, asker: &Asker, command: &Command) -> anyhow::Res
     {
         return Ok(Reply::Private(message));
     }
+    // Boxed, or what memory answers would be moved about with room for all of it.
+    Box::pin(command_step_by_step(app, asker, command)).await
+}
+
+async fn command_step_by_step(app: &App, asker: &Asker, command: &Command) -> anyhow::Result<Reply> {
     let mut tx = app.store.tenant(asker.org).await?;
     let snapshot = app.snapshot(&mut tx).await?;
     let known = asker.known(&mut tx, &snapshot).await?;
@@ -128,7 +133,7 @@ async fn account_from_memory(app: &App, asker: &Asker, name: &str) -> anyhow::Re
     let [id] = named.as_deref().unwrap_or_default() else { return Ok(None) };
     let reader = Reader::new(&snapshot, Some(person.id), app.now());
     let begin = app.store.tenant(asker.org);
-    let read = app.reading.ask(asker.org, id.clone(), begin, |tx, ids| read_all(app, tx, ids)).await?;
+    let read = app.memory.reading.ask(asker.org, id.clone(), begin, |tx, ids| read_all(app, tx, ids)).await?;
     let Some(stored) = read.flatten() else { return Ok(None) };
     let read = stored.answer(asker.org, &snapshot.policy)?;
     if read.stamp != snapshot.settings.stamp {

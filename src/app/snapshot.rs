@@ -44,9 +44,9 @@ pub struct Snapshot {
 /// all accounts, anybody's morning would otherwise ask again.
 pub type Orphans = BTreeMap<PersonId, BTreeSet<AccountId>>;
 
-/// The snapshots of a process. Cheap to clone: all clones share.
-#[derive(Debug, Clone, Default)]
-pub struct Snapshots(Arc<Mutex<HashMap<OrgId, Arc<Snapshot>>>>);
+/// The snapshots of a process.
+#[derive(Debug, Default)]
+pub struct Snapshots(Mutex<HashMap<OrgId, Arc<Snapshot>>>);
 
 impl Snapshots {
     pub(super) fn get(&self, org: OrgId) -> Option<Arc<Snapshot>> {
@@ -61,7 +61,7 @@ impl Snapshots {
 impl App {
     /// The organisation as this process last saw it: it holds if a stamp read afterwards is its own.
     pub(super) fn remembered(&self, org: OrgId) -> Option<Arc<Snapshot>> {
-        self.snapshots.get(org)
+        self.memory.snapshots.get(org)
     }
 
     /// The organisation of this transaction, from memory where its stamp still holds.
@@ -72,11 +72,11 @@ impl App {
 
     /// The same, where the transaction has read the stamp already.
     pub async fn snapshot_under(&self, tx: &mut Tenant, stamp: i64) -> anyhow::Result<Arc<Snapshot>> {
-        if let Some(known) = self.snapshots.get(tx.org()).filter(|known| known.settings.stamp == stamp) {
+        if let Some(known) = self.memory.snapshots.get(tx.org()).filter(|known| known.settings.stamp == stamp) {
             return Ok(known);
         }
         let loaded = Arc::new(Snapshot::load(tx).await?);
-        self.snapshots.put(loaded.clone());
+        self.memory.snapshots.put(loaded.clone());
         Ok(loaded)
     }
 }

@@ -14,10 +14,10 @@ use tokio::sync::{Semaphore, oneshot};
 
 use crate::domain::person::OrgId;
 
-/// Who asks with an `Ask` and gets an `Answer`, by organisation. Cheap to clone: all clones share.
+/// Who asks with an `Ask` and gets an `Answer`, by organisation.
 #[derive(Debug)]
 pub(super) struct Together<Ask, Answer> {
-    lines: Arc<Lines<Ask, Answer>>,
+    lines: Lines<Ask, Answer>,
     at_once: usize,
 }
 
@@ -47,12 +47,6 @@ impl std::error::Error for Shared {
     }
 }
 
-impl<Ask, Answer> Clone for Together<Ask, Answer> {
-    fn clone(&self) -> Self {
-        Self { lines: self.lines.clone(), at_once: self.at_once }
-    }
-}
-
 impl<Ask, Answer> Line<Ask, Answer> {
     fn waiting(&self) -> MutexGuard<'_, Vec<(Ask, Tell<Answer>)>> {
         self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
@@ -62,7 +56,7 @@ impl<Ask, Answer> Line<Ask, Answer> {
 impl<Ask, Answer> Together<Ask, Answer> {
     /// With at most so many servings of one organisation under way: more keep Postgres busier, and serve fewer each.
     pub(super) fn new(at_once: usize) -> Self {
-        Self { lines: Arc::default(), at_once }
+        Self { lines: Lines::default(), at_once }
     }
 
     fn line(&self, org: OrgId) -> Arc<Line<Ask, Answer>> {

@@ -5,8 +5,11 @@
 
 use std::collections::BTreeMap;
 
-/// Names less alike than this are not meant; the same number as in `tandem.similar_accounts`.
+/// Names less alike than this are not meant; this number and the next are the same as in `tandem.similar_accounts`.
 pub const ALIKE_FROM: f32 = 0.25;
+
+/// Where some name is at least so alike, those that are less so are not meant either.
+pub const CLOSE_FROM: f32 = 0.34;
 
 /// Three characters as one number. No character needs more than 21 bits.
 type Trigram = u64;

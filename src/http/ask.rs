@@ -83,11 +83,14 @@ pub(super) fn reference() -> String {
 
 impl Ask {
     async fn run(&self, app: &App, asker: &Asker) -> anyhow::Result<Reply> {
+        // Boxed where they are large, or each question would be moved about with room for the largest.
         match &self.what {
             What::Command(command) => query::command(app, asker, command).await,
-            What::Home => home::open(app, asker).await,
-            What::Press(action, receipt) => act::press(app, asker, action, receipt.as_deref()).await,
-            What::Submit(action, answers, receipt) => act::submit(app, asker, action, answers, Some(receipt)).await,
+            What::Home => Box::pin(home::open(app, asker)).await,
+            What::Press(action, receipt) => Box::pin(act::press(app, asker, action, receipt.as_deref())).await,
+            What::Submit(action, answers, receipt) => {
+                Box::pin(act::submit(app, asker, action, answers, Some(receipt))).await
+            }
         }
     }
 

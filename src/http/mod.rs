@@ -18,6 +18,8 @@ mod slack;
 mod teams;
 
 use std::any::Any;
+use std::ops::Deref;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use axum::Router;
@@ -53,15 +55,18 @@ const WEBHOOK_MEMORY: usize = 16 << 20;
 /// Bodies of the push API held at once, all together, unpacked ones included.
 const API_MEMORY: usize = 32 << 20;
 
-/// What the routes need. Cheap to clone.
+/// What the routes need. Cheap to clone: every request does it several times.
 #[derive(Clone)]
-pub struct Http {
+pub struct Http(Arc<Parts>);
+
+#[derive(Clone)]
+pub struct Parts {
     /// For webhooks and readiness.
     app: App,
     /// For the push API, on a pool of its own.
     api: App,
     /// `None` where Slack is not configured: its addresses then do not exist.
-    slack: Option<SlackDoor>,
+    slack: Option<Arc<SlackDoor>>,
     /// The same for Teams.
     teams: Option<TeamsDoor>,
     metrics: Metrics,
@@ -75,10 +80,10 @@ pub struct Http {
 impl Http {
     /// `api` differs from `app` in its store (`Store::beside`) only. `drain` is the one given to [`serve`].
     pub fn new(app: App, api: App, slack: Option<SlackDoor>, metrics: Metrics, drain: Drain) -> Self {
-        Self {
+        Self(Arc::new(Parts {
             app,
             api,
-            slack,
+            slack: slack.map(Arc::new),
             teams: None,
             metrics,
             drain,
@@ -86,15 +91,21 @@ impl Http {
             api_memory: Budget::new(API_MEMORY),
             api_rates: Rates::default(),
             api_turns: Turns::default(),
-        }
+        }))
     }
-}
 
-impl Http {
     /// The same with Teams.
     #[must_use]
     pub fn with_teams(self, teams: Option<TeamsDoor>) -> Self {
-        Self { teams, ..self }
+        Self(Arc::new(Parts { teams, ..Arc::unwrap_or_clone(self.0) }))
+    }
+}
+
+impl Deref for Http {
+    type Target = Parts;
+
+    fn deref(&self) -> &Parts {
+        &self.0
     }
 }
 

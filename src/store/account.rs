@@ -256,7 +256,7 @@ pub async fn each_name(tx: &mut Tenant, mut each: impl FnMut(String, String)) ->
 }
 
 /// Accounts that a person may mean by `typed`: those of exactly that name or id, else those
-/// whose name begins so, else similar ones, likeliest first. At most `most`.
+/// whose name begins so, else similar ones (the close ones where there are some), likeliest first. At most `most`.
 pub async fn find(tx: &mut Tenant, typed: &str, most: i64) -> anyhow::Result<Vec<AccountId>> {
     let org = tx.org().0;
     let key = name_key(typed);

@@ -8,7 +8,7 @@ use chrono::{DateTime, NaiveDate, Utc};
 use serde::Deserialize;
 use sqlx::postgres::PgRow;
 use sqlx::types::Json;
-use sqlx::{FromRow, Row};
+use sqlx::{FromRow, Row, ValueRef};
 
 use super::Tenant;
 use super::account::{AccountRow, ContactRow};
@@ -27,35 +27,30 @@ use crate::domain::signal::SignalValue;
 
 statements! {
     /// What is the organisation's is looked up once, however many accounts are read. OFFSET 0 keeps the order of look-ups.
-    /// Lists are put in order afterwards: here each would be sorted by a machinery of its own, for a row or two.
+    /// What every account has comes as columns, since JSON has to be made here and taken apart there; what few have, and
+    /// more than one of, comes as JSON. Lists are put in order afterwards: here each would be sorted by a machinery of its
+    /// own, for a row or two.
     /// What happened meanwhile is shown beside a course of health, so not before there are two nights.
     READ = "SELECT night.stamp, night.first, night.before,
                    a.account_id, a.name, a.segment, a.arr_minor, a.currency, a.seats, a.plan, a.domains, a.url, a.goals,
                    a.start_date, a.go_live_date, a.renewal_date, a.term_months, a.notice_period_days, a.auto_renew, a.csm_id,
                    a.account_manager_id, a.pool, a.status, a.cost_to_serve_minor,
-                   (SELECT row_to_json(f) FROM (
-                      SELECT d.account_id, d.date, d.health, d.risk, d.band, d.change, t.body::json AS body
-                        FROM tandem.diagnosis d JOIN tandem.diagnosis_detail t USING (org_id, account_id, detail_id)
-                       WHERE d.org_id = $1 AND d.date = night.latest AND d.account_id = a.account_id) f) AS diagnosis,
-                   (SELECT row_to_json(r) FROM tandem.risk r
-                     WHERE r.org_id = $1 AND r.account_id = a.account_id ORDER BY r.since DESC, r.risk_id LIMIT 1) AS risk,
+                   d.date, d.health, d.risk, d.band, d.change, d.body,
+                   r.risk_id, r.version, r.since, r.opened_on, r.raised_by, r.raised_why, r.calm_nights, r.last_night, r.latest,
+                   r.confirmed, r.state, r.moved_by, r.next_step, r.next_step_due, r.snoozed_until, r.resolution, r.known,
+                   r.clock_since, r.remind_at, r.due_at,
+                   n.author_id, n.body AS note, n.at,
+                   h.nights, h.healths,
                    (SELECT json_agg(row_to_json(h)) FROM tandem.handoff h
                      WHERE h.org_id = $1 AND h.account_id = a.account_id AND (h.accountable IS NOT NULL OR h.since > $3)) AS handoffs,
                    (SELECT w.record FROM tandem.renewal w
                      WHERE w.org_id = $1 AND w.account_id = a.account_id ORDER BY w.deadline DESC, w.renewal_id LIMIT 1) AS renewal,
-                   (SELECT row_to_json(n) FROM tandem.note n
-                     WHERE n.org_id = $1 AND n.account_id = a.account_id AND n.kind <> 'feedback'
-                     ORDER BY n.at DESC LIMIT 1) AS last_note,
                    (SELECT json_agg(row_to_json(c)) FROM tandem.contact c
                      WHERE c.org_id = $1 AND c.account_id = a.account_id) AS contacts,
                    (SELECT json_agg(row_to_json(o)) FROM (
                       SELECT DISTINCT ON (g.kind) g.kind, g.number, g.words FROM tandem.signal g
                        WHERE g.org_id = $1 AND g.account_id = a.account_id AND g.source = 'onboarding'
                        ORDER BY g.kind, g.observed_on DESC, g.reference) o) AS onboarding,
-                   (SELECT json_agg(json_build_array(d.date, d.health))
-                      FROM tandem.diagnosis_run r
-                      JOIN tandem.diagnosis d ON d.org_id = r.org_id AND d.date = r.date AND d.account_id = a.account_id
-                     WHERE r.org_id = $1 AND r.date BETWEEN least(night.before, night.first) AND night.latest) AS history,
                    CASE WHEN night.before IS NOT NULL THEN
                      (SELECT json_agg(json_build_array(e.at, e.event))
                         FROM tandem.audit_event e
@@ -73,13 +68,30 @@ statements! {
                         FROM tandem.signal g
                        WHERE g.org_id = $1 AND g.account_id = a.account_id AND g.source = 'support'
                          AND g.kind IN ('sev1_open_days', 'escalations') AND g.observed_on >= night.first) END AS tickets
-              FROM (SELECT s.stamp, o.diagnosed_on AS latest, o.diagnosed_on - $4::int AS first,
-                           (SELECT max(r.date) FROM tandem.diagnosis_run r WHERE r.org_id = $1 AND r.date < o.diagnosed_on) AS before
+              FROM (SELECT s.stamp, o.diagnosed_on AS latest, o.diagnosed_on - $4::int AS first, b.before,
+                           ARRAY(SELECT r.date FROM tandem.diagnosis_run r
+                                  WHERE r.org_id = $1 AND r.date < o.diagnosed_on
+                                    AND r.date >= least(b.before, o.diagnosed_on - $4::int)) AS earlier
                       FROM tandem.organisation_setting s JOIN directory.organisation o USING (org_id)
+                     CROSS JOIN LATERAL (SELECT max(r.date) AS before FROM tandem.diagnosis_run r
+                                          WHERE r.org_id = $1 AND r.date < o.diagnosed_on) AS b
                      WHERE org_id = $1 OFFSET 0) AS night
              CROSS JOIN unnest($2::text[]) AS wanted (account_id)
              CROSS JOIN LATERAL (SELECT * FROM tandem.account
-                                  WHERE org_id = $1 AND account_id = wanted.account_id OFFSET 0) AS a";
+                                  WHERE org_id = $1 AND account_id = wanted.account_id OFFSET 0) AS a
+              LEFT JOIN LATERAL (SELECT d.date, d.health, d.risk, d.band, d.change, t.body
+                                   FROM (SELECT * FROM tandem.diagnosis
+                                          WHERE org_id = $1 AND date = night.latest AND account_id = a.account_id OFFSET 0) AS d
+                                  CROSS JOIN LATERAL (SELECT body FROM tandem.diagnosis_detail
+                                                       WHERE org_id = $1 AND account_id = a.account_id
+                                                         AND detail_id = d.detail_id OFFSET 0) AS t) AS d ON true
+              LEFT JOIN LATERAL (SELECT * FROM tandem.risk
+                                  WHERE org_id = $1 AND account_id = a.account_id ORDER BY since DESC, risk_id LIMIT 1) AS r ON true
+              LEFT JOIN LATERAL (SELECT author_id, body, at FROM tandem.note
+                                  WHERE org_id = $1 AND account_id = a.account_id AND kind <> 'feedback'
+                                  ORDER BY at DESC LIMIT 1) AS n ON true
+             CROSS JOIN LATERAL (SELECT array_agg(date) AS nights, array_agg(health) AS healths FROM tandem.diagnosis
+                                  WHERE org_id = $1 AND date = ANY (night.earlier) AND account_id = a.account_id) AS h";
 }
 
 /// How far back an account's health is shown, in days.
@@ -112,8 +124,6 @@ pub struct Answer {
     pub tickets: Vec<(NaiveDate, String, f64)>,
 }
 
-/// A night and the account's health on it, `None` where it was unknown.
-type NightHealth = (NaiveDate, Option<i16>);
 /// When, and the event's name.
 type Happened = (DateTime<Utc>, String);
 /// Day, kind of signal, value.
@@ -124,17 +134,16 @@ struct AnswerRow {
     stamp: i64,
     #[sqlx(flatten)]
     account: AccountRow,
-    diagnosis: Option<Json<DiagnosisRow>>,
     /// The first day that is shown, and the complete night before the latest.
     first: Option<NaiveDate>,
     before: Option<NaiveDate>,
-    risk: Option<Json<RiskRow>>,
+    /// Nights before the latest, and the account's health on each, `None` where it was unknown.
+    nights: Option<Vec<NaiveDate>>,
+    healths: Option<Vec<Option<i16>>>,
     handoffs: Option<Json<Vec<HandoffRow>>>,
     renewal: Option<Json<RenewalRecord>>,
-    last_note: Option<Json<Note>>,
     contacts: Option<Json<Vec<ContactRow>>>,
     onboarding: Option<Json<Vec<OnboardingRow>>>,
-    history: Option<Json<Vec<NightHealth>>>,
     events: Option<Json<Vec<Happened>>>,
     tickets: Option<Json<Vec<TicketValue>>>,
 }
@@ -164,14 +173,24 @@ impl Stored {
         Ok(AccountId(self.0.try_get("account_id")?))
     }
 
+    /// The row of a table in which the account may have none; then this column of it, its key, is NULL.
+    fn joined<'r, T: FromRow<'r, PgRow>>(&'r self, key: &str) -> sqlx::Result<Option<T>> {
+        let is_there = !self.0.try_get_raw(key)?.is_null();
+        is_there.then(|| T::from_row(&self.0)).transpose()
+    }
+
     /// Everything that was read, by the policy under which its deadlines are.
     pub fn answer(&self, org: OrgId, policy: &Policy) -> anyhow::Result<Answer> {
         let row = AnswerRow::from_row(&self.0)?;
+        let diagnosis: Option<DiagnosisRow> = self.joined("date")?;
+        let risk: Option<RiskRow> = self.joined("risk_id")?;
         let account = Account::try_from(row.account)?;
+        let diagnosis = diagnosis.map(|row| diagnosis::whole(org, &account, row, policy)).transpose()?;
         let percent = |value: i16| u8::try_from(value).context("health");
-        let nights = row.history.map(|rows| rows.0).unwrap_or_default().into_iter();
+        let nights = row.nights.into_iter().flatten().zip(row.healths.into_iter().flatten());
         let known = nights.filter_map(|(date, health)| health.map(|health| Ok((date, percent(health)?))));
         let mut history: Vec<(NaiveDate, u8)> = known.collect::<anyhow::Result<_>>()?;
+        history.extend(diagnosis.iter().filter_map(|diagnosis| Some((diagnosis.date, diagnosis.health?))));
         let previous_health = history.iter().find(|(date, _)| Some(*date) == row.before).map(|(_, health)| *health);
         let mut handoffs: Vec<Handoff> = all(row.handoffs)?;
         handoffs.sort_by_key(|handoff| (handoff.since(), handoff.id));
@@ -186,12 +205,12 @@ impl Stored {
         history.retain(|(date, _)| Some(*date) >= row.first);
         Ok(Answer {
             stamp: row.stamp,
-            diagnosis: row.diagnosis.map(|row| diagnosis::whole(org, &account, row.0, policy)).transpose()?,
+            diagnosis,
             previous_health,
-            risk: row.risk.map(|row| Risk::try_from(row.0)).transpose()?,
+            risk: risk.map(Risk::try_from).transpose()?,
             handoffs,
             renewal: row.renewal.map(|row| RenewalWork::try_from(row.0).context("a stored renewal")).transpose()?,
-            last_note: row.last_note.map(|row| row.0),
+            last_note: self.joined("author_id")?,
             contacts,
             onboarding: row.onboarding.map(|rows| rows.0).unwrap_or_default().into_iter().filter_map(latest).collect(),
             history,

@@ -32,7 +32,7 @@ macro_rules! new_rows {
 statements! {
     /// OFFSET 0 keeps the order of look-ups, here and below: by the keys, account by account. Of an organisation that has
     /// just come the planner has no statistics; it takes its tables for tiny and joins all with all.
-    OF_ACCOUNTS = "SELECT d.account_id, d.date, d.health, d.risk, d.band, d.change, t.body::json
+    OF_ACCOUNTS = "SELECT d.account_id, d.date, d.health, d.risk, d.band, d.change, t.body
                      FROM unnest($3::text[]) AS wanted (account_id)
                     CROSS JOIN LATERAL (SELECT * FROM tandem.diagnosis
                                          WHERE org_id = $1 AND date = $2 AND account_id = wanted.account_id OFFSET 0) AS d
@@ -120,7 +120,7 @@ statements! {
     BANDS = "SELECT account_id, health, band FROM tandem.diagnosis WHERE org_id = $1 AND date = $2 AND account_id = ANY ($3)";
 }
 
-#[derive(FromRow, Deserialize)]
+#[derive(FromRow)]
 pub(super) struct DiagnosisRow {
     account_id: String,
     date: NaiveDate,
@@ -128,7 +128,8 @@ pub(super) struct DiagnosisRow {
     risk: Option<i16>,
     band: String,
     change: String,
-    body: Json<Detail<'static>>,
+    /// A [`Detail`] as JSON.
+    body: String,
 }
 
 /// The stored diagnoses of these accounts on that date; those without one are absent.
@@ -152,7 +153,7 @@ pub async fn of_accounts(
 
 /// A stored diagnosis with what it takes from the account and the policy.
 pub(super) fn whole(org: OrgId, account: &Account, row: DiagnosisRow, policy: &Policy) -> anyhow::Result<Diagnosis> {
-    let detail = row.body.0;
+    let detail: Detail<'_> = serde_json::from_str(&row.body).context("a stored diagnosis")?;
     let percent = |value: Option<i16>| value.map(u8::try_from).transpose().context("health");
     Ok(Diagnosis {
         id: diagnosis::id(org, account, row.date),

@@ -127,6 +127,8 @@ impl Store {
             // A plan is kept for as long as its connection, and one that was made while a table was empty would read all of
             // the table for every key: a first night that filled it was quadratic. Everything here has an index.
             ("enable_seqscan", "off"),
+            // What is looked up account by account is looked up once for each: nothing comes twice that was worth keeping.
+            ("enable_memoize", "off"),
             // Compiling a statement costs more than any of these, and a table that must be read whole seems dear now.
             ("jit", "off"),
         ]);

@@ -1,7 +1,6 @@
 //! What people wrote about accounts, and what they found not useful.
 
 use chrono::{DateTime, Utc};
-use serde::Deserialize;
 use sqlx::FromRow;
 use uuid::Uuid;
 
@@ -11,9 +10,9 @@ use crate::domain::person::PersonId;
 
 statements! {
     ADD = "INSERT INTO tandem.note (org_id, note_id, account_id, author_id, kind, body, at) VALUES ($1, $2, $3, $4, $5, $6, $7)";
-    LATEST = "SELECT DISTINCT ON (account_id) account_id, author_id, body, at FROM tandem.note
+    LATEST = "SELECT DISTINCT ON (account_id) account_id, author_id, body AS note, at FROM tandem.note
                WHERE org_id = $1 AND account_id = ANY ($2) AND kind <> 'feedback' ORDER BY account_id, at DESC";
-    FEEDBACK = "SELECT account_id, author_id, body, at FROM tandem.note
+    FEEDBACK = "SELECT account_id, author_id, body AS note, at FROM tandem.note
                  WHERE org_id = $1 AND kind = 'feedback' ORDER BY at DESC LIMIT $2";
     JUDGE = "INSERT INTO tandem.judgement (org_id, account_id, rule, person_id, at) VALUES ($1, $2, $3, $4, $5)
              ON CONFLICT (org_id, account_id, rule, person_id) DO NOTHING";
@@ -38,10 +37,11 @@ impl NoteKind {
     }
 }
 
-#[derive(Debug, Clone, FromRow, Deserialize)]
+#[derive(Debug, Clone, FromRow)]
 pub struct Note {
     pub account_id: String,
     pub author_id: Uuid,
+    #[sqlx(rename = "note")]
     pub body: String,
     pub at: DateTime<Utc>,
 }

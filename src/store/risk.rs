@@ -4,7 +4,6 @@ use std::collections::BTreeMap;
 
 use anyhow::Context;
 use chrono::{DateTime, NaiveDate, Utc};
-use serde::Deserialize;
 use sqlx::FromRow;
 use sqlx::postgres::PgRow;
 use sqlx::types::Json;
@@ -104,7 +103,7 @@ statements! {
                  WHERE t.version <= excluded.version";
 }
 
-#[derive(FromRow, Deserialize)]
+#[derive(FromRow)]
 pub(super) struct RiskRow {
     risk_id: Uuid,
     account_id: String,

@@ -1,9 +1,14 @@
 //! Names in memory and names in the database are found alike.
 
+use sqlx::AssertSqlSafe;
+use tandem::app::organisation::{self, NewOrganisation};
 use tandem::domain::account::name_key;
 use tandem::domain::likeness::Typed;
+use tandem::domain::routing::Model;
+use tandem::store::account;
 
 use crate::support::cluster::database;
+use crate::support::service::now;
 
 /// Companies' names as they are, and as people type them: letters left out, doubled, swapped, words missing.
 const NAMES: [&str; 14] = [
@@ -56,5 +61,46 @@ async fn likeness_is_counted_as_the_database_counts_it() {
     assert_eq!(rows.len(), typed.len() * keys.len());
     for (typed, name, expected) in rows {
         assert_eq!(Typed::new(&typed).unwrap().likeness(&name), expected, "\"{typed}\" for \"{name}\"");
+    }
+}
+
+/// The same names and the same answers as memory's own test has.
+#[tokio::test]
+async fn close_names_go_before_those_that_are_somewhat_alike() {
+    let db = database().await;
+    let store = db.store().await;
+    let mut orgs = Vec::new();
+    for (slug, names) in [
+        ("north", ["Willowbrook Software", "Willowbrook Telecom", "Harbour Software"].as_slice()),
+        ("south", ["Wilowbrok Sofware", "Zenith Metals"].as_slice()),
+    ] {
+        let new = NewOrganisation {
+            slug: slug.into(),
+            name: slug.into(),
+            model: Model::Pair,
+            timezone: chrono_tz::UTC,
+            currency: "EUR".parse().unwrap(),
+        };
+        let org = organisation::create(&store, new, now()).await.unwrap().id;
+        let mut begun = format!("BEGIN; SET LOCAL ROLE tandem_app; SET LOCAL tandem.org_id = '{org}'");
+        for (id, name) in (1..).zip(names) {
+            let key = name_key(name);
+            begun.push_str(&format!(
+                "; INSERT INTO tandem.account (org_id, account_id, name, name_key, updated_at)
+                   VALUES ('{org}', '{id}', '{name}', '{key}', '2026-01-01')"
+            ));
+        }
+        sqlx::raw_sql(AssertSqlSafe(format!("{begun}; COMMIT"))).execute(&db.pool).await.unwrap();
+        orgs.push(org);
+    }
+    for (typed, expected) in
+        [("wilowbrok sofware", "1"), ("wilowbrok", "12"), ("wilowbrok metals", "12"), ("zenith metals", "")]
+    {
+        let mut tx = store.tenant(orgs[0]).await.unwrap();
+        // Twice: the second time stricter names must be looked for first again.
+        for _ in 0..2 {
+            let found = account::find(&mut tx, typed, 6).await.unwrap();
+            assert_eq!(found.into_iter().map(|id| id.0).collect::<String>(), expected, "{typed}");
+        }
     }
 }

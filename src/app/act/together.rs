@@ -42,7 +42,7 @@ pub(super) async fn acknowledge(app: &App, asker: &Asker, risk: Uuid, receipt: &
     }
     let press = Press { asker: asker.clone(), risk, receipt: receipt.to_owned() };
     let begin = app.store.tenant(asker.org);
-    let replied = app.acknowledging.ask(asker.org, press, begin, |tx, presses| serve(app, tx, presses)).await?;
+    let replied = app.memory.acknowledging.ask(asker.org, press, begin, |tx, presses| serve(app, tx, presses)).await?;
     // Where who served was cut off nobody knows whether it was done: the receipt tells whoever presses alone.
     Ok(replied.flatten())
 }

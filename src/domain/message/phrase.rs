@@ -5,10 +5,17 @@ use chrono::{Datelike, NaiveDate};
 
 use crate::domain::money::Money;
 
+const MONTHS: [&str; 12] = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
+
 /// "Fri 27 Nov", with the year where it is not this one: "Wed 31 Mar 2027".
 pub fn date(day: NaiveDate, today: NaiveDate) -> String {
-    let format = if day.year() == today.year() { "%a %-d %b" } else { "%a %-d %b %Y" };
-    day.format(format).to_string()
+    // Said several times in most messages: chrono would take its format apart for each.
+    let (weekday, month) = (day.weekday(), MONTHS.get(day.month0() as usize).unwrap_or(&""));
+    if day.year() == today.year() {
+        format!("{weekday} {} {month}", day.day())
+    } else {
+        format!("{weekday} {} {month} {}", day.day(), day.year())
+    }
 }
 
 /// "today", "tomorrow", "in 12 days", "yesterday", "12 days ago".

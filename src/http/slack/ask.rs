@@ -1,5 +1,6 @@
 //! What Slack's users ask of the use cases, and what they are answered later.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::{Desk, SlackDoor};
@@ -16,7 +17,7 @@ const GUESTS_WITHIN: Duration = Duration::from_millis(1000);
 impl SlackDoor {
     /// Whether a guest asks, who is told nothing about customers even where somebody imported them as a colleague.
     /// Where Slack does not say so in time, the organisation's own list of people decides alone.
-    async fn guest_asks(self, team: String, user: String) -> bool {
+    async fn guest_asks(self: Arc<Self>, team: String, user: String) -> bool {
         let asking = async {
             let token = self.token(&team).await?;
             self.client.guests(&token, &team).await.ok()

@@ -11,11 +11,12 @@ mod open;
 mod picture;
 pub mod socket;
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use axum::Json;
 use axum::extract::{FromRequest, Request, State};
 use axum::http::StatusCode;
+use axum::http::header::CONTENT_TYPE;
 use axum::response::{IntoResponse, Response};
 use chrono::DateTime;
 use secrecy::SecretString;
@@ -37,11 +38,12 @@ pub(super) use install::{finish, start};
 
 /// From the first byte; Slack gives up after 3 s and the answer has to travel.
 const ANSWER_WITHIN: Duration = Duration::from_millis(2500);
+/// Room for most answers, so that they need not be moved while they are written.
+const USUAL_ANSWER: usize = 8 << 10;
 /// Slack's bodies are whole in the first packets.
 const BODY: Limits = Limits { bytes: 1 << 20, within: Duration::from_secs(2) };
 
 /// What Slack's routes need.
-#[derive(Clone)]
 pub struct SlackDoor {
     /// During a rotation there are two.
     pub signing_secrets: Vec<SecretString>,
@@ -121,7 +123,7 @@ impl FromRequest<Http> for Verified {
 /// What a use case is carried out with.
 struct Desk {
     http: Http,
-    slack: SlackDoor,
+    slack: Arc<SlackDoor>,
     since: Instant,
 }
 
@@ -137,8 +139,9 @@ async fn answer(http: Http, inbound: Inbound, since: Instant) -> Response {
         Inbound::Verification { challenge } => sentence_of(challenge),
         Inbound::SslCheck | Inbound::Ignored | Inbound::Closed(_) => nothing(),
         Inbound::Command(command) => command::answer(desk, command).await,
-        Inbound::Press(press) => click::press(desk, press).await,
-        Inbound::Submission(submission) => click::submit(desk, submission).await,
+        // Boxed, or each command would be moved about with room for the largest.
+        Inbound::Press(press) => Box::pin(click::press(desk, press)).await,
+        Inbound::Submission(submission) => Box::pin(click::submit(desk, submission)).await,
         Inbound::Event(Event { team_id, enterprise_id, kind: EventKind::HomeOpened { user_id, tab }, .. }) => {
             // The messages tab of the same app is no home.
             if tab.as_deref() != Some("messages") {
@@ -146,7 +149,7 @@ async fn answer(http: Http, inbound: Inbound, since: Instant) -> Response {
             }
             nothing()
         }
-        Inbound::Event(event) => happened(&desk, &event).await,
+        Inbound::Event(event) => Box::pin(happened(&desk, &event)).await,
     }
 }
 
@@ -156,11 +159,14 @@ fn nothing() -> Response {
 }
 
 fn sentence_of(challenge: String) -> Response {
-    ([(axum::http::header::CONTENT_TYPE, "text/plain; charset=utf-8")], challenge).into_response()
+    ([(CONTENT_TYPE, "text/plain; charset=utf-8")], challenge).into_response()
 }
 
 fn json(body: Value) -> Response {
-    Json(body).into_response()
+    let mut bytes = Vec::with_capacity(USUAL_ANSWER);
+    // An object of texts can be written, and into memory.
+    let _ = serde_json::to_writer(&mut bytes, &body);
+    ([(CONTENT_TYPE, "application/json")], bytes).into_response()
 }
 
 /// Each event has one effect, since Slack repeats what it thinks was lost.

@@ -5,9 +5,11 @@
 //! one of them would need such a function around it anyway, and serialising
 //! them gives nothing that these few shapes do not.
 
+use std::io;
+
 use serde_json::{Value, json};
 
-use super::mrkdwn::{cut, len, line, links_itself};
+use super::mrkdwn::{cut, line, links_itself};
 
 /// Text of a section or a context.
 pub(super) const TEXT: usize = 3000;
@@ -23,6 +25,11 @@ pub(super) const OPTION_VALUE: usize = 150;
 pub(super) const BUTTON_VALUE: usize = 2000;
 /// Button text, option text, accessibility label.
 const LABEL: usize = 75;
+
+/// An object of values that are made already. `json!` would copy each with all that is in it, once more at every level.
+pub(super) fn object<const N: usize>(entries: [(&str, Value); N]) -> Value {
+    Value::Object(entries.into_iter().map(|(key, value)| (key.to_owned(), value)).collect())
+}
 
 /// Where a customer's words hold an address, an @name or a #channel, Slack is told to make no link of
 /// them (`verbatim`). Only there: clients other than Slack's own take it for "no formatting at all".
@@ -41,19 +48,19 @@ pub(super) fn plain(text: &str, max: usize) -> Value {
 }
 
 pub(super) fn header(text: &str) -> Value {
-    json!({"type": "header", "text": plain(text, HEADER)})
+    object([("type", "header".into()), ("text", plain(text, HEADER))])
 }
 
 pub(super) fn section(text: &str) -> Value {
-    json!({"type": "section", "text": mrkdwn(text)})
+    object([("type", "section".into()), ("text", mrkdwn(text))])
 }
 
 pub(super) fn fields(fields: &[String]) -> Value {
-    json!({"type": "section", "fields": fields.iter().map(|field| mrkdwn(field)).collect::<Vec<_>>()})
+    object([("type", "section".into()), ("fields", fields.iter().map(|field| mrkdwn(field)).collect())])
 }
 
 pub(super) fn context(text: &str) -> Value {
-    json!({"type": "context", "elements": [mrkdwn(text)]})
+    object([("type", "context".into()), ("elements", vec![mrkdwn(text)].into())])
 }
 
 pub(super) fn divider() -> Value {
@@ -61,11 +68,11 @@ pub(super) fn divider() -> Value {
 }
 
 pub(super) fn actions(elements: Vec<Value>) -> Value {
-    json!({"type": "actions", "elements": elements})
+    object([("type", "actions".into()), ("elements", elements.into())])
 }
 
 pub(super) fn button(label: &str, value: &str, spoken: &str, style: Option<&str>) -> Value {
-    let mut button = json!({"type": "button", "text": plain(label, LABEL), "value": value});
+    let mut button = object([("type", "button".into()), ("text", plain(label, LABEL)), ("value", value.into())]);
     let spoken = line(spoken, LABEL);
     if !spoken.is_empty() {
         button["accessibility_label"] = spoken.into();
@@ -77,26 +84,58 @@ pub(super) fn button(label: &str, value: &str, spoken: &str, style: Option<&str>
 }
 
 pub(super) fn option(label: &str, value: &str) -> Value {
-    json!({"text": plain(label, LABEL), "value": value})
+    object([("text", plain(label, LABEL)), ("value", value.into())])
 }
 
 /// A menu: *⋯* for a few, a list with a placeholder for more.
 pub(super) fn menu(placeholder: &str, options: Vec<Value>) -> Value {
     if options.len() <= OVERFLOW_OPTIONS {
-        json!({"type": "overflow", "options": options})
+        object([("type", "overflow".into()), ("options", options.into())])
     } else {
-        json!({"type": "static_select", "placeholder": plain(placeholder, HEADER), "options": options})
+        let placeholder = plain(placeholder, HEADER);
+        object([("type", "static_select".into()), ("placeholder", placeholder), ("options", options.into())])
     }
 }
 
 /// As long as Slack counts it: `msg_blocks_too_long` was met with sums of text far below the
 /// limit, so the whole JSON is measured.
 pub(super) fn weight(value: &Value) -> usize {
-    len(&value.to_string())
+    let mut weight = Weight(0);
+    // Counting cannot fail.
+    let _ = serde_json::to_writer(&mut weight, value);
+    weight.0
+}
+
+/// Counts what is written to it as [`len`] counts text, and keeps none of it.
+struct Weight(usize);
+
+impl io::Write for Weight {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        // A character's first byte tells how long it is: four bytes are two units of UTF-16, fewer are one.
+        let units = |byte: &u8| usize::from(byte & 0xc0 != 0x80) + usize::from(*byte >= 0xf0);
+        self.0 += bytes.iter().map(units).sum::<usize>();
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
 }
 
 /// The text of a notification: escaped, since Slack reads mrkdwn there too. Slack cuts it at 40,000;
 /// notifications show far less.
 pub(super) fn notification(escaped: &str) -> String {
     cut(escaped, TEXT)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::mrkdwn::len;
+    use super::*;
+
+    #[test]
+    fn weight_is_the_length_of_the_json() {
+        let block = section("Müller & Søn <x> \"quoted\"\n\u{1}, 12 € · 👩‍👩‍👧 שלום");
+        assert_eq!(weight(&block), len(&block.to_string()));
+    }
 }

@@ -103,11 +103,20 @@ pub fn picture(chart: &Chart, file_id: &str) -> Value {
 /// The view of `views.publish`: at most 100 blocks. The wording pages itself below that.
 pub fn home(said: &Message) -> Value {
     let blocks: Vec<Value> = drawn(&said.blocks).into_iter().map(pages::Piece::into_block).take(VIEW_BLOCKS).collect();
-    json!({"type": "home", "blocks": named(blocks)})
+    blocks::object([("type", "home".into()), ("blocks", named(blocks))])
 }
 
 fn private(said: &Message) -> Vec<Value> {
-    let body = |part: Rendered| json!({"response_type": "ephemeral", "replace_original": false, "text": part.text, "blocks": part.blocks});
+    let body = |Rendered { text, blocks }| {
+        let (kind, replaces) = ("ephemeral".into(), false.into());
+        let entries = [
+            ("response_type", kind),
+            ("replace_original", replaces),
+            ("text", Value::String(text)),
+            ("blocks", blocks),
+        ];
+        blocks::object(entries)
+    };
     let mut parts = message(said);
     if parts.len() > PRIVATE_PARTS {
         parts.truncate(PRIVATE_PARTS - 1);

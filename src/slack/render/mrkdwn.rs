@@ -6,6 +6,9 @@
 //! they are replaced by characters that look alike; inside a word, where they
 //! are harmless (`plan_limit_hit`, e-mail addresses), they stay.
 
+use std::borrow::Cow;
+use std::ops::Range;
+
 use url::Url;
 
 use crate::domain::message::{Span, Style, Text};
@@ -26,12 +29,20 @@ pub(super) fn len(text: &str) -> usize {
     text.encode_utf16().count()
 }
 
+/// Whether a text is at most `max` long. It is never longer than its bytes, which need no counting.
+fn fits(text: &str, max: usize) -> bool {
+    text.len() <= max || len(text) <= max
+}
+
 /// Without what cannot be seen: control characters (Slack refuses some), and the marks that
 /// turn round the direction of what follows them. Line breaks stay.
-pub(super) fn visible(text: &str) -> String {
+pub(super) fn visible(text: &str) -> Cow<'_, str> {
     let hidden = |c: char| {
         (c.is_control() && c != '\n') || matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}')
     };
+    if !text.contains(hidden) {
+        return Cow::Borrowed(text);
+    }
     text.replace("\r\n", "\n")
         .chars()
         .map(|c| if c == '\t' || c == '\r' { ' ' } else { c })
@@ -41,12 +52,13 @@ pub(super) fn visible(text: &str) -> String {
 
 /// Visible text on one line, cut to `max` with an ellipsis. For `plain_text`, which formats nothing.
 pub(super) fn line(text: &str, max: usize) -> String {
-    cut(visible(text).replace('\n', " ").trim(), max)
+    let text = visible(text);
+    if text.contains('\n') { cut(text.replace('\n', " ").trim(), max) } else { cut(text.trim(), max) }
 }
 
 /// At most `max` long; what is longer ends in an ellipsis. Never between the halves of a character.
 pub(super) fn cut(text: &str, max: usize) -> String {
-    if len(text) <= max {
+    if fits(text, max) {
         return text.to_owned();
     }
     let mut room = max.saturating_sub(1);
@@ -65,8 +77,8 @@ pub(super) fn cut(text: &str, max: usize) -> String {
 
 /// Plain text as mrkdwn, on one line or several.
 pub(super) fn escaped(text: &str) -> String {
-    let mut drawn = String::with_capacity(text.len());
-    escape(&visible(text), |_, part| drawn.push_str(part));
+    let (text, mut drawn) = (visible(text), String::with_capacity(text.len() + 16));
+    escape(&text, 0..text.len(), &mut drawn);
     drawn
 }
 
@@ -74,16 +86,17 @@ pub(super) fn escaped(text: &str) -> String {
 /// else anywhere. Formatting is closed and opened again at each break. Empty if nothing can be seen.
 pub(super) fn pieces(text: &Text, max: usize) -> Vec<String> {
     let mut whole = String::new();
-    atoms(text, |atom| whole.push_str(atom));
-    if len(&whole) <= max {
+    parts(text, |part| match part {
+        Part::Plain(words) => escape(words, 0..words.len(), &mut whole),
+        Part::Drawn(atom) => whole.push_str(atom),
+    });
+    if fits(&whole, max) {
         // Most texts fit, and need not be taken apart.
         return if is_blank(&whole) { Vec::new() } else { vec![whole.trim().to_owned()] };
     }
-    let mut parts = Vec::new();
-    atoms(text, |atom| parts.push(atom.to_owned()));
     let mut pieces = Vec::new();
     let (mut piece, mut filled) = (String::new(), 0);
-    for line in lines(parts) {
+    for line in lines(atoms(text)) {
         let length: usize = line.iter().map(|atom| len(atom)).sum();
         if filled + length > max && length <= max {
             pieces.push(std::mem::take(&mut piece));
@@ -117,6 +130,9 @@ pub(super) fn is_blank(text: &str) -> bool {
 /// Whether something outside of our own `<links>` would become a link of itself. E-mail addresses
 /// do not count: they say where they lead.
 pub(super) fn links_itself(drawn: &str) -> bool {
+    if !drawn.contains(['@', '#', '/']) {
+        return false;
+    }
     let outside = drawn.split('<').enumerate().map(|(at, part)| match part.split_once('>') {
         Some((_, after)) if at > 0 => after,
         _ => part,
@@ -130,8 +146,15 @@ pub(super) fn links_itself(drawn: &str) -> bool {
     outside.into_iter().any(|text| text.contains("://") || names(text, '@') || names(text, '#'))
 }
 
-/// Tells the smallest parts between which a text may be cut, each complete in itself.
-fn atoms(text: &Text, mut each: impl FnMut(&str)) {
+/// A part of a text on its way.
+enum Part<'a> {
+    /// Words without a style, not yet escaped.
+    Plain(&'a str),
+    /// An atom, complete in itself.
+    Drawn(&'a str),
+}
+
+fn parts(text: &Text, mut each: impl FnMut(Part<'_>)) {
     for (index, span) in text.0.iter().enumerate() {
         let words = visible(&span.text);
         // `*bold*` is formatted only where it touches no word; ASCII punctuation is fine.
@@ -142,13 +165,23 @@ fn atoms(text: &Text, mut each: impl FnMut(&str)) {
             && touches(before.and_then(|span| span.text.chars().last()))
             && touches(words.chars().next())
         {
-            each(ZERO_WIDTH_SPACE.encode_utf8(&mut [0; 4]));
+            each(Part::Drawn(ZERO_WIDTH_SPACE.encode_utf8(&mut [0; 4])));
         }
         match address(&span.style) {
-            None if matches!(span.style, Style::Plain | Style::Link(_)) => plain(&words, &mut each),
-            link => styled(&words, &span.style, link.as_deref()).iter().for_each(|atom| each(atom)),
+            None if matches!(span.style, Style::Plain | Style::Link(_)) => each(Part::Plain(&words)),
+            link => styled(&words, &span.style, link.as_deref()).iter().for_each(|atom| each(Part::Drawn(atom))),
         }
     }
+}
+
+/// The smallest parts between which a text may be cut, each complete in itself.
+fn atoms(text: &Text) -> Vec<String> {
+    let mut atoms = Vec::new();
+    parts(text, |part| match part {
+        Part::Plain(words) => plain(words, &mut atoms),
+        Part::Drawn(atom) => atoms.push(atom.to_owned()),
+    });
+    atoms
 }
 
 /// Atoms grouped by line; each line keeps its line break.
@@ -167,25 +200,24 @@ fn lines(atoms: Vec<String>) -> Vec<Vec<String>> {
 }
 
 /// Words with the white space that follows them; very long words in parts.
-fn plain(text: &str, each: &mut impl FnMut(&str)) {
-    let (mut atom, mut taken, mut spaced) = (String::new(), 0, false);
-    escape(text, |c, drawn| {
-        if !atom.is_empty() && ((spaced && !c.is_whitespace()) || taken >= ATOM_MAX) {
-            each(&atom);
-            atom.clear();
-            taken = 0;
+fn plain(text: &str, atoms: &mut Vec<String>) {
+    let mut add = |range: Range<usize>| {
+        let mut atom = String::new();
+        escape(text, range, &mut atom);
+        atoms.push(atom);
+    };
+    let (mut begin, mut taken, mut before) = (0, 0, None);
+    for (at, c) in text.char_indices() {
+        let word_begins = before.is_some_and(char::is_whitespace) && !c.is_whitespace();
+        if before.is_some() && (word_begins || before == Some('\n') || taken >= ATOM_MAX) {
+            add(begin..at);
+            (begin, taken) = (at, 0);
         }
-        atom.push_str(drawn);
         taken += 1;
-        spaced = c.is_whitespace();
-        if c == '\n' {
-            each(&atom);
-            atom.clear();
-            taken = 0;
-        }
-    });
-    if !atom.is_empty() {
-        each(&atom);
+        before = Some(c);
+    }
+    if begin < text.len() {
+        add(begin..text.len());
     }
 }
 
@@ -197,25 +229,24 @@ fn styled(text: &str, style: &Style, link: Option<&str>) -> Vec<String> {
         if number > 0 {
             atoms.push("\n".to_owned());
         }
-        let chars: Vec<char> = line.chars().collect();
-        for part in chars.chunks(ATOM_MAX) {
-            let part: String = part.iter().collect();
+        let begins = line.char_indices().map(|(at, _)| at).step_by(ATOM_MAX);
+        let edges: Vec<usize> = begins.chain([line.len()]).collect();
+        for part in edges.windows(2).map(|edges| &line[edges[0]..edges[1]]) {
             let inner = part.trim();
             if inner.is_empty() {
-                atoms.push(part);
+                atoms.push(part.to_owned());
                 continue;
             }
             let at = part.len() - part.trim_start().len();
             let (before, after) = (&part[..at], &part[at + inner.len()..]);
             let words = escaped(inner);
-            let drawn = match (style, link) {
-                (_, Some(url)) => format!("<{url}|{words}>"),
-                (Style::Strong, _) => format!("*{words}*"),
-                (Style::Emphasis, _) => format!("_{words}_"),
-                (Style::Code, _) => format!("`{}`", entities(&inner.replace('`', "ˋ"))),
-                _ => words,
-            };
-            atoms.push(format!("{before}{drawn}{after}"));
+            atoms.push(match (style, link) {
+                (_, Some(url)) => format!("{before}<{url}|{words}>{after}"),
+                (Style::Strong, _) => format!("{before}*{words}*{after}"),
+                (Style::Emphasis, _) => format!("{before}_{words}_{after}"),
+                (Style::Code, _) => format!("{before}`{}`{after}", entities(&inner.replace('`', "ˋ"))),
+                _ => format!("{before}{words}{after}"),
+            });
         }
     }
     atoms
@@ -231,29 +262,41 @@ fn address(style: &Style) -> Option<String> {
     (honest && len(&drawn) <= LINK_MAX).then_some(drawn)
 }
 
-/// Tells what each character becomes, in order.
-fn escape(text: &str, mut draw: impl FnMut(char, &str)) {
-    let chars: Vec<char> = text.chars().collect();
-    let is_word = |c: Option<&char>| c.is_some_and(|c| c.is_alphanumeric());
-    let mut line_start = true;
-    for (at, &c) in chars.iter().enumerate() {
-        let before = at.checked_sub(1).and_then(|before| chars.get(before));
-        let inside_word = is_word(before) && is_word(chars.get(at + 1));
-        match c {
-            '&' => draw(c, "&amp;"),
-            '<' => draw(c, "&lt;"),
-            // A quote, once Slack has read the entity.
-            '>' if line_start => draw(c, "\u{200b}&gt;"),
-            '>' => draw(c, "&gt;"),
-            '*' if !inside_word => draw(c, "∗"),
-            '_' if !inside_word => draw(c, "ˍ"),
-            '~' if !inside_word => draw(c, "∼"),
-            '`' => draw(c, "ˋ"),
-            ':' if !is_word(before) && names_emoji(&chars[at + 1..]) => draw(c, ":\u{200b}"),
-            c => draw(c, c.encode_utf8(&mut [0; 4])),
+/// Draws a part of a text: what a character becomes depends on what stands around it.
+fn escape(text: &str, part: Range<usize>, drawn: &mut String) {
+    let is_word = |c: Option<char>| c.is_some_and(char::is_alphanumeric);
+    let mut begin = part.start;
+    for (at, byte) in text.bytes().enumerate().take(part.end).skip(part.start) {
+        // Each of these is a character of its own in UTF-8.
+        if !matches!(byte, b'&' | b'<' | b'>' | b'*' | b'_' | b'~' | b'`' | b':') {
+            continue;
         }
-        line_start = c == '\n' || (line_start && c.is_whitespace());
+        let (before, after) = (&text[..at], &text[at + 1..]);
+        let after_word = is_word(before.chars().next_back());
+        let inside_word = after_word && is_word(after.chars().next());
+        let instead = match byte {
+            b'&' => "&amp;",
+            b'<' => "&lt;",
+            // A quote, once Slack has read the entity.
+            b'>' if starts_line(before) => "\u{200b}&gt;",
+            b'>' => "&gt;",
+            b'*' if !inside_word => "∗",
+            b'_' if !inside_word => "ˍ",
+            b'~' if !inside_word => "∼",
+            b'`' => "ˋ",
+            b':' if !after_word && names_emoji(after) => ":\u{200b}",
+            _ => continue,
+        };
+        drawn.push_str(&text[begin..at]);
+        drawn.push_str(instead);
+        begin = at + 1;
     }
+    drawn.push_str(&text[begin..part.end]);
+}
+
+/// Whether only white space stands between the last line break and here.
+fn starts_line(before: &str) -> bool {
+    before.chars().rev().take_while(|c| *c != '\n').all(char::is_whitespace)
 }
 
 fn entities(text: &str) -> String {
@@ -261,9 +304,9 @@ fn entities(text: &str) -> String {
 }
 
 /// Whether `smile:` follows a colon.
-fn names_emoji(rest: &[char]) -> bool {
-    let name = rest.iter().take_while(|c| c.is_alphanumeric() || matches!(c, '_' | '-' | '+' | '\'')).count();
-    name > 0 && rest.get(name) == Some(&':')
+fn names_emoji(rest: &str) -> bool {
+    let behind = rest.trim_start_matches(|c: char| c.is_alphanumeric() || matches!(c, '_' | '-' | '+' | '\''));
+    behind.len() < rest.len() && behind.starts_with(':')
 }
 
 #[cfg(test)]
