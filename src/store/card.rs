@@ -14,23 +14,32 @@ use crate::domain::account::AccountId;
 use crate::domain::action::Subject;
 use crate::domain::person::PersonId;
 
+/// The accounts that a message has as cards, with the message itself: of a morning, of a message of its own. `$of` is
+/// what narrows `tandem.message m`.
+macro_rules! cards_of {
+    ($of:literal) => {
+        concat!(
+            "SELECT m.org_id, m.message_id, m.person_id, m.platform, m.workspace_id, m.created_at, c.account_id
+               FROM tandem.message m
+              CROSS JOIN LATERAL (
+                    SELECT DISTINCT i.account_id FROM tandem.digest_item i
+                     WHERE i.org_id = m.org_id AND i.digest_id = (m.content ->> 'digest')::uuid AND i.group_no IS NULL
+                    UNION ALL
+                    SELECT s.account_id FROM tandem.message_account s
+                     WHERE m.content ? 'notice' AND s.org_id = m.org_id AND s.message_id = m.message_id) AS c
+              WHERE m.org_id = $1 AND m.thread_of IS NULL AND ",
+            $of
+        )
+    };
+}
+
 /// Whether message `m` has account `s.account_id` as a card: in a morning, or as a message of its own.
 macro_rules! is_card {
-    ($message:literal, $account:literal) => {
-        concat!(
-            "(",
-            $message,
-            ".content ? 'notice' OR EXISTS (
-                SELECT FROM tandem.digest_item i
-                 WHERE i.org_id = ",
-            $message,
-            ".org_id AND i.digest_id = (",
-            $message,
-            ".content ->> 'digest')::uuid
-                   AND i.account_id = ",
-            $account,
-            ".account_id AND i.group_no IS NULL))"
-        )
+    () => {
+        "(m.content ? 'notice' OR EXISTS (
+            SELECT FROM tandem.digest_item i
+             WHERE i.org_id = m.org_id AND i.digest_id = (m.content ->> 'digest')::uuid
+               AND i.account_id = s.account_id AND i.group_no IS NULL))"
     };
 }
 
@@ -48,44 +57,44 @@ statements! {
               AND m.platform = $5 AND m.workspace_id = $6
               AND NOT EXISTS (SELECT FROM tandem.outbox o WHERE o.org_id = m.org_id AND o.message_id = m.message_id
                                  AND o.kind = 'post' AND o.state = 'given_up')
-              AND ", is_card!("m", "s"), ")
+              AND ", is_card!(), ")
          SELECT message_id FROM card WHERE (SELECT bool_or(has) FROM card)
           ORDER BY created_at DESC, message_id DESC LIMIT 1"
     );
-    /// Of the accounts that a message shows, those whose card stands in a newer message to the same person.
+    /// Of the accounts that a message has as cards, those whose card stands in a newer message to the same person.
     NEWER = concat!(
-        "SELECT DISTINCT ON (s.account_id) s.account_id, m.created_at
-           FROM tandem.message me
-           JOIN tandem.message_account shown ON shown.org_id = me.org_id AND shown.message_id = me.message_id
-           JOIN tandem.message_account s ON s.org_id = shown.org_id AND s.account_id = shown.account_id
-           JOIN tandem.message m ON m.org_id = s.org_id AND m.message_id = s.message_id
-          WHERE me.org_id = $1 AND me.message_id = $2 AND m.person_id = me.person_id AND m.thread_of IS NULL
-            AND m.platform = me.platform AND m.workspace_id = me.workspace_id
-            AND (m.created_at, m.message_id) > (me.created_at, me.message_id)
+        "WITH mine AS MATERIALIZED (", cards_of!("m.message_id = $2"), ")
+         SELECT s.account_id, max(m.created_at)
+           FROM mine
+           JOIN tandem.message_account s ON s.org_id = $1 AND s.account_id = mine.account_id
+           JOIN tandem.message m ON m.org_id = $1 AND m.message_id = s.message_id
+          WHERE m.person_id = mine.person_id AND m.thread_of IS NULL
+            AND m.platform = mine.platform AND m.workspace_id = mine.workspace_id
+            AND (m.created_at, m.message_id) > (mine.created_at, mine.message_id)
             AND NOT EXISTS (SELECT FROM tandem.outbox o WHERE o.org_id = m.org_id AND o.message_id = m.message_id
                                AND o.kind = 'post' AND o.state = 'given_up')
-            AND ", is_card!("m", "s"), "
-          ORDER BY s.account_id, m.created_at DESC"
+            AND ", is_card!(), "
+          GROUP BY s.account_id"
     );
     /// One redraw for each earlier message whose card of an account stands in one of these now. Lanes that sleep are
     /// locked in their order, so that two changes cannot wait for each other.
     SUPERSEDE = concat!(
-        "WITH queued AS (
+        "WITH fresh AS MATERIALIZED (", cards_of!("m.message_id = ANY ($2)"), "),
+          before AS MATERIALIZED (
+           SELECT DISTINCT m.message_id, m.platform, m.workspace_id
+             FROM fresh
+             JOIN tandem.message_account s ON s.org_id = $1 AND s.account_id = fresh.account_id
+             JOIN tandem.message m ON m.org_id = $1 AND m.message_id = s.message_id
+            WHERE m.person_id = fresh.person_id AND m.thread_of IS NULL AND m.created_at > $4
+              AND (m.created_at, m.message_id) < (fresh.created_at, fresh.message_id)
+              AND ", is_card!(), "),
+          queued AS (
            INSERT INTO tandem.outbox (org_id, outbox_id, platform, workspace_id, message_id, kind, due_at, queued_at)
-           SELECT o.org_id, gen_random_uuid(), o.platform, o.workspace_id, o.message_id, 'redraw', $3, $3
-             FROM tandem.message o
-             JOIN tandem.outbox p ON p.org_id = o.org_id AND p.message_id = o.message_id AND p.kind = 'post'
+           SELECT $1, gen_random_uuid(), before.platform, before.workspace_id, before.message_id, 'redraw', $3, $3
+             FROM before
+             JOIN tandem.outbox p ON p.org_id = $1 AND p.message_id = before.message_id AND p.kind = 'post'
               AND p.state IN ('sending', 'sent')
-            WHERE o.org_id = $1 AND o.message_id IN (
-                    SELECT t.message_id
-                      FROM tandem.message m
-                      JOIN tandem.message_account s ON s.org_id = m.org_id AND s.message_id = m.message_id
-                      JOIN tandem.message_account t ON t.org_id = s.org_id AND t.account_id = s.account_id
-                      JOIN tandem.message e ON e.org_id = t.org_id AND e.message_id = t.message_id
-                     WHERE m.org_id = $1 AND m.message_id = ANY ($2) AND e.person_id = m.person_id AND e.thread_of IS NULL
-                       AND e.created_at > $4 AND (e.created_at, e.message_id) < (m.created_at, m.message_id)
-                       AND ", is_card!("m", "s"), " AND ", is_card!("e", "t"), ")
-            ORDER BY o.message_id
+            ORDER BY before.message_id
             ON CONFLICT (org_id, message_id) WHERE kind = 'redraw' AND state = 'queued' DO NOTHING
             RETURNING platform, workspace_id),
           asleep AS (SELECT platform, workspace_id FROM directory.lane
