@@ -76,8 +76,9 @@ impl App {
                 snapshots: snapshot::Snapshots::default(),
                 links: query::Links::default(),
                 names: names::Names::default(),
-                // While Postgres reads for some, the answers of others are made.
-                reading: query::Reading::new(2),
+                // While Postgres reads for some, the answers of others are made: with fewer at once both cores of a small
+                // machine were idle at times, with more each reading served too few.
+                reading: query::Reading::new(4),
                 // Those who press meanwhile share one flush to disk.
                 acknowledging: act::Acknowledging::new(1),
             }),

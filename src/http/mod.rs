@@ -32,6 +32,7 @@ use axum::http::{HeaderMap, StatusCode};
 use axum::middleware::{Next, from_fn};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
+use tower::util::MapResponseLayer;
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::timeout::TimeoutLayer;
 use tracing::Instrument;
@@ -140,7 +141,7 @@ fn dressed(router: Router) -> Router {
         .layer(TimeoutLayer::with_status_code(StatusCode::REQUEST_TIMEOUT, REQUEST))
         .layer(CatchPanicLayer::custom(panicked))
         .layer(from_fn(observe))
-        .layer(from_fn(careful_headers))
+        .layer(MapResponseLayer::new(careful_headers))
 }
 
 /// One plain sentence as an answer.
@@ -188,8 +189,7 @@ fn known_method(method: &str) -> &'static str {
 }
 
 /// Nothing here is to be kept, guessed at, framed or followed. A page that needs more sets its own policy.
-async fn careful_headers(request: Request, next: Next) -> Response {
-    let mut response = next.run(request).await;
+fn careful_headers(mut response: Response) -> Response {
     let headers = response.headers_mut();
     let mut unless_set = |name: HeaderName, value: &'static str| {
         if !headers.contains_key(&name) {
