@@ -2,13 +2,14 @@
 //! what is due; nobody is scanned. Everything owed is owed once: a missed tick,
 //! a restart or a second replica cannot lose or double it, since unique rows decide.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
-use chrono::TimeDelta;
+use chrono::{DateTime, TimeDelta, Utc};
 use tokio::sync::watch::Receiver;
 
 use crate::app::{App, clocks, inbox, intraday, morning, night, organisation, watch};
-use crate::domain::person::OrgId;
+use crate::domain::person::{OrgId, PersonId};
 use crate::store::directory::{self, Due, Owed};
 
 /// Between ticks. A morning leaves at most so much after its hour.
@@ -58,6 +59,7 @@ pub async fn run(app: App, mut shutdown: Receiver<bool>) {
 pub async fn tick(app: &App) -> anyhow::Result<()> {
     let mut owed = everything(app).await?;
     owed.sort_by_key(|due| turn(&due.owed));
+    let (mut mornings, mut watches) = (BTreeMap::<OrgId, Vec<_>>::new(), Vec::new());
     for due in owed {
         let (org, at) = (due.org, due.at);
         match due.owed {
@@ -73,20 +75,31 @@ pub async fn tick(app: &App) -> anyhow::Result<()> {
                     tracing::error!(%org, "decision signals could not be looked at: {error:#}");
                 }
             }
-            Owed::Digest(person) => {
-                if let Err(error) = morning::owed(app, org, person, at).await {
-                    // The others' mornings go on; this one stays owed and is tried at the next tick.
-                    tracing::error!(%org, %person, "a morning could not be queued: {error:#}");
-                }
-            }
-            Owed::Watch => {
-                if let Err(error) = watch::look(app, org, at).await {
-                    tracing::error!(%org, "whether everything owed was done could not be looked at: {error:#}");
-                }
-            }
+            Owed::Digest(person) => mornings.entry(org).or_default().push((person, at)),
+            Owed::Watch => watches.push((org, at)),
+        }
+    }
+    for (org, due) in mornings {
+        mornings_of(app, org, &due).await;
+    }
+    for (org, at) in watches {
+        if let Err(error) = watch::look(app, org, at).await {
+            tracing::error!(%org, "whether everything owed was done could not be looked at: {error:#}");
         }
     }
     Ok(())
+}
+
+/// Whose morning fails has it owed still, and it is tried at the next tick; the others' go on.
+async fn mornings_of(app: &App, org: OrgId, due: &[(PersonId, DateTime<Utc>)]) {
+    match morning::owed(app, org, due).await {
+        Ok(failed) => {
+            for (person, error) in failed {
+                tracing::error!(%org, %person, "a morning could not be queued: {error:#}");
+            }
+        }
+        Err(error) => tracing::error!(%org, "mornings could not be queued: {error:#}"),
+    }
 }
 
 /// Everything that is owed by now, found by its index.
@@ -109,8 +122,8 @@ fn turn(owed: &Owed) -> u8 {
         Owed::Night => 0,
         Owed::Decisions => 1,
         Owed::Clock(_) => 2,
-        Owed::Digest(_) => 3,
-        Owed::Watch => 4,
+        // Kept for later.
+        Owed::Digest(_) | Owed::Watch => 3,
     }
 }
 

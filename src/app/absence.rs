@@ -5,6 +5,8 @@
 //! absence is imported. Risks have no holder of their own: the route names who
 //! looks after them today.
 
+use std::collections::BTreeSet;
+
 use chrono::{DateTime, Utc};
 use serde_json::json;
 
@@ -19,16 +21,22 @@ use crate::store::absence::{self, Absence};
 use crate::store::audit::{Actor, Entry};
 use crate::store::{Store, Tenant, account, change, handoff, renewal};
 
-/// Begins or ends this person's absence, where that is owed. Twice changes nothing.
-pub async fn turn(store: &Store, org: OrgId, person: PersonId, now: DateTime<Utc>) -> anyhow::Result<()> {
-    let mut tx = store.tenant(org).await?;
-    let snapshot = Snapshot::load(&mut tx).await?;
-    turn_in(&mut tx, &snapshot, person, now).await?;
-    tx.commit().await
+/// Begins or ends these people's absences, where that is owed. Twice changes nothing.
+pub async fn turn(store: &Store, org: OrgId, people: &BTreeSet<PersonId>, now: DateTime<Utc>) -> anyhow::Result<()> {
+    turn_those(store, org, |person| people.contains(&person), now).await
 }
 
 /// The same for everybody who is away, or was.
 pub async fn turn_all(store: &Store, org: OrgId, now: DateTime<Utc>) -> anyhow::Result<()> {
+    turn_those(store, org, |_| true, now).await
+}
+
+async fn turn_those(
+    store: &Store,
+    org: OrgId,
+    wanted: impl Fn(PersonId) -> bool + Send,
+    now: DateTime<Utc>,
+) -> anyhow::Result<()> {
     let mut tx = store.tenant(org).await?;
     let snapshot = Snapshot::load(&mut tx).await?;
     let known = absence::all(&mut tx).await?;
@@ -36,7 +44,8 @@ pub async fn turn_all(store: &Store, org: OrgId, now: DateTime<Utc>) -> anyhow::
         let is_away = person.out_of_office_until.is_some() || person.unreachable_since.is_some();
         person.active && is_away || known.iter().any(|known| known.person == person.id)
     };
-    let people: Vec<PersonId> = snapshot.people.iter().filter(away).map(|person| person.id).collect();
+    let people = snapshot.people.iter().filter(|person| wanted(person.id)).filter(away).map(|person| person.id);
+    let people: Vec<PersonId> = people.collect();
     for person in people {
         turn_in(&mut tx, &snapshot, person, now).await?;
     }

@@ -29,7 +29,7 @@ pub mod schedule;
 pub mod settings;
 pub mod snapshot;
 pub mod team;
-mod together;
+pub mod together;
 pub mod transfer;
 pub mod views;
 pub mod watch;

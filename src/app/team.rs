@@ -41,11 +41,7 @@ pub async fn view(
         renewals: quarter(tx, reader, &reads).await?,
         stuck: stuck(reader, &reads),
         // Who holds nothing has no load to show.
-        people: team
-            .iter()
-            .map(|person| line(reader, person, &reads))
-            .filter(|line| line.accounts > 0 || line.waiting > 0)
-            .collect(),
+        people: lines(reader, &team, &reads),
         weekly: weekly(tx, reader, lead, on).await?,
     }))
 }
@@ -206,11 +202,30 @@ fn stuck_handoff(reader: Reader<'_>, read: &AccountRead, handoff: &Handoff) -> O
     })
 }
 
-fn line(reader: Reader<'_>, person: &Person, reads: &BTreeMap<AccountId, AccountRead>) -> PersonLine {
-    let theirs: Vec<&AccountRead> = reads
-        .values()
-        .filter(|read| read.account.csm == Some(person.id) || read.account.account_manager == Some(person.id))
-        .collect();
+/// One line for each who holds something.
+fn lines(reader: Reader<'_>, team: &[&Person], reads: &BTreeMap<AccountId, AccountRead>) -> Vec<PersonLine> {
+    let mut books: BTreeMap<PersonId, Vec<&AccountRead>> = BTreeMap::new();
+    let mut answers: BTreeMap<PersonId, Vec<&Handoff>> = BTreeMap::new();
+    for read in reads.values() {
+        let holders: BTreeSet<PersonId> =
+            [read.account.csm, read.account.account_manager].into_iter().flatten().collect();
+        for holder in holders {
+            books.entry(holder).or_default().push(read);
+        }
+        for handoff in read.handoffs.iter().filter(|handoff| !matches!(handoff.state(), State::Accepted { .. })) {
+            if let Some(accountable) = handoff.accountable() {
+                answers.entry(accountable).or_default().push(handoff);
+            }
+        }
+    }
+    let of = |person: &&Person| {
+        let (theirs, answers) = (books.get(&person.id), answers.get(&person.id));
+        line(reader, person, theirs.map_or(&[], Vec::as_slice), answers.map_or(&[], Vec::as_slice))
+    };
+    team.iter().map(of).filter(|line| line.accounts > 0 || line.waiting > 0).collect()
+}
+
+fn line(reader: Reader<'_>, person: &Person, theirs: &[&AccountRead], answers: &[&Handoff]) -> PersonLine {
     let at_risk: Vec<&AccountRead> = theirs
         .iter()
         .copied()
@@ -220,13 +235,6 @@ fn line(reader: Reader<'_>, person: &Person, reads: &BTreeMap<AccountId, Account
         .iter()
         .filter(|read| read.account.csm == Some(person.id))
         .filter(|read| read.risk.as_ref().is_some_and(|risk| matches!(risk.state(), risk::State::Open)));
-    let answers: Vec<&Handoff> = reads
-        .values()
-        .flat_map(|read| &read.handoffs)
-        .filter(|handoff| {
-            handoff.accountable() == Some(person.id) && !matches!(handoff.state(), State::Accepted { .. })
-        })
-        .collect();
     PersonLine {
         name: person.first_name().to_owned(),
         accounts: theirs.len(),

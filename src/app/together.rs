@@ -16,7 +16,7 @@ use crate::domain::person::OrgId;
 
 /// Who asks with an `Ask` and gets an `Answer`, by organisation.
 #[derive(Debug)]
-pub(super) struct Together<Ask, Answer> {
+pub struct Together<Ask, Answer> {
     lines: Lines<Ask, Answer>,
     at_once: usize,
 }
@@ -55,7 +55,7 @@ impl<Ask, Answer> Line<Ask, Answer> {
 
 impl<Ask, Answer> Together<Ask, Answer> {
     /// With at most so many servings of one organisation under way: more keep Postgres busier, and serve fewer each.
-    pub(super) fn new(at_once: usize) -> Self {
+    pub fn new(at_once: usize) -> Self {
         Self { lines: Lines::default(), at_once }
     }
 
@@ -68,7 +68,7 @@ impl<Ask, Answer> Together<Ask, Answer> {
     /// Asks, and is served with all others who wait. Whoever has a turn begins a transaction and calls `serve` with all
     /// who have come by then; it answers each, in that order. A failure is everybody's. `None` where who served was cut
     /// off: then what came of it is not known, and everybody may ask alone.
-    pub(super) async fn ask<Begun, Serving>(
+    pub async fn ask<Begun, Serving>(
         &self,
         org: OrgId,
         ask: Ask,

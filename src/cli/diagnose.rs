@@ -2,12 +2,12 @@
 
 use std::io::{BufWriter, Write};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use chrono::NaiveDate;
 
 use super::open::open;
-use super::serve;
-use super::{Done, Format};
+use super::{Done, Format, progress, serve};
 use crate::app::night::{self, Run, RunReport};
 use crate::app::{App, inbox};
 use crate::clock::{Clock, SystemClock};
@@ -48,13 +48,20 @@ pub(super) async fn run(args: Args, config: &Config) -> anyhow::Result<Done> {
     let (run, format) = (Run::on(date, today), args.format);
     let mut out = BufWriter::new(std::io::stdout());
     let (mut lines, mut printed) = (Vec::new(), Ok(()));
+    let so_far = Arc::new(AtomicU64::new(0));
+    // Lines of JSON show it themselves.
+    let watching = (format == Format::Text).then(|| progress::diagnosed(Arc::clone(&so_far)));
     let report = night::diagnose_each(&app, organisation.id, date, run, &mut |diagnosis| match format {
-        Format::Text => lines.push(Line::from(diagnosis)),
+        Format::Text => {
+            so_far.fetch_add(1, Ordering::Relaxed);
+            lines.push(Line::from(diagnosis));
+        }
         // A reader that has seen enough, such as head, does not keep the night from being stored.
         Format::Json if printed.is_ok() => printed = print_json(&mut out, &diagnosis),
         Format::Json => {}
     })
     .await?;
+    drop(watching);
     if format == Format::Text {
         printed = print_table(&mut out, &report, lines);
     }

@@ -78,7 +78,7 @@ pub(super) async fn run(args: Args, config: &Config) -> anyhow::Result<Done> {
         let date = args.date.unwrap_or_else(|| calendar::local_date(person.timezone, now));
         let Some(digest) = morning::compose(&mut tx, &snapshot, person, date, false, now).await? else { continue };
         let reader = Reader::new(&snapshot, Some(person.id), now);
-        if let Some(message) = content::morning_message(&mut tx, reader, &digest, &content::Newer::new()).await? {
+        if let Some(message) = content::morning_message(&mut tx, reader, &digest).await? {
             messages.push((person, date, message));
         }
     }

@@ -1,4 +1,4 @@
-//! How far an import is, on a terminal and only there.
+//! How far an import or a diagnosis is, on a terminal and only there.
 
 use std::io::{self, IsTerminal, Read, Write as _};
 use std::sync::Arc;
@@ -87,6 +87,24 @@ pub(super) fn watch(gauges: Vec<Gauge>) -> Watching {
                 _ => begun.insert((at, Instant::now())).1,
             };
             let _ = write!(io::stderr(), "\r\x1b[K{}", gauges[at].line(since.elapsed()));
+        }
+    });
+    Watching(Some(task.abort_handle()))
+}
+
+/// Shows how many accounts are diagnosed, until what comes back is dropped. Nothing where standard error is no terminal.
+pub(super) fn diagnosed(so_far: Arc<AtomicU64>) -> Watching {
+    if !io::stderr().is_terminal() {
+        return Watching(None);
+    }
+    let task = tokio::spawn(async move {
+        loop {
+            tokio::time::sleep(LOOK).await;
+            let line = match so_far.load(Ordering::Relaxed) {
+                0 => "reading what the sources say".to_owned(),
+                accounts => format!("{} accounts diagnosed", grouped(accounts)),
+            };
+            let _ = write!(io::stderr(), "\r\x1b[K{line}");
         }
     });
     Watching(Some(task.abort_handle()))

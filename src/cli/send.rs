@@ -4,17 +4,15 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::NaiveDate;
-use uuid::Uuid;
 
 use super::open::open;
 use super::{Done, Format, slack, teams};
 use crate::app::App;
-use crate::app::morning::{self, Queued};
+use crate::app::morning::{self, Asked, Queued};
 use crate::clock::{Clock, SystemClock};
 use crate::config::Config;
 use crate::delivery::{Delivery, Senders, SlackSender};
 use crate::domain::calendar;
-use crate::domain::person::PersonId;
 use crate::store::message;
 
 #[derive(Debug, clap::Args)]
@@ -52,30 +50,29 @@ pub(super) async fn run(args: Args, config: &Config) -> anyhow::Result<Done> {
         args.org,
         args.org
     );
-    let (mut queued, mut already): (Vec<Uuid>, u64) = (Vec::new(), 0);
-    let people: Vec<(PersonId, NaiveDate)> = snapshot
-        .people
-        .iter()
-        .map(|person| {
-            (person.id, args.date.unwrap_or_else(|| calendar::local_date(person.timezone, SystemClock.now())))
-        })
-        .collect();
-    for (person, date) in people {
-        match morning::queue(&app, organisation.id, person, date, false).await? {
-            Queued::Now(digest) => queued.push(digest),
+    let now = SystemClock.now();
+    let asked = snapshot.people.iter().map(|person| Asked {
+        person: person.id,
+        date: args.date.unwrap_or_else(|| calendar::local_date(person.timezone, now)),
+        late: false,
+    });
+    let queueing = morning::queue(&app, organisation.id, asked.collect());
+    let sender = slack.map(|slack| SlackSender { client: slack.client, tokens: slack.tokens });
+    let senders = Senders { slack: sender, teams: teams.map(|teams| teams.sender()), preview: false };
+    let delivery = Delivery::new(app.clone(), senders);
+    let (answers, drained) = delivery.drain_beside(queueing, Some(organisation.id), PATIENCE).await?;
+    let (mut queued, mut already) = (0_u64, 0_u64);
+    for (_, answer) in answers {
+        match answer? {
+            Queued::Now(_) => queued += 1,
             Queued::Already => already += 1,
             Queued::Not => {}
         }
     }
-    let sender = slack.map(|slack| SlackSender { client: slack.client, tokens: slack.tokens });
-    let senders = Senders { slack: sender, teams: teams.map(|teams| teams.sender()), preview: false };
-    let delivery = Delivery::new(app.clone(), senders);
-    let drained = delivery.drain(Some(organisation.id), PATIENCE).await?;
     let mut tx = app.store.tenant(organisation.id).await?;
     let waiting = message::open_posts(&mut tx).await?;
     drop(tx);
     opened.close().await?;
-    let queued = queued.len();
     match args.format {
         Format::Json => println!(
             "{}",

@@ -7,24 +7,19 @@ use futures_util::future::BoxFuture;
 use serde_json::Value;
 use uuid::Uuid;
 
-use crate::app::{App, content};
+use crate::app::App;
+use crate::app::content::{self, Arrived, Asked};
 use crate::domain::message::Message;
-use crate::domain::person::{OrgId, PersonId};
+use crate::domain::person::PersonId;
 use crate::store::Tenant;
 
-/// How a message reads now: app, organisation, message, content, reader.
+/// How messages read now, in that order: app, transaction, which ones.
 pub type Render =
-    for<'a> fn(&'a App, OrgId, Uuid, &'a Value, Option<PersonId>) -> BoxFuture<'a, anyhow::Result<Option<Message>>>;
-/// What follows when it arrived: app, transaction, message, content, reader, when.
-pub type Delivered = for<'a> fn(
-    &'a App,
-    &'a mut Tenant,
-    Uuid,
-    &'a Value,
-    Option<PersonId>,
-    DateTime<Utc>,
-) -> BoxFuture<'a, anyhow::Result<()>>;
-/// What follows when it was given up: as [`Delivered`], with the problem's code before the time.
+    for<'a> fn(&'a App, &'a mut Tenant, &'a [Asked]) -> BoxFuture<'a, anyhow::Result<Vec<Option<Message>>>>;
+/// What follows when they arrived: app, transaction, which ones, when.
+pub type Delivered =
+    for<'a> fn(&'a App, &'a mut Tenant, &'a [Arrived], DateTime<Utc>) -> BoxFuture<'a, anyhow::Result<()>>;
+/// What follows when one was given up: app, transaction, message, content, reader, the problem's code, when.
 pub type GivenUp = for<'a> fn(
     &'a App,
     &'a mut Tenant,
@@ -47,10 +42,8 @@ impl Contents {
     /// `app::content`.
     pub fn of_the_app() -> Self {
         Self {
-            render: |app, org, id, content, reader| content::render(app, org, id, content, reader).boxed(),
-            delivered: |app, tx, message, content, reader, at| {
-                content::delivered(app, tx, message, content, reader, at).boxed()
-            },
+            render: |app, tx, asked| content::render_all(app, tx, asked).boxed(),
+            delivered: |app, tx, arrived, at| content::delivered(app, tx, arrived, at).boxed(),
             given_up: |app, tx, message, content, reader, problem, at| {
                 content::given_up(app, tx, message, content, reader, problem, at).boxed()
             },

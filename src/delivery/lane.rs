@@ -6,7 +6,7 @@
 //! that fails for two hours must not hold up the rest of a person's day.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -16,6 +16,7 @@ use tokio::task::{JoinError, JoinSet};
 use tokio::time::{Instant, sleep_until};
 use tracing::{debug, warn};
 
+use super::desk::Desk;
 use super::pace::Pace;
 use super::row::{self, Fate};
 use super::{ATTEMPT, Drained, LEASE, POLL, Shared};
@@ -25,8 +26,9 @@ use crate::store::directory::{self, Lease, Platform};
 use crate::store::message::{self, Address, Outgoing, Sending};
 use crate::store::settings;
 
-/// How many rows of one lane are under way at once: a call takes 100 ms and more.
-const IN_FLIGHT: usize = 16;
+/// How many rows of one lane are under way at once: a call takes 100 ms and more, and what they ask of the database
+/// meanwhile is asked together.
+const IN_FLIGHT: usize = 64;
 /// How many more wait for their place: a long message has several parts, and the next may follow after a second only.
 /// Without them the lane would stand still meanwhile.
 const PAUSING: usize = 1_000;
@@ -51,7 +53,7 @@ const SLEEP_AT_MOST: TimeDelta = TimeDelta::minutes(5);
 pub(super) enum Mode {
     /// Stays for a moment when the outbox is empty.
     Serve,
-    /// Ends as soon as nothing is due.
+    /// Ends as soon as nothing is due, unless more is being queued.
     Drain,
 }
 
@@ -61,9 +63,19 @@ pub(super) struct Tally {
     sent: AtomicU64,
     given_up: AtomicU64,
     broken: AtomicU64,
+    /// More is being queued: an idle lane stays as if serving.
+    expecting: AtomicBool,
 }
 
 impl Tally {
+    pub(super) fn expecting() -> Self {
+        Self { expecting: AtomicBool::new(true), ..Self::default() }
+    }
+
+    pub(super) fn expect_no_more(&self) {
+        self.expecting.store(false, Ordering::Relaxed);
+    }
+
     pub(super) fn drained(&self) -> Drained {
         Drained { sent: self.sent.load(Ordering::Relaxed), given_up: self.given_up.load(Ordering::Relaxed) }
     }
@@ -86,6 +98,7 @@ pub(super) struct Held {
     pub(super) shared: Arc<Shared>,
     pub(super) lease: Lease,
     pub(super) pace: Pace,
+    pub(super) desk: Desk,
     /// When the lease ends, or earlier.
     until: Mutex<Instant>,
     closing: watch::Receiver<bool>,
@@ -127,7 +140,8 @@ impl Lane {
         }
         let until = Mutex::new(self.asked + LEASE);
         let (pausing, paused) = (AtomicUsize::new(0), Notify::new());
-        let held = Arc::new(Held { shared: self.shared, lease: self.lease, pace, until, closing, pausing, paused });
+        let (shared, lease, desk) = (self.shared, self.lease, Desk::default());
+        let held = Arc::new(Held { shared, lease, pace, desk, until, closing, pausing, paused });
         let ended = Worker::new(held.clone(), tally).work(mode).await;
         let released = held.release().await;
         ended.and(released)
@@ -366,7 +380,8 @@ impl<'a> Worker<'a> {
                 self.look_at = now;
                 Ok(Some(now))
             }
-            Some(since) if mode == Mode::Drain || now >= since + IDLE => Ok(None),
+            Some(_) if mode == Mode::Drain && !self.tally.expecting.load(Ordering::Relaxed) => Ok(None),
+            Some(since) if now >= since + IDLE => Ok(None),
             Some(since) => Ok(Some(self.look_at.min(since + IDLE))),
         }
     }

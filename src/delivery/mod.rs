@@ -11,6 +11,7 @@
 //! app's clock; leases, pacing and waiting are tokio's time.
 
 mod content;
+mod desk;
 mod lane;
 mod pace;
 mod refusal;
@@ -194,17 +195,41 @@ impl Delivery {
     /// Works until nothing is due, of one organisation or of all. Waits up to `patience` altogether for
     /// lanes that others hold and for retries that are due within it; later retries stay queued.
     pub async fn drain(&self, org: Option<OrgId>, patience: Duration) -> anyhow::Result<Drained> {
+        Ok(self.drain_beside(std::future::ready(()), org, patience).await?.1)
+    }
+
+    /// The same, beside something that queues more: what is queued first is on its way while the rest is still being
+    /// chosen. Ends no earlier than that.
+    pub async fn drain_beside<T>(
+        &self,
+        queueing: impl Future<Output = T>,
+        org: Option<OrgId>,
+        patience: Duration,
+    ) -> anyhow::Result<(T, Drained)> {
         let (_close, closing) = watch::channel(false);
-        let tally = Arc::new(Tally::default());
+        let tally = Arc::new(Tally::expecting());
         let mut lanes = JoinSet::new();
         let mut patience = patience;
-        loop {
+        let (mut queueing, mut queued) = (pin!(queueing), None);
+        let queued = loop {
             for lane in self.lease(org, LANES).await? {
                 lanes.spawn(lane.work(Mode::Drain, closing.clone(), tally.clone()));
             }
             // An outbox that can't be read, say: the rows stay, and whoever asked is told.
             anyhow::ensure!(tally.broken() < 3, FAILED);
+            let Some(done) = queued.take() else {
+                tokio::select! {
+                    done = &mut queueing => {
+                        tally.expect_no_more();
+                        queued = Some(done);
+                    }
+                    Some(ended) = lanes.join_next(), if !lanes.is_empty() => report_panic(ended),
+                    () = sleep(DRAIN_POLL) => {}
+                }
+                continue;
+            };
             if !lanes.is_empty() {
+                queued = Some(done);
                 if let Ok(Some(ended)) = timeout(DRAIN_POLL, lanes.join_next()).await {
                     report_panic(ended);
                 }
@@ -212,16 +237,17 @@ impl Delivery {
             }
             let next = self.next_due(org).await?;
             let now = self.shared.app.now();
-            let Some(wait) = next.map(|at| (at - now).to_std().unwrap_or(Duration::ZERO)) else { break };
+            let Some(wait) = next.map(|at| (at - now).to_std().unwrap_or(Duration::ZERO)) else { break done };
             if patience.is_zero() || wait > patience {
                 anyhow::ensure!(tally.broken() == 0 || !wait.is_zero(), FAILED);
-                break;
+                break done;
             }
+            queued = Some(done);
             let wait = wait.clamp(DRAIN_POLL, POLL).min(patience);
             sleep(wait).await;
             patience -= wait;
-        }
-        Ok(tally.drained())
+        };
+        Ok((queued, tally.drained()))
     }
 
     /// When something is due next that this process could send, held by another or not. Asked of the outbox: a lane

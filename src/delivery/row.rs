@@ -11,8 +11,8 @@ use uuid::Uuid;
 use super::lane::{Held, Stopped};
 use super::refusal::Refusal;
 use super::{slack, teams};
+use crate::app::content::Arrived;
 use crate::domain::message::Message;
-use crate::domain::person::PersonId;
 use crate::store::directory::Platform;
 use crate::store::message::{self, Address, Ending, MessageCopy, Outgoing, Sending};
 use crate::store::person;
@@ -144,39 +144,20 @@ impl Claim<'_> {
         if self.claimed {
             return Ok(());
         }
-        let mut tx = self.held.shared.app.store.tenant(self.held.lease.org).await?;
-        let ours = message::mark_sending(&mut tx, self.row.outbox_id, &self.held.lease).await?;
-        tx.commit().await?;
-        self.claimed = ours;
-        if ours { Ok(()) } else { Err(Failure::Refused) }
-    }
-
-    pub(super) fn reader(&self) -> Option<PersonId> {
-        match self.row.to {
-            Address::Person(person) => Some(person),
-            Address::Channel(_) => None,
-        }
+        self.claimed = self.held.claim(self.row.outbox_id).await?;
+        if self.claimed { Ok(()) } else { Err(Failure::Refused) }
     }
 
     pub(super) async fn render(&self) -> Result<Option<Message>, Failure> {
-        let shared = &self.held.shared;
-        let render = shared.contents.render;
-        let row = self.row;
-        let rendered = render(&shared.app, self.held.lease.org, row.message_id, &row.content, self.reader()).await;
-        rendered.map_err(Failure::Render)
+        self.held.draw(self.row).await.map_err(Failure::Render)
     }
 
     /// Writes down where a part stands, as soon as it does, in a transaction of its own: also when the lease was
     /// lost meanwhile, since it is true all the same.
     pub(super) async fn save(&self, part: i32, channel: &str, ts: &str) -> anyhow::Result<()> {
-        let app = &self.held.shared.app;
-        let copy = MessageCopy { part, channel_id: channel.to_owned(), ts: ts.to_owned(), sent_at: app.now() };
-        steadily(|| async {
-            let mut tx = app.store.tenant(self.held.lease.org).await?;
-            message::save_copy(&mut tx, self.row.message_id, &copy).await?;
-            tx.commit().await
-        })
-        .await
+        let sent_at = self.held.shared.app.now();
+        let copy = MessageCopy { part, channel_id: channel.to_owned(), ts: ts.to_owned(), sent_at };
+        steadily(|| self.held.note(self.row.message_id, &copy)).await
     }
 
     /// The preview reads messages from the database; all that "sending" adds is where it stands.
@@ -287,7 +268,9 @@ impl Claim<'_> {
     /// Ends the row. Where what follows from that can't be written, the row is tried again by the schedule, and in
     /// the end closed without: it must not hold up its lane for ever.
     async fn close(&mut self, verdict: Verdict<'_>) -> anyhow::Result<Fate> {
-        let ours = match steadily(|| self.write(verdict, true)).await {
+        let arrived = self.claimed && matches!(verdict, Verdict::Sent(Arrival::Arrived));
+        let together = arrived && self.held.settle(self.row).await;
+        let ours = match if together { Ok(true) } else { steadily(|| self.write(verdict, true)).await } {
             Ok(ours) => ours,
             Err(problem) => {
                 let message = self.row.message_id;
@@ -329,19 +312,20 @@ impl Claim<'_> {
     /// another's; then nothing was written.
     async fn write(&self, verdict: Verdict<'_>, consequences: bool) -> anyhow::Result<bool> {
         let (shared, lease, row) = (&self.held.shared, &self.held.lease, self.row);
-        let (app, now, reader) = (&shared.app, shared.app.now(), self.reader());
+        let (app, now, reader) = (&shared.app, shared.app.now(), row.reader());
         // A redraw has no consequences of its own: its post had them.
         let consequences = consequences && row.sending == Sending::Post;
         let mut tx = app.store.tenant(lease.org).await?;
-        if !self.claimed && !message::mark_sending(&mut tx, row.outbox_id, lease).await? {
+        let this = &[row.outbox_id];
+        if !self.claimed && message::mark_sending(&mut tx, this, lease).await?.is_empty() {
             return Ok(false);
         }
         let ours = match verdict {
             Verdict::Sent(arrival) => {
                 if consequences && arrival == Arrival::Arrived {
-                    (shared.contents.delivered)(app, &mut tx, row.message_id, &row.content, reader, now).await?;
+                    (shared.contents.delivered)(app, &mut tx, &[Arrived::from(row)], now).await?;
                 }
-                message::settle(&mut tx, row.outbox_id, lease, Ending::Sent, now).await?
+                message::settle(&mut tx, this, lease, Ending::Sent, now).await?
             }
             Verdict::GivenUp { code, unreachable } => {
                 if unreachable && let Some(person) = reader {
@@ -350,7 +334,7 @@ impl Claim<'_> {
                 if consequences {
                     (shared.contents.given_up)(app, &mut tx, row.message_id, &row.content, reader, code, now).await?;
                 }
-                message::settle(&mut tx, row.outbox_id, lease, Ending::GivenUp(code), now).await?
+                message::settle(&mut tx, this, lease, Ending::GivenUp(code), now).await?
             }
             Verdict::Back { at, code, counts } => {
                 message::retry(&mut tx, row.outbox_id, lease, at, code, counts, self.unsure).await?;

@@ -12,6 +12,7 @@ use tracing::warn;
 use uuid::Uuid;
 
 use super::SlackSender;
+use super::desk::Known;
 use super::lane::place;
 use super::refusal::Refusal;
 use super::row::{Arrival, Claim, Failure};
@@ -20,22 +21,11 @@ use crate::domain::message::withdrawn;
 use crate::domain::person::PersonId;
 use crate::slack::client::{Error, Posted, Search};
 use crate::slack::render::{self, Rendered};
-use crate::store::message::{self, Address, MessageCopy, Outgoing, Sending};
-use crate::store::person::{self, ChatUser, Reach};
+use crate::store::message::{Address, MessageCopy, Outgoing, Sending};
+use crate::store::person;
 
 /// How far Slack's clock and ours may be apart, in seconds.
 const CLOCKS_APART: i64 = 300;
-
-/// What the database knows about a row before it is sent.
-struct Known {
-    copies: Vec<MessageCopy>,
-    /// The message that this one replies to.
-    parent: Option<MessageCopy>,
-    /// The parent is still to be sent.
-    parent_waits: bool,
-    user: Option<ChatUser>,
-    reach: Option<Reach>,
-}
 
 /// Where the parts of a message go.
 struct Thread<'a> {
@@ -63,7 +53,7 @@ struct Slack<'c, 'a> {
 }
 
 pub(super) async fn send(claim: &mut Claim<'_>, sender: &SlackSender) -> Result<Arrival, Failure> {
-    let known = known(claim).await?;
+    let known = claim.held.known(claim.row).await?;
     if claim.row.uncertain {
         let first_missing = (0..).find(|part| !known.copies.iter().any(|copy| copy.part == *part));
         claim.unsure = first_missing;
@@ -98,24 +88,6 @@ impl Slack<'_, '_> {
             }
         }
     }
-}
-
-async fn known(claim: &Claim<'_>) -> anyhow::Result<Known> {
-    let (lease, row) = (&claim.held.lease, claim.row);
-    let mut tx = claim.held.shared.app.store.tenant(lease.org).await?;
-    let copies = message::copies(&mut tx, row.message_id).await?;
-    let (mut parent, mut parent_waits) = (None, false);
-    if let Some(thread_of) = row.thread_of {
-        parent = message::copies(&mut tx, thread_of).await?.into_iter().find(|copy| copy.part == 0);
-        parent_waits = parent.is_none() && message::post_is_open(&mut tx, thread_of).await?;
-    }
-    let (mut user, mut reach) = (None, None);
-    if let Some(person) = claim.reader() {
-        user = person::chat_user(&mut tx, &lease.workspace, person).await?;
-        reach = person::reach(&mut tx, person).await?;
-    }
-    tx.commit().await?;
-    Ok(Known { copies, parent, parent_waits, user, reach })
 }
 
 impl Slack<'_, '_> {

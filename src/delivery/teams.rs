@@ -11,6 +11,7 @@ use tokio::time::Instant;
 use tracing::warn;
 
 use super::TeamsSender;
+use super::desk::Known;
 use super::lane::place;
 use super::refusal::Refusal;
 use super::row::{Arrival, Claim, Failure};
@@ -20,8 +21,8 @@ use crate::domain::message::withdrawn;
 use crate::domain::person::PersonId;
 use crate::picture;
 use crate::store::conversation;
-use crate::store::message::{self, Address, MessageCopy, Sending};
-use crate::store::person::{self, ChatUser, Reach};
+use crate::store::message::{Address, MessageCopy, Sending};
+use crate::store::person;
 use crate::teams::address::ServiceUrl;
 use crate::teams::client::Error;
 use crate::teams::render::{self, Drawn};
@@ -31,21 +32,6 @@ const NOT_A_COLLEAGUE: &str = "not_a_colleague";
 
 /// Pictures travel inside of the cards.
 const DRAW: render::Draw = |chart| picture::data_address(chart, picture::Size::Small).ok();
-
-/// What the database knows about a row before it is sent.
-struct Known {
-    copies: Vec<MessageCopy>,
-    /// The message that this one replies to.
-    parent: Option<MessageCopy>,
-    /// The parent is still to be sent.
-    parent_waits: bool,
-    user: Option<ChatUser>,
-    reach: Option<Reach>,
-    /// Where the conversation is reached, else the tenant.
-    service: ServiceUrl,
-    /// A channel that other teams, of whatever company, may be let into.
-    shared: bool,
-}
 
 /// Where a reply goes in a channel: the thread of what it replies to. Personal chats have no threads.
 fn thread(channel: &str, parent: Option<&MessageCopy>) -> String {
@@ -60,6 +46,8 @@ struct Teams<'c, 'a> {
     claim: &'c mut Claim<'a>,
     sender: &'c TeamsSender,
     service: ServiceUrl,
+    /// A channel that other teams, of whatever company, may be let into.
+    shared: bool,
 }
 
 pub(super) async fn send(claim: &mut Claim<'_>, sender: &TeamsSender) -> Result<Arrival, Failure> {
@@ -68,11 +56,12 @@ pub(super) async fn send(claim: &mut Claim<'_>, sender: &TeamsSender) -> Result<
         // In Teams a home page is an answer: whoever asks has it, and asks again for the next page.
         return Ok(Arrival::Nothing);
     }
-    let known = known(claim, sender).await?;
+    let known = claim.held.known(row).await?;
+    let (service, shared) = reached(claim, sender, &known).await?;
     if row.uncertain && row.sending == Sending::Post {
         claim.unsure = (0..).find(|part| !known.copies.iter().any(|copy| copy.part == *part));
     }
-    let mut teams = Teams { claim, sender, service: known.service.clone() };
+    let mut teams = Teams { claim, sender, service, shared };
     match row.sending {
         Sending::Post if known.parent_waits => Err(Failure::NotYet),
         Sending::Redraw if known.copies.is_empty() => Ok(Arrival::Nothing),
@@ -93,26 +82,17 @@ pub(super) async fn send(claim: &mut Claim<'_>, sender: &TeamsSender) -> Result<
     }
 }
 
-async fn known(claim: &Claim<'_>, sender: &TeamsSender) -> anyhow::Result<Known> {
+/// Where the row's conversation is reached, else the tenant; and whether it is a channel that other teams, of whatever
+/// company, may be let into.
+async fn reached(claim: &Claim<'_>, sender: &TeamsSender, known: &Known) -> anyhow::Result<(ServiceUrl, bool)> {
     let (workspace, row) = (&claim.held.lease.workspace, claim.row);
-    let mut tx = claim.held.shared.app.store.tenant(claim.held.lease.org).await?;
-    let copies = message::copies(&mut tx, row.message_id).await?;
-    let (mut parent, mut parent_waits) = (None, false);
-    if let Some(thread_of) = row.thread_of {
-        parent = message::copies(&mut tx, thread_of).await?.into_iter().find(|copy| copy.part == 0);
-        parent_waits = parent.is_none() && message::post_is_open(&mut tx, thread_of).await?;
-    }
-    let (mut user, mut reach) = (None, None);
-    if let Some(person) = claim.reader() {
-        user = person::chat_user(&mut tx, workspace, person).await?;
-        reach = person::reach(&mut tx, person).await?;
-    }
     let channel = match &row.to {
         Address::Channel(channel) => Some(channel.as_str()),
-        Address::Person(_) => user.as_ref().and_then(|user| user.dm_channel_id.as_deref()),
+        Address::Person(_) => known.user.as_ref().and_then(|user| user.dm_channel_id.as_deref()),
     };
+    let mut tx = claim.held.shared.app.store.tenant(claim.held.lease.org).await?;
     let (mut said, mut shared) = (None, false);
-    if let Some(id) = copies.first().map(|copy| copy.channel_id.as_str()).or(channel) {
+    if let Some(id) = known.copies.first().map(|copy| copy.channel_id.as_str()).or(channel) {
         let root = id.split_once(';').map_or(id, |(root, _)| root);
         if let Some(kept) = conversation::read(&mut tx, workspace, root).await? {
             (said, shared) = (Some(kept.service_url), kept.shared);
@@ -124,7 +104,7 @@ async fn known(claim: &Claim<'_>, sender: &TeamsSender) -> anyhow::Result<Known>
     tx.commit().await?;
     // The list may have changed since it was kept.
     let service = said.and_then(|url| sender.services.admit(&url)).unwrap_or_else(|| sender.services.usual().clone());
-    Ok(Known { copies, parent, parent_waits, user, reach, service, shared })
+    Ok((service, shared))
 }
 
 impl Teams<'_, '_> {
@@ -243,7 +223,7 @@ impl Teams<'_, '_> {
     async fn keep_from_outsiders(&mut self, place: &str, known: &Known) -> Result<(), Failure> {
         let (row, copies) = (self.claim.row, &known.copies);
         let failure = match row.to {
-            Address::Channel(_) if !known.shared && !self.outsiders_in(place).await? => return Ok(()),
+            Address::Channel(_) if !self.shared && !self.outsiders_in(place).await? => return Ok(()),
             Address::Channel(_) => Failure::Outsiders("outsiders"),
             Address::Person(_) if !self.is_guests(place).await? => return Ok(()),
             Address::Person(_) => Failure::Unreachable(NOT_A_COLLEAGUE),

@@ -1,5 +1,7 @@
 //! Customer accounts, the contacts at them, and finding one by name.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use chrono::{DateTime, NaiveDate, Utc};
 use futures_util::TryStreamExt;
 use serde::Deserialize;
@@ -45,6 +47,27 @@ statements! {
             UNION
             SELECT account_id FROM tandem.renewal WHERE org_id = $1 AND owner_id = ANY ($2)
             ORDER BY account_id";
+    /// The same for several readers at once, each for whom they stand in and for their pools.
+    BOOKS = "SELECT w.reader, b.account_id
+               FROM unnest($2::uuid[], $3::uuid[]) AS w (reader, person)
+              CROSS JOIN LATERAL (
+                     SELECT account_id FROM tandem.account WHERE org_id = $1 AND csm_id = w.person AND status = 'active'
+                     UNION ALL
+                     SELECT account_id FROM tandem.account
+                      WHERE org_id = $1 AND account_manager_id = w.person AND status = 'active'
+                     UNION ALL
+                     SELECT account_id FROM tandem.handoff WHERE org_id = $1 AND accountable = w.person
+                     UNION ALL
+                     SELECT account_id FROM tandem.renewal WHERE org_id = $1 AND owner_id = w.person) AS b
+             UNION ALL
+             SELECT w.reader, b.account_id
+               FROM unnest($4::uuid[], $5::text[]) AS w (reader, pool)
+              CROSS JOIN LATERAL (
+                     SELECT account_id FROM tandem.account
+                      WHERE org_id = $1 AND pool = w.pool AND account_manager_id IS NULL AND status = 'active'
+                     UNION ALL
+                     SELECT account_id FROM tandem.handoff
+                      WHERE org_id = $1 AND pool = w.pool AND accountable IS NOT NULL) AS b";
     WITHOUT_CSM = "SELECT account_id FROM tandem.account
                     WHERE org_id = $1 AND status = 'active' AND (csm_id IS NULL OR csm_id = ANY ($2)) ORDER BY account_id";
     LOCK = "SELECT FROM tandem.account WHERE org_id = $1 AND account_id = $2 FOR NO KEY UPDATE";
@@ -295,6 +318,37 @@ pub async fn book(tx: &mut Tenant, people: &[PersonId], pools: &[String]) -> any
     let ids: Vec<String> =
         sqlx::query_scalar(BOOK).bind(org).bind(&people).bind(pools).fetch_all(tx.connection()).await?;
     Ok(ids.into_iter().map(AccountId).collect())
+}
+
+/// Who reads of which book: of everyone for whom they stand in, and of their pool.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Reads {
+    pub reader: PersonId,
+    pub stands_for: Vec<PersonId>,
+    pub pool: Option<String>,
+}
+
+/// As [`book`], for several readers.
+pub async fn books(tx: &mut Tenant, readers: &[Reads]) -> anyhow::Result<BTreeMap<PersonId, BTreeSet<AccountId>>> {
+    let org = tx.org().0;
+    let people = readers.iter().flat_map(|reads| reads.stands_for.iter().map(|person| (reads.reader.0, person.0)));
+    let (readers_of_people, people): (Vec<Uuid>, Vec<Uuid>) = people.unzip();
+    let pools = readers.iter().filter_map(|reads| Some((reads.reader.0, reads.pool.as_deref()?)));
+    let (readers_of_pools, pools): (Vec<Uuid>, Vec<&str>) = pools.unzip();
+    let rows: Vec<(Uuid, String)> = sqlx::query_as(BOOKS)
+        .bind(org)
+        .bind(&readers_of_people)
+        .bind(&people)
+        .bind(&readers_of_pools)
+        .bind(&pools)
+        .fetch_all(tx.connection())
+        .await?;
+    let mut books: BTreeMap<PersonId, BTreeSet<AccountId>> =
+        readers.iter().map(|reads| (reads.reader, BTreeSet::new())).collect();
+    for (reader, account) in rows {
+        books.entry(PersonId(reader)).or_default().insert(AccountId(account));
+    }
+    Ok(books)
 }
 
 /// Active accounts whose CSM is missing or among these people (who have left, or are away): somebody

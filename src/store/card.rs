@@ -63,8 +63,8 @@ statements! {
     );
     /// Of the accounts that a message has as cards, those whose card stands in a newer message to the same person.
     NEWER = concat!(
-        "WITH mine AS MATERIALIZED (", cards_of!("m.message_id = $2"), ")
-         SELECT s.account_id, max(m.created_at)
+        "WITH mine AS MATERIALIZED (", cards_of!("m.message_id = ANY ($2)"), ")
+         SELECT mine.message_id, s.account_id, max(m.created_at)
            FROM mine
            JOIN tandem.message_account s ON s.org_id = $1 AND s.account_id = mine.account_id
            JOIN tandem.message m ON m.org_id = $1 AND m.message_id = s.message_id
@@ -74,7 +74,7 @@ statements! {
             AND NOT EXISTS (SELECT FROM tandem.outbox o WHERE o.org_id = m.org_id AND o.message_id = m.message_id
                                AND o.kind = 'post' AND o.state = 'given_up')
             AND ", is_card!(), "
-          GROUP BY s.account_id"
+          GROUP BY mine.message_id, s.account_id"
     );
     /// One redraw for each earlier message whose card of an account stands in one of these now. Lanes that sleep are
     /// locked in their order, so that two changes cannot wait for each other.
@@ -129,12 +129,23 @@ pub async fn of_subject(
         .await?)
 }
 
-/// Of the accounts that this message shows, those whose card has moved on to a newer one, and when that was made.
-pub async fn newer(tx: &mut Tenant, message: Uuid) -> anyhow::Result<BTreeMap<AccountId, DateTime<Utc>>> {
+/// Of the accounts that each of these messages has as cards, those whose card has moved on to a newer message, and when
+/// that was made.
+pub async fn newer(
+    tx: &mut Tenant,
+    messages: &[Uuid],
+) -> anyhow::Result<BTreeMap<Uuid, BTreeMap<AccountId, DateTime<Utc>>>> {
+    let mut newer: BTreeMap<Uuid, BTreeMap<AccountId, DateTime<Utc>>> = BTreeMap::new();
+    if messages.is_empty() {
+        return Ok(newer);
+    }
     let org = tx.org().0;
-    let rows: Vec<(String, DateTime<Utc>)> =
-        sqlx::query_as(NEWER).bind(org).bind(message).fetch_all(tx.connection()).await?;
-    Ok(rows.into_iter().map(|(account, at)| (AccountId(account), at)).collect())
+    let rows: Vec<(Uuid, String, DateTime<Utc>)> =
+        sqlx::query_as(NEWER).bind(org).bind(messages).fetch_all(tx.connection()).await?;
+    for (message, account, at) in rows {
+        newer.entry(message).or_default().insert(AccountId(account), at);
+    }
+    Ok(newer)
 }
 
 /// Queues a redraw of the earlier messages whose cards these new ones have now.

@@ -1,10 +1,10 @@
 //! Stored diagnoses: one narrow row an account and night, the rest as JSON when it changed.
 
 use std::borrow::Cow;
-use std::collections::{BTreeMap, HashSet};
+use std::collections::BTreeMap;
 
 use anyhow::Context;
-use chrono::{DateTime, NaiveDate, Utc};
+use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use sqlx::FromRow;
@@ -24,8 +24,9 @@ use crate::domain::signal::Source;
 /// The diagnoses of a page, in the order of their key.
 macro_rules! new_rows {
     () => {
-        "(org_id, date, account_id, health, risk, band, change, detail_id)
-         SELECT $1, $2, n.* FROM unnest($3::text[], $4::smallint[], $5::smallint[], $6::text[], $7::text[], $8::uuid[]) AS n"
+        "(org_id, date, account_id, health, risk, band, change, detail_id, detail_on, floors, windows)
+         SELECT $1, $2, n.* FROM unnest($3::text[], $4::smallint[], $5::smallint[], $6::text[], $7::text[], $8::uuid[], $9::date[],
+                                        $10::jsonb[], $11::jsonb[]) AS n"
     };
 }
 
@@ -65,60 +66,53 @@ statements! {
                AND ($3::text[] IS NULL OR d.account_id = ANY ($3))
              ORDER BY a.arr_minor DESC NULLS LAST, a.account_id LIMIT $4";
     NIGHT_BEFORE = "SELECT date, night FROM tandem.diagnosis_run WHERE org_id = $1 AND date < $2 ORDER BY date DESC LIMIT 1";
-    /// Only what the next night compares with: whole bodies would be megabytes a page, and of them the families are read
-    /// only where a source is withheld. A window opens on a night of its own day: what a backdated run found has no
-    /// dates to keep.
-    EARLIER = "SELECT d.account_id, d.health, d.band, d.detail_id, t.floors,
-                      CASE WHEN $5 THEN t.body::json->'families' ELSE '{}' END AS families,
+    NIGHT_AFTER = "SELECT min(date) FROM tandem.diagnosis_run WHERE org_id = $1 AND date > $2";
+    /// Only what the next night compares with; of bodies the families, and only where a source is withheld. A window opens
+    /// on a night of its own day: what a backdated run found has no dates to keep.
+    EARLIER = "SELECT d.account_id, d.health, d.band, d.detail_id, d.detail_on, d.floors,
+                      CASE WHEN $5 THEN (SELECT t.body::json->'families' FROM tandem.diagnosis_detail t
+                                          WHERE t.org_id = $1 AND t.account_id = d.account_id AND t.detail_id = d.detail_id)
+                      END AS families,
                       CASE WHEN (SELECT live FROM tandem.diagnosis_run r WHERE r.org_id = $1 AND r.date = $2)
-                           THEN t.windows ELSE '[]' END AS windows
+                           THEN d.windows END AS windows
                  FROM tandem.diagnosis d
-                CROSS JOIN LATERAL (SELECT body, floors, windows FROM tandem.diagnosis_detail
-                                     WHERE org_id = $1 AND account_id = d.account_id AND detail_id = d.detail_id OFFSET 0) AS t
                 WHERE d.org_id = $1 AND d.date = $2 AND d.account_id BETWEEN $3 AND $4";
-    REPLACED = "SELECT d.account_id, d.detail_id
-                  FROM unnest($3::text[], $4::uuid[]) AS n (account_id, detail_id)
-                 CROSS JOIN LATERAL (SELECT account_id, detail_id FROM tandem.diagnosis
-                                      WHERE org_id = $1 AND date = $2 AND account_id = n.account_id OFFSET 0) AS d
-                 WHERE d.detail_id <> n.detail_id";
+    STORED = "SELECT account_id, health, risk, band, change, detail_id, detail_on FROM tandem.diagnosis
+               WHERE org_id = $1 AND date = $2 AND account_id > $3 AND account_id <= $4";
     /// By the key: an EXISTS would be planned as a search through all dates.
     HAS_ROWS = "SELECT count(*) > 0 FROM (SELECT account_id FROM tandem.diagnosis WHERE org_id = $1 AND date = $2
                                            ORDER BY account_id LIMIT 1) AS one";
-    /// Which of these details some night has already: their bodies need not be sent.
-    KNOWN_DETAILS = "SELECT n.account_id
-                       FROM unnest($2::text[], $3::uuid[]) AS n (account_id, detail_id)
-                      CROSS JOIN LATERAL (SELECT FROM tandem.diagnosis_detail
-                                           WHERE org_id = $1 AND account_id = n.account_id AND detail_id = n.detail_id OFFSET 0) AS t";
-    SAVE_DETAILS = "INSERT INTO tandem.diagnosis_detail (org_id, account_id, detail_id, body, floors, windows)
-                    SELECT $1, n.* FROM unnest($2::text[], $3::uuid[], $4::text[], $5::jsonb[], $6::jsonb[]) AS n";
+    /// One that is there already, of a night further off, is only dated anew.
+    SAVE_DETAILS = "INSERT INTO tandem.diagnosis_detail AS t (org_id, account_id, detail_id, body, seen_on)
+                    SELECT $1, n.*, $5 FROM unnest($2::text[], $3::uuid[], $4::text[]) AS n
+                    ON CONFLICT (org_id, account_id, detail_id) DO UPDATE SET seen_on = excluded.seen_on
+                     WHERE t.seen_on < excluded.seen_on";
     SAVE = concat!("INSERT INTO tandem.diagnosis AS t ", new_rows!());
     /// Where the date may have rows already.
     SAVE_AGAIN = concat!("INSERT INTO tandem.diagnosis AS t ", new_rows!(), "
             ON CONFLICT (org_id, date, account_id) DO UPDATE SET
                    health = excluded.health, risk = excluded.risk, band = excluded.band, change = excluded.change,
-                   detail_id = excluded.detail_id
-             WHERE (t.health, t.risk, t.band, t.change, t.detail_id)
-                   IS DISTINCT FROM (excluded.health, excluded.risk, excluded.band, excluded.change, excluded.detail_id)");
+                   detail_id = excluded.detail_id, detail_on = excluded.detail_on, floors = excluded.floors,
+                   windows = excluded.windows");
     /// Accounts that an earlier run of the date had, and this one has not: they have left, or can't be read any more.
-    DROP_OTHERS = "DELETE FROM tandem.diagnosis
-                    WHERE org_id = $1 AND date = $2 AND account_id > $3 AND ($4::text IS NULL OR account_id <= $4)
-                      AND account_id <> ALL ($5) RETURNING account_id, detail_id";
-    DROP_UNUSED = "DELETE FROM tandem.diagnosis_detail t
-                    USING unnest($2::text[], $3::uuid[]) AS o (account_id, detail_id)
-                    WHERE t.org_id = $1 AND t.account_id = o.account_id AND t.detail_id = o.detail_id
-                      AND NOT EXISTS (SELECT FROM tandem.diagnosis d
-                                       WHERE d.org_id = $1 AND d.account_id = o.account_id AND d.detail_id = o.detail_id)";
+    DROP_OTHERS = "DELETE FROM tandem.diagnosis WHERE org_id = $1 AND date = $2 AND account_id = ANY ($3)";
     SAVE_RUN = "INSERT INTO tandem.diagnosis_run AS t (org_id, date, completed_at, accounts, live, policy_hash, night, sources, rejected)
                 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
                 ON CONFLICT (org_id, date) DO UPDATE SET
                        completed_at = excluded.completed_at, accounts = excluded.accounts, live = t.live OR excluded.live,
                        policy_hash = excluded.policy_hash, night = excluded.night, sources = excluded.sources,
                        rejected = excluded.rejected";
-    FORGET = "DELETE FROM tandem.diagnosis WHERE org_id = $1 AND date = $2 RETURNING account_id, detail_id";
+    FORGET = "DELETE FROM tandem.diagnosis WHERE org_id = $1 AND date = $2";
+    FORGET_DETAILS = "DELETE FROM tandem.diagnosis_detail WHERE org_id = $1 AND seen_on < $2";
     FORGOTTEN_DATES = "SELECT date FROM tandem.diagnosis_run WHERE org_id = $1 AND date < $2 ORDER BY date LIMIT $3";
     FORGET_RUN = "DELETE FROM tandem.diagnosis_run WHERE org_id = $1 AND date = $2";
     BANDS = "SELECT account_id, health, band FROM tandem.diagnosis WHERE org_id = $1 AND date = $2 AND account_id = ANY ($3)";
 }
+
+/// For so long a body that stays the same is not written again.
+const WRITTEN_FOR: TimeDelta = TimeDelta::days(30);
+/// Sorts behind every id: none begins with the last code point, which is no character.
+const BEHIND_ALL: &str = "\u{10FFFF}";
 
 #[derive(FromRow)]
 pub(super) struct DiagnosisRow {
@@ -298,8 +292,8 @@ pub struct NewRow {
     change: &'static str,
     detail_id: Uuid,
     body: String,
-    floors: Json<Vec<String>>,
-    windows: Json<Vec<FoundWindow>>,
+    floors: Option<Json<Vec<String>>>,
+    windows: Option<Json<Vec<FoundWindow>>>,
 }
 
 impl NewRow {
@@ -314,7 +308,8 @@ impl NewRow {
             windows: Cow::Borrowed(&diagnosis.windows),
             auto_renew,
         })?;
-        let floors = diagnosis.causes.iter().filter(|cause| cause.floor).map(|cause| cause.rule.clone());
+        let floors: Vec<String> =
+            diagnosis.causes.iter().filter(|cause| cause.floor).map(|cause| cause.rule.clone()).collect();
         Ok(Self {
             account: diagnosis.account_id.clone(),
             health: diagnosis.health.map(i16::from),
@@ -323,8 +318,8 @@ impl NewRow {
             change: diagnosis.change.as_str(),
             detail_id: detail_id(&body),
             body,
-            floors: Json(floors.collect()),
-            windows: Json(diagnosis.windows.clone()),
+            floors: Some(Json(floors)).filter(|floors| !floors.is_empty()),
+            windows: (!diagnosis.windows.is_empty()).then(|| Json(diagnosis.windows.clone())),
         })
     }
 }
@@ -334,7 +329,21 @@ impl NewRow {
 pub struct Earlier {
     pub previous: Previous,
     pub windows: Vec<FoundWindow>,
+    pub kept: Kept,
+}
+
+/// A body that some night refers to: its id, and a night that wrote it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Kept {
     detail_id: Uuid,
+    on: NaiveDate,
+}
+
+impl Kept {
+    /// Where the same is found on `date`, when it was written: unless so long ago that it is written again.
+    fn still(self, detail_id: Uuid, date: NaiveDate) -> Option<NaiveDate> {
+        (self.detail_id == detail_id && date - self.on < WRITTEN_FOR).then_some(self.on)
+    }
 }
 
 #[derive(FromRow)]
@@ -343,9 +352,32 @@ struct EarlierRow {
     health: Option<i16>,
     band: String,
     detail_id: Uuid,
-    families: Json<BTreeMap<Source, Option<u8>>>,
-    windows: Json<Vec<FoundWindow>>,
-    floors: Json<Vec<String>>,
+    detail_on: NaiveDate,
+    families: Option<Json<BTreeMap<Source, Option<u8>>>>,
+    windows: Option<Json<Vec<FoundWindow>>>,
+    floors: Option<Json<Vec<String>>>,
+}
+
+#[derive(FromRow)]
+struct StoredRow {
+    account_id: String,
+    health: Option<i16>,
+    risk: Option<i16>,
+    band: String,
+    change: String,
+    detail_id: Uuid,
+    detail_on: NaiveDate,
+}
+
+impl StoredRow {
+    fn kept(&self) -> Kept {
+        Kept { detail_id: self.detail_id, on: self.detail_on }
+    }
+
+    fn says_the_same(&self, new: &NewRow) -> bool {
+        (self.health, self.risk, self.band.as_str(), self.change.as_str(), self.detail_id)
+            == (new.health, new.risk, new.band, new.change, new.detail_id)
+    }
 }
 
 /// Makes this transaction the only one that diagnoses the organisation, until it ends.
@@ -393,10 +425,11 @@ pub async fn earlier(
                 date,
                 health: row.health.map(u8::try_from).transpose().context("health")?,
                 band: word("band", &row.band)?,
-                floors: row.floors.0,
-                families: row.families.0,
+                floors: row.floors.map(|floors| floors.0).unwrap_or_default(),
+                families: row.families.map(|families| families.0).unwrap_or_default(),
             };
-            let earlier = Earlier { previous, windows: row.windows.0, detail_id: row.detail_id };
+            let windows = row.windows.map(|windows| windows.0).unwrap_or_default();
+            let earlier = Earlier { previous, windows, kept: Kept { detail_id: row.detail_id, on: row.detail_on } };
             Ok((AccountId(row.account_id), earlier))
         })
         .collect()
@@ -408,75 +441,99 @@ pub async fn has_rows(tx: &mut Tenant, date: NaiveDate) -> anyhow::Result<bool> 
     Ok(sqlx::query_scalar(HAS_ROWS).bind(org).bind(date).fetch_one(tx.connection()).await?)
 }
 
-/// Stores a date's diagnoses of the accounts after `after`, up to and with `last` (to the end for `None`): those
-/// of `rows` stand; `again`, others of the date go. A body that some night has already is not sent.
+/// The date of the nearest complete night after this one.
+pub async fn night_after(tx: &mut Tenant, date: NaiveDate) -> anyhow::Result<Option<NaiveDate>> {
+    let org = tx.org().0;
+    Ok(sqlx::query_scalar(NIGHT_AFTER).bind(org).bind(date).fetch_one(tx.connection()).await?)
+}
+
+/// The bodies that a night refers to, for these accounts.
+pub async fn kept(tx: &mut Tenant, date: NaiveDate, ids: &Between<'_>) -> anyhow::Result<BTreeMap<AccountId, Kept>> {
+    let rows = stored(tx, date, ids).await?;
+    Ok(rows.into_values().map(|row| (AccountId(row.account_id.clone()), row.kept())).collect())
+}
+
+async fn stored(tx: &mut Tenant, date: NaiveDate, ids: &Between<'_>) -> anyhow::Result<BTreeMap<String, StoredRow>> {
+    let org = tx.org().0;
+    let rows: Vec<StoredRow> = sqlx::query_as(STORED)
+        .bind(org)
+        .bind(date)
+        .bind(ids.after)
+        .bind(ids.last.map_or(BEHIND_ALL, |last| last.0.as_str()))
+        .fetch_all(tx.connection())
+        .await?;
+    Ok(rows.into_iter().map(|row| (row.account_id.clone(), row)).collect())
+}
+
+/// Accounts by their ids: those after `after`, up to and with `last`; to the end for `None`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Between<'a> {
+    pub after: &'a str,
+    pub last: Option<&'a AccountId>,
+}
+
+/// Stores a date's diagnoses of these accounts: those of `rows` stand; `again`, others of the date go, and what is stored
+/// already is not written once more. A body that `kept` has for the account is not sent.
 pub async fn save(
     tx: &mut Tenant,
     date: NaiveDate,
     again: bool,
-    after: &str,
-    last: Option<&AccountId>,
+    ids: &Between<'_>,
     rows: &[NewRow],
-    earlier: &BTreeMap<AccountId, Earlier>,
+    kept: &BTreeMap<AccountId, Kept>,
 ) -> anyhow::Result<()> {
     let org = tx.org().0;
-    let ids: Vec<&str> = rows.iter().map(|row| row.account.0.as_str()).collect();
-    let details: Vec<Uuid> = rows.iter().map(|row| row.detail_id).collect();
-    let mut unused: Vec<(String, Uuid)> = Vec::new();
-    if again {
-        unused =
-            sqlx::query_as(REPLACED).bind(org).bind(date).bind(&ids).bind(&details).fetch_all(tx.connection()).await?;
+    let mut present = if again { stored(tx, date, ids).await? } else { BTreeMap::new() };
+    let (mut new, mut fresh) = (Vec::with_capacity(rows.len()), Vec::new());
+    for row in rows {
+        let stored = present.remove(&row.account.0);
+        if stored.as_ref().is_some_and(|stored| stored.says_the_same(row)) {
+            continue;
+        }
+        let known = [stored.map(|stored| stored.kept()), kept.get(&row.account).copied()];
+        let on = known.into_iter().flatten().find_map(|kept| kept.still(row.detail_id, date));
+        if on.is_none() {
+            fresh.push(row);
+        }
+        new.push((row, on.unwrap_or(date)));
     }
-    save_details(tx, rows, earlier).await?;
-    // Arrays rather than COPY: under row level security that would be a temporary table and the same statement again.
-    sqlx::query(if again { SAVE_AGAIN } else { SAVE })
-        .bind(org)
-        .bind(date)
-        .bind(&ids)
-        .bind(rows.iter().map(|row| row.health).collect::<Vec<_>>())
-        .bind(rows.iter().map(|row| row.risk).collect::<Vec<_>>())
-        .bind(rows.iter().map(|row| row.band).collect::<Vec<_>>())
-        .bind(rows.iter().map(|row| row.change).collect::<Vec<_>>())
-        .bind(&details)
-        .execute(tx.connection())
-        .await
-        .context("save diagnoses")?;
-    if again {
-        let dropped: Vec<(String, Uuid)> = sqlx::query_as(DROP_OTHERS)
+    save_details(tx, date, &fresh).await?;
+    if !new.is_empty() {
+        // Arrays rather than COPY: under row level security that would be a temporary table and the same statement again.
+        sqlx::query(if again { SAVE_AGAIN } else { SAVE })
             .bind(org)
             .bind(date)
-            .bind(after)
-            .bind(last.map(|id| id.0.as_str()))
-            .bind(&ids)
-            .fetch_all(tx.connection())
-            .await?;
-        unused.extend(dropped);
+            .bind(new.iter().map(|(row, _)| row.account.0.as_str()).collect::<Vec<_>>())
+            .bind(new.iter().map(|(row, _)| row.health).collect::<Vec<_>>())
+            .bind(new.iter().map(|(row, _)| row.risk).collect::<Vec<_>>())
+            .bind(new.iter().map(|(row, _)| row.band).collect::<Vec<_>>())
+            .bind(new.iter().map(|(row, _)| row.change).collect::<Vec<_>>())
+            .bind(new.iter().map(|(row, _)| row.detail_id).collect::<Vec<_>>())
+            .bind(new.iter().map(|(_, on)| *on).collect::<Vec<_>>())
+            .bind(new.iter().map(|(row, _)| row.floors.as_ref()).collect::<Vec<_>>())
+            .bind(new.iter().map(|(row, _)| row.windows.as_ref()).collect::<Vec<_>>())
+            .execute(tx.connection())
+            .await
+            .context("save diagnoses")?;
     }
-    drop_unused(tx, unused).await
+    let others: Vec<String> = present.into_keys().collect();
+    if !others.is_empty() {
+        sqlx::query(DROP_OTHERS).bind(org).bind(date).bind(&others).execute(tx.connection()).await?;
+    }
+    Ok(())
 }
 
-async fn save_details(tx: &mut Tenant, rows: &[NewRow], earlier: &BTreeMap<AccountId, Earlier>) -> anyhow::Result<()> {
-    let org = tx.org().0;
-    let changed = |row: &&NewRow| earlier.get(&row.account).is_none_or(|earlier| earlier.detail_id != row.detail_id);
-    let mut fresh: Vec<&NewRow> = rows.iter().filter(changed).collect();
-    let known: Vec<String> = sqlx::query_scalar(KNOWN_DETAILS)
-        .bind(org)
-        .bind(fresh.iter().map(|row| row.account.0.as_str()).collect::<Vec<_>>())
-        .bind(fresh.iter().map(|row| row.detail_id).collect::<Vec<_>>())
-        .fetch_all(tx.connection())
-        .await?;
-    let known: HashSet<&str> = known.iter().map(String::as_str).collect();
-    fresh.retain(|row| !known.contains(row.account.0.as_str()));
+async fn save_details(tx: &mut Tenant, date: NaiveDate, fresh: &[&NewRow]) -> anyhow::Result<()> {
     if fresh.is_empty() {
         return Ok(());
     }
+    let org = tx.org().0;
     sqlx::query(SAVE_DETAILS)
         .bind(org)
         .bind(fresh.iter().map(|row| row.account.0.as_str()).collect::<Vec<_>>())
         .bind(fresh.iter().map(|row| row.detail_id).collect::<Vec<_>>())
         .bind(fresh.iter().map(|row| row.body.as_str()).collect::<Vec<_>>())
-        .bind(fresh.iter().map(|row| &row.floors).collect::<Vec<_>>())
-        .bind(fresh.iter().map(|row| &row.windows).collect::<Vec<_>>())
+        .bind(date)
         .execute(tx.connection())
         .await
         .context("save the causes")?;
@@ -493,17 +550,8 @@ pub async fn replace(
     let row = NewRow::of(diagnosis, auto_renew)?;
     // Speaks for no id but its own: nothing lies after it and up to it.
     let (id, none) = (row.account.clone(), BTreeMap::new());
-    save(tx, date, true, &id.0, Some(&id), std::slice::from_ref(&row), &none).await
-}
-
-async fn drop_unused(tx: &mut Tenant, unused: Vec<(String, Uuid)>) -> anyhow::Result<()> {
-    if unused.is_empty() {
-        return Ok(());
-    }
-    let org = tx.org().0;
-    let (accounts, details): (Vec<String>, Vec<Uuid>) = unused.into_iter().unzip();
-    sqlx::query(DROP_UNUSED).bind(org).bind(&accounts).bind(&details).execute(tx.connection()).await?;
-    Ok(())
+    let itself = Between { after: &id.0, last: Some(&id) };
+    save(tx, date, true, &itself, std::slice::from_ref(&row), &none).await
 }
 
 /// An account that could not be read, and why.
@@ -552,12 +600,20 @@ pub async fn runs_before(tx: &mut Tenant, date: NaiveDate, most: i64) -> anyhow:
     Ok(sqlx::query_scalar(FORGOTTEN_DATES).bind(org).bind(date).bind(most).fetch_all(tx.connection()).await?)
 }
 
-/// Forgets one date, with the causes that no other date refers to.
+/// Forgets one date.
 pub async fn forget(tx: &mut Tenant, date: NaiveDate) -> anyhow::Result<()> {
     let org = tx.org().0;
-    let gone: Vec<(String, Uuid)> = sqlx::query_as(FORGET).bind(org).bind(date).fetch_all(tx.connection()).await?;
-    drop_unused(tx, gone).await?;
-    sqlx::query(FORGET_RUN).bind(org).bind(date).execute(tx.connection()).await?;
+    for statement in [FORGET, FORGET_RUN] {
+        sqlx::query(statement).bind(org).bind(date).execute(tx.connection()).await?;
+    }
+    Ok(())
+}
+
+/// Forgets the causes that no night from `oldest` on refers to.
+pub async fn forget_details(tx: &mut Tenant, oldest: NaiveDate) -> anyhow::Result<()> {
+    let org = tx.org().0;
+    let Some(before) = oldest.checked_sub_signed(WRITTEN_FOR) else { return Ok(()) };
+    sqlx::query(FORGET_DETAILS).bind(org).bind(before).execute(tx.connection()).await?;
     Ok(())
 }
 

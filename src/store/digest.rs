@@ -1,6 +1,6 @@
 //! Mornings: which cards stood in whose digest.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::RangeInclusive;
 
 use anyhow::Context;
@@ -17,19 +17,27 @@ use crate::domain::person::PersonId;
 statements! {
     /// The unique key decides: one morning a person and date, whoever asks and how often.
     INSERT = "INSERT INTO tandem.digest (org_id, digest_id, person_id, local_date, kind, diagnosed_on, late, totals, queued_at)
-              VALUES ($1, $2, $3, $4, 'morning', $5, $6, $7, $8) ON CONFLICT DO NOTHING";
+              SELECT $1, d.digest_id, d.person_id, d.local_date, 'morning', d.diagnosed_on, d.late, d.totals, $8
+                FROM unnest($2::uuid[], $3::uuid[], $4::date[], $5::date[], $6::bool[], $7::jsonb[])
+                  AS d (digest_id, person_id, local_date, diagnosed_on, late, totals)
+              -- In one order, so that two who queue the same mornings cannot wait for each other.
+               ORDER BY d.person_id, d.local_date
+              ON CONFLICT DO NOTHING RETURNING digest_id";
     INSERT_ITEMS = "INSERT INTO tandem.digest_item (org_id, digest_id, position, group_no, subject, account_id, heading, why, comes_back)
-              SELECT $1, $2, i.* FROM unnest($3::int[], $4::int[], $5::text[], $6::text[], $7::text[], $8::text[], $9::date[])
-                     AS i (position, group_no, subject, account_id, heading, why, comes_back)";
-    READ = "SELECT digest_id, person_id, local_date, diagnosed_on, late, totals FROM tandem.digest WHERE org_id = $1 AND digest_id = $2";
-    ITEMS = "SELECT group_no, subject, account_id, heading, why, comes_back FROM tandem.digest_item
-              WHERE org_id = $1 AND digest_id = $2 ORDER BY position";
-    LAST_SHOWN = "SELECT i.subject, max(d.local_date) FROM tandem.digest d JOIN tandem.digest_item i USING (org_id, digest_id)
-                   WHERE d.org_id = $1 AND d.person_id = $2 AND d.local_date < $3 AND i.group_no IS NULL GROUP BY i.subject";
+              SELECT $1, i.* FROM unnest($2::uuid[], $3::int[], $4::int[], $5::text[], $6::text[], $7::text[], $8::text[], $9::date[])
+                     AS i (digest_id, position, group_no, subject, account_id, heading, why, comes_back)";
+    READ = "SELECT digest_id, person_id, local_date, diagnosed_on, late, totals FROM tandem.digest
+             WHERE org_id = $1 AND digest_id = ANY ($2)";
+    ITEMS = "SELECT digest_id, group_no, subject, account_id, heading, why, comes_back FROM tandem.digest_item
+              WHERE org_id = $1 AND digest_id = ANY ($2) ORDER BY digest_id, position";
+    LAST_SHOWN = "SELECT d.person_id, i.subject, max(d.local_date)
+                    FROM tandem.digest d JOIN tandem.digest_item i USING (org_id, digest_id)
+                   WHERE d.org_id = $1 AND d.person_id = ANY ($2) AND d.local_date < $3 AND i.group_no IS NULL
+                   GROUP BY d.person_id, i.subject";
     /// A risk's card that came by day, or an edit of it that was said by a reply.
-    TOLD_BY_DAY = "SELECT (content -> 'notice' ->> 'risk')::uuid, max(created_at) FROM tandem.message
-                    WHERE org_id = $1 AND person_id = $2 AND created_at > $3 AND content -> 'notice' ->> 'event' = 'decision'
-                    GROUP BY 1";
+    TOLD_BY_DAY = "SELECT person_id, (content -> 'notice' ->> 'risk')::uuid, max(created_at) FROM tandem.message
+                    WHERE org_id = $1 AND person_id = ANY ($2) AND created_at > $3 AND content -> 'notice' ->> 'event' = 'decision'
+                    GROUP BY 1, 2";
     HAS_CARD = "SELECT EXISTS (SELECT FROM tandem.digest d JOIN tandem.digest_item i USING (org_id, digest_id)
                                 WHERE d.org_id = $1 AND d.person_id = $2 AND d.local_date = $3 AND i.group_no IS NULL
                                   AND i.subject = $4)";
@@ -89,39 +97,41 @@ impl Place {
     }
 }
 
-/// False where that person has their morning of that date already: then nothing is written.
-pub async fn insert(tx: &mut Tenant, digest: &Digest, now: DateTime<Utc>) -> anyhow::Result<bool> {
+/// Stores mornings, and says which. Of a person who has theirs of that date already nothing is written.
+pub async fn insert(tx: &mut Tenant, digests: &[Digest], now: DateTime<Utc>) -> anyhow::Result<BTreeSet<Uuid>> {
     let org = tx.org().0;
-    let done = sqlx::query(INSERT)
+    let new: Vec<Uuid> = sqlx::query_scalar(INSERT)
         .bind(org)
-        .bind(digest.id)
-        .bind(digest.person.0)
-        .bind(digest.local_date)
-        .bind(digest.diagnosed_on)
-        .bind(digest.late)
-        .bind(&digest.totals)
+        .bind(digests.iter().map(|digest| digest.id).collect::<Vec<_>>())
+        .bind(digests.iter().map(|digest| digest.person.0).collect::<Vec<_>>())
+        .bind(digests.iter().map(|digest| digest.local_date).collect::<Vec<_>>())
+        .bind(digests.iter().map(|digest| digest.diagnosed_on).collect::<Vec<_>>())
+        .bind(digests.iter().map(|digest| digest.late).collect::<Vec<_>>())
+        .bind(digests.iter().map(|digest| &digest.totals).collect::<Vec<_>>())
         .bind(now)
-        .execute(tx.connection())
+        .fetch_all(tx.connection())
         .await
-        .context("insert a digest")?;
-    if done.rows_affected() == 0 {
-        return Ok(false);
-    }
-    let items = &digest.items;
+        .context("insert digests")?;
+    let new = BTreeSet::from_iter(new);
+    let items: Vec<(Uuid, i32, &Item)> = digests
+        .iter()
+        .filter(|digest| new.contains(&digest.id))
+        .flat_map(|digest| (0..).zip(&digest.items).map(|(position, item)| (digest.id, position, item)))
+        .collect();
     sqlx::query(INSERT_ITEMS)
         .bind(org)
-        .bind(digest.id)
-        .bind((0..i32::try_from(items.len())?).collect::<Vec<_>>())
-        .bind(items.iter().map(|item| item.place.number()).collect::<Vec<_>>())
-        .bind(items.iter().map(|item| item.subject.to_string()).collect::<Vec<_>>())
-        .bind(items.iter().map(|item| item.account.0.as_str()).collect::<Vec<_>>())
-        .bind(items.iter().map(|item| item.heading.as_deref()).collect::<Vec<_>>())
-        .bind(items.iter().map(|item| item.why.as_deref()).collect::<Vec<_>>())
-        .bind(items.iter().map(|item| item.comes_back).collect::<Vec<_>>())
+        .bind(items.iter().map(|(digest, ..)| *digest).collect::<Vec<_>>())
+        .bind(items.iter().map(|(_, position, _)| *position).collect::<Vec<_>>())
+        .bind(items.iter().map(|(.., item)| item.place.number()).collect::<Vec<_>>())
+        .bind(items.iter().map(|(.., item)| item.subject.to_string()).collect::<Vec<_>>())
+        .bind(items.iter().map(|(.., item)| item.account.0.as_str()).collect::<Vec<_>>())
+        .bind(items.iter().map(|(.., item)| item.heading.as_deref()).collect::<Vec<_>>())
+        .bind(items.iter().map(|(.., item)| item.why.as_deref()).collect::<Vec<_>>())
+        .bind(items.iter().map(|(.., item)| item.comes_back).collect::<Vec<_>>())
         .execute(tx.connection())
         .await
-        .context("insert a digest's items")?;
-    Ok(true)
+        .context("insert digests' items")?;
+    Ok(new)
 }
 
 #[derive(FromRow)]
@@ -136,6 +146,7 @@ struct DigestRow {
 
 #[derive(FromRow)]
 struct ItemRow {
+    digest_id: Uuid,
     group_no: Option<i32>,
     subject: String,
     account_id: String,
@@ -145,56 +156,72 @@ struct ItemRow {
 }
 
 pub async fn read(tx: &mut Tenant, id: Uuid) -> anyhow::Result<Option<Digest>> {
-    let org = tx.org().0;
-    let row: Option<DigestRow> = sqlx::query_as(READ).bind(org).bind(id).fetch_optional(tx.connection()).await?;
-    let Some(row) = row else { return Ok(None) };
-    let items: Vec<ItemRow> = sqlx::query_as(ITEMS).bind(org).bind(id).fetch_all(tx.connection()).await?;
-    let items = items
-        .into_iter()
-        .map(|item| {
-            Ok(Item {
-                place: Place::of(item.group_no)?,
-                subject: item.subject.parse().context("a digest's subject")?,
-                account: AccountId(item.account_id),
-                heading: item.heading,
-                why: item.why,
-                comes_back: item.comes_back,
-            })
-        })
-        .collect::<anyhow::Result<_>>()?;
-    Ok(Some(Digest {
-        id: row.digest_id,
-        person: PersonId(row.person_id),
-        local_date: row.local_date,
-        diagnosed_on: row.diagnosed_on,
-        late: row.late,
-        totals: row.totals,
-        items,
-    }))
+    Ok(read_all(tx, &[id]).await?.remove(&id))
 }
 
-/// When each subject last stood as a card in this person's mornings before `today`.
+/// Those of these mornings that exist.
+pub async fn read_all(tx: &mut Tenant, ids: &[Uuid]) -> anyhow::Result<BTreeMap<Uuid, Digest>> {
+    if ids.is_empty() {
+        return Ok(BTreeMap::new());
+    }
+    let org = tx.org().0;
+    let rows: Vec<DigestRow> = sqlx::query_as(READ).bind(org).bind(ids).fetch_all(tx.connection()).await?;
+    let mut digests: BTreeMap<Uuid, Digest> = rows
+        .into_iter()
+        .map(|row| {
+            let digest = Digest {
+                id: row.digest_id,
+                person: PersonId(row.person_id),
+                local_date: row.local_date,
+                diagnosed_on: row.diagnosed_on,
+                late: row.late,
+                totals: row.totals,
+                items: Vec::new(),
+            };
+            (row.digest_id, digest)
+        })
+        .collect();
+    let items: Vec<ItemRow> = sqlx::query_as(ITEMS).bind(org).bind(ids).fetch_all(tx.connection()).await?;
+    for item in items {
+        let Some(digest) = digests.get_mut(&item.digest_id) else { continue };
+        digest.items.push(Item {
+            place: Place::of(item.group_no)?,
+            subject: item.subject.parse().context("a digest's subject")?,
+            account: AccountId(item.account_id),
+            heading: item.heading,
+            why: item.why,
+            comes_back: item.comes_back,
+        });
+    }
+    Ok(digests)
+}
+
+/// When each subject last stood as a card in each of these people's mornings before `today`.
 pub async fn last_shown(
     tx: &mut Tenant,
-    person: PersonId,
+    people: &[PersonId],
     today: NaiveDate,
-) -> anyhow::Result<BTreeMap<Subject, NaiveDate>> {
+) -> anyhow::Result<BTreeMap<(PersonId, Subject), NaiveDate>> {
     let org = tx.org().0;
-    let rows: Vec<(String, NaiveDate)> =
-        sqlx::query_as(LAST_SHOWN).bind(org).bind(person.0).bind(today).fetch_all(tx.connection()).await?;
-    rows.into_iter().map(|(subject, date)| Ok((subject.parse().context("a digest's subject")?, date))).collect()
+    let people: Vec<Uuid> = people.iter().map(|person| person.0).collect();
+    let rows: Vec<(Uuid, String, NaiveDate)> =
+        sqlx::query_as(LAST_SHOWN).bind(org).bind(&people).bind(today).fetch_all(tx.connection()).await?;
+    rows.into_iter()
+        .map(|(person, subject, date)| Ok(((PersonId(person), subject.parse().context("a digest's subject")?), date)))
+        .collect()
 }
 
-/// When this person was last told by day of a decision about each risk, since `since`.
+/// When each of these people was last told by day of a decision about each risk, since `since`.
 pub async fn told_by_day(
     tx: &mut Tenant,
-    person: PersonId,
+    people: &[PersonId],
     since: DateTime<Utc>,
-) -> anyhow::Result<BTreeMap<Uuid, DateTime<Utc>>> {
+) -> anyhow::Result<BTreeMap<(PersonId, Uuid), DateTime<Utc>>> {
     let org = tx.org().0;
-    let rows: Vec<(Uuid, DateTime<Utc>)> =
-        sqlx::query_as(TOLD_BY_DAY).bind(org).bind(person.0).bind(since).fetch_all(tx.connection()).await?;
-    Ok(rows.into_iter().collect())
+    let people: Vec<Uuid> = people.iter().map(|person| person.0).collect();
+    let rows: Vec<(Uuid, Uuid, DateTime<Utc>)> =
+        sqlx::query_as(TOLD_BY_DAY).bind(org).bind(&people).bind(since).fetch_all(tx.connection()).await?;
+    Ok(rows.into_iter().map(|(person, risk, at)| ((PersonId(person), risk), at)).collect())
 }
 
 /// What these groups of the rest hold.

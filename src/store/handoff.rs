@@ -15,6 +15,8 @@ use crate::domain::person::PersonId;
 
 statements! {
     LOCK = "SELECT * FROM tandem.handoff WHERE org_id = $1 AND handoff_id = $2 FOR NO KEY UPDATE";
+    /// In the order of ids, so that two who lock several cannot wait for each other.
+    LOCK_MANY = "SELECT * FROM tandem.handoff WHERE org_id = $1 AND handoff_id = ANY ($2) ORDER BY handoff_id FOR NO KEY UPDATE";
     READ = "SELECT * FROM tandem.handoff WHERE org_id = $1 AND handoff_id = ANY ($2)";
     /// What is open, and what ended so lately that its quiet time may still run; account by account, since on the first
     /// night the planner takes the table for empty and would read all of it for every page.
@@ -152,6 +154,12 @@ pub async fn lock(tx: &mut Tenant, id: Uuid) -> anyhow::Result<Option<Handoff>> 
     let org = tx.org().0;
     let row: Option<HandoffRow> = sqlx::query_as(LOCK).bind(org).bind(id).fetch_optional(tx.connection()).await?;
     row.map(Handoff::try_from).transpose()
+}
+
+/// The handoffs of these ids that exist, locked until commit, by id.
+pub async fn lock_many(tx: &mut Tenant, ids: &[Uuid]) -> anyhow::Result<Vec<Handoff>> {
+    let org = tx.org().0;
+    handoffs(sqlx::query_as(LOCK_MANY).bind(org).bind(ids).fetch_all(tx.connection()).await?)
 }
 
 pub async fn read(tx: &mut Tenant, ids: &[Uuid]) -> anyhow::Result<Vec<Handoff>> {

@@ -1,7 +1,7 @@
 //! What was said where, and what is to be sent: messages, their copies in chat,
 //! and the outbox. Nothing here holds text: a message is rendered at each sending.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use anyhow::Context;
 use chrono::{DateTime, TimeDelta, Utc};
@@ -16,11 +16,11 @@ use crate::domain::person::PersonId;
 
 statements! {
     INSERT = "INSERT INTO tandem.message (org_id, message_id, platform, workspace_id, person_id, channel_id, content, thread_of, created_at)
-              VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)";
+              SELECT $1, m.*, $9 FROM unnest($2::uuid[], $3::text[], $4::text[], $5::uuid[], $6::text[], $7::jsonb[], $8::uuid[]) AS m";
     SHOWS = "INSERT INTO tandem.message_account (org_id, account_id, message_id)
-             SELECT $1, a.id, $2 FROM unnest($3::text[]) AS a (id) ON CONFLICT DO NOTHING";
-    QUEUE_POST = "INSERT INTO tandem.outbox (org_id, outbox_id, platform, workspace_id, message_id, kind, due_at, queued_at)
-                  VALUES ($1, $2, $3, $4, $5, 'post', $6, $7)";
+             SELECT $1, a.* FROM unnest($2::text[], $3::uuid[]) AS a ON CONFLICT DO NOTHING";
+    QUEUE_POSTS = "INSERT INTO tandem.outbox (org_id, outbox_id, platform, workspace_id, message_id, kind, due_at, queued_at)
+                   SELECT $1, p.*, 'post', $6, $6 FROM unnest($2::uuid[], $3::text[], $4::text[], $5::uuid[]) AS p";
     /// Wakes a lane without locking its row when it is awake already: clicks would queue behind each other.
     WAKE_LANE = "UPDATE directory.lane SET wake_at = $4
                   WHERE org_id = $1 AND platform = $2 AND workspace_id = $3 AND wake_at > $4";
@@ -63,13 +63,14 @@ statements! {
                  WHERE org_id = $1 AND platform = $2 AND workspace_id = $3 AND state IN ('queued', 'sending')";
     /// The lease is checked in the same statement: a paused process that lost its lane writes nothing.
     MARK_SENDING = "UPDATE tandem.outbox o SET state = 'sending', fence = $3, attempts = attempts + 1
-                     WHERE o.org_id = $1 AND o.outbox_id = $2
+                     WHERE o.org_id = $1 AND o.outbox_id = ANY ($2)
                        AND (o.state = 'queued' OR (o.state = 'sending' AND o.fence < $3))
                        AND EXISTS (SELECT FROM directory.lane l
                                     WHERE l.org_id = o.org_id AND l.platform = o.platform AND l.workspace_id = o.workspace_id
-                                      AND l.fence = $3 AND l.leased_until > clock_timestamp())";
+                                      AND l.fence = $3 AND l.leased_until > clock_timestamp())
+                    RETURNING o.outbox_id";
     SETTLE = "UPDATE tandem.outbox SET state = $4, problem = $5, settled_at = $6
-               WHERE org_id = $1 AND outbox_id = $2 AND fence = $3 AND state = 'sending'";
+               WHERE org_id = $1 AND outbox_id = ANY ($2) AND fence = $3 AND state = 'sending'";
     /// A part that may stand in chat although no answer came is remembered, so that it is looked up first.
     RETRY = "UPDATE tandem.outbox SET state = 'queued', due_at = $4, problem = $5, attempts = attempts - $6, sending_part = $7
               WHERE org_id = $1 AND outbox_id = $2 AND fence = $3 AND state = 'sending'";
@@ -78,9 +79,11 @@ statements! {
                           WHERE o.org_id = $1 AND o.outbox_id = $2 AND o.fence = $3 AND o.kind = 'redraw' AND o.state = 'sending'
                             AND EXISTS (SELECT FROM tandem.outbox n WHERE n.org_id = o.org_id AND n.message_id = o.message_id
                                            AND n.kind = 'redraw' AND n.state = 'queued')";
-    COPIES = "SELECT part, channel_id, ts, sent_at FROM tandem.message_copy WHERE org_id = $1 AND message_id = $2 ORDER BY part";
-    SAVE_COPY = "INSERT INTO tandem.message_copy (org_id, message_id, part, channel_id, ts, sent_at) VALUES ($1, $2, $3, $4, $5, $6)
-                 ON CONFLICT (org_id, message_id, part) DO NOTHING";
+    COPIES = "SELECT message_id, part, channel_id, ts, sent_at FROM tandem.message_copy
+               WHERE org_id = $1 AND message_id = ANY ($2) ORDER BY message_id, part";
+    SAVE_COPIES = "INSERT INTO tandem.message_copy (org_id, message_id, part, channel_id, ts, sent_at)
+                   SELECT $1, c.* FROM unnest($2::uuid[], $3::int[], $4::text[], $5::text[], $6::timestamptz[]) AS c
+                   ON CONFLICT (org_id, message_id, part) DO NOTHING";
     AT_PLACE = "SELECT m.message_id, m.content, m.person_id, c.part FROM tandem.message_copy c JOIN tandem.message m USING (org_id, message_id)
                  WHERE c.org_id = $1 AND c.channel_id = $2 AND c.ts = $3";
     ACCOUNTS_OF = "SELECT account_id FROM tandem.message_account WHERE org_id = $1 AND message_id = $2 ORDER BY account_id";
@@ -89,8 +92,8 @@ statements! {
                   WHERE s.org_id = $1 AND s.account_id = $2 AND m.platform = $3 AND m.workspace_id = $4 AND m.channel_id = $5
                     AND m.thread_of IS NULL AND NOT m.content ? 'digest' AND m.created_at > $6
                   ORDER BY m.created_at DESC, m.message_id LIMIT 1";
-    POST_IS_OPEN = "SELECT EXISTS (SELECT FROM tandem.outbox WHERE org_id = $1 AND message_id = $2 AND kind = 'post'
-                                      AND state IN ('queued', 'sending'))";
+    POSTS_OPEN = "SELECT message_id FROM tandem.outbox WHERE org_id = $1 AND message_id = ANY ($2) AND kind = 'post'
+                     AND state IN ('queued', 'sending')";
     OPEN_POSTS = "SELECT count(*) FROM tandem.outbox WHERE org_id = $1 AND kind = 'post' AND state IN ('queued', 'sending')";
     GIVEN_UP_SINCE = "SELECT count(*) FROM tandem.outbox WHERE org_id = $1 AND state = 'given_up' AND settled_at >= $2";
     OF_PERSON = "SELECT m.message_id, m.content, m.thread_of, c.sent_at, c.channel_id, c.ts
@@ -155,40 +158,50 @@ pub async fn queue_posts_at(
     due: DateTime<Utc>,
     now: DateTime<Utc>,
 ) -> anyhow::Result<()> {
+    if messages.is_empty() {
+        return Ok(());
+    }
     let org = tx.org().0;
-    for message in messages {
-        let (platform, workspace) = (message.workspace.platform.as_str(), message.workspace.id.as_str());
-        let (person, channel) = match &message.to {
+    let ids: Vec<Uuid> = messages.iter().map(|message| message.id).collect();
+    let platforms: Vec<&str> = messages.iter().map(|message| message.workspace.platform.as_str()).collect();
+    let workspaces: Vec<&str> = messages.iter().map(|message| message.workspace.id.as_str()).collect();
+    let (people, channels): (Vec<Option<Uuid>>, Vec<Option<&str>>) = messages
+        .iter()
+        .map(|message| match &message.to {
             Address::Person(person) => (Some(person.0), None),
             Address::Channel(channel) => (None, Some(channel.as_str())),
-        };
-        sqlx::query(INSERT)
-            .bind(org)
-            .bind(message.id)
-            .bind(platform)
-            .bind(workspace)
-            .bind(person)
-            .bind(channel)
-            .bind(&message.content)
-            .bind(message.thread_of)
-            .bind(now)
-            .execute(tx.connection())
-            .await
-            .context("make a message")?;
-        let accounts: Vec<&str> = message.accounts.iter().map(|id| id.0.as_str()).collect();
-        sqlx::query(SHOWS).bind(org).bind(message.id).bind(&accounts).execute(tx.connection()).await?;
-        sqlx::query(QUEUE_POST)
-            .bind(org)
-            .bind(Uuid::now_v7())
-            .bind(platform)
-            .bind(workspace)
-            .bind(message.id)
-            .bind(due)
-            .bind(due)
-            .execute(tx.connection())
-            .await
-            .context("queue a message")?;
-        wake(tx, &message.workspace, due).await?;
+        })
+        .unzip();
+    sqlx::query(INSERT)
+        .bind(org)
+        .bind(&ids)
+        .bind(&platforms)
+        .bind(&workspaces)
+        .bind(&people)
+        .bind(&channels)
+        .bind(messages.iter().map(|message| &message.content).collect::<Vec<_>>())
+        .bind(messages.iter().map(|message| message.thread_of).collect::<Vec<_>>())
+        .bind(now)
+        .execute(tx.connection())
+        .await
+        .context("make messages")?;
+    let shown = messages.iter().flat_map(|message| message.accounts.iter().map(|id| (id.0.as_str(), message.id)));
+    let (accounts, shown_in): (Vec<&str>, Vec<Uuid>) = shown.unzip();
+    sqlx::query(SHOWS).bind(org).bind(&accounts).bind(&shown_in).execute(tx.connection()).await?;
+    sqlx::query(QUEUE_POSTS)
+        .bind(org)
+        .bind(messages.iter().map(|_| Uuid::now_v7()).collect::<Vec<_>>())
+        .bind(&platforms)
+        .bind(&workspaces)
+        .bind(&ids)
+        .bind(due)
+        .execute(tx.connection())
+        .await
+        .context("queue messages")?;
+    // In one order, so that two who queue for several lanes cannot wait for each other.
+    let lanes: BTreeSet<&Workspace> = messages.iter().map(|message| &message.workspace).collect();
+    for lane in lanes {
+        wake(tx, lane, due).await?;
     }
     Ok(())
 }
@@ -263,6 +276,16 @@ pub struct Outgoing {
     pub thread_of: Option<Uuid>,
 }
 
+impl Outgoing {
+    /// Whose direct messages it goes to; `None` for a channel.
+    pub fn reader(&self) -> Option<PersonId> {
+        match self.to {
+            Address::Person(person) => Some(person),
+            Address::Channel(_) => None,
+        }
+    }
+}
+
 #[derive(FromRow)]
 struct OutgoingRow {
     outbox_id: Uuid,
@@ -322,11 +345,16 @@ pub async fn next_due(tx: &mut Tenant, workspace: &Workspace) -> anyhow::Result<
         .await?)
 }
 
-/// Claims a row for this lease. False where the lease is lost or the row is another's: then nothing may be sent.
-pub async fn mark_sending(tx: &mut Tenant, outbox_id: Uuid, lease: &Lease) -> anyhow::Result<bool> {
+/// Claims rows for this lease, and says which. Of the others nothing may be sent: the lease is lost, or they are another's.
+pub async fn mark_sending(tx: &mut Tenant, outbox_ids: &[Uuid], lease: &Lease) -> anyhow::Result<BTreeSet<Uuid>> {
     let org = tx.org().0;
-    let done = sqlx::query(MARK_SENDING).bind(org).bind(outbox_id).bind(lease.fence).execute(tx.connection()).await?;
-    Ok(done.rows_affected() == 1)
+    let ours: Vec<Uuid> = sqlx::query_scalar(MARK_SENDING)
+        .bind(org)
+        .bind(outbox_ids)
+        .bind(lease.fence)
+        .fetch_all(tx.connection())
+        .await?;
+    Ok(BTreeSet::from_iter(ours))
 }
 
 /// How a row ended.
@@ -337,9 +365,10 @@ pub enum Ending<'a> {
     GivenUp(&'a str),
 }
 
+/// Ends rows; false where one of them is another's by now, and then the caller must undo it.
 pub async fn settle(
     tx: &mut Tenant,
-    outbox_id: Uuid,
+    outbox_ids: &[Uuid],
     lease: &Lease,
     ending: Ending<'_>,
     now: DateTime<Utc>,
@@ -351,14 +380,14 @@ pub async fn settle(
     };
     let done = sqlx::query(SETTLE)
         .bind(org)
-        .bind(outbox_id)
+        .bind(outbox_ids)
         .bind(lease.fence)
         .bind(state)
         .bind(problem)
         .bind(now)
         .execute(tx.connection())
         .await?;
-    Ok(done.rows_affected() == 1)
+    Ok(done.rows_affected() == outbox_ids.len() as u64)
 }
 
 /// Puts a row back until `due_at`. `counts` is false for a Retry-After, which is no failed attempt.
@@ -420,10 +449,11 @@ pub async fn thread_in(
         .await?)
 }
 
-/// Whether a message's post still waits or is being sent.
-pub async fn post_is_open(tx: &mut Tenant, message_id: Uuid) -> anyhow::Result<bool> {
+/// Of which of these messages the post still waits or is being sent.
+pub async fn posts_open(tx: &mut Tenant, messages: &[Uuid]) -> anyhow::Result<BTreeSet<Uuid>> {
     let org = tx.org().0;
-    Ok(sqlx::query_scalar(POST_IS_OPEN).bind(org).bind(message_id).fetch_one(tx.connection()).await?)
+    let open: Vec<Uuid> = sqlx::query_scalar(POSTS_OPEN).bind(org).bind(messages).fetch_all(tx.connection()).await?;
+    Ok(BTreeSet::from_iter(open))
 }
 
 /// Where one part of a message stands in chat.
@@ -435,20 +465,34 @@ pub struct MessageCopy {
     pub sent_at: DateTime<Utc>,
 }
 
-pub async fn copies(tx: &mut Tenant, message_id: Uuid) -> anyhow::Result<Vec<MessageCopy>> {
-    let org = tx.org().0;
-    Ok(sqlx::query_as(COPIES).bind(org).bind(message_id).fetch_all(tx.connection()).await?)
+#[derive(FromRow)]
+struct CopyRow {
+    message_id: Uuid,
+    #[sqlx(flatten)]
+    copy: MessageCopy,
 }
 
-pub async fn save_copy(tx: &mut Tenant, message_id: Uuid, copy: &MessageCopy) -> anyhow::Result<()> {
+/// Where these messages stand, each by part; those that stand nowhere are absent.
+pub async fn copies(tx: &mut Tenant, messages: &[Uuid]) -> anyhow::Result<BTreeMap<Uuid, Vec<MessageCopy>>> {
     let org = tx.org().0;
-    sqlx::query(SAVE_COPY)
+    let rows: Vec<CopyRow> = sqlx::query_as(COPIES).bind(org).bind(messages).fetch_all(tx.connection()).await?;
+    let mut copies: BTreeMap<Uuid, Vec<MessageCopy>> = BTreeMap::new();
+    for row in rows {
+        copies.entry(row.message_id).or_default().push(row.copy);
+    }
+    Ok(copies)
+}
+
+/// Keeps where parts of messages stand; what is known already stays.
+pub async fn save_copies(tx: &mut Tenant, copies: &[(Uuid, MessageCopy)]) -> anyhow::Result<()> {
+    let org = tx.org().0;
+    sqlx::query(SAVE_COPIES)
         .bind(org)
-        .bind(message_id)
-        .bind(copy.part)
-        .bind(&copy.channel_id)
-        .bind(&copy.ts)
-        .bind(copy.sent_at)
+        .bind(copies.iter().map(|(message, _)| *message).collect::<Vec<_>>())
+        .bind(copies.iter().map(|(_, copy)| copy.part).collect::<Vec<_>>())
+        .bind(copies.iter().map(|(_, copy)| copy.channel_id.as_str()).collect::<Vec<_>>())
+        .bind(copies.iter().map(|(_, copy)| copy.ts.as_str()).collect::<Vec<_>>())
+        .bind(copies.iter().map(|(_, copy)| copy.sent_at).collect::<Vec<_>>())
         .execute(tx.connection())
         .await?;
     Ok(())

@@ -1,5 +1,7 @@
 //! Colleagues and which chat users they are.
 
+use std::collections::BTreeMap;
+
 use chrono::{DateTime, NaiveDate, NaiveTime, Utc};
 use chrono_tz::Tz;
 use sqlx::FromRow;
@@ -51,11 +53,15 @@ statements! {
     IN_REACH = "WITH back AS (UPDATE tandem.person SET unreachable_since = NULL
                                WHERE org_id = $1 AND person_id = $2 AND unreachable_since IS NOT NULL RETURNING person_id)
                 UPDATE tandem.organisation_setting SET stamp = stamp + 1 WHERE org_id = $1 AND EXISTS (SELECT FROM back)";
-    REACH = "SELECT email, slack_user_id, teams_user_id, active FROM tandem.person WHERE org_id = $1 AND person_id = $2";
+    CHAT_USERS_OF = "SELECT person_id, user_id, dm_channel_id, unreachable_since FROM tandem.chat_user
+                      WHERE org_id = $1 AND platform = $2 AND workspace_id = $3 AND person_id = ANY ($4)";
+    REACH = "SELECT person_id, email, slack_user_id, teams_user_id, active FROM tandem.person
+              WHERE org_id = $1 AND person_id = ANY ($2)";
     RELEASE_CHAT_USER = "DELETE FROM tandem.chat_user
                           WHERE org_id = $1 AND platform = $2 AND workspace_id = $3 AND user_id = $4 AND person_id <> $5";
-    FIRST_DIGEST = "UPDATE tandem.person SET digests_since = $3
-                     WHERE org_id = $1 AND person_id = $2 AND digests_since IS NULL";
+    FIRST_DIGESTS = "UPDATE tandem.person p SET digests_since = d.local_date
+                       FROM unnest($2::uuid[], $3::date[]) AS d (person_id, local_date)
+                      WHERE p.org_id = $1 AND p.person_id = d.person_id AND p.digests_since IS NULL";
 }
 
 /// A colleague with what only the store and delivery need.
@@ -198,6 +204,35 @@ pub async fn chat_user(tx: &mut Tenant, workspace: &Workspace, person: PersonId)
         .await?)
 }
 
+#[derive(FromRow)]
+struct OfPerson<T> {
+    person_id: Uuid,
+    #[sqlx(flatten)]
+    what: T,
+}
+
+fn by_person<T>(rows: Vec<OfPerson<T>>) -> BTreeMap<PersonId, T> {
+    rows.into_iter().map(|row| (PersonId(row.person_id), row.what)).collect()
+}
+
+/// The same for several people; whoever is not known there is absent.
+pub async fn chat_users_of(
+    tx: &mut Tenant,
+    workspace: &Workspace,
+    people: &[PersonId],
+) -> anyhow::Result<BTreeMap<PersonId, ChatUser>> {
+    let org = tx.org().0;
+    let people: Vec<Uuid> = people.iter().map(|person| person.0).collect();
+    let rows = sqlx::query_as(CHAT_USERS_OF)
+        .bind(org)
+        .bind(workspace.platform.as_str())
+        .bind(&workspace.id)
+        .bind(&people)
+        .fetch_all(tx.connection())
+        .await?;
+    Ok(by_person(rows))
+}
+
 /// How a person can be found in chat.
 #[derive(Debug, Clone, PartialEq, Eq, FromRow)]
 pub struct Reach {
@@ -209,10 +244,11 @@ pub struct Reach {
     pub active: bool,
 }
 
-/// `None` where the person is gone.
-pub async fn reach(tx: &mut Tenant, person: PersonId) -> anyhow::Result<Option<Reach>> {
+/// Whoever is gone is absent.
+pub async fn reach(tx: &mut Tenant, people: &[PersonId]) -> anyhow::Result<BTreeMap<PersonId, Reach>> {
     let org = tx.org().0;
-    Ok(sqlx::query_as(REACH).bind(org).bind(person.0).fetch_optional(tx.connection()).await?)
+    let people: Vec<Uuid> = people.iter().map(|person| person.0).collect();
+    Ok(by_person(sqlx::query_as(REACH).bind(org).bind(&people).fetch_all(tx.connection()).await?))
 }
 
 /// Takes a chat user from whoever else was thought to be it: the workspace says who it is now.
@@ -276,9 +312,10 @@ pub async fn mark_unreachable(
     Ok(())
 }
 
-/// Remembers the first morning; later ones change nothing.
-pub async fn remember_first_digest(tx: &mut Tenant, person: PersonId, date: NaiveDate) -> anyhow::Result<()> {
+/// Remembers people's first mornings; later ones change nothing.
+pub async fn remember_first_digests(tx: &mut Tenant, first: &[(PersonId, NaiveDate)]) -> anyhow::Result<()> {
     let org = tx.org().0;
-    sqlx::query(FIRST_DIGEST).bind(org).bind(person.0).bind(date).execute(tx.connection()).await?;
+    let (people, dates): (Vec<Uuid>, Vec<NaiveDate>) = first.iter().map(|(person, date)| (person.0, *date)).unzip();
+    sqlx::query(FIRST_DIGESTS).bind(org).bind(&people).bind(&dates).execute(tx.connection()).await?;
     Ok(())
 }

@@ -15,6 +15,9 @@ use crate::domain::renewal_work::{RenewalRecord, RenewalWork};
 
 statements! {
     LOCK = "SELECT record FROM tandem.renewal WHERE org_id = $1 AND renewal_id = $2 FOR NO KEY UPDATE";
+    /// In the order of ids, so that two who lock several cannot wait for each other.
+    LOCK_MANY = "SELECT record FROM tandem.renewal WHERE org_id = $1 AND renewal_id = ANY ($2)
+                  ORDER BY renewal_id FOR NO KEY UPDATE";
     READ = "SELECT record FROM tandem.renewal WHERE org_id = $1 AND renewal_id = ANY ($2)";
     /// The newest work of each account, open or ended; account by account, here and below: on the first night the planner
     /// takes the table for empty and would read all of it for every page.
@@ -59,6 +62,12 @@ pub async fn lock(tx: &mut Tenant, id: Uuid) -> anyhow::Result<Option<RenewalWor
     let row: Option<Json<RenewalRecord>> =
         sqlx::query_scalar(LOCK).bind(org).bind(id).fetch_optional(tx.connection()).await?;
     row.map(|row| RenewalWork::try_from(row.0).context("a stored renewal")).transpose()
+}
+
+/// The renewals of these ids that exist, locked until commit, by id.
+pub async fn lock_many(tx: &mut Tenant, ids: &[Uuid]) -> anyhow::Result<Vec<RenewalWork>> {
+    let org = tx.org().0;
+    works(sqlx::query_scalar(LOCK_MANY).bind(org).bind(ids).fetch_all(tx.connection()).await?)
 }
 
 pub async fn read(tx: &mut Tenant, ids: &[Uuid]) -> anyhow::Result<Vec<RenewalWork>> {

@@ -1,5 +1,7 @@
 //! What follows when a message has arrived in chat, or was given up.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use chrono::{DateTime, Utc};
 use serde_json::{Value, json};
 use uuid::Uuid;
@@ -7,6 +9,7 @@ use uuid::Uuid;
 use super::{About, Content, Unwrapped, unwrapped};
 use crate::app::snapshot::Snapshot;
 use crate::app::{App, absence, notice as telling};
+use crate::domain::account::AccountId;
 use crate::domain::action::Subject;
 use crate::domain::digest as digest_rules;
 use crate::domain::handoff::State;
@@ -14,96 +17,141 @@ use crate::domain::person::{Person, PersonId, Role};
 use crate::domain::timer::Timer;
 use crate::store::audit::{self, Actor, Entry};
 use crate::store::digest::{self as mornings, Place};
-use crate::store::message::{self, Address, NewMessage};
-use crate::store::{Tenant, handoff, renewal, risk as risks};
+use crate::store::message::{self, Address, NewMessage, Outgoing};
+use crate::store::{Tenant, account, handoff, renewal, risk as risks};
 
-/// A message has arrived in chat: clocks that start with delivery start, the audit trail says so.
-/// In the transaction that settles its outbox row.
-pub async fn delivered(
-    app: &App,
-    tx: &mut Tenant,
-    message_id: Uuid,
-    content: &Value,
-    reader: Option<PersonId>,
-    at: DateTime<Utc>,
-) -> anyhow::Result<()> {
-    let Unwrapped { content, pool, .. } = unwrapped(content)?;
-    let snapshot = app.snapshot(tx).await?;
-    // A lead's morning is theirs also where it stands in a channel.
-    let reader = match &content {
-        Content::Digest(id) if reader.is_none() => mornings::read(tx, *id).await?.map(|stored| stored.person),
-        _ => reader,
-    };
-    let shown: Vec<Subject> = match &content {
-        Content::Digest(id) => {
-            let entry =
-                Entry::new("digest.sent", format!("digest:{id}"), json!({"person": reader, "message": message_id}));
-            audit::record(tx, Actor::System, at, &[entry]).await?;
-            let stored = mornings::read(tx, *id).await?;
-            let items = stored.into_iter().flat_map(|stored| stored.items);
-            items.filter(|item| item.place == Place::Card).map(|item| item.subject).collect()
-        }
-        Content::Notice { about, .. } => vec![about.subject()],
-        _ => Vec::new(),
-    };
-    // In a channel a pool's clock runs by the hours of its first member: somebody's calendar has to be it.
-    let of_pool = pool.as_deref().and_then(|pool| snapshot.people.pool(pool).first().copied());
-    if let Some(person) = reader.or(of_pool).and_then(|id| snapshot.person(id)) {
-        for subject in shown {
-            start_clock(tx, &snapshot, person, &subject, at).await?;
-        }
-    }
-    Ok(())
+/// A message that has arrived in chat.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Arrived {
+    pub message: Uuid,
+    pub content: Value,
+    pub reader: Option<PersonId>,
 }
 
-/// Starts a clock once the person who must act has the matter before them.
-async fn start_clock(
+impl From<&Outgoing> for Arrived {
+    fn from(row: &Outgoing) -> Self {
+        Self { message: row.message_id, content: row.content.clone(), reader: row.reader() }
+    }
+}
+
+/// Messages have arrived in chat: clocks that start with delivery start, the audit trail says so.
+/// In the transaction that settles their outbox rows.
+pub async fn delivered(app: &App, tx: &mut Tenant, arrived: &[Arrived], at: DateTime<Utc>) -> anyhow::Result<()> {
+    let snapshot = app.snapshot(tx).await?;
+    let contents = arrived.iter().map(|arrived| unwrapped(&arrived.content)).collect::<anyhow::Result<Vec<_>>>()?;
+    let digest = |found: &Unwrapped| match found.content {
+        Content::Digest(id) => Some(id),
+        _ => None,
+    };
+    let ids: Vec<Uuid> = contents.iter().filter_map(digest).collect();
+    let mut stored = mornings::read_all(tx, &ids).await?;
+    let (mut entries, mut shown) = (Vec::new(), Vec::new());
+    for (arrived, found) in arrived.iter().zip(contents) {
+        let morning = digest(&found).and_then(|id| stored.remove(&id));
+        // A lead's morning is theirs also where it stands in a channel.
+        let reader = arrived.reader.or(morning.as_ref().map(|morning| morning.person));
+        let subjects: Vec<Subject> = match &found.content {
+            Content::Digest(id) => {
+                let data = json!({"person": reader, "message": arrived.message});
+                entries.push(Entry::new("digest.sent", format!("digest:{id}"), data));
+                let items = morning.into_iter().flat_map(|stored| stored.items);
+                items.filter(|item| item.place == Place::Card).map(|item| item.subject).collect()
+            }
+            Content::Notice { about, .. } => vec![about.subject()],
+            _ => Vec::new(),
+        };
+        // In a channel a pool's clock runs by the hours of its first member: somebody's calendar has to be it.
+        let of_pool = found.pool.as_deref().and_then(|pool| snapshot.people.pool(pool).first().copied());
+        if let Some(person) = reader.or(of_pool).and_then(|id| snapshot.person(id)) {
+            shown.extend(subjects.into_iter().map(|subject| (person, subject)));
+        }
+    }
+    audit::record(tx, Actor::System, at, &entries).await?;
+    start_clocks(tx, &snapshot, &shown, at).await
+}
+
+/// Starts clocks once the person who must act has the matter before them.
+async fn start_clocks(
     tx: &mut Tenant,
     snapshot: &Snapshot,
-    person: &Person,
-    subject: &Subject,
+    shown: &[(&Person, Subject)],
     at: DateTime<Utc>,
 ) -> anyhow::Result<()> {
-    let calendar = snapshot.calendar(person);
-    let work = &snapshot.policy.work;
-    match subject {
-        Subject::Handoff(id) => {
-            let Some(found) = handoff::lock(tx, *id).await? else { return Ok(()) };
-            let must_act = match found.state() {
-                State::Offered { to, .. } => match to.pool() {
-                    Some(pool) => person.pool.as_deref() == Some(pool),
-                    None => to.accountable() == person.id,
-                },
-                _ => found.accountable() == Some(person.id),
-            };
-            let started = found.clone().delivered(at, work.clocks(), &calendar);
-            if must_act && started != found {
-                handoff::save(tx, &started).await?;
-            }
+    let (mut of_handoffs, mut of_risks, mut of_renewals) = (Vec::new(), Vec::new(), Vec::new());
+    for (_, subject) in shown {
+        match subject {
+            Subject::Handoff(id) => of_handoffs.push(*id),
+            Subject::Risk(id) => of_risks.push(*id),
+            Subject::Renewal(id) => of_renewals.push(*id),
+            Subject::Account(_) | Subject::Group(..) | Subject::Home(_) | Subject::Rule(_) => {}
         }
-        Subject::Risk(id) => {
-            let Some((found, account)) = risks::lock_with_account(tx, *id).await? else { return Ok(()) };
-            let today = calendar.local_date(at);
-            if !snapshot.route(&account, today).is_ok_and(|routed| routed.risks == person.id) {
-                return Ok(());
-            }
-            let timer = Timer::ask_on(at, today, digest_rules::AGAIN_AFTER_WORKING_DAYS, work.accept_days, &calendar);
-            let started = found.clone().shown(timer);
-            if started != found {
-                risks::save(tx, &started).await?;
-            }
-        }
-        Subject::Renewal(id) => {
-            let Some(found) = renewal::lock(tx, *id).await? else { return Ok(()) };
-            let timer = Timer::start(at, work.hold_days, &calendar);
-            let started = found.clone().shown(timer);
-            if found.owner() == person.id && started != found {
-                renewal::save(tx, &started).await?;
-            }
-        }
-        Subject::Account(_) | Subject::Group(..) | Subject::Home(_) | Subject::Rule(_) => {}
     }
-    Ok(())
+    let mut handoffs = by_id(handoff::lock_many(tx, &of_handoffs).await?, |found| found.id);
+    let mut risks = by_id(risks::lock_many(tx, &of_risks).await?, |found| found.id);
+    let mut renewals = by_id(renewal::lock_many(tx, &of_renewals).await?, |found| found.id);
+    let at_risk: Vec<AccountId> = risks.values().map(|risk| risk.account.clone()).collect();
+    let accounts = by_id(account::some(tx, &at_risk).await?, |account| account.id.clone());
+    let work = &snapshot.policy.work;
+    let mut started: BTreeSet<Uuid> = BTreeSet::new();
+    for (person, subject) in shown {
+        let calendar = snapshot.calendar(person);
+        let today = calendar.local_date(at);
+        match subject {
+            Subject::Handoff(id) => {
+                let Some(found) = handoffs.get_mut(id) else { continue };
+                let must_act = match found.state() {
+                    State::Offered { to, .. } => match to.pool() {
+                        Some(pool) => person.pool.as_deref() == Some(pool),
+                        None => to.accountable() == person.id,
+                    },
+                    _ => found.accountable() == Some(person.id),
+                };
+                if must_act && replaced(found, |found| found.delivered(at, work.clocks(), &calendar)) {
+                    started.insert(*id);
+                }
+            }
+            Subject::Risk(id) => {
+                let Some(found) = risks.get_mut(id) else { continue };
+                let routed = accounts.get(&found.account).and_then(|account| snapshot.route(account, today).ok());
+                if routed.is_none_or(|routed| routed.risks != person.id) {
+                    continue;
+                }
+                let timer =
+                    Timer::ask_on(at, today, digest_rules::AGAIN_AFTER_WORKING_DAYS, work.accept_days, &calendar);
+                if replaced(found, |found| found.shown(timer)) {
+                    started.insert(*id);
+                }
+            }
+            Subject::Renewal(id) => {
+                let Some(found) = renewals.get_mut(id).filter(|found| found.owner() == person.id) else { continue };
+                let timer = Timer::start(at, work.hold_days, &calendar);
+                if replaced(found, |found| found.shown(timer)) {
+                    started.insert(*id);
+                }
+            }
+            Subject::Account(_) | Subject::Group(..) | Subject::Home(_) | Subject::Rule(_) => {}
+        }
+    }
+    handoffs.retain(|id, _| started.contains(id));
+    risks.retain(|id, _| started.contains(id));
+    renewals.retain(|id, _| started.contains(id));
+    for moved in handoffs.values() {
+        handoff::save(tx, moved).await?;
+    }
+    risks::save_all(tx, &risks.into_values().collect::<Vec<_>>()).await?;
+    renewal::save_all(tx, &renewals.into_values().collect::<Vec<_>>()).await
+}
+
+fn by_id<K: Ord, T>(found: Vec<T>, id: impl Fn(&T) -> K) -> BTreeMap<K, T> {
+    found.into_iter().map(|one| (id(&one), one)).collect()
+}
+
+/// Puts what became of it in its place; false where that is the same.
+fn replaced<T: Clone + PartialEq>(found: &mut T, moved: impl FnOnce(T) -> T) -> bool {
+    let after = moved(found.clone());
+    let differs = after != *found;
+    *found = after;
+    differs
 }
 
 /// Who has no chat can't be shown anything, and no clock would ever start: what lies with them goes to the next in

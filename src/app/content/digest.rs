@@ -1,6 +1,6 @@
 //! A morning as it reads now.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::NaiveDate;
 use uuid::Uuid;
@@ -18,51 +18,88 @@ use crate::domain::message::digest::{
 };
 use crate::domain::message::view::{HandoffState, Part, Why};
 use crate::domain::message::{Message, cause, phrase};
-use crate::domain::person::Role;
+use crate::domain::person::{Person, Role};
 use crate::domain::signal::Source;
 use crate::store::digest::{self as mornings, Digest, Item, Place};
 use crate::store::{Tenant, diagnosis};
 
 /// A morning, stored or only composed, as it reads now.
-/// `newer` has the accounts whose card moved on to a newer message since.
-pub async fn morning_message(
-    tx: &mut Tenant,
-    reader: Reader<'_>,
-    stored: &Digest,
-    newer: &Newer,
-) -> anyhow::Result<Option<Message>> {
-    let Some(person) = reader.snapshot.person(stored.person) else { return Ok(None) };
-    let reader = Reader { person: Some(stored.person), ..reader };
-    let totals: Totals = serde_json::from_value(stored.totals.clone())?;
-    let mut ids: Vec<AccountId> = stored.items.iter().map(|item| item.account.clone()).collect();
-    ids.extend(totals.next.iter().map(|(id, _)| id.clone()).chain(totals.news.iter().map(|(id, _)| id.clone())));
-    ids.sort();
-    ids.dedup();
-    let reads = read::accounts(tx, reader.snapshot, &ids, reader.now).await?;
-    let organisation = &reader.snapshot.organisation;
-    let (sections, moved) = sections(reader, &stored.items, &reads, newer);
-    let view = DigestView {
-        digest: stored.id,
-        name: person.first_name().to_owned(),
-        date: stored.local_date,
-        angle: morning::wording_angle(person),
-        basis: organisation.diagnosed_at.map(|at| Basis {
-            diagnosed_on: stored.diagnosed_on,
-            hours_old: u32::try_from((reader.now - at).num_hours()).unwrap_or(0),
-            delayed: stored.late,
-        }),
-        totals: totals_view(&totals, &reads),
-        news: totals.news.as_ref().and_then(|(id, words)| Some(format!("{} {words}", reads.get(id)?.account.name))),
-        first_read: totals.first_read,
-        sections,
-        moved,
-        rest: rest(reader, &stored.items, &reads),
-        withheld: withheld(reader, &stored.items, &reads),
-        sources: sources(tx, stored).await?,
-        gaps: gaps::view(tx, reader, person, stored.local_date).await?,
-        team: if person.is(Role::Lead) { team::view(tx, reader, person, stored.local_date).await? } else { None },
-    };
-    Ok(Some(digest::message(&view)))
+pub async fn morning_message(tx: &mut Tenant, reader: Reader<'_>, stored: &Digest) -> anyhow::Result<Option<Message>> {
+    Shown::read(tx, reader, std::iter::once(stored)).await?.morning(tx, reader, stored, &Newer::new()).await
+}
+
+/// What mornings that are drawn together show.
+pub(super) struct Shown {
+    reads: BTreeMap<AccountId, AccountRead>,
+    /// The newest observation of each source, by the night.
+    sources: BTreeMap<NaiveDate, BTreeMap<Source, NaiveDate>>,
+}
+
+impl Shown {
+    pub(super) async fn read(
+        tx: &mut Tenant,
+        reader: Reader<'_>,
+        stored: impl Iterator<Item = &Digest> + Send,
+    ) -> anyhow::Result<Self> {
+        let (mut ids, mut nights) = (BTreeSet::new(), BTreeSet::new());
+        for digest in stored {
+            let totals: Totals = serde_json::from_value(digest.totals.clone())?;
+            ids.extend(digest.items.iter().map(|item| item.account.clone()));
+            ids.extend(totals.next.into_iter().map(|(id, _)| id).chain(totals.news.into_iter().map(|(id, _)| id)));
+            nights.insert(digest.diagnosed_on);
+        }
+        let mut sources = BTreeMap::new();
+        for night in nights {
+            sources.insert(night, diagnosis::run_sources(tx, night).await?);
+        }
+        Ok(Self { reads: read::accounts(tx, reader.snapshot, &Vec::from_iter(ids), reader.now).await?, sources })
+    }
+
+    /// `newer` has the accounts whose card moved on to a newer message since.
+    pub(super) async fn morning(
+        &self,
+        tx: &mut Tenant,
+        reader: Reader<'_>,
+        stored: &Digest,
+        newer: &Newer,
+    ) -> anyhow::Result<Option<Message>> {
+        let Some(person) = reader.snapshot.person(stored.person) else { return Ok(None) };
+        let reader = Reader { person: Some(stored.person), ..reader };
+        let gaps = gaps::view(tx, reader, person, stored.local_date).await?;
+        let team = match person.is(Role::Lead) {
+            true => team::view(tx, reader, person, stored.local_date).await?,
+            false => None,
+        };
+        Ok(Some(digest::message(&DigestView { gaps, team, ..self.view(reader, person, stored, newer)? })))
+    }
+
+    fn view(&self, reader: Reader<'_>, person: &Person, stored: &Digest, newer: &Newer) -> anyhow::Result<DigestView> {
+        let reads = &self.reads;
+        let (sections, moved) = sections(reader, &stored.items, reads, newer);
+        let totals: Totals = serde_json::from_value(stored.totals.clone())?;
+        let organisation = &reader.snapshot.organisation;
+        Ok(DigestView {
+            digest: stored.id,
+            name: person.first_name().to_owned(),
+            date: stored.local_date,
+            angle: morning::wording_angle(person),
+            basis: organisation.diagnosed_at.map(|at| Basis {
+                diagnosed_on: stored.diagnosed_on,
+                hours_old: u32::try_from((reader.now - at).num_hours()).unwrap_or(0),
+                delayed: stored.late,
+            }),
+            totals: totals_view(&totals, reads),
+            news: totals.news.as_ref().and_then(|(id, words)| Some(format!("{} {words}", reads.get(id)?.account.name))),
+            first_read: totals.first_read,
+            sections,
+            moved,
+            rest: rest(reader, &stored.items, reads),
+            withheld: withheld(reader, &stored.items, reads),
+            sources: self.sources.get(&stored.diagnosed_on).map_or_else(Vec::new, |newest| ages(newest, stored)),
+            gaps: None,
+            team: None,
+        })
+    }
 }
 
 fn totals_view(totals: &Totals, reads: &BTreeMap<AccountId, AccountRead>) -> digest::Totals {
@@ -201,15 +238,14 @@ fn withheld(reader: Reader<'_>, items: &[Item], reads: &BTreeMap<AccountId, Acco
 /// How old a source may be before its age is marked, in days (three weekly intervals, or the 45 days of diagnosis.md).
 const LATE_SOURCE_DAYS: i64 = 45;
 
-async fn sources(tx: &mut Tenant, stored: &Digest) -> anyhow::Result<Vec<SourceAge>> {
-    let newest = diagnosis::run_sources(tx, stored.diagnosed_on).await?;
+fn ages(newest: &BTreeMap<Source, NaiveDate>, stored: &Digest) -> Vec<SourceAge> {
     // A source that never delivered anything is not connected: nothing to say about it.
-    Ok(Source::ALL
+    Source::ALL
         .into_iter()
         .filter_map(|source| {
             let last = *newest.get(&source)?;
             let late = (stored.local_date - last).num_days() > LATE_SOURCE_DAYS;
             Some(SourceAge { source, last: Some(last), late })
         })
-        .collect())
+        .collect()
 }

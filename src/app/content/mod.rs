@@ -27,7 +27,8 @@ use crate::domain::person::{OrgId, PersonId};
 use crate::domain::signal::Source;
 use crate::store::{Tenant, card, digest as mornings};
 
-pub use arrival::{STILL_UNREACHABLE, delivered, given_up};
+pub use arrival::{Arrived, STILL_UNREACHABLE, delivered, given_up};
+use digest::Shown;
 pub use digest::{group_message, morning_message};
 use told::{Told, notice_message};
 
@@ -231,19 +232,55 @@ pub async fn render(
     content: &Value,
     reader: Option<PersonId>,
 ) -> anyhow::Result<Option<Message>> {
-    let Unwrapped { content, pool, problem } = unwrapped(content)?;
     let mut tx = app.store.tenant(org).await?;
-    let snapshot = app.snapshot(&mut tx).await?;
-    let reader = Reader { pool: pool.as_deref(), ..Reader::new(&snapshot, reader, app.now()) };
-    let newer = match &content {
-        Content::Digest(_) | Content::Notice { reply: false, .. } => card::newer(&mut tx, id).await?,
-        _ => Newer::new(),
-    };
-    let said = said(&mut tx, reader, id, content, &newer).await?;
-    Ok(match problem {
-        Some(problem) => said.map(|message| notice::instead(message, &problem)),
-        None => said,
-    })
+    let asked = Asked { message: id, content: content.clone(), reader };
+    Ok(render_all(app, &mut tx, std::slice::from_ref(&asked)).await?.pop().flatten())
+}
+
+/// A message that is asked for as it reads now.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Asked {
+    pub message: Uuid,
+    pub content: Value,
+    pub reader: Option<PersonId>,
+}
+
+/// As [`render`], of several, in that order: what mornings show is read together.
+pub async fn render_all(app: &App, tx: &mut Tenant, asked: &[Asked]) -> anyhow::Result<Vec<Option<Message>>> {
+    let snapshot = app.snapshot(tx).await?;
+    let found = asked.iter().map(|asked| unwrapped(&asked.content)).collect::<anyhow::Result<Vec<_>>>()?;
+    let ids: Vec<Uuid> = found
+        .iter()
+        .filter_map(|found| match found.content {
+            Content::Digest(id) => Some(id),
+            _ => None,
+        })
+        .collect();
+    let stored = mornings::read_all(tx, &ids).await?;
+    let shown = Shown::read(tx, Reader::new(&snapshot, None, app.now()), stored.values()).await?;
+    let with_cards = asked
+        .iter()
+        .zip(&found)
+        .filter(|(_, found)| matches!(found.content, Content::Digest(_) | Content::Notice { reply: false, .. }));
+    let newer = card::newer(tx, &with_cards.map(|(asked, _)| asked.message).collect::<Vec<_>>()).await?;
+    let none = Newer::new();
+    let mut messages = Vec::with_capacity(asked.len());
+    for (asked, Unwrapped { content, pool, problem }) in asked.iter().zip(found) {
+        let reader = Reader { pool: pool.as_deref(), ..Reader::new(&snapshot, asked.reader, app.now()) };
+        let newer = newer.get(&asked.message).unwrap_or(&none);
+        let said = match content {
+            Content::Digest(id) => match stored.get(&id) {
+                Some(stored) => shown.morning(tx, reader, stored, newer).await?,
+                None => None,
+            },
+            content => said(tx, reader, asked.message, content, newer).await?,
+        };
+        messages.push(match problem {
+            Some(problem) => said.map(|message| notice::instead(message, &problem)),
+            None => said,
+        });
+    }
+    Ok(messages)
 }
 
 async fn said(
@@ -254,10 +291,6 @@ async fn said(
     newer: &Newer,
 ) -> anyhow::Result<Option<Message>> {
     match content {
-        Content::Digest(digest) => match mornings::read(tx, digest).await? {
-            Some(stored) => morning_message(tx, reader, &stored, newer).await,
-            None => Ok(None),
-        },
         Content::Account(id) => match query::account_message(tx, reader, &id, false).await? {
             Some(message) => Ok(Some(message)),
             None => Ok(None),
@@ -295,8 +328,8 @@ async fn said(
             Ok(trial::rules(&rules, &reader.snapshot.policy, reader.today()))
         }
         Content::Home { page } => home::message(tx, reader, page).await,
-        // Taken off before.
-        Content::InChannel { .. } | Content::Instead { .. } => Ok(None),
+        // Read together, and taken off before.
+        Content::Digest(_) | Content::InChannel { .. } | Content::Instead { .. } => Ok(None),
         Content::Feed { source, silent } => Ok(Some(match silent {
             Some(accounts) => notice::feed_silent(source, accounts as usize, reader.today(), reader.today()),
             None => notice::feed_back(source),

@@ -43,7 +43,7 @@ pub(super) async fn notice_message(
                 Said::Offered | Said::Expired => escalation(reader, &read, &subject, said, by),
                 _ if !stale => escalation(reader, &read, &subject, said, by),
                 // Not sent yet, there is nothing to say any more; else the card there goes on showing what is true.
-                _ if message::copies(tx, told.message).await?.is_empty() => return Ok(None),
+                _ if message::copies(tx, &[told.message]).await?.is_empty() => return Ok(None),
                 _ => None,
             }
         }

@@ -1,6 +1,7 @@
-//! The first pass: every account's signals, reduced to its evidence. Postgres
-//! reads while a thread of its own reduces what has come; of signals there are at
-//! most a few pieces and one account's in memory.
+//! The first pass: every account's signals, reduced to its evidence. One
+//! connection reads accounts and what belongs to them, another their signals, and
+//! a thread of its own reduces what has come; of signals there are at most a few
+//! pieces and one account's in memory.
 
 use std::collections::BTreeMap;
 
@@ -9,7 +10,7 @@ use bytes::Bytes;
 use chrono::NaiveDate;
 use tokio::sync::mpsc;
 
-use super::{guarded, rejected};
+use super::{App, guarded, rejected};
 use crate::domain::account::{Account, AccountId, AccountStatus, Contact};
 use crate::domain::health::Evidence;
 use crate::domain::policy::Policy;
@@ -18,7 +19,7 @@ use crate::store::diagnosis::Rejected;
 use crate::store::signal::Decoder;
 use crate::store::{Tenant, account, outcome, signal};
 
-/// Accounts whose rows and contacts are read at once; three pages are in memory.
+/// Accounts whose rows and contacts are read at once; four pages are in memory.
 const PAGE: i64 = 2_000;
 /// Pieces of signals that wait to be reduced.
 const PIECES: usize = 4;
@@ -30,9 +31,11 @@ pub(super) struct Seen {
     pub(super) evidence: Evidence,
 }
 
+#[derive(Default)]
 pub(super) struct Gathered {
     /// By account id; every account that has not left.
-    pub(super) seen: Vec<Seen>,
+    #[expect(clippy::vec_box, reason = "a vector that grows by doubling would hold half of all evidence twice")]
+    pub(super) seen: Vec<Box<Seen>>,
     /// Accounts whose status is churned, by id: not diagnosed.
     pub(super) left: Vec<AccountId>,
     pub(super) rejected: Vec<Rejected>,
@@ -46,52 +49,57 @@ struct Page {
     contacts: BTreeMap<AccountId, Vec<Contact>>,
     /// When the latest known result of an account was decided.
     outcomes: BTreeMap<AccountId, NaiveDate>,
-    /// Their signals, while they are being read.
-    signals: mpsc::Receiver<Bytes>,
 }
 
-pub(super) async fn gather(tx: &mut Tenant, policy: &Policy, date: NaiveDate) -> anyhow::Result<Gathered> {
-    // Room for all at once: a vector that grows by doubling would hold half of them twice.
-    let count = usize::try_from(account::count(tx).await?)?;
+pub(super) async fn gather(app: &App, tx: &mut Tenant, policy: &Policy, date: NaiveDate) -> anyhow::Result<Gathered> {
     let (pages, mut read) = mpsc::channel(1);
-    let mut reducer = Reducer {
-        policy: policy.clone(),
-        date,
-        gathered: Gathered {
-            seen: Vec::with_capacity(count),
-            left: Vec::new(),
-            rejected: Vec::new(),
-            sources: BTreeMap::new(),
-        },
-    };
+    let mut reducer = Reducer { policy: policy.clone(), date, gathered: Gathered::default() };
     let reducing = tokio::task::spawn_blocking(move || {
-        while let Some(page) = read.blocking_recv() {
-            reducer.page(page)?;
+        while let Some((page, signals)) = read.blocking_recv() {
+            reducer.page(page, signals)?;
         }
         anyhow::Ok(reducer.gathered)
     });
-    read_all(tx, date, pages).await?;
+    let (ahead, known) = mpsc::channel(1);
+    let mut beside = app.store.tenant(tx.org()).await?;
+    tokio::try_join!(read_accounts(&mut beside, date, ahead), read_signals(tx, date, known, pages))?;
     reducing.await.context("the rules' thread broke off")?
 }
 
-async fn read_all(tx: &mut Tenant, date: NaiveDate, pages: mpsc::Sender<Page>) -> anyhow::Result<()> {
+/// Accounts in the order of their ids, a page ahead of their signals. Ends early where nobody receives any more.
+async fn read_accounts(tx: &mut Tenant, date: NaiveDate, ahead: mpsc::Sender<Page>) -> anyhow::Result<()> {
     let mut after = String::new();
     loop {
         let accounts = account::page_one_by_one(tx, &after, PAGE).await?;
         let (Some((first, _)), Some((last, _))) = (accounts.first(), accounts.last()) else { return Ok(()) };
-        let (first, last) = (first.clone(), last.clone());
-        after.clone_from(&last.0);
-        let contacts = by_account(account::contacts_between(tx, &first, &last).await?, |contact| &contact.account_id);
-        let outcomes = outcome::between(tx, &first, &last, date).await?;
+        let contacts = by_account(account::contacts_between(tx, first, last).await?, |contact| &contact.account_id);
+        let outcomes = outcome::between(tx, first, last, date).await?;
         // Of an account's outcomes the latest comes last and stays.
         let outcomes = outcomes.into_iter().map(|outcome| (outcome.account, outcome.decided_on)).collect();
+        after.clone_from(&last.0);
+        if ahead.send(Page { accounts, contacts, outcomes }).await.is_err() {
+            return Ok(());
+        }
+    }
+}
+
+async fn read_signals(
+    tx: &mut Tenant,
+    date: NaiveDate,
+    mut known: mpsc::Receiver<Page>,
+    pages: mpsc::Sender<(Page, mpsc::Receiver<Bytes>)>,
+) -> anyhow::Result<()> {
+    while let Some(page) = known.recv().await {
+        let ends = page.accounts.first().zip(page.accounts.last());
+        let Some((first, last)) = ends.map(|((first, _), (last, _))| (first.clone(), last.clone())) else { continue };
         let (pieces, signals) = mpsc::channel(PIECES);
-        if pages.send(Page { accounts, contacts, outcomes, signals }).await.is_err() {
+        if pages.send((page, signals)).await.is_err() {
             // The reducing has ended, and says why.
             return Ok(());
         }
         signal::read_between(tx, &first, &last, date, &pieces).await?;
     }
+    Ok(())
 }
 
 struct Reducer {
@@ -101,9 +109,9 @@ struct Reducer {
 }
 
 impl Reducer {
-    /// Accounts and signals come in the same order, so they are merged.
-    fn page(&mut self, page: Page) -> anyhow::Result<()> {
-        let Page { accounts, contacts, outcomes, mut signals } = page;
+    /// Accounts and signals, while these are being read, come in the same order, so they are merged.
+    fn page(&mut self, page: Page, mut signals: mpsc::Receiver<Bytes>) -> anyhow::Result<()> {
+        let Page { accounts, contacts, outcomes } = page;
         let mut accounts = accounts.into_iter().peekable();
         let mut reduce = |(id, account): (AccountId, anyhow::Result<Account>), signals: anyhow::Result<&[Signal]>| {
             let contacts = contacts.get(&id).map_or(&[][..], Vec::as_slice);
@@ -158,7 +166,7 @@ impl Reducer {
                     }
                 }
                 let account = Account { goals: None, domains: Vec::new(), url: None, ..account };
-                gathered.seen.push(Seen { account, evidence });
+                gathered.seen.push(Box::new(Seen { account, evidence }));
             }
             Err(error) => gathered.rejected.push(rejected(id, &error)),
         }

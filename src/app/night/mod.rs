@@ -103,6 +103,8 @@ struct Night {
     run: Run,
     /// The latest complete night before.
     before: Option<NaiveDate>,
+    /// The nearest one after, where there is none before: history that is filled in backwards.
+    after: Option<NaiveDate>,
     /// The date was diagnosed before: its rows are replaced.
     again: bool,
 }
@@ -164,14 +166,19 @@ async fn diagnose_locked(
 ) -> anyhow::Result<RunReport> {
     let snapshot = app.snapshot(lock).await?;
     let policy = &snapshot.policy;
-    let gathered = evidence::gather(lock, policy, date).await?;
-    let (before, state) = diagnosis::night_before(lock, date).await?.unzip();
+    // What the night before left is a row of megabytes: it is read beside the rest.
+    let mut beside = app.store.tenant(lock.org()).await?;
+    let night_before = diagnosis::night_before(&mut beside, date);
+    let (gathered, night_before) = tokio::try_join!(evidence::gather(app, lock, policy, date), night_before)?;
+    drop(beside);
+    let (before, state) = night_before.unzip();
+    let after = if before.is_none() { diagnosis::night_after(lock, date).await? } else { None };
     let book = Book::of(gathered.seen.iter().map(|seen| &seen.evidence), state.as_ref(), policy, date);
     drop(state);
     let (app, org, at) = (app.clone(), lock.org(), app.now());
     let again = diagnosis::has_rows(lock, date).await?;
     let policy = policy.clone();
-    let night = Arc::new(Night { app, org, snapshot, policy, book, date, at, run, before, again });
+    let night = Arc::new(Night { app, org, snapshot, policy, book, date, at, run, before, after, again });
     let mut done = night.pages(lock, gathered.seen, each).await?;
     if run == Run::Live {
         night.accounts_that_left(&gathered.left, &mut done).await?;
@@ -295,11 +302,12 @@ async fn conclude(app: &App, org: OrgId, report: &RunReport) -> anyhow::Result<(
     app.outbox_bell.notify_waiters();
     let Some(oldest) = report.date.checked_sub_days(KEPT) else { return Ok(()) };
     let mut tx = app.store.tenant(org).await?;
-    // A diagnosis that runs meanwhile may count on a detail that nobody else refers to.
+    // A diagnosis of a date long ago that runs meanwhile may refer to what is forgotten here.
     diagnosis::lock_night(&mut tx).await?;
     for date in diagnosis::runs_before(&mut tx, oldest, FORGOTTEN_AT_ONCE).await? {
         diagnosis::forget(&mut tx, date).await?;
     }
+    diagnosis::forget_details(&mut tx, oldest).await?;
     message::forget(&mut tx, app.now()).await?;
     tx.commit().await
 }

@@ -26,7 +26,7 @@ use crate::domain::renewal_work::RenewalWork;
 use crate::domain::risk::Risk;
 use crate::domain::window::{Cooling, OpenWindow};
 use crate::store::audit::{self, Actor};
-use crate::store::diagnosis::{Earlier, NewRow, Rejected};
+use crate::store::diagnosis::{Between, Earlier, Kept, NewRow, Rejected};
 use crate::store::outcome::{self, KnownOutcome};
 use crate::store::{self, Tenant, diagnosis, handoff, message, renewal, risk, rule};
 
@@ -71,7 +71,7 @@ impl Done {
 /// A page: some of the accounts, and the ids for which it speaks, from behind the account before to its last.
 #[derive(Clone)]
 struct Span {
-    all: Arc<Vec<Seen>>,
+    all: Arc<Vec<Box<Seen>>>,
     range: Range<usize>,
     /// Without its accounts: nobody is to have a diagnosis.
     empty: bool,
@@ -92,22 +92,23 @@ impl Span {
         starts.map(|start| Self { range: start..end.min(start + most), ..self.clone() }).collect()
     }
 
-    fn seen(&self) -> &[Seen] {
+    fn seen(&self) -> &[Box<Seen>] {
         if self.empty { &[] } else { &self.all[self.range.clone()] }
     }
 
-    fn after(&self) -> &str {
-        self.range.start.checked_sub(1).map_or("", |before| self.all[before].account.id.0.as_str())
-    }
-
-    /// `None` for the last, which also speaks for ids that nobody has any more.
-    fn end(&self) -> Option<&AccountId> {
+    /// The last also speaks for ids that nobody has any more.
+    fn ids(&self) -> Between<'_> {
+        let id = |index: usize| &self.all[index].account.id;
         let last = self.range.end.checked_sub(1).filter(|_| self.range.end < self.all.len());
-        last.map(|last| &self.all[last].account.id)
+        Between {
+            after: self.range.start.checked_sub(1).map_or("", |before| id(before).0.as_str()),
+            last: last.map(id),
+        }
     }
 }
 
 /// What a page's accounts stand on, read together.
+#[derive(Default)]
 pub(super) struct Inputs {
     earlier: BTreeMap<AccountId, Earlier>,
     handoffs: BTreeMap<AccountId, Vec<(AccountId, anyhow::Result<Handoff>)>>,
@@ -115,10 +116,8 @@ pub(super) struct Inputs {
 }
 
 impl Inputs {
-    pub(super) async fn read(tx: &mut Tenant, night: &Night, page: &[Seen]) -> anyhow::Result<Self> {
-        let (Some(first), Some(last)) = (page.first(), page.last()) else {
-            return Ok(Self { earlier: BTreeMap::new(), handoffs: BTreeMap::new(), outcomes: BTreeMap::new() });
-        };
+    pub(super) async fn read(tx: &mut Tenant, night: &Night, page: &[Box<Seen>]) -> anyhow::Result<Self> {
+        let (Some(first), Some(last)) = (page.first(), page.last()) else { return Ok(Self::default()) };
         let ids = ids(page);
         let (first, last) = (&first.account.id, &last.account.id);
         let earlier = match night.before {
@@ -147,7 +146,7 @@ impl Inputs {
     }
 }
 
-fn ids(page: &[Seen]) -> Vec<AccountId> {
+fn ids(page: &[Box<Seen>]) -> Vec<AccountId> {
     page.iter().map(|seen| seen.account.id.clone()).collect()
 }
 
@@ -158,7 +157,6 @@ struct Made {
     moves: Moves,
     /// Rules on trial that would have been a cause, and where.
     shadowed: Vec<(String, AccountId)>,
-    earlier: BTreeMap<AccountId, Earlier>,
 }
 
 /// One account's night: what is stored of it, and what moves.
@@ -173,10 +171,11 @@ struct Read {
 
 impl Night {
     /// Diagnoses everything into `rows`, the night's own transaction, and hands each diagnosis over once it is kept.
+    #[expect(clippy::vec_box, reason = "as it was gathered")]
     pub(super) async fn pages(
         self: &Arc<Self>,
         rows: &mut Tenant,
-        seen: Vec<Seen>,
+        seen: Vec<Box<Seen>>,
         each: Each<'_>,
     ) -> anyhow::Result<Done> {
         let rows = Mutex::new(rows);
@@ -229,6 +228,11 @@ impl Night {
     async fn page(self: &Arc<Self>, span: &Span, rows: &Mutex<&mut Tenant>) -> anyhow::Result<Done> {
         let mut tx = self.app.store.tenant(self.org).await?;
         let inputs = Inputs::read(&mut tx, self, span.seen()).await?;
+        // The bodies that a neighbouring night has: they need not be sent.
+        let kept = match self.after {
+            Some(date) => diagnosis::kept(&mut tx, date, &span.ids()).await?,
+            None => inputs.earlier.iter().map(|(id, earlier)| (id.clone(), earlier.kept)).collect(),
+        };
         let live = self.run == Run::Live;
         let (mut risks, mut renewals) = (BTreeMap::new(), BTreeMap::new());
         if live {
@@ -239,9 +243,8 @@ impl Night {
         // On a thread of its own, so that Postgres is not kept waiting by the rules.
         let (night, page) = (self.clone(), span.clone());
         let made = tokio::task::spawn_blocking(move || night.make(page.seen(), inputs, risks, renewals));
-        let Made { mut done, rows: new, moves, shadowed, earlier } =
-            made.await.context("the rules' thread broke off")?;
-        self.store(rows, span, &new, &earlier).await?;
+        let Made { mut done, rows: new, moves, shadowed } = made.await.context("the rules' thread broke off")?;
+        self.store(rows, span, &new, &kept).await?;
         if live {
             done.unrouted = moves.unrouted;
             done.events = self.save_moves(&mut tx, &moves).await?;
@@ -256,7 +259,7 @@ impl Night {
 
     fn make(
         &self,
-        page: &[Seen],
+        page: &[Box<Seen>],
         mut inputs: Inputs,
         mut risks: BTreeMap<AccountId, anyhow::Result<Risk>>,
         mut renewals: BTreeMap<AccountId, anyhow::Result<RenewalWork>>,
@@ -264,7 +267,8 @@ impl Night {
         let mut done = Done::default();
         let (mut rows, mut moves) = (Vec::with_capacity(page.len()), Moves::default());
         let mut shadowed: Vec<(String, AccountId)> = Vec::new();
-        for Seen { account, evidence } in page {
+        for seen in page {
+            let Seen { account, evidence } = &**seen;
             let id = &account.id;
             let (risk, renewal) = (risks.remove(id).transpose(), renewals.remove(id).transpose());
             let handoffs = inputs.handoffs.remove(id).unwrap_or_default();
@@ -288,7 +292,7 @@ impl Night {
                 Err(error) => done.rejected.push(rejected(id, &error)),
             }
         }
-        Made { done, rows, moves, shadowed, earlier: inputs.earlier }
+        Made { done, rows, moves, shadowed }
     }
 
     /// Stores a page's diagnoses, as a part of the night's transaction that a refusal does not end.
@@ -297,11 +301,11 @@ impl Night {
         rows: &Mutex<&mut Tenant>,
         span: &Span,
         new: &[NewRow],
-        earlier: &BTreeMap<AccountId, Earlier>,
+        kept: &BTreeMap<AccountId, Kept>,
     ) -> anyhow::Result<()> {
         let mut rows = rows.lock().await;
         rows.begin_part().await?;
-        let saved = diagnosis::save(&mut rows, self.date, span.again, span.after(), span.end(), new, earlier).await;
+        let saved = diagnosis::save(&mut rows, self.date, span.again, &span.ids(), new, kept).await;
         rows.end_part(saved.is_ok()).await?;
         saved
     }

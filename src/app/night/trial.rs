@@ -62,19 +62,20 @@ pub async fn trial(app: &App, org: OrgId, policy: &Policy) -> anyhow::Result<Tri
     let Some(date) = snapshot.organisation.diagnosed_on else {
         anyhow::bail!("there is no diagnosis to compare with yet; run `tandem diagnose` first");
     };
-    let gathered = evidence::gather(&mut tx, policy, date).await?;
+    let gathered = evidence::gather(app, &mut tx, policy, date).await?;
     let (before, state) = diagnosis::night_before(&mut tx, date).await?.unzip();
     let book = Book::of(gathered.seen.iter().map(|seen| &seen.evidence), state.as_ref(), policy, date);
     let at = app.now();
     let (run, again) = (Run::History, true);
     let (app, policy) = (app.clone(), policy.clone());
-    let night = Night { app, org, snapshot, policy, book, date, at, run, before, again };
+    let night = Night { app, org, snapshot, policy, book, date, at, run, before, after: None, again };
     let mut trial = Trial { date, accounts: 0, moved: Vec::new() };
     for page in gathered.seen.chunks(PAGE) {
         let inputs = Inputs::read(&mut tx, &night, page).await?;
         let ids: Vec<AccountId> = page.iter().map(|seen| seen.account.id.clone()).collect();
         let bands = diagnosis::bands(&mut tx, date, &ids).await?;
-        for Seen { account, evidence } in page {
+        for seen in page {
+            let Seen { account, evidence } = &**seen;
             let id = &account.id;
             let Some(from) = bands.get(id) else { continue };
             let diagnosis = guarded(|| Ok(night.trial_diagnosis(account, evidence, &inputs)))?;

@@ -1,5 +1,7 @@
 //! The app comes and goes. Two events say that it was added; it greets once.
 
+use std::collections::BTreeSet;
+
 use serde_json::json;
 
 use super::{DRAW, Desk};
@@ -87,7 +89,7 @@ impl Desk {
             audit::record(&mut tx, Actor::System, app.now(), &[self.entry("installation.removed")]).await?;
             tx.commit().await?;
             match (known, place.scope) {
-                (Some(id), Scope::Personal) => absence::turn(&app.store, org, id, app.now()).await,
+                (Some(id), Scope::Personal) => absence::turn(&app.store, org, &BTreeSet::from([id]), app.now()).await,
                 _ => Ok(()),
             }
         };

@@ -216,8 +216,8 @@ impl World {
         let org = self.organisation.id;
         let on = "2026-11-03";
         self.sql(&format!(
-            "INSERT INTO tandem.diagnosis_detail VALUES ('{org}', '{account}', '{detail}', '{body}'); \
-             INSERT INTO tandem.diagnosis VALUES ('{org}', '{on}', '{account}', {health}, {}, 'at_risk', 'new', '{detail}'); \
+            "INSERT INTO tandem.diagnosis_detail VALUES ('{org}', '{account}', '{detail}', '{body}', '{on}'); \
+             INSERT INTO tandem.diagnosis VALUES ('{org}', '{on}', '{account}', {health}, {}, 'at_risk', 'new', '{detail}', '{on}'); \
              INSERT INTO tandem.diagnosis_run (org_id, date, completed_at, accounts, live, policy_hash, night, sources) \
              VALUES ('{org}', '{on}', '{on}T02:00:00Z', 1, true, '', '{{}}', '{{}}'); \
              UPDATE directory.organisation SET diagnosed_on = '{on}', diagnosed_at = '{on}T02:00:00Z'; \

@@ -1,0 +1,166 @@
+//! What is open on the accounts of a book, as cards of one person's morning.
+
+use chrono::NaiveDate;
+
+use super::book::Books;
+use crate::app::read::AccountRead;
+use crate::app::snapshot::Snapshot;
+use crate::domain::action::Subject;
+use crate::domain::calendar;
+use crate::domain::digest::{Attention, Card, CardRef};
+use crate::domain::handoff::{Handoff, Matter, State};
+use crate::domain::message::cause;
+use crate::domain::money::Money;
+use crate::domain::person::{Person, PersonId};
+use crate::domain::routing::{Routed, Seat};
+use crate::domain::{renewal_work, risk};
+
+/// Everything open that could stand in this person's morning.
+pub(super) fn cards(snapshot: &Snapshot, person: &Person, books: &Books) -> Vec<Card> {
+    let mut cards = Vec::new();
+    for read in books.of(person.id) {
+        let worse = books.worse.get(&read.account.id).copied();
+        let (today, first_run) = (books.today, books.first_run);
+        let make = Maker { snapshot, person, read, stands_for: books.stands_for(person.id), today, first_run, worse };
+        let with_attention = |mut card: Card, subject: Subject| {
+            let by_day = match &subject {
+                Subject::Risk(id) => {
+                    books.told.get(&(person.id, *id)).map(|at| calendar::local_date(person.timezone, *at))
+                }
+                _ => None,
+            };
+            card.attention.last_shown = books.shown.get(&(person.id, subject)).copied().max(by_day);
+            card
+        };
+        if let Some((card, subject)) = make.risk() {
+            cards.push(with_attention(card, subject));
+        }
+        for handoff in read.handoffs.iter().filter(|handoff| handoff.is_open()) {
+            cards.push(with_attention(make.handoff(handoff), Subject::Handoff(handoff.id)));
+        }
+        if let Some((card, subject)) = make.renewal() {
+            cards.push(with_attention(card, subject));
+        }
+    }
+    cards
+}
+
+/// Makes the cards of one account for one person.
+struct Maker<'a> {
+    snapshot: &'a Snapshot,
+    person: &'a Person,
+    read: &'a AccountRead,
+    /// Themself, and whoever is away and named them delegate.
+    stands_for: &'a [PersonId],
+    today: NaiveDate,
+    first_run: Option<NaiveDate>,
+    worse: Option<NaiveDate>,
+}
+
+impl Maker<'_> {
+    fn card(&self, about: CardRef, stake: Option<Money>, cause: String, mine: bool) -> Card {
+        Card {
+            about,
+            account: self.read.account.id.clone(),
+            name: self.read.account.name.clone(),
+            stake,
+            risk: self.read.diagnosis.as_ref().and_then(|diagnosis| diagnosis.risk),
+            decision: None,
+            next_deadline: self.read.next_deadline(),
+            cause,
+            mine,
+            offered: false,
+            withheld: false,
+            backlog: false,
+            attention: Attention::default(),
+        }
+    }
+
+    fn routed_to_me(&self, who: impl Fn(&Routed) -> PersonId) -> bool {
+        self.snapshot.route(&self.read.account, self.today).is_ok_and(|routed| who(&routed) == self.person.id)
+    }
+
+    /// Whether the account is in this person's book by name, theirs or that of one they stand in for, and not through
+    /// a pool.
+    fn is_named(&self) -> bool {
+        let named = [self.read.account.csm, self.read.account.account_manager];
+        named.into_iter().flatten().any(|id| self.stands_for.contains(&id))
+    }
+
+    fn risk(&self) -> Option<(Card, Subject)> {
+        let risk = self.read.risk.as_ref()?;
+        let (acknowledged, next_step) = match risk.state() {
+            risk::State::Open => (false, None),
+            risk::State::Acknowledged { due, .. } => (true, Some(*due)),
+            risk::State::Snoozed { .. } | risk::State::Resolved { .. } | risk::State::Ended => return None,
+        };
+        let causes = self.read.diagnosis.as_ref().map_or(&[][..], |diagnosis| diagnosis.causes.as_slice());
+        let first = causes.first().map(|cause| cause.rule.clone());
+        let raised = if risk.raised.is_some() { "raised" } else { "unknown" };
+        let mut card = self.card(
+            CardRef::Risk(risk.id),
+            self.read.account.arr,
+            first.unwrap_or_else(|| raised.to_owned()),
+            self.routed_to_me(|routed| routed.risks),
+        );
+        card.decision =
+            causes.iter().find_map(|cause| cause.floor.then(|| cause::decision(&cause.rule))?).map(str::to_owned);
+        card.backlog = self.first_run == Some(risk.opened_on);
+        let open_since = matches!(risk.state(), risk::State::Open)
+            .then(|| calendar::local_date(self.snapshot.organisation.timezone, risk.since()));
+        card.attention = Attention { acknowledged, next_step, worse: self.worse, open_since, ..Attention::default() };
+        Some((card, Subject::Risk(risk.id)))
+    }
+
+    fn handoff(&self, handoff: &Handoff) -> Card {
+        let me = self.person.id;
+        let offered = match handoff.state() {
+            State::Offered { to: Seat::Person(to), .. } => *to == me,
+            State::Offered { to: Seat::Pool { name, .. }, .. } => self.person.pool.as_ref() == Some(name),
+            _ => false,
+        };
+        let (stake, cause) = match &handoff.matter {
+            Matter::Window(window) => (window.amount, window.kind.as_str().to_owned()),
+            Matter::RiskToWeigh { .. } | Matter::Warning { .. } => (self.read.account.arr, "handed".to_owned()),
+        };
+        let is_offer = matches!(handoff.state(), State::Offered { .. });
+        let mut card =
+            self.card(CardRef::Handoff(handoff.id), stake, cause, !is_offer && handoff.accountable() == Some(me));
+        card.offered = offered;
+        card.withheld = handoff.is_withheld();
+        card.backlog = handoff
+            .window()
+            .is_some_and(|window| window.raised_by.is_none() && self.first_run == Some(window.opens_on));
+        let due = handoff.due().map(|due| calendar::local_date(self.person.timezone, due));
+        card.attention = Attention {
+            acknowledged: matches!(handoff.state(), State::Accepted { .. }),
+            next_step: due,
+            ..Attention::default()
+        };
+        card
+    }
+
+    fn renewal(&self) -> Option<(Card, Subject)> {
+        let work = self.read.renewal.as_ref().filter(|work| work.is_open())?;
+        let (stage, reached) = work.step()?;
+        let owner = work.owner() == self.person.id;
+        let briefs = work.wants_brief() && self.read.account.csm == Some(self.person.id);
+        // A pool stands in for windows. The renewals of its accounts are the owner's: a member hears nothing of them.
+        if !(owner || briefs || self.is_named()) {
+            return None;
+        }
+        let mut card = self.card(
+            CardRef::Renewal(work.id),
+            self.read.account.arr,
+            format!("renewal_{}", stage.as_str()),
+            owner || briefs,
+        );
+        card.backlog = self.first_run == Some(reached);
+        card.attention = Attention {
+            acknowledged: !matches!(work.state(), renewal_work::State::Upcoming),
+            step_reached: Some(reached),
+            ..Attention::default()
+        };
+        Some((card, Subject::Renewal(work.id)))
+    }
+}

@@ -1,0 +1,160 @@
+//! What the rows of a lane ask of the database at the same time is asked for all
+//! of them together: most of what a message costs Postgres is transactions and the
+//! start of statements. Alone, nobody waits. What fails for several is asked
+//! alone, so that no message fails for another's sake.
+
+use anyhow::Context;
+use futures_util::FutureExt;
+use futures_util::future::BoxFuture;
+use tracing::debug;
+use uuid::Uuid;
+
+use super::lane::Held;
+use crate::app::content::{Arrived, Asked};
+use crate::app::together::Together;
+use crate::domain::message::Message;
+use crate::domain::person::PersonId;
+use crate::store::Tenant;
+use crate::store::directory::Lease;
+use crate::store::message::{self, Ending, MessageCopy, Outgoing, Sending};
+use crate::store::person::{self, ChatUser, Reach};
+
+/// What is asked, by kind.
+pub(super) struct Desk {
+    knowing: Together<Question, Known>,
+    claiming: Together<Uuid, bool>,
+    drawing: Together<Asked, Option<Message>>,
+    noting: Together<(Uuid, MessageCopy), ()>,
+    settling: Together<Outgoing, ()>,
+}
+
+impl Default for Desk {
+    fn default() -> Self {
+        Self {
+            knowing: Together::new(1),
+            claiming: Together::new(1),
+            // While Postgres reads for some, the messages of others are made.
+            drawing: Together::new(2),
+            noting: Together::new(1),
+            settling: Together::new(1),
+        }
+    }
+}
+
+#[derive(Debug, Clone)]
+struct Question {
+    message: Uuid,
+    thread_of: Option<Uuid>,
+    reader: Option<PersonId>,
+}
+
+/// What the database knows about a row before it is sent.
+#[derive(Debug, Clone)]
+pub(super) struct Known {
+    pub(super) copies: Vec<MessageCopy>,
+    /// The message that this one replies to.
+    pub(super) parent: Option<MessageCopy>,
+    /// The parent is still to be sent.
+    pub(super) parent_waits: bool,
+    pub(super) user: Option<ChatUser>,
+    pub(super) reach: Option<Reach>,
+}
+
+impl Held {
+    pub(super) async fn known(&self, row: &Outgoing) -> anyhow::Result<Known> {
+        let question = Question { message: row.message_id, thread_of: row.thread_of, reader: row.reader() };
+        self.ask(&self.desk.knowing, question, |tx, all| known(tx, &self.lease, all).boxed()).await
+    }
+
+    /// Claims a row for this lease; false where the lease is lost or the row is another's.
+    pub(super) async fn claim(&self, outbox_id: Uuid) -> anyhow::Result<bool> {
+        let claim = |mut tx: Tenant, all: Vec<Uuid>| {
+            async move {
+                let ours = message::mark_sending(&mut tx, &all, &self.lease).await?;
+                tx.commit().await?;
+                Ok(all.iter().map(|id| ours.contains(id)).collect())
+            }
+            .boxed()
+        };
+        self.ask(&self.desk.claiming, outbox_id, claim).await
+    }
+
+    /// How a row reads now; `None` where there is nothing left to say.
+    pub(super) async fn draw(&self, row: &Outgoing) -> anyhow::Result<Option<Message>> {
+        let (app, render) = (&self.shared.app, self.shared.contents.render);
+        let draw = |mut tx: Tenant, all: Vec<Asked>| async move { render(app, &mut tx, &all).await }.boxed();
+        let asked = Asked { message: row.message_id, content: row.content.clone(), reader: row.reader() };
+        self.ask(&self.desk.drawing, asked, draw).await
+    }
+
+    /// Keeps where a part of a message stands.
+    pub(super) async fn note(&self, message: Uuid, copy: &MessageCopy) -> anyhow::Result<()> {
+        let note = |mut tx: Tenant, all: Vec<(Uuid, MessageCopy)>| {
+            async move {
+                message::save_copies(&mut tx, &all).await?;
+                tx.commit().await?;
+                Ok(vec![(); all.len()])
+            }
+            .boxed()
+        };
+        self.ask(&self.desk.noting, (message, copy.clone()), note).await
+    }
+
+    /// Ends a claimed row that has arrived, with what follows from that. False where that could not be done together
+    /// with others: then it is to be done alone.
+    pub(super) async fn settle(&self, row: &Outgoing) -> bool {
+        let begin = self.shared.app.store.tenant(self.lease.org);
+        let settled = self.desk.settling.ask(self.lease.org, row.clone(), begin, |tx, all| self.settle_all(tx, all));
+        matches!(settled.await, Ok(Some(())))
+    }
+
+    async fn settle_all(&self, mut tx: Tenant, rows: Vec<Outgoing>) -> anyhow::Result<Vec<()>> {
+        let (app, delivered) = (&self.shared.app, self.shared.contents.delivered);
+        let (now, ids): (_, Vec<Uuid>) = (app.now(), rows.iter().map(|row| row.outbox_id).collect());
+        // A redraw has no consequences of its own: its post had them.
+        let posts = rows.iter().filter(|row| row.sending == Sending::Post);
+        let arrived: Vec<Arrived> = posts.map(Arrived::from).collect();
+        delivered(app, &mut tx, &arrived, now).await?;
+        let all_ours = message::settle(&mut tx, &ids, &self.lease, Ending::Sent, now).await?;
+        anyhow::ensure!(all_ours, "a row is another's by now");
+        tx.commit().await?;
+        Ok(vec![(); rows.len()])
+    }
+
+    async fn ask<'a, Ask: Clone, Answer>(
+        &'a self,
+        line: &Together<Ask, Answer>,
+        ask: Ask,
+        serve: impl Fn(Tenant, Vec<Ask>) -> BoxFuture<'a, anyhow::Result<Vec<Answer>>>,
+    ) -> anyhow::Result<Answer> {
+        let (store, org) = (&self.shared.app.store, self.lease.org);
+        match line.ask(org, ask.clone(), store.tenant(org), &serve).await {
+            Ok(Some(answer)) => return Ok(answer),
+            Ok(None) => {}
+            Err(problem) => debug!(error = format!("{problem:#}"), "what several rows asked failed; each asks alone"),
+        }
+        serve(store.tenant(org).await?, vec![ask]).await?.pop().context("nothing was answered")
+    }
+}
+
+async fn known(mut tx: Tenant, lease: &Lease, all: Vec<Question>) -> anyhow::Result<Vec<Known>> {
+    let parents: Vec<Uuid> = all.iter().filter_map(|question| question.thread_of).collect();
+    let messages: Vec<Uuid> = all.iter().map(|question| question.message).chain(parents.iter().copied()).collect();
+    let people: Vec<PersonId> = all.iter().filter_map(|question| question.reader).collect();
+    let copies = message::copies(&mut tx, &messages).await?;
+    let open = message::posts_open(&mut tx, &parents).await?;
+    let users = person::chat_users_of(&mut tx, &lease.workspace, &people).await?;
+    let reach = person::reach(&mut tx, &people).await?;
+    tx.commit().await?;
+    let known = |question: Question| {
+        let parent = question.thread_of.and_then(|of| copies.get(&of)?.iter().find(|copy| copy.part == 0).cloned());
+        Known {
+            copies: copies.get(&question.message).cloned().unwrap_or_default(),
+            parent_waits: parent.is_none() && question.thread_of.is_some_and(|of| open.contains(&of)),
+            parent,
+            user: question.reader.and_then(|reader| users.get(&reader).cloned()),
+            reach: question.reader.and_then(|reader| reach.get(&reader).cloned()),
+        }
+    };
+    Ok(all.into_iter().map(known).collect())
+}
