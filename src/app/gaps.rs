@@ -1,14 +1,20 @@
 //! What cannot be read, once a week for leads and admins.
 
+use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 
-use chrono::NaiveDate;
+use chrono::{DateTime, NaiveDate, Utc};
 
-use super::team;
+use super::content::{self, Content};
+use super::morning::gets_mornings;
+use super::snapshot::Snapshot;
 use super::views::Reader;
+use super::{notice, team};
 use crate::domain::account::AccountId;
+use crate::domain::calendar;
 use crate::domain::digest::Sum;
-use crate::domain::message::gaps::{Gap, GapsView};
+use crate::domain::message::Message;
+use crate::domain::message::gaps::{self as words, Gap, GapsView};
 use crate::domain::money::Money;
 use crate::domain::person::{Person, Role};
 use crate::domain::signal::Source;
@@ -43,14 +49,44 @@ pub(super) async fn view(
     }
     let gap = |rows: Vec<GapRow>| {
         let amounts = rows.iter().filter_map(|row| Some(Money::new(row.arr_minor, row.currency?)));
-        let arr = Sum::of(amounts, &reader.snapshot.rates).amounts();
-        Gap { accounts: rows.iter().map(|row| row.accounts).sum(), arr }
+        let arr = Sum::of(amounts, &reader.snapshot.rates);
+        (arr.own.minor, Gap { accounts: rows.iter().map(|row| row.accounts).sum(), arr: arr.amounts() })
     };
-    let unknown = gap(by_source.remove(&None).unwrap_or_default());
-    let mut missing: Vec<(Source, Gap)> = by_source
+    let (_, unknown) = gap(by_source.remove(&None).unwrap_or_default());
+    let mut missing: Vec<(Source, (i64, Gap))> = by_source
         .into_iter()
         .filter_map(|(source, rows)| Some((source.filter(|source| connected.contains(source))?, gap(rows))))
         .collect();
-    missing.sort_by_key(|(source, gap)| (std::cmp::Reverse(gap.accounts), *source));
+    missing.sort_by_key(|(source, (arr, gap))| (Reverse(*arr), Reverse(gap.accounts), *source));
+    let missing = missing.into_iter().map(|(source, (_, gap))| (source, gap)).collect();
     Ok(Some(GapsView { unknown, names, missing }))
+}
+
+/// The same as a message of its own, for admins who get no mornings. `None` where all can be read.
+pub(super) async fn message(tx: &mut Tenant, reader: Reader<'_>, on: NaiveDate) -> anyhow::Result<Option<Message>> {
+    let Some(person) = reader.person.and_then(|id| reader.snapshot.person(id)) else { return Ok(None) };
+    let (Some(view), Some(date)) = (view(tx, reader, person, on).await?, reader.snapshot.organisation.diagnosed_on)
+    else {
+        return Ok(None);
+    };
+    let sources = content::sources(tx, date, on).await?;
+    Ok(words::message(person.first_name(), &view, &sources, on))
+}
+
+/// Queues that message, on the night before the first working day of each admin's week, for the hour of their day at
+/// which others have their morning.
+pub(super) async fn tell_admins(
+    tx: &mut Tenant,
+    snapshot: &Snapshot,
+    on: NaiveDate,
+    now: DateTime<Utc>,
+) -> anyhow::Result<()> {
+    for admin in snapshot.people.iter().filter(|person| person.active && person.is(Role::Admin)) {
+        if gets_mornings(admin) || admin.away_on(on) || !snapshot.calendar(admin).opens_week(on) {
+            continue;
+        }
+        let at = calendar::instant(admin.timezone, on, admin.digest_time).max(now);
+        notice::notify(tx, snapshot, [admin.id], &Content::Gaps { on }, None, at).await?;
+    }
+    Ok(())
 }

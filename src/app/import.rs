@@ -12,7 +12,7 @@ use chrono::{DateTime, Utc};
 use serde::Serialize;
 use serde_json::json;
 
-use super::{absence, schedule};
+use super::{absence, departure, schedule};
 use crate::domain::calendar;
 use crate::domain::row::{OutcomeKind, Patch, PersonRow, RowKind, Rows, SignalRow};
 use crate::domain::signal::SignalValue;
@@ -98,6 +98,7 @@ pub struct Source {
 #[derive(Debug, Default)]
 pub struct Progress {
     rows: AtomicU64,
+    read: AtomicU64,
     done: AtomicBool,
 }
 
@@ -105,6 +106,11 @@ impl Progress {
     /// Rows dealt with so far.
     pub fn rows(&self) -> u64 {
         self.rows.load(Ordering::Relaxed)
+    }
+
+    /// Rows read so far: at most some sets more than were dealt with.
+    pub fn read(&self) -> u64 {
+        self.read.load(Ordering::Relaxed)
     }
 
     pub fn is_done(&self) -> bool {
@@ -230,8 +236,9 @@ impl Work<'_> {
         }
         tx.commit().await?;
         if report.accepted > 0 && report.kind == RowKind::People.as_str() {
-            // Somebody may be away from now on, or back.
+            // Somebody may be away from now on, or back, or may have left.
             absence::turn_all(self.store, self.organisation.id, self.now).await?;
+            departure::settle(self.store, self.organisation.id, self.now).await?;
         }
         Ok(())
     }
@@ -363,10 +370,14 @@ async fn one_file(work: &mut Work<'_>, context: &Context, source: Source) -> any
     let (sender, mut batches) = tokio::sync::mpsc::channel::<Batch>(4);
     let context = context.clone();
     let Input { name, kind, format, reader } = input;
+    let progress = Arc::clone(&book.progress);
     let parsing = tokio::task::spawn_blocking(move || {
-        ingest::read(reader, &name, kind, format, &context, &mut |batch| match sender.blocking_send(batch) {
-            Ok(()) => ControlFlow::Continue(()),
-            Err(_) => ControlFlow::Break(()),
+        ingest::read(reader, &name, kind, format, &context, &mut |batch| {
+            progress.read.fetch_add((batch.lines.len() + batch.rejected.len()) as u64, Ordering::Relaxed);
+            match sender.blocking_send(batch) {
+                Ok(()) => ControlFlow::Continue(()),
+                Err(_) => ControlFlow::Break(()),
+            }
         })
     });
     let mut held = Held::default();

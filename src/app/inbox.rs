@@ -5,6 +5,8 @@
 //! same rows again changes nothing, so a crash in between does no harm. Nothing that goes wrong here stops the
 //! night: it is logged, set aside with its reason, and told to the admins.
 
+mod overview;
+
 use std::collections::BTreeMap;
 use std::ffi::OsStr;
 use std::fs;
@@ -26,6 +28,8 @@ use crate::ingest::{self, Format};
 use crate::store::audit::Actor;
 use crate::store::directory::{self, Organisation};
 use crate::warehouse::Warehouse;
+
+pub use overview::{Overview, overview};
 
 /// Between the two looks at a file that tell whether it still grows.
 pub const SETTLE: Duration = Duration::from_secs(5);
@@ -61,6 +65,15 @@ impl Taken {
             Ok(report) if report.rejected == 0 => None,
             Ok(report) => Some(report.rejected),
             Err(_) => Some(0),
+        }
+    }
+
+    /// What a person reads who wonders why; `None` where all went well.
+    fn reasons(&self) -> Option<String> {
+        match &self.outcome {
+            Ok(report) if report.rejected == 0 => None,
+            Ok(report) => Some(reasons(report)),
+            Err(sentence) => Some(format!("{sentence}\n")),
         }
     }
 }
@@ -282,19 +295,14 @@ fn source(path: &Path, rejected: &Path, today: NaiveDate) -> Result<Source, Stri
 fn put_away(folder: &Path, path: &Path, taken: &Taken, today: NaiveDate) -> anyhow::Result<()> {
     let place = folder.join(if taken.fault().is_none() { DONE } else { REJECTED });
     let to = free(&place, &name_of(path), today);
-    let reasons = match &taken.outcome {
-        Ok(report) if report.rejected == 0 => None,
-        Ok(report) => Some(reasons(report)),
-        Err(sentence) => Some(format!("{sentence}\n")),
-    };
-    if let Some(reasons) = reasons {
+    if let Some(reasons) = taken.reasons() {
         let beside = place.join(format!("{}.txt", name_of(&to)));
         fs::write(&beside, reasons).with_context(|| format!("{} can't be written", beside.display()))?;
     }
     fs::rename(path, &to).with_context(|| format!("{} can't be moved to {}", path.display(), to.display()))
 }
 
-/// What a person reads who wonders why: counts, notes, each rejected row that is listed.
+/// Counts, notes, each rejected row that is listed.
 fn reasons(report: &Report) -> String {
     let mut text = format!(
         "{}: {} accepted, {} unchanged, {} rejected\n",
@@ -335,9 +343,29 @@ async fn take_queries(
         if let Err(error) = &outcome {
             tracing::error!(file = %path.display(), "a query of the inbox failed: {error:#}");
         }
-        taken.push(Taken { name: name_of(&path), outcome: outcome.map_err(|error| format!("{error:#}")) });
+        let ran = Taken { name: name_of(&path), outcome: outcome.map_err(|error| format!("{error:#}")) };
+        say_why(folder, &ran)?;
+        taken.push(ran);
     }
     Ok(taken)
+}
+
+/// Where the reasons of a query's last run are, if it did not go well. The query itself stays where it is.
+fn reasons_of_query(folder: &Path, name: &str) -> PathBuf {
+    folder.join(REJECTED).join(format!("{name}.txt"))
+}
+
+fn say_why(folder: &Path, ran: &Taken) -> anyhow::Result<()> {
+    let beside = reasons_of_query(folder, &ran.name);
+    let cannot = || format!("{} can't be written", beside.display());
+    match ran.reasons() {
+        Some(reasons) => {
+            writable(&folder.join(REJECTED))?;
+            fs::write(&beside, reasons).with_context(cannot)
+        }
+        None if beside.exists() => fs::remove_file(&beside).with_context(cannot),
+        None => Ok(()),
+    }
 }
 
 async fn query(

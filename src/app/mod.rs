@@ -5,6 +5,7 @@ pub mod act;
 pub mod channels;
 pub mod clocks;
 pub mod content;
+mod departure;
 pub mod figures;
 pub mod fit;
 mod gaps;

@@ -7,7 +7,7 @@ mod queue;
 
 use std::collections::BTreeMap;
 
-use chrono::{DateTime, NaiveDate, Utc};
+use chrono::{DateTime, Days, NaiveDate, Utc};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
@@ -26,6 +26,10 @@ use crate::store::digest::{Digest, Item, Place};
 use book::Books;
 pub use book::book;
 pub use queue::{Asked, Queued, owed, queue};
+
+/// So long after an organisation's first diagnosis a person's first morning says that all was read at once: they may be
+/// free when it is made.
+const FIRST_WITHIN: Days = Days::new(7);
 
 /// Counts and sums of one morning, as they are stored beside its cards.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
@@ -93,7 +97,7 @@ fn composed(
         calendar: snapshot.calendar(person),
     };
     let plan = digest::plan(&cards, &morning);
-    let first = books.first_run == Some(diagnosed_on)
+    let first = books.first_run.is_some_and(|run| run <= diagnosed_on && date <= run + FIRST_WITHIN)
         && snapshot
             .stored_person(person.id)
             .is_none_or(|stored| stored.digests_since.is_none_or(|since| since >= date));

@@ -4,11 +4,13 @@ use anyhow::{Context, ensure};
 use serde::Serialize;
 use serde_json::json;
 
+use super::clocks::owned_by_route;
 use super::content::Content;
 use super::views::Reader;
 use super::{App, notice, read};
 use crate::domain::account::AccountId;
 use crate::domain::action::Subject;
+use crate::domain::calendar;
 use crate::domain::diagnosis::Band;
 use crate::domain::handoff::{HandoffEvent, State};
 use crate::domain::message::view::Why;
@@ -69,7 +71,10 @@ pub async fn transfer(
     }
     let ids: Vec<AccountId> = seats.into_iter().map(|seat| seat.account).collect();
     done.handoffs = handoffs(app, &mut tx, &ids, (giver.id, taker.id), &mut entries).await?;
-    done.renewals = renewals(&mut tx, &ids, (giver.id, taker.id), &mut entries).await?;
+    let today = calendar::local_date(giver.timezone, app.now());
+    let absent = !giver.active || giver.away_on(today);
+    let stand_in = snapshot.people.stand_in(giver.id, today).filter(|_| absent);
+    done.renewals = renewals(&mut tx, &ids, (giver.id, taker.id), stand_in, &mut entries).await?;
     if !ids.is_empty() {
         settings::touch(&mut tx).await?;
         audit::record(&mut tx, actor, app.now(), &entries).await?;
@@ -95,15 +100,18 @@ async fn handoffs(
         // Locked now: it may have moved since it was listed.
         let Some(handoff) = handoff::lock(tx, open.id).await? else { continue };
         let of_pool = matches!(handoff.state(), State::Offered { to: Seat::Pool { .. }, .. });
-        if of_pool || handoff.accountable() != Some(from) {
+        // What somebody holds for the giver, who is away or gone, goes with the book too.
+        let lies_with = handoff.accountable() == Some(from) || handoff.stands_in_for() == Some(from);
+        if of_pool || !lies_with {
             continue;
         }
+        let previous = handoff.accountable();
         if let Ok((reassigned, event)) = handoff.reassign(to, app.now()) {
             handoff::save(tx, &reassigned).await?;
             debug_assert_eq!(event, HandoffEvent::Reassigned);
             let data = json!({
                 "account": reassigned.account, "version": reassigned.version(), "state": reassigned.state_name(),
-                "previous": from, "accountable": to,
+                "previous": previous, "accountable": to,
             });
             entries.push(Entry::new(event.as_str(), Subject::Handoff(reassigned.id), data));
             moved += 1;
@@ -112,19 +120,25 @@ async fn handoffs(
     Ok(moved)
 }
 
+/// Open renewals that lie with the giver, or with who stands in for them.
 async fn renewals(
     tx: &mut Tenant,
     accounts: &[AccountId],
     (from, to): (PersonId, PersonId),
+    stand_in: Option<PersonId>,
     entries: &mut Vec<Entry>,
 ) -> anyhow::Result<usize> {
     let mut moved = 0;
     for open in renewal::latest(tx, accounts).await? {
         let Some(work) = renewal::lock(tx, open.id).await? else { continue };
-        if work.owner() != from {
+        // Whom a lead has chosen keeps it.
+        let by_route = work.routed_to == Some(work.owner());
+        let stood_in = by_route && stand_in.is_some() && stand_in == Some(work.owner());
+        if work.owner() != from && !stood_in {
             continue;
         }
-        if let Ok(owned) = work.owned_by(to) {
+        let owned = if by_route { owned_by_route(work, to) } else { work.owned_by(to) };
+        if let Ok(owned) = owned {
             renewal::save(tx, &owned).await?;
             let data = json!({"account": owned.account, "from": from, "to": to, "version": owned.version()});
             entries.push(Entry::new("book.transferred", Subject::Renewal(owned.id), data));
@@ -163,6 +177,7 @@ pub async fn message(
             account: reader.account(read),
             risk: risk.map(|risk| reader.risk(read, risk, Why::Offered)),
             windows: reader.window_lines(read),
+            renewal: read.renewal.as_ref().filter(|work| work.is_open()).and_then(|_| reader.deadline(read)),
             promises: promise.into_iter().collect(),
             last_note: reader.last_note(read),
         }

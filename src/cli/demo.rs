@@ -197,7 +197,20 @@ impl World {
     async fn night_before(&self, today: NaiveDate) -> anyhow::Result<()> {
         self.clock.set(calendar::night_at(ZONE, today - Days::new(1)));
         night::night(&self.app, self.organisation.id).await?;
-        Ok(())
+        // In the west yesterday's morning is still to come then: the page begins with today's, for everybody.
+        let mut tx = self.app.store.tenant(self.organisation.id).await?;
+        let snapshot = self.app.snapshot(&mut tx).await?;
+        let next: Vec<_> = snapshot
+            .people
+            .iter()
+            .filter(|person| person.active)
+            .map(|person| {
+                let begins = calendar::instant(person.timezone, today, NaiveTime::MIN);
+                (person.id, snapshot.calendar(person).next_digest_at(person.digest_time, begins))
+            })
+            .collect();
+        directory::set_next_digests(&mut tx, &next).await?;
+        tx.commit().await
     }
 
     /// Lives through a day until everybody's morning message is there, as the service would: each

@@ -41,7 +41,7 @@ pub(super) async fn run(args: Args, config: &Config) -> anyhow::Result<Done> {
                     "tandem: {}: {} accepted, {} unchanged, {} rejected",
                     taken.name, report.accepted, report.unchanged, report.rejected
                 ),
-                Err(sentence) => eprintln!("tandem: {}: {sentence}", taken.name),
+                Err(sentence) => eprintln!("tandem: {sentence}"),
             }
         }
     }

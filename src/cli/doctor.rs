@@ -8,14 +8,17 @@ use super::Done;
 use super::open::{Opened, open_as_it_is};
 use super::slack as connection;
 use super::teams;
-use crate::app::App;
+use crate::app::inbox;
 use crate::app::morning::gets_mornings;
 use crate::app::snapshot::Snapshot;
+use crate::app::{App, content};
 use crate::clock::{Clock, SystemClock};
 use crate::config::{Config, Database};
+use crate::domain::calendar;
+use crate::domain::message::phrase;
 use crate::domain::person::Person;
 use crate::store::directory::{self, Organisation, Platform};
-use crate::store::{Tenant, account, diagnosis, message, migrate, person};
+use crate::store::{Tenant, account, message, migrate, person};
 use std::sync::Arc;
 
 #[derive(Debug, clap::Args)]
@@ -184,6 +187,7 @@ async fn one(
         Some(at) => findings.say(Mark::Well, format_args!("{slug}: diagnosed {} h ago", (now - at).num_hours())),
     }
     sources(findings, &mut tx, organisation, now).await?;
+    folder(findings, config, organisation, now);
     chats(findings, &mut tx, config, app, &snapshot, slug).await?;
     let given_up = message::given_up_since(&mut tx, now - TimeDelta::days(7)).await?;
     let mark = if given_up > 0 { Mark::Warning } else { Mark::Well };
@@ -198,18 +202,48 @@ async fn sources(
     now: DateTime<Utc>,
 ) -> anyhow::Result<()> {
     let Some(date) = organisation.diagnosed_on else { return Ok(()) };
-    for (source, newest) in diagnosis::run_sources(tx, date).await? {
-        let days = (now.date_naive() - newest).num_days();
-        // Three weekly intervals: from here on a source has missed more than a holiday.
-        let mark = if days > 21 { Mark::Warning } else { Mark::Well };
-        let when = match days {
-            ..=0 => "today".to_owned(),
-            1 => "yesterday".to_owned(),
-            days => format!("{days} days ago"),
-        };
-        findings.say(mark, format_args!("{}: {source} last delivered {when}", organisation.slug));
+    let today = calendar::local_date(organisation.timezone, now);
+    for age in content::sources(tx, date, today).await? {
+        let mark = if age.late { Mark::Warning } else { Mark::Well };
+        findings.say(mark, format_args!("{}: {} last delivered {}", organisation.slug, age.source, age.said(today)));
     }
     Ok(())
+}
+
+/// Rejected rows that were set aside in the last days are worth a look.
+const REJECTED_WITHIN: TimeDelta = TimeDelta::days(7);
+
+/// The organisation's folder of files to be taken, where there is one.
+fn folder(findings: &mut Findings, config: &Config, organisation: &Organisation, now: DateTime<Utc>) {
+    let Some(inbox) = super::serve::inbox(config) else { return };
+    let slug = &organisation.slug;
+    let seen = inbox::overview(&inbox, slug);
+    for sentence in &seen.faults {
+        findings.say(Mark::Warning, format_args!("{slug}: inbox: {sentence}"));
+    }
+    if seen.faults.is_empty() {
+        let (waiting, queries) = (seen.waiting, seen.queries);
+        let what = format_args!(
+            "{slug}: inbox: {}: {} and {} for the next night",
+            seen.folder.display(),
+            phrase::count(waiting, "file"),
+            if queries == 1 { "1 query".to_owned() } else { format!("{queries} queries") },
+        );
+        findings.say(Mark::Well, what);
+    }
+    for name in &seen.failed {
+        let what = format_args!("{slug}: inbox: the last run of {name} did not go well; rejected/{name}.txt says why");
+        findings.say(Mark::Warning, what);
+    }
+    let today = calendar::local_date(organisation.timezone, now);
+    let day = |at| phrase::distance(calendar::local_date(organisation.timezone, at), today);
+    for (kind, (name, at)) in &seen.taken {
+        findings.say(Mark::Well, format_args!("{slug}: inbox: {} last taken {}: {name}", kind.as_str(), day(*at)));
+    }
+    for (name, at) in seen.rejected.iter().filter(|(_, at)| now - *at < REJECTED_WITHIN) {
+        let what = format_args!("{slug}: inbox: rows were rejected {}; mend them in rejected/{name}", day(*at));
+        findings.say(Mark::Warning, what);
+    }
 }
 
 async fn chats(

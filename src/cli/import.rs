@@ -109,6 +109,7 @@ fn sources(args: &Args) -> anyhow::Result<(Vec<Source>, Vec<Gauge>)> {
     let (mut sources, mut gauges) = (Vec::new(), Vec::new());
     let mut asides = BTreeSet::new();
     for path in &args.paths {
+        anyhow::ensure!(!path.is_dir(), "{} is a folder; name its files", path.display());
         let named = ingest::recognise(path, args.kind).map_err(|refused| anyhow::anyhow!("{refused}"))?;
         let (reader, bytes) = reader(path)?;
         let gauge = Gauge::new(named.name.clone(), bytes);
@@ -132,7 +133,6 @@ fn reader(path: &Path) -> anyhow::Result<(Box<dyn Read + Send>, Option<u64>)> {
         return Ok((Box::new(io::stdin()), None));
     }
     match File::open(path) {
-        Ok(file) if file.metadata()?.is_dir() => anyhow::bail!("{} is a folder; name its files", path.display()),
         Ok(file) => {
             let bytes = file.metadata().ok().filter(std::fs::Metadata::is_file).map(|about| about.len());
             Ok((Box::new(file), bytes))

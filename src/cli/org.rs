@@ -33,7 +33,7 @@ pub(super) struct Create {
     #[arg(long, default_value = "pair")]
     model: Model,
     /// IANA time zone, for example Europe/Berlin: the night is 02:00 there
-    #[arg(long)]
+    #[arg(long, value_parser = crate::ingest::timezone)]
     timezone: Tz,
     /// ISO 4217 code
     #[arg(long, default_value = "USD")]

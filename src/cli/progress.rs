@@ -11,7 +11,7 @@ use crate::app::import::Progress;
 
 /// Between two looks: often enough to see it move.
 const LOOK: Duration = Duration::from_millis(250);
-/// Before so much of a file is read, what is left is a guess of no worth.
+/// Before so much of a file is dealt with, what is left is a guess of no worth.
 const SOME: f64 = 0.01;
 
 /// What is known of one input while it is read.
@@ -41,8 +41,10 @@ impl Gauge {
     }
 
     fn line(&self, elapsed: Duration) -> String {
-        let read = self.read.load(Ordering::Relaxed);
-        line(&self.name, self.progress.rows(), self.bytes.map(|bytes| (read, bytes)), elapsed)
+        // Rows read wait to be stored, so bytes alone would promise too much: of those read, so many are dealt with.
+        let read = self.bytes.map(|bytes| self.read.load(Ordering::Relaxed) as f64 / bytes.max(1) as f64);
+        let dealt_with = self.progress.rows() as f64 / self.progress.read().max(1) as f64;
+        line(&self.name, self.progress.rows(), read.map(|read| read.min(1.0) * dealt_with.min(1.0)), elapsed)
     }
 }
 
@@ -110,12 +112,11 @@ pub(super) fn diagnosed(so_far: Arc<AtomicU64>) -> Watching {
     Watching(Some(task.abort_handle()))
 }
 
-/// `read`: bytes read and bytes there are.
-fn line(name: &str, rows: u64, read: Option<(u64, u64)>, elapsed: Duration) -> String {
+/// `share`: how much of it is done, 0 to 1, where that is known.
+fn line(name: &str, rows: u64, share: Option<f64>, elapsed: Duration) -> String {
     let seconds = elapsed.as_secs_f64().max(0.001);
     let mut line = format!("{name}: {} rows, {} a second", grouped(rows), grouped((rows as f64 / seconds) as u64));
-    if let Some((read, bytes)) = read.filter(|(_, bytes)| *bytes > 0) {
-        let share = (read as f64 / bytes as f64).min(1.0);
+    if let Some(share) = share {
         line += &format!(", {:.0} %", share * 100.0);
         if share > SOME {
             line += &format!(", {} left", spoken(Duration::from_secs_f64(seconds * (1.0 - share) / share)));
@@ -153,9 +154,9 @@ mod tests {
     fn the_line_says_rows_speed_and_time_left() {
         let after = Duration::from_secs;
         insta::assert_snapshot!([
-            line("signals.csv", 412_000, Some((34_000_000, 100_000_000)), after(4)),
-            line("signals.csv", 0, Some((65_536, 100_000_000)), after(0)),
-            line("signals.csv", 1_200_000, Some((1, 50)), after(100)),
+            line("signals.csv", 412_000, Some(0.34), after(4)),
+            line("signals.csv", 0, Some(0.001), after(0)),
+            line("signals.csv", 1_200_000, Some(0.02), after(100)),
             line("standard input", 5_000, None, after(2)),
         ].join("\n"), @"
         signals.csv: 412,000 rows, 103,000 a second, 34 %, 7 s left

@@ -13,7 +13,7 @@ use crate::clock::{Clock, SystemClock};
 use crate::config::Config;
 use crate::delivery::{Delivery, Senders, SlackSender};
 use crate::domain::calendar;
-use crate::store::message;
+use crate::store::{digest, message};
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
@@ -61,31 +61,43 @@ pub(super) async fn run(args: Args, config: &Config) -> anyhow::Result<Done> {
     let senders = Senders { slack: sender, teams: teams.map(|teams| teams.sender()), preview: false };
     let delivery = Delivery::new(app.clone(), senders);
     let (answers, drained) = delivery.drain_beside(queueing, Some(organisation.id), PATIENCE).await?;
-    let (mut queued, mut already) = (0_u64, 0_u64);
+    let (mut queued, mut already) = (Vec::new(), 0_u64);
     for (_, answer) in answers {
         match answer? {
-            Queued::Now(_) => queued += 1,
+            Queued::Now(digest) => queued.push(digest),
             Queued::Already => already += 1,
             Queued::Not => {}
         }
     }
     let mut tx = app.store.tenant(organisation.id).await?;
     let waiting = message::open_posts(&mut tx).await?;
+    // `serve` may hold the lane: then it is the one that sends what was queued here.
+    let settled = digest::settled(&mut tx, &queued).await?;
     drop(tx);
     opened.close().await?;
+    let queued = queued.len();
+    let by_others = settled.sent.saturating_sub(drained.sent);
+    let given_up_by_others = settled.given_up.saturating_sub(drained.given_up);
+    let (sent, given_up) = (drained.sent + by_others, drained.given_up + given_up_by_others);
     match args.format {
         Format::Json => println!(
             "{}",
             serde_json::json!({
-                "queued": queued, "sent": drained.sent, "already_sent": already, "given_up": drained.given_up, "waiting": waiting,
+                "queued": queued, "sent": sent, "sent_by_others": by_others, "already_sent": already, "given_up": given_up,
+                "waiting": waiting,
             })
         ),
         Format::Text => {
-            println!("{queued} queued, {} sent, {already} already sent, {} given up", drained.sent, drained.given_up);
+            println!("{queued} queued, {sent} sent, {already} already sent, {given_up} given up");
+            if by_others > 0 {
+                println!("{by_others} of those were sent by another process that runs beside, such as `tandem serve`.");
+            }
             if waiting > 0 {
-                println!("{waiting} wait for a later try; `tandem serve` sends them, or another `tandem send`.");
+                println!(
+                    "{waiting} wait for their hour or a later try; `tandem serve` sends them, or another `tandem send`."
+                );
             }
         }
     }
-    Ok(if drained.given_up > 0 { Done::WithFaults } else { Done::Well })
+    Ok(if given_up > 0 { Done::WithFaults } else { Done::Well })
 }

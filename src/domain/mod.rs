@@ -6,6 +6,7 @@ pub mod likeness;
 pub mod money;
 pub mod person;
 pub mod policy;
+pub mod rhythm;
 pub mod row;
 pub mod signal;
 

@@ -27,6 +27,8 @@ const KINDS: [RowKind; 5] =
     [RowKind::People, RowKind::Accounts, RowKind::Contacts, RowKind::Signals, RowKind::Outcomes];
 /// Packed or not, and after unpacking.
 const BODY: Limits = Limits { bytes: 10 << 20, within: Duration::from_secs(30) };
+/// Announced to be at most so long, a body is read at once; others of its organisation may be waiting.
+const SMALL: u64 = 1 << 20;
 /// Rejected rows that are listed in an answer; the rest are counted.
 const LISTED: usize = 1_000;
 const GZIP: [u8; 2] = [0x1f, 0x8b];
@@ -89,13 +91,21 @@ async fn pushed(http: &Http, kind: &str, request: Request) -> Result<Response, T
         let error = "This API key asks too often. Send more rows in fewer requests; a batch may have 10 MiB.";
         Trouble::Answered(said_later(StatusCode::TOO_MANY_REQUESTS, error, after))
     })?;
+    // Large bodies wait outside for their organisation's turn, where waiting costs no memory: the budget holds three.
+    let early = match body::announced(&head.headers) {
+        Some(length) if length <= SMALL => None,
+        _ => Some(http.api_turns.turn(org).await),
+    };
     let held = body::read(body, &head.headers, BODY, &http.api_memory).await.map_err(unread_body)?;
     let held = unpacked(held, &head.headers, &http.api_memory).await?;
     if held.bytes.iter().all(u8::is_ascii_whitespace) {
         return Err(refuse(StatusCode::BAD_REQUEST, "The body is empty; expected a JSON array or NDJSON."));
     }
     let app = http.api.clone();
-    let turn = http.api_turns.turn(org).await;
+    let turn = match early {
+        Some(turn) => turn,
+        None => http.api_turns.turn(org).await,
+    };
     // Goes on to its end also when the caller hangs up: a set of rows is either stored or not.
     let storing = http.drain.spawn(async move {
         let Held { bytes, room } = held;

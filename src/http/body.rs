@@ -70,11 +70,15 @@ impl IntoResponse for Unread {
     }
 }
 
+/// The length that a body was announced with.
+pub(super) fn announced(headers: &HeaderMap) -> Option<u64> {
+    headers.get(CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse().ok())
+}
+
 /// Reads a body to its end.
 pub(super) async fn read(body: Body, headers: &HeaderMap, limits: Limits, budget: &Budget) -> Result<Held, Unread> {
     let mut stream = body.into_data_stream();
-    let announced = headers.get(CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse::<u64>().ok());
-    let too_long = announced.is_some_and(|length| length > limits.bytes as u64);
+    let too_long = announced(headers).is_some_and(|length| length > limits.bytes as u64);
     let read = match too_long {
         true => Err(Unread::TooLong),
         false => tokio::time::timeout(limits.within, collect(&mut stream, limits.bytes, budget))

@@ -63,9 +63,11 @@ pub fn recognise(path: &Path, kind: Option<RowKind>) -> Result<Named, Refused> {
                 &name,
                 match meant(stem, RowKind::ALL.into_iter().map(RowKind::as_str)) {
                     Some(near) => {
-                        format!("\"{stem}\" is no kind of rows; did you mean {near}? Otherwise name it with --kind")
+                        format!(
+                            "\"{stem}\" is no kind of rows; did you mean {near}? Rename it, or import it with --kind"
+                        )
                     }
-                    None => format!("{expected}; or name it with --kind"),
+                    None => format!("{expected}; rename it, or import it with --kind"),
                 },
             )
         })?,
@@ -98,8 +100,8 @@ mod tests {
         insta::assert_snapshot!(
             ["acounts.csv", "export.csv", "people.xlsx", "-", "people"].map(say).join("\n"),
             @r#"
-        acounts.csv: "acounts" is no kind of rows; did you mean accounts? Otherwise name it with --kind
-        export.csv: "export" is no kind of rows; expected people, accounts, contacts, signals, outcomes, quotas or holidays; or name it with --kind
+        acounts.csv: "acounts" is no kind of rows; did you mean accounts? Rename it, or import it with --kind
+        export.csv: "export" is no kind of rows; expected people, accounts, contacts, signals, outcomes, quotas or holidays; rename it, or import it with --kind
         people.xlsx: its ending says no format; expected .csv or .ndjson, with .gz behind if compressed
         standard input: its kind is not known; name it with --kind
         people: its ending says no format; expected .csv or .ndjson, with .gz behind if compressed

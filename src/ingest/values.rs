@@ -198,7 +198,11 @@ pub(super) fn roles(text: &str) -> Result<Vec<Role>, String> {
     if roles.is_empty() { Err(format!("\"{text}\" names no role; expected at least one")) } else { Ok(roles) }
 }
 
-pub(super) fn timezone(text: &str) -> Result<Tz, String> {
+/// An IANA time zone.
+///
+/// # Errors
+/// A sentence that names the nearest one.
+pub fn timezone(text: &str) -> Result<Tz, String> {
     text.parse::<Tz>().map_err(|_| {
         // People write the city alone: "Berlin".
         let by_city = |tz: &&Tz| tz.name().rsplit('/').next().is_some_and(|city| city.eq_ignore_ascii_case(text));

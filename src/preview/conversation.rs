@@ -6,6 +6,9 @@ use maud::{Markup, html};
 use super::message::message as draw;
 use super::page::{MessageView, PageView, Sender, avatar, mark};
 
+/// The id of the newest day.
+pub(super) const NEWEST: &str = "newest";
+
 /// The conversation of the person who is shown, newest message last.
 pub(super) fn conversation(view: &PageView) -> Markup {
     let roots: Vec<&MessageView> =
@@ -13,9 +16,11 @@ pub(super) fn conversation(view: &PageView) -> Markup {
     html! {
         section class="conversation" id="conversation" tabindex="-1" aria-label="Messages from Tandem"
             data-region data-focus=[view.focus.as_deref().map(element_id)] {
-            @for day in roots.chunk_by(|one, next| one.day == next.day) {
-                p class="day" { (day[0].day) }
-                @for root in day { (entry(root, view, &replies(root, &view.messages))) }
+            @let days: Vec<&[&MessageView]> = roots.chunk_by(|one, next| one.day == next.day).collect();
+            @for (at, day) in days.iter().enumerate() {
+                // Where the page opens: links to a person's messages name it.
+                p class="day" id=[(at + 1 == days.len()).then_some(NEWEST)] { (day[0].day) }
+                @for root in *day { (entry(root, view, &replies(root, &view.messages))) }
             }
             @if view.messages.is_empty() {
                 div class="empty" {
@@ -213,7 +218,9 @@ mod tests {
         let wednesday = MessageView { day: "Wednesday".into(), ..said("c", None) };
         let html =
             drawn(&PageView { messages: vec![said("a", None), said("b", None), wednesday], ..PageView::default() });
-        assert_eq!(html.matches("<p class=\"day\">").count(), 2);
+        assert_eq!(html.matches("<p class=\"day\"").count(), 2);
+        let opens = html.split_once("id=\"newest\"").unwrap().1;
+        assert!(opens.starts_with(">Wednesday") && !opens.contains("words of b"), "{opens}");
     }
 
     #[test]

@@ -83,6 +83,12 @@
     return before?.matches("article") ? before : message?.parentElement?.closest("article, #conversation");
   }
 
+  // Older mornings stand above: the newest is what one came for.
+  function openAtNewest() {
+    const newest = byId("newest");
+    if (newest?.previousElementSibling) newest.scrollIntoView({ block: "start" });
+  }
+
   function fail() {
     byId("notice").textContent = "The demo did not answer. If it still runs, reload this page.";
     for (const open of document.querySelectorAll("dialog")) open.close();
@@ -104,7 +110,8 @@
       byId("notice").textContent = "";
       if (form.classList.contains("line")) form.reset();
       const stillOpen = document.querySelector("#dialog dialog");
-      if (!stillOpen) focusOn((changed && byId(changed)) ?? (fallback?.isConnected ? fallback : null));
+      if (target(form) === "/demo/next-morning") openAtNewest();
+      else if (!stillOpen) focusOn((changed && byId(changed)) ?? (fallback?.isConnected ? fallback : null));
     } catch {
       fail();
     } finally {
@@ -142,4 +149,5 @@
   }, true);
 
   promote();
+  if (!byId("conversation").dataset.focus) openAtNewest();
 })();

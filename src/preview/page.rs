@@ -8,7 +8,7 @@
 use maud::{DOCTYPE, Markup, html};
 use url::form_urlencoded;
 
-use super::conversation::conversation;
+use super::conversation::{NEWEST, conversation};
 use super::dialog::{DialogView, dialog};
 use super::message::{Draw, Press};
 use crate::domain::message::Message;
@@ -170,10 +170,15 @@ fn address(email: &str) -> String {
     format!("/?person={}", form_urlencoded::byte_serialize(email.as_bytes()).collect::<String>())
 }
 
+/// A person's messages, from the newest morning on.
+fn newest(email: &str) -> String {
+    format!("{}#{NEWEST}", address(email))
+}
+
 fn header(view: &PageView) -> Markup {
     html! {
         header class="top" {
-            a class="product" href=(address(&view.person)) {
+            a class="product" href=(newest(&view.person)) {
                 (mark())
                 h1 { "Tandem" }
                 span class="place" { (view.organisation) }
@@ -208,7 +213,7 @@ fn people(view: &PageView) -> Markup {
             ul {
                 @for person in &view.people {
                     li {
-                        a href=(address(&person.email)) aria-current=[(person.email == view.person).then_some("page")] {
+                        a href=(newest(&person.email)) aria-current=[(person.email == view.person).then_some("page")] {
                             (avatar(&person.name))
                             span class="who" {
                                 span class="name" { (person.name) } " "
@@ -252,7 +257,7 @@ pub(super) fn avatar(name: &str) -> Markup {
 
 /// A person's messages, or their home page.
 fn place(email: &str, home: bool) -> String {
-    if home { format!("{}&tab=home", address(email)) } else { address(email) }
+    if home { format!("{}&tab=home", address(email)) } else { newest(email) }
 }
 
 fn conversation_head(person: &PersonView, home: bool) -> Markup {
@@ -339,7 +344,7 @@ mod tests {
         };
         let people = vec![person("a+b@example.com", 1), person("c@example.com", 0)];
         let html = page(&PageView { person: "a+b@example.com".into(), people, ..PageView::default() }).into_string();
-        assert!(html.contains("<a href=\"/?person=a%2Bb%40example.com\" aria-current=\"page\">"));
+        assert!(html.contains("<a href=\"/?person=a%2Bb%40example.com#newest\" aria-current=\"page\">"));
         assert_eq!(html.matches("aria-current").count(), 2, "the person, and the tab of their messages");
         assert!(html.contains("1<span class=\"heard\"> card waiting</span>"));
         assert_eq!(html.matches("class=\"count\"").count(), 1);

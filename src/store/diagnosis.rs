@@ -19,6 +19,7 @@ use crate::domain::money::Currency;
 use crate::domain::person::OrgId;
 use crate::domain::policy::Policy;
 use crate::domain::renewal;
+use crate::domain::rhythm::Rhythm;
 use crate::domain::signal::Source;
 
 /// The diagnoses of a page, in the order of their key.
@@ -47,7 +48,7 @@ statements! {
                    WHERE org_id = $1 AND date = $2 AND band = 'at_risk' AND account_id = ANY ($3) ORDER BY account_id";
     FIRST_RUN = "SELECT min(date) FROM tandem.diagnosis_run WHERE org_id = $1 AND live";
     RAN_LIVE = "SELECT count(*) FROM tandem.diagnosis_run WHERE org_id = $1 AND date = $2 AND live";
-    RUN_SOURCES = "SELECT sources FROM tandem.diagnosis_run WHERE org_id = $1 AND date = $2";
+    RUN_SOURCES = "SELECT sources, rhythms FROM tandem.diagnosis_run WHERE org_id = $1 AND date = $2";
     /// One diagnosis of an organisation at a time, whatever the replicas.
     LOCK_NIGHT = "SELECT pg_advisory_xact_lock(hashtextextended('tandem night ' || $1::text, 0))";
     TRY_LOCK_NIGHT = "SELECT pg_try_advisory_xact_lock(hashtextextended('tandem night ' || $1::text, 0))";
@@ -96,12 +97,12 @@ statements! {
                    windows = excluded.windows");
     /// Accounts that an earlier run of the date had, and this one has not: they have left, or can't be read any more.
     DROP_OTHERS = "DELETE FROM tandem.diagnosis WHERE org_id = $1 AND date = $2 AND account_id = ANY ($3)";
-    SAVE_RUN = "INSERT INTO tandem.diagnosis_run AS t (org_id, date, completed_at, accounts, live, policy_hash, night, sources, rejected)
-                VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
+    SAVE_RUN = "INSERT INTO tandem.diagnosis_run AS t (org_id, date, completed_at, accounts, live, policy_hash, night, sources, rejected, rhythms)
+                VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
                 ON CONFLICT (org_id, date) DO UPDATE SET
                        completed_at = excluded.completed_at, accounts = excluded.accounts, live = t.live OR excluded.live,
                        policy_hash = excluded.policy_hash, night = excluded.night, sources = excluded.sources,
-                       rejected = excluded.rejected";
+                       rejected = excluded.rejected, rhythms = excluded.rhythms";
     FORGET = "DELETE FROM tandem.diagnosis WHERE org_id = $1 AND date = $2";
     FORGET_DETAILS = "DELETE FROM tandem.diagnosis_detail WHERE org_id = $1 AND seen_on < $2";
     FORGOTTEN_DATES = "SELECT date FROM tandem.diagnosis_run WHERE org_id = $1 AND date < $2 ORDER BY date LIMIT $3";
@@ -224,7 +225,6 @@ pub async fn ran_live(tx: &mut Tenant, date: NaiveDate) -> anyhow::Result<bool> 
     Ok(count > 0)
 }
 
-/// The newest observation of each source on the night of `date`.
 /// Accounts that the diagnosis of a date could not read, grouped by what is missing and by currency.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct GapRow {
@@ -266,11 +266,23 @@ pub async fn largest_unknown(
     Ok(query.fetch_all(tx.connection()).await?)
 }
 
-pub async fn run_sources(tx: &mut Tenant, date: NaiveDate) -> anyhow::Result<BTreeMap<Source, NaiveDate>> {
+/// What a night saw of a source, over all accounts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Feed {
+    /// The newest observation.
+    pub newest: NaiveDate,
+    /// `None` before its second delivery.
+    pub rhythm: Option<Rhythm>,
+}
+
+/// The sources that had delivered by the night of `date`.
+pub async fn run_sources(tx: &mut Tenant, date: NaiveDate) -> anyhow::Result<BTreeMap<Source, Feed>> {
+    type Row = (Json<BTreeMap<Source, NaiveDate>>, Json<BTreeMap<Source, Rhythm>>);
     let org = tx.org().0;
-    let row: Option<Json<BTreeMap<Source, NaiveDate>>> =
-        sqlx::query_scalar(RUN_SOURCES).bind(org).bind(date).fetch_optional(tx.connection()).await?;
-    Ok(row.map(|row| row.0).unwrap_or_default())
+    let row: Option<Row> = sqlx::query_as(RUN_SOURCES).bind(org).bind(date).fetch_optional(tx.connection()).await?;
+    let Some((Json(newest), Json(rhythms))) = row else { return Ok(BTreeMap::new()) };
+    let feed = |(source, newest)| (source, Feed { newest, rhythm: rhythms.get(&source).copied() });
+    Ok(newest.into_iter().map(feed).collect())
 }
 
 /// A detail's id is a hash of its body, so that equal bodies are one row: the first half of its SHA-256, for which
@@ -571,13 +583,15 @@ pub struct RunRow<'a> {
     pub live: bool,
     pub policy_version: String,
     pub night: &'a NightState,
-    /// The newest observation of each source.
-    pub sources: &'a BTreeMap<Source, NaiveDate>,
+    pub sources: &'a BTreeMap<Source, Feed>,
     pub rejected: &'a [Rejected],
 }
 
 pub async fn save_run(tx: &mut Tenant, run: &RunRow<'_>) -> anyhow::Result<()> {
     let org = tx.org().0;
+    let newest: BTreeMap<Source, NaiveDate> = run.sources.iter().map(|(source, feed)| (*source, feed.newest)).collect();
+    let rhythms: BTreeMap<Source, Rhythm> =
+        run.sources.iter().filter_map(|(source, feed)| Some((*source, feed.rhythm?))).collect();
     sqlx::query(SAVE_RUN)
         .bind(org)
         .bind(run.date)
@@ -586,8 +600,9 @@ pub async fn save_run(tx: &mut Tenant, run: &RunRow<'_>) -> anyhow::Result<()> {
         .bind(run.live)
         .bind(&run.policy_version)
         .bind(Json(run.night))
-        .bind(Json(run.sources))
+        .bind(Json(newest))
         .bind(Json(run.rejected))
+        .bind(Json(rhythms))
         .execute(tx.connection())
         .await
         .context("save the run")?;

@@ -42,6 +42,9 @@ statements! {
                                 WHERE d.org_id = $1 AND d.person_id = $2 AND d.local_date = $3 AND i.group_no IS NULL
                                   AND i.subject = $4)";
     GROUP = "SELECT subject FROM tandem.digest_item WHERE org_id = $1 AND digest_id = $2 AND group_no BETWEEN $3 AND $4 ORDER BY position";
+    SETTLED_DIGESTS = "SELECT count(*) FILTER (WHERE o.state = 'sent'), count(*) FILTER (WHERE o.state = 'given_up')
+                         FROM tandem.outbox o JOIN tandem.message m USING (org_id, message_id)
+                        WHERE o.org_id = $1 AND o.kind = 'post' AND m.content->>'digest' = ANY ($2)";
 }
 
 /// One person's morning, as it was decided.
@@ -252,4 +255,20 @@ pub async fn has_card(tx: &mut Tenant, person: PersonId, date: NaiveDate, subjec
         .bind(subject)
         .fetch_one(tx.connection())
         .await?)
+}
+
+/// What became of posts, whoever sent them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Settled {
+    pub sent: u64,
+    pub given_up: u64,
+}
+
+/// Of these digests.
+pub async fn settled(tx: &mut Tenant, digests: &[Uuid]) -> anyhow::Result<Settled> {
+    let org = tx.org().0;
+    let ids: Vec<String> = digests.iter().map(Uuid::to_string).collect();
+    let (sent, given_up): (i64, i64) =
+        sqlx::query_as(SETTLED_DIGESTS).bind(org).bind(ids).fetch_one(tx.connection()).await?;
+    Ok(Settled { sent: u64::try_from(sent)?, given_up: u64::try_from(given_up)? })
 }

@@ -374,6 +374,29 @@ async fn the_same_batch_pushed_ten_times_at_once_is_taken_once() {
     assert_eq!((sum("accepted"), sum("unchanged"), sum("rejected")), (3_000, 27_000, 0));
 }
 
+/// Three of them fill the memory that pushes may take: the others wait outside and are answered all the same.
+#[tokio::test(flavor = "multi_thread")]
+async fn ten_of_the_largest_batches_at_once_are_all_answered() {
+    let service = Service::start().await;
+    let (_, key) = service.organisation("north").await;
+    assert_eq!(status_of(report(service.push(&key, "accounts", ACCOUNTS)).await), 200);
+    let (mut batch, mut rows) = (String::new(), 0_u64);
+    while batch.len() < (10 << 20) - 1_000 {
+        let long = "x".repeat(600);
+        batch += &format!(
+            "{{\"account_id\":\"a-1\",\"source\":\"usage\",\"kind\":\"sessions\",\"observed_on\":\"2026-01-01\",\
+             \"value\":{rows},\"reference\":\"{rows}-{long}\"}}\n"
+        );
+        rows += 1;
+    }
+    let patience = Duration::from_secs(140);
+    let pushes = (0..10).map(|_| report(service.push(&key, "signals", batch.clone()).timeout(patience)));
+    let said = futures_util::future::join_all(pushes).await;
+    assert!(said.iter().all(|(status, _)| *status == 200), "{said:?}");
+    let sum = |name: &str| said.iter().map(|(_, said)| said[name].as_u64().unwrap()).sum::<u64>();
+    assert_eq!((sum("accepted"), sum("unchanged"), sum("rejected")), (rows, 9 * rows, 0));
+}
+
 #[tokio::test]
 async fn a_key_that_asks_too_often_is_told_when_to_come_back() {
     let service = Service::start().await;

@@ -4,6 +4,7 @@
 mod damage;
 mod desk;
 mod inbox;
+mod measures;
 mod sources;
 mod warehouse;
 

@@ -218,9 +218,12 @@ async fn sending_beside_serve_doubles_nothing() {
     let mut queued = 0;
     for one in &ended {
         assert_eq!(one.code, Some(0), "{one:?}");
-        queued += one.json()["queued"].as_u64().unwrap();
+        let said = |key: &str| one.json()[key].as_u64().unwrap();
+        queued += said("queued");
+        assert!(said("sent") >= said("queued") && said("waiting") == 0, "what serve sent of these is told: {one:?}");
+        assert!(said("sent_by_others") <= said("sent"), "{one:?}");
     }
-    assert!(queued <= 40, "each digest is queued once");
+    assert_eq!(queued, 40, "each digest is queued once");
     until("all is sent", 60, || scene.accepted() >= scene.people).await;
     let begun = Instant::now();
     while scene.number("SELECT count(*) FROM tandem.outbox WHERE state <> 'sent'").await > 0 {

@@ -112,3 +112,188 @@ async fn leads_and_admins_read_weekly_what_cannot_be_read() {
     bot.skip();
     bot.finish().await;
 }
+
+#[tokio::test]
+async fn admins_without_a_morning_read_it_in_a_message_of_their_own() {
+    let bot = staffed().await;
+    let more = "email,name,roles,timezone,workdays,slack_user_id,out_of_office_until,digest_time\n\
+        ada@x.eu,Ada Root,admin,Europe/Berlin,mon-fri,Uada,,07:30\n\
+        sun@x.eu,Sun Root,admin;viewer,Asia/Dubai,sun-thu,Usun,,\n\
+        off@x.eu,Off Root,admin,Europe/Berlin,mon-fri,Uoff,2026-12-01,\n";
+    bot.import(RowKind::People, more).await;
+    bot.deliver().await;
+    bot.skip();
+    bot.at("2026-11-23T01:00:30Z").await;
+    assert_eq!(bot.unseen_lines(), [], "nobody is woken at night");
+    bot.at("2026-11-23T06:30:30Z").await;
+    let post = bot.next_post("ada");
+    assert_eq!(post.summary, "2 accounts, €70k cannot be diagnosed; usage is missing for 3 accounts, €170k");
+    let said = post.text();
+    for words in [
+        "Good morning, Ada · Monday 23 November 2026",
+        "What cannot be read this week",
+        "2 accounts, €70k: too little data for a diagnosis: Bolt and Cord.",
+        "3 accounts, €170k: usage missing.",
+        "Last data: usage: 3 days ago · crm: 3 days ago",
+    ] {
+        assert!(said.contains(words), "{words} is not in\n{said}");
+    }
+    bot.at("2026-11-23T07:00:30Z").await;
+    assert!(bot.next_post("lea").text().contains("What cannot be read this week"), "in her morning, not beside it");
+    let heard = bot.unseen_lines();
+    assert!(heard.iter().all(|(place, _)| !["Dlea", "Doff", "Dada", "Dsun"].contains(&place.as_str())), "{heard:?}");
+    bot.skip();
+
+    // Once a week; a week begins with each one's own first working day.
+    for night in ["2026-11-24", "2026-11-25", "2026-11-26", "2026-11-27", "2026-11-28"] {
+        bot.at(&format!("{night}T01:00:30Z")).await;
+        bot.at(&format!("{night}T12:00:30Z")).await;
+        let heard = bot.unseen_lines();
+        assert!(heard.iter().all(|(place, _)| !["Doff", "Dada", "Dsun"].contains(&place.as_str())), "{heard:?}");
+        bot.skip();
+    }
+    bot.at("2026-11-29T01:00:30Z").await;
+    bot.at("2026-11-29T04:00:30Z").await;
+    assert!(bot.next_post("sun").text().contains("Sunday 29 November 2026"));
+    assert_eq!(bot.unseen_lines(), []);
+    bot.finish().await;
+}
+
+/// Bolt and Dune have full seats, Dune's renewal is near, Acme served notice.
+async fn with_open_matters() -> (TestBot, crate::support::bot::Post, crate::support::bot::Post) {
+    let bot = TestBot::new(Model::Pair, "2026-11-22T12:00:00Z").await;
+    bot.import(RowKind::People, PEOPLE).await;
+    bot.import(
+        RowKind::People,
+        "email,name,roles,manager_email,slack_user_id,delegate_email,out_of_office_until\n\
+         kim@x.eu,Kim Berg,account_manager,lea@x.eu,Ukim,,\n\
+         una@x.eu,Una Voss,account_manager,lea@x.eu,Uuna,kim@x.eu,2026-11-30\n",
+    )
+    .await;
+    let accounts = "account_id,name,arr,seats,renewal_date,term_months,notice_period_days,csm_email,account_manager_email\n\
+        a1,Acme,100000,100,2027-09-30,12,30,dana@x.eu,tom@x.eu\n\
+        b1,Bolt,50000,100,2027-09-30,12,30,dana@x.eu,tom@x.eu\n\
+        d1,Dune,40000,100,2027-03-22,12,30,dana@x.eu,tom@x.eu\n";
+    bot.import(RowKind::Accounts, accounts).await;
+    let mut signals = "account_id,source,kind,observed_on,value\na1,crm,notice_served,2026-11-20,true\n".to_owned();
+    for day in ["2026-10-18", "2026-10-25", "2026-11-01", "2026-11-08", "2026-11-15", "2026-11-22"] {
+        for account in ["b1", "d1"] {
+            signals += &format!("{account},usage,active_users,{day},95\n");
+        }
+    }
+    bot.import(RowKind::Signals, &signals).await;
+    bot.at("2026-11-23T01:00:00Z").await;
+    bot.at("2026-11-23T07:00:00Z").await;
+    let (danas, toms) = (bot.next_post("dana"), bot.next_post("tom"));
+    bot.skip();
+    (bot, danas, toms)
+}
+
+const NEED: [(&str, &str); 3] = [("need", "Twenty more seats"), ("contact", "Eva Sol, COO"), ("timing", "By March")];
+
+/// Who is accountable for what is open, by e-mail: every open handoff, then every open renewal.
+async fn held(bot: &TestBot) -> String {
+    let sql = "SELECT string_agg(line, ' · ' ORDER BY line) FROM (
+        SELECT h.account_id || ' ' || h.state || ' ' || p.email AS line FROM tandem.handoff h
+          JOIN tandem.person p ON p.org_id = h.org_id AND p.person_id = h.accountable
+        UNION ALL SELECT r.account_id || ' renewal ' || p.email FROM tandem.renewal r
+          JOIN tandem.person p ON p.org_id = r.org_id AND p.person_id = r.owner_id WHERE r.state <> 'ended') AS open";
+    bot.text(&bot.org, sql).await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn open_matters_go_with_the_book_and_the_brief_names_them() {
+    let (bot, danas, toms) = with_open_matters().await;
+    bot.clock.advance(chrono::TimeDelta::minutes(10));
+    // Dana snoozes, writes a note, and offers a window; Tom claims it.
+    bot.click("dana", &danas, "Snooze", "Acme").await;
+    bot.submit("dana", &[("until", "2026-12-01")]).await;
+    bot.click("dana", &danas, "Note", "Acme").await;
+    bot.submit("dana", &[("text", "The CFO decides in January")]).await;
+    bot.click("dana", &danas, "Qualify", "Bolt").await;
+    bot.submit("dana", &NEED).await;
+    let offer = bot.next_post("tom");
+    bot.click("tom", &offer, "Claim", "Bolt").await;
+    bot.click("dana", &danas, "Qualify", "Dune").await;
+    bot.submit("dana", &NEED).await;
+    bot.skip();
+    assert_eq!(held(&bot).await, "b1 accepted tom@x.eu · d1 offered tom@x.eu · d1 renewal tom@x.eu");
+
+    // Tom leaves; who takes over is away until Monday, and Kim stands in.
+    let give = async |from: &str, to: &str| {
+        transfer::transfer(&bot.app, bot.org.id, from, to, None, Actor::System).await.map_err(|error| error.to_string())
+    };
+    let done = give("tom@x.eu", "una@x.eu").await.unwrap();
+    assert_eq!((done.accounts, done.as_account_manager, done.handoffs, done.renewals), (3, 3, 2, 1));
+    bot.deliver().await;
+    let brief = bot.next_post("una").text();
+    insta::assert_snapshot!(brief, @r"
+    You take over 3 accounts from Tom
+    *Acme* · health 0, at risk · ARR €100k
+    Risk: Notice to end the contract was served on 20 Nov 2026. Snoozed by Dana until Tue 1 Dec.
+    Last note (Dana, Mon 23 Nov): The CFO decides in January.
+    *Bolt* · health 100, healthy · ARR €50k
+    Window: more seats, about €14k, with you.
+    *Dune* · health 100, healthy · ARR €40k
+    Window: more seats, about €11k, with you, with the renewal.
+    Renewal: opt-out date Sat 20 Feb 2027, in 89 days.
+    ");
+    bot.skip();
+    assert_eq!(held(&bot).await, "b1 accepted una@x.eu · d1 offered una@x.eu · d1 renewal una@x.eu");
+    assert!(!bot.now(&toms).labels().contains(&"Claim".to_owned()), "an old copy offers nothing");
+    assert_eq!(give("tom@x.eu", "una@x.eu").await.unwrap(), Transferred::default());
+
+    // Dana's half goes too: the snooze stays a snooze, the note is told.
+    let done = give("dana@x.eu", "sam@x.eu").await.unwrap();
+    assert_eq!((done.accounts, done.as_csm, done.handoffs, done.renewals), (3, 3, 0, 0));
+    bot.deliver().await;
+    insta::assert_snapshot!(bot.next_post("sam").text(), @r"
+    You take over 3 accounts from Dana
+    *Acme* · health 0, at risk · ARR €100k
+    Risk: Notice to end the contract was served on 20 Nov 2026. Snoozed by Dana until Tue 1 Dec.
+    Last note (Dana, Mon 23 Nov): The CFO decides in January.
+    *Bolt* · health 100, healthy · ARR €50k
+    Window: more seats, about €14k, with Una.
+    *Dune* · health 100, healthy · ARR €40k
+    Window: more seats, about €11k, with Una, with the renewal.
+    Renewal: opt-out date Sat 20 Feb 2027, in 89 days.
+    ");
+    bot.skip();
+    let snoozed = bot.slash("sam", "/tandem snoozed").await;
+    assert!(snoozed.contains("Acme") && snoozed.contains("1 Dec"), "{snoozed}");
+    assert_eq!(bot.times("risk.woken").await, 0);
+
+    // The night and the morning after: who is away is stood in for, who has given hears of nothing.
+    bot.at("2026-11-24T01:00:00Z").await;
+    bot.at("2026-11-24T08:00:00Z").await;
+    let places: Vec<String> = bot.unseen_lines().into_iter().map(|(place, _)| place).collect();
+    assert!(!places.contains(&"Duna".to_owned()), "nobody is written to while away: {places:?}");
+    assert!(bot.next_post("kim").text().contains("Dune"), "the delegate has it meanwhile");
+    assert!(bot.next_post("dana").text().contains("No account is in your name"), "an empty book says so");
+    bot.skip();
+    bot.finish().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_has_left_with_a_book_full_of_matters_is_replaced_in_all_of_them() {
+    let (bot, danas, _) = with_open_matters().await;
+    bot.clock.advance(chrono::TimeDelta::minutes(10));
+    bot.click("dana", &danas, "Qualify", "Bolt").await;
+    bot.submit("dana", &NEED).await;
+    bot.skip();
+    bot.import_to(&bot.org, RowKind::People, "email,name,roles\ntom@x.eu,Tom Okafor,\\N\n").await;
+    bot.deliver().await;
+    bot.skip();
+    // What he held has his lead for it at once, and goes on with the book.
+    assert_eq!(held(&bot).await, "b1 offered lea@x.eu · d1 detected dana@x.eu · d1 renewal lea@x.eu");
+    let done = transfer::transfer(&bot.app, bot.org.id, "tom@x.eu", "kim@x.eu", None, Actor::System).await.unwrap();
+    assert_eq!((done.accounts, done.as_account_manager, done.handoffs, done.renewals), (3, 3, 1, 1));
+    bot.deliver().await;
+    let brief = bot.next_post("kim").text();
+    assert!(brief.contains("You take over 3 accounts from Tom"), "{brief}");
+    assert!(brief.contains("Window: more seats, about €14k, with you."), "{brief}");
+    assert!(bot.unseen_lines().iter().all(|(place, _)| place != "Dtom"), "{:?}", bot.unseen_lines());
+    bot.skip();
+    assert_eq!(held(&bot).await, "b1 offered kim@x.eu · d1 detected dana@x.eu · d1 renewal kim@x.eu");
+    bot.finish().await;
+}

@@ -19,7 +19,9 @@ use crate::domain::message::digest::{
 use crate::domain::message::view::{HandoffState, Part, Why};
 use crate::domain::message::{Message, cause, phrase};
 use crate::domain::person::{Person, Role};
+use crate::domain::rhythm;
 use crate::domain::signal::Source;
+use crate::store::diagnosis::Feed;
 use crate::store::digest::{self as mornings, Digest, Item, Place};
 use crate::store::{Tenant, diagnosis};
 
@@ -31,8 +33,8 @@ pub async fn morning_message(tx: &mut Tenant, reader: Reader<'_>, stored: &Diges
 /// What mornings that are drawn together show.
 pub(super) struct Shown {
     reads: BTreeMap<AccountId, AccountRead>,
-    /// The newest observation of each source, by the night.
-    sources: BTreeMap<NaiveDate, BTreeMap<Source, NaiveDate>>,
+    /// The sources, by the night.
+    sources: BTreeMap<NaiveDate, BTreeMap<Source, Feed>>,
 }
 
 impl Shown {
@@ -95,7 +97,10 @@ impl Shown {
             moved,
             rest: rest(reader, &stored.items, reads),
             withheld: withheld(reader, &stored.items, reads),
-            sources: self.sources.get(&stored.diagnosed_on).map_or_else(Vec::new, |newest| ages(newest, stored)),
+            sources: self
+                .sources
+                .get(&stored.diagnosed_on)
+                .map_or_else(Vec::new, |feeds| ages(feeds, stored.local_date)),
             gaps: None,
             team: None,
         })
@@ -235,17 +240,20 @@ fn withheld(reader: Reader<'_>, items: &[Item], reads: &BTreeMap<AccountId, Acco
     lines.collect()
 }
 
-/// How old a source may be before its age is marked, in days (three weekly intervals, or the 45 days of diagnosis.md).
-const LATE_SOURCE_DAYS: i64 = 45;
+/// How old each source is on a person's `today`, by the diagnosis of a date.
+pub async fn sources(tx: &mut Tenant, diagnosed_on: NaiveDate, today: NaiveDate) -> anyhow::Result<Vec<SourceAge>> {
+    Ok(ages(&diagnosis::run_sources(tx, diagnosed_on).await?, today))
+}
 
-fn ages(newest: &BTreeMap<Source, NaiveDate>, stored: &Digest) -> Vec<SourceAge> {
+fn ages(feeds: &BTreeMap<Source, Feed>, today: NaiveDate) -> Vec<SourceAge> {
     // A source that never delivered anything is not connected: nothing to say about it.
     Source::ALL
         .into_iter()
         .filter_map(|source| {
-            let last = *newest.get(&source)?;
-            let late = (stored.local_date - last).num_days() > LATE_SOURCE_DAYS;
-            Some(SourceAge { source, last: Some(last), late })
+            let feed = feeds.get(&source)?;
+            let late = rhythm::is_late(feed.rhythm, (today - feed.newest).num_days());
+            let every = feed.rhythm.map(|rhythm| rhythm.usual);
+            Some(SourceAge { source, last: Some(feed.newest), late, every })
         })
         .collect()
 }

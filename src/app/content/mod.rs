@@ -16,7 +16,7 @@ use uuid::Uuid;
 use super::read::AccountRead;
 use super::views::Reader;
 use super::watch::Finding;
-use super::{App, home, precision, query, transfer};
+use super::{App, gaps, home, precision, query, transfer};
 use crate::domain::account::AccountId;
 use crate::domain::action::Subject;
 use crate::domain::message::card::{AccountCard, Card};
@@ -29,7 +29,7 @@ use crate::store::{Tenant, card, digest as mornings};
 
 pub use arrival::{Arrived, STILL_UNREACHABLE, delivered, given_up};
 use digest::Shown;
-pub use digest::{group_message, morning_message};
+pub use digest::{group_message, morning_message, sources};
 use told::{Told, notice_message};
 
 /// Which message it is. Ids only, never text or personal data.
@@ -89,6 +89,10 @@ pub enum Content {
     /// Rules that were proposed to go on trial, or to come back from it.
     Rules {
         names: Vec<String>,
+    },
+    /// To an admin without mornings, weekly: what cannot be read.
+    Gaps {
+        on: NaiveDate,
     },
     /// A person's home page, and which page of it they look at.
     Home {
@@ -327,6 +331,7 @@ async fn said(
             let rules = precision::standing(tx, reader.snapshot, &names, reader.now).await?;
             Ok(trial::rules(&rules, &reader.snapshot.policy, reader.today()))
         }
+        Content::Gaps { on } => gaps::message(tx, reader, on).await,
         Content::Home { page } => home::message(tx, reader, page).await,
         // Read together, and taken off before.
         Content::Digest(_) | Content::InChannel { .. } | Content::Instead { .. } => Ok(None),

@@ -14,8 +14,9 @@ use super::{App, guarded, rejected};
 use crate::domain::account::{Account, AccountId, AccountStatus, Contact};
 use crate::domain::health::Evidence;
 use crate::domain::policy::Policy;
+use crate::domain::rhythm;
 use crate::domain::signal::{Signal, Source};
-use crate::store::diagnosis::Rejected;
+use crate::store::diagnosis::{Feed, Rejected};
 use crate::store::signal::Decoder;
 use crate::store::{Tenant, account, outcome, signal};
 
@@ -39,8 +40,15 @@ pub(super) struct Gathered {
     /// Accounts whose status is churned, by id: not diagnosed.
     pub(super) left: Vec<AccountId>,
     pub(super) rejected: Vec<Rejected>,
-    /// The newest observation of each source.
-    pub(super) sources: BTreeMap<Source, NaiveDate>,
+    /// The newest observation of each source, and the days of which it told.
+    sources: BTreeMap<Source, (NaiveDate, rhythm::Days)>,
+}
+
+impl Gathered {
+    pub(super) fn feeds(&self) -> BTreeMap<Source, Feed> {
+        let feed = |(newest, days): &(NaiveDate, rhythm::Days)| Feed { newest: *newest, rhythm: days.rhythm() };
+        self.sources.iter().map(|(source, seen)| (*source, feed(seen))).collect()
+    }
 }
 
 /// Accounts, by id, with what belongs to them.
@@ -151,7 +159,11 @@ impl Reducer {
             Ok(account) => account,
             Err(error) => return gathered.rejected.push(rejected(id, &error)),
         };
+        let mut days = [rhythm::Days::default(); Source::ALL.len()];
         let evidence = signals.and_then(|signals| {
+            for signal in signals {
+                days[signal.source as usize].note((self.date - signal.observed_on).num_days());
+            }
             guarded(|| {
                 let evidence = Evidence::reduce(&account, contacts, signals, self.date, &self.policy);
                 Ok(settled_on.into_iter().fold(evidence, Evidence::settled_by))
@@ -161,8 +173,9 @@ impl Reducer {
             Ok(evidence) => {
                 for source in Source::ALL {
                     if let Some(day) = evidence.feed(source).last_row {
-                        let newest = gathered.sources.entry(source).or_insert(day);
+                        let (newest, seen) = gathered.sources.entry(source).or_insert((day, rhythm::Days::default()));
                         *newest = day.max(*newest);
+                        seen.add(days[source as usize]);
                     }
                 }
                 let account = Account { goals: None, domains: Vec::new(), url: None, ..account };

@@ -24,7 +24,7 @@ use serde_json::json;
 
 use super::content::Content;
 use super::snapshot::Snapshot;
-use super::{App, notice, precision, schedule};
+use super::{App, gaps, notice, precision, schedule};
 use crate::domain::account::AccountId;
 use crate::domain::calendar::{self, BusinessHours, WorkCalendar};
 use crate::domain::diagnosis::{Band, Book, Diagnosis, GuardChange, GuardEvent};
@@ -32,7 +32,7 @@ use crate::domain::person::{OrgId, Role, Workdays};
 use crate::domain::policy::Policy;
 use crate::domain::signal::Source;
 use crate::store::audit::{self, Actor, Entry};
-use crate::store::diagnosis::{Rejected, RunRow};
+use crate::store::diagnosis::{Feed, Rejected, RunRow};
 use crate::store::{Tenant, account, diagnosis, directory, message, rule, settings};
 
 pub use trial::{Moved, Trial, trial};
@@ -171,6 +171,7 @@ async fn diagnose_locked(
     let night_before = diagnosis::night_before(&mut beside, date);
     let (gathered, night_before) = tokio::try_join!(evidence::gather(app, lock, policy, date), night_before)?;
     drop(beside);
+    let sources = gathered.feeds();
     let (before, state) = night_before.unzip();
     let after = if before.is_none() { diagnosis::night_after(lock, date).await? } else { None };
     let book = Book::of(gathered.seen.iter().map(|seen| &seen.evidence), state.as_ref(), policy, date);
@@ -197,7 +198,7 @@ async fn diagnose_locked(
         worse: done.worse,
         unrouted: done.unrouted,
     };
-    night.write_run(lock, &report, &gathered.sources, &done.redrawn).await?;
+    night.write_run(lock, &report, &sources, &done.redrawn).await?;
     Ok(report)
 }
 
@@ -250,7 +251,7 @@ impl Night {
         &self,
         lock: &mut Tenant,
         report: &RunReport,
-        sources: &BTreeMap<Source, NaiveDate>,
+        sources: &BTreeMap<Source, Feed>,
         redrawn: &[AccountId],
     ) -> anyhow::Result<()> {
         let live = self.run == Run::Live;
@@ -273,6 +274,7 @@ impl Night {
             if !told {
                 self.tell_of_feeds(lock).await?;
                 self.tell_of_rules(lock).await?;
+                gaps::tell_admins(lock, &self.snapshot, self.date, self.at).await?;
             }
             // Pages queued redraws with their moves. Whatever was redrawn before this commit still showed the
             // night before, so what changed is drawn once more; a redraw still queued is not doubled.

@@ -36,7 +36,17 @@ fn notice_days(entry: &Entry) -> i32 {
 }
 
 fn is_beginning(story: Story) -> bool {
-    matches!(story, Story::OnboardingLate | Story::OnboardingBlockedByUs | Story::OnboardingOnTrack | Story::JustSigned)
+    use Story::*;
+    matches!(
+        story,
+        OnboardingLate
+            | OnboardingBlockedByUs
+            | OnboardingSlipping
+            | OnboardingUnattended
+            | OnboardingSlowValue
+            | OnboardingOnTrack
+            | JustSigned
+    )
 }
 
 /// Whole hundreds of major units.
@@ -72,6 +82,10 @@ pub(super) fn account(number: u64, entry: &Entry, course: &Course, today: NaiveD
         goals: Patch::Set(dice.pick(&GOALS, GOALS[0]).to_owned()),
         start_date: Patch::Set(start),
         go_live_date: match course.onboarding {
+            // Twelve days after plan, which is what its project forecast.
+            Some(_) if entry.story == Story::OnboardingSlowValue => {
+                start.checked_add_days(Days::new(87)).map_or(Patch::Keep, Patch::Set)
+            }
             Some(_) => Patch::Keep,
             None if entry.story == Story::JustSigned => Patch::Keep,
             None => start.checked_add_days(Days::new(62)).map_or(Patch::Keep, Patch::Set),

@@ -47,6 +47,12 @@ pub enum Story {
     /// Never a sharp drop, half of the peak after nine months.
     SlowFade,
     OnboardingBlockedByUs,
+    /// The go-live moves from week to week, for many small reasons.
+    OnboardingSlipping,
+    /// On plan, but the customer's people stay away.
+    OnboardingUnattended,
+    /// Live, and it took nearly four months until it was worth something.
+    OnboardingSlowValue,
     /// Usage is not connected: never green.
     NoUsage,
     // Healthy.
@@ -59,6 +65,10 @@ pub enum Story {
     /// No tickets, and good use.
     ContentedSilence,
     OnboardingOnTrack,
+    /// Uses one part of all that it pays for, and that one well.
+    OneModule,
+    /// Spoken to often, and always to the same one person.
+    SingleThreaded,
     /// Steps of the renewal ladder do not apply.
     MonthlyTerm,
     NoticeMissing,
@@ -221,4 +231,10 @@ pub(super) const BOOK: &[Entry] = &[
     // Gone.
     on("Windlass Tools", Churned, Smb, PRIYA_POOL, 23, -95),
     on("Gantry & Pike", Churned, MidMarket, DANA_SOFIA, 61, -160),
+    // What is seldom the only trouble of a customer.
+    on("Harcastle Ceramics", OneModule, MidMarket, DANA_TOM, 82, 178),
+    on("Ellerby Water", SingleThreaded, Enterprise, LUKAS_TOM, 295, 205).gbp(),
+    on("Marchbanks Brokers", OnboardingSlipping, MidMarket, PRIYA_SOFIA, 88, 245),
+    on("Tollgate Parking", OnboardingUnattended, Smb, DANA_POOL, 26, 275),
+    on("Fenwick Observatory", OnboardingSlowValue, MidMarket, LUKAS_TOM, 73, 215).eur(),
 ];

@@ -265,12 +265,17 @@ pub(super) fn course(entry: &Entry, dice: &mut Dice) -> Course {
         | SilentBeforeOptOut | RequestedButAtRisk | FragileGrowth => at_risk(entry, dice),
         CompetitorNamed | MeetingsMoved | Escalated | LowCsat | TicketSurge | OldTicket | SuspiciousSilence
         | PaymentFailures | DiscountEnding | Detractor | PulseRed | SlowFade | NoUsage => watch(entry, dice),
-        OnboardingLate | OnboardingBlockedByUs | OnboardingOnTrack | JustSigned => beginning(entry, dice),
+        OnboardingLate
+        | OnboardingBlockedByUs
+        | OnboardingSlipping
+        | OnboardingUnattended
+        | OnboardingSlowValue
+        | OnboardingOnTrack
+        | JustSigned => beginning(entry, dice),
         NoSignals | TooLittle | Stale | Churned => hardly_seen(entry, dice),
         Steady | SeatPressure | LimitHit | Growing | NewDepartment | AskedForMore | ContentedSilence | MonthlyTerm
-        | NoticeMissing | OptOutPassed | RenewalOverdue | LateByHabit | ChampionReplaced | AutoRenewBack => {
-            well(entry, dice)
-        }
+        | NoticeMissing | OptOutPassed | RenewalOverdue | LateByHabit | ChampionReplaced | AutoRenewBack
+        | OneModule | SingleThreaded => well(entry, dice),
     }
 }
 
@@ -379,6 +384,14 @@ fn well(entry: &Entry, dice: &mut Dice) -> Course {
             course.support = course.support.map(|support| Support { weekly: 0, oldest: 0, ..support });
             course.crm = course.crm.map(|crm| Crm { last: 6, ..crm });
         }
+        Story::OneModule => {
+            course = flawless(entry, dice);
+            usage(&mut course, |seen| Usage { breadth: 0.13, ..seen });
+        }
+        Story::SingleThreaded => {
+            course = flawless(entry, dice);
+            course.crm = course.crm.map(|crm| Crm { last: 4, every: 7, reached: 1, ..crm });
+        }
         Story::LateByHabit => {
             course.billing = course.billing.map(|billing| Billing { habit: 36, overdue: 36, ..billing });
         }
@@ -425,6 +438,24 @@ fn beginning(entry: &Entry, dice: &mut Dice) -> Course {
         Story::OnboardingBlockedByUs => {
             let mut course = onboarding(entry, dice, project(3, 26, 52.0, 0, 2, None));
             course.support = course.support.map(|support| Support { csat: 62.0, oldest: 34, ..support });
+            course.sentiment = Some(Sentiment { nps: 7.0, pulse: "amber" });
+            course
+        }
+        Story::OnboardingSlipping => {
+            let mut course = onboarding(entry, dice, project(1, 38, 76.0, 0, 0, None));
+            course.support = course.support.map(|support| Support { csat: 68.0, ..support });
+            course.sentiment = Some(Sentiment { nps: 8.0, pulse: "amber" });
+            course
+        }
+        Story::OnboardingUnattended => {
+            let mut course = onboarding(entry, dice, project(0, 10, 22.0, 0, 0, None));
+            course.support = course.support.map(|support| Support { csat: 69.0, ..support });
+            course.sentiment = Some(Sentiment { nps: 7.0, pulse: "amber" });
+            course
+        }
+        Story::OnboardingSlowValue => {
+            let mut course = onboarding(entry, dice, project(1, 12, 78.0, 0, 0, Some(116)));
+            course.support = course.support.map(|support| Support { csat: 60.0, ..support });
             course.sentiment = Some(Sentiment { nps: 7.0, pulse: "amber" });
             course
         }

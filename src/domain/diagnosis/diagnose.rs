@@ -145,7 +145,9 @@ impl Families {
     }
 
     fn known_weight(&self) -> f64 {
-        self.risks.iter().zip(self.weights).filter(|(risk, _)| risk.is_some()).map(|(_, weight)| weight).sum()
+        // From zero: the sum of nothing is -0 otherwise, and JSON says so.
+        let known = self.risks.iter().zip(self.weights).filter(|(risk, _)| risk.is_some());
+        known.fold(0.0, |sum, (_, weight)| sum + weight)
     }
 
     fn coverage(&self) -> f64 {

@@ -267,14 +267,15 @@ fn buttons(view: &AccountAnswer) -> Buttons {
 
 /// Several accounts fit what was typed: at most nine are offered.
 pub fn several(typed: &str, matches: &[(AccountId, String)]) -> Message {
-    let names: Vec<String> = matches.iter().take(9).map(|(_, name)| phrase::cut(name, 60)).collect();
+    let names: Vec<String> = matches.iter().take(9).map(|one| told_apart(one, matches, 60)).collect();
     let summary = format!("Which account do you mean by \"{}\"?", phrase::cut(typed, 60));
     let mut buttons: Vec<Button> = matches
         .iter()
         .take(9)
-        .map(|(id, name)| {
-            let mut button = Button::new(Action::new(Verb::ShowMore, Subject::Account(id.clone())), name);
-            button.label = phrase::cut(name, 30);
+        .map(|one| {
+            let action = Action::new(Verb::ShowMore, Subject::Account(one.0.clone()));
+            let mut button = Button::new(action, &told_apart(one, matches, 60));
+            button.label = told_apart(one, matches, 30);
             button
         })
         .collect();
@@ -288,6 +289,17 @@ pub fn several(typed: &str, matches: &[(AccountId, String)]) -> Message {
         blocks.push(Block::Context("There are more. Type a longer part of the name.".into()));
     }
     Message { summary, blocks }
+}
+
+/// The name, cut to so many characters; with the account's id behind it where another has the same name.
+fn told_apart(one: &(AccountId, String), all: &[(AccountId, String)], most: usize) -> String {
+    let (id, name) = one;
+    if all.iter().filter(|(_, other)| other == name).count() < 2 {
+        return phrase::cut(name, most);
+    }
+    let id = phrase::cut(&id.0, most / 2);
+    let room = most.saturating_sub(id.chars().count() + 3);
+    format!("{} ({id})", phrase::cut(name, room))
 }
 
 /// Forbidden and absent get the same sentence, so that nobody learns which customers exist.
@@ -509,5 +521,8 @@ mod tests {
 
         No account "acme" that you can see. Check the spelling, or type just a part of the name.
         "#);
+        let twins: Vec<(AccountId, String)> =
+            [("x2", "Twin"), ("x3", "Twin"), ("x4", "Twins")].map(|(id, name)| (id.into(), name.to_owned())).into();
+        assert!(to_text(&several("twin", &twins), 80).contains("[Twin (x2)] [Twin (x3)] More: [Twins]"));
     }
 }

@@ -108,16 +108,29 @@ impl SectionKind {
 pub struct SourceAge {
     pub source: Source,
     pub last: Option<NaiveDate>,
+    /// By its own rhythm.
     pub late: bool,
+    /// It usually delivers every so many days, where that is known.
+    pub every: Option<u16>,
+}
+
+impl SourceAge {
+    /// "6 days ago (late: usually every day)".
+    pub fn said(&self, today: NaiveDate) -> String {
+        let when = self.last.map_or("nothing yet".to_owned(), |last| phrase::distance(last, today));
+        let late = match (self.late, self.every) {
+            (false, _) => String::new(),
+            (true, None) => " (late)".to_owned(),
+            (true, Some(0 | 1)) => " (late: usually every day)".to_owned(),
+            (true, Some(days)) => format!(" (late: usually every {days} days)"),
+        };
+        format!("{when}{late}")
+    }
 }
 
 /// The morning message.
 pub fn message(view: &DigestView) -> Message {
-    let mut blocks = vec![Block::Heading(format!(
-        "Good morning, {} · {}",
-        phrase::cut(&view.name, 60),
-        view.date.format("%A %-d %B %Y")
-    ))];
+    let mut blocks = vec![greeting(&view.name, view.date)];
     blocks.push(Block::Context(basis(view).into()));
     if let Some(read) = view.first_read {
         blocks.push(Block::Text(first_day(view, read).into()));
@@ -154,6 +167,10 @@ pub fn message(view: &DigestView) -> Message {
         blocks.push(Block::Context(format!("Last data: {ages}").into()));
     }
     Message { summary: summary(view), blocks }
+}
+
+pub(super) fn greeting(name: &str, today: NaiveDate) -> Block {
+    Block::Heading(format!("Good morning, {} · {}", phrase::cut(name, 60), today.format("%A %-d %B %Y")))
 }
 
 /// The notification line.
@@ -259,15 +276,9 @@ fn nothing(view: &DigestView) -> String {
     out
 }
 
-/// "usage: yesterday · crm: 3 days ago · billing: 41 days ago (late)".
+/// "usage: yesterday · crm: 3 days ago · billing: 41 days ago (late: usually every 7 days)".
 pub fn ages(sources: &[SourceAge], today: NaiveDate) -> String {
-    let said: Vec<String> = sources
-        .iter()
-        .map(|age| {
-            let when = age.last.map_or("nothing yet".to_owned(), |last| phrase::distance(last, today));
-            format!("{}: {when}{}", age.source, if age.late { " (late)" } else { "" })
-        })
-        .collect();
+    let said: Vec<String> = sources.iter().map(|age| format!("{}: {}", age.source, age.said(today))).collect();
     said.join(" · ")
 }
 
@@ -322,10 +333,15 @@ mod tests {
             }],
             withheld: Vec::new(),
             sources: vec![
-                SourceAge { source: Source::Usage, last: Some(sample::day("2026-11-02")), late: false },
-                SourceAge { source: Source::Crm, last: Some(sample::day("2026-10-31")), late: false },
-                SourceAge { source: Source::Billing, last: Some(sample::day("2026-09-23")), late: true },
-                SourceAge { source: Source::Onboarding, last: None, late: true },
+                SourceAge { source: Source::Usage, last: Some(sample::day("2026-11-02")), late: false, every: Some(1) },
+                SourceAge { source: Source::Crm, last: Some(sample::day("2026-10-31")), late: false, every: Some(1) },
+                SourceAge {
+                    source: Source::Billing,
+                    last: Some(sample::day("2026-09-23")),
+                    late: true,
+                    every: Some(7),
+                },
+                SourceAge { source: Source::Onboarding, last: None, late: true, every: None },
             ],
             gaps: None,
             team: None,
@@ -392,8 +408,8 @@ mod tests {
         - Umbrella
           Comes back tomorrow, or earlier if it gets worse.
         [Acknowledge all] [Snooze all]
-          Last data: usage: yesterday · crm: 3 days ago · billing: 41 days ago (late) · onboarding: nothing
-          yet (late)
+          Last data: usage: yesterday · crm: 3 days ago · billing: 41 days ago (late: usually every 7 days)
+          · onboarding: nothing yet (late)
         ");
     }
 
@@ -452,8 +468,8 @@ mod tests {
 
         Globex · more seats, about $12k. Withheld: Notice served. Handled by Dana since Mon 2 Nov.
         [Override]
-          Last data: usage: yesterday · crm: 3 days ago · billing: 41 days ago (late) · onboarding: nothing
-          yet (late)
+          Last data: usage: yesterday · crm: 3 days ago · billing: 41 days ago (late: usually every 7 days)
+          · onboarding: nothing yet (late)
         ");
     }
 

@@ -1,6 +1,9 @@
 //! Purpose: once a week, what cannot be read: which accounts, and which source is missing, by ARR.
 
-use super::{Block, Text, phrase};
+use chrono::NaiveDate;
+
+use super::digest::{self, SourceAge};
+use super::{Block, Message, Text, phrase};
 use crate::domain::money::Money;
 use crate::domain::signal::Source;
 
@@ -11,7 +14,7 @@ pub struct GapsView {
     pub unknown: Gap,
     /// The largest of those by ARR, by name.
     pub names: Vec<String>,
-    /// By source: what is missing where others have it. The most accounts first.
+    /// By source: what is missing where others have it. The most ARR first.
     pub missing: Vec<(Source, Gap)>,
 }
 
@@ -50,9 +53,30 @@ pub(super) fn blocks(view: &GapsView) -> Vec<Block> {
     vec![Block::Heading("What cannot be read this week".to_owned()), Block::Bullets(lines)]
 }
 
+/// To an admin who has no morning that would hold it. `None` where there is nothing to say.
+pub fn message(name: &str, view: &GapsView, sources: &[SourceAge], today: NaiveDate) -> Option<Message> {
+    let gaps = blocks(view);
+    if gaps.is_empty() {
+        return None;
+    }
+    let mut blocks = vec![digest::greeting(name, today)];
+    blocks.extend(gaps);
+    let ages = digest::ages(sources, today);
+    if !ages.is_empty() {
+        blocks.push(Block::Context(format!("Last data: {ages}").into()));
+    }
+    let mut parts = Vec::new();
+    if view.unknown.accounts > 0 {
+        parts.push(format!("{} cannot be diagnosed", view.unknown.said()));
+    }
+    if let Some((source, gap)) = view.missing.first() {
+        parts.push(format!("{source} is missing for {}", gap.said()));
+    }
+    Some(Message { summary: phrase::capital(&parts.join("; ")), blocks })
+}
+
 #[cfg(test)]
 mod tests {
-    use super::super::Message;
     use super::super::card::sample;
     use super::super::text::to_text;
     use super::*;
@@ -75,5 +99,10 @@ mod tests {
             assert!(text.contains(line), "{line} is not in\n{text}");
         }
         assert_eq!(blocks(&GapsView::default()), []);
+
+        let admin = message("Ada", &view, &[], sample::today()).expect("there are gaps");
+        assert_eq!(admin.summary, "3 accounts, $90k cannot be diagnosed; usage is missing for 41 accounts, $1.2M");
+        assert!(to_text(&admin, 100).contains("Good morning, Ada"));
+        assert_eq!(message("Ada", &GapsView::default(), &[], sample::today()), None);
     }
 }

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::card;
 use super::phrase::{self, cut};
-use super::view::{AccountView, HandoffState, NoteView, RenewalState, RiskState, RiskView, WindowLine};
+use super::view::{AccountView, Deadline, HandoffState, NoteView, RenewalState, RiskState, RiskView, WindowLine};
 use super::{Block, Message, Text};
 use crate::domain::account::Segment;
 use crate::domain::diagnosis::Cause;
@@ -314,7 +314,7 @@ pub fn inbox(files: &[(String, u64)]) -> Message {
     });
     let said = lines.collect::<Vec<_>>().join(" ");
     Message::sentence(format!(
-        "Not all of last night's data could be read. {said} The reasons are in the folder \"rejected\" of the inbox, or in the log; \
+        "Not all of last night's data could be read. {said} The reasons are in the folder \"rejected\" of the inbox; \
          mend the rows there and put them back into the inbox."
     ))
 }
@@ -332,6 +332,8 @@ pub struct TransferredAccount {
     /// With its state: the next step is a promise made.
     pub risk: Option<RiskView>,
     pub windows: Vec<WindowLine>,
+    /// Where a renewal is being worked on: by when it is decided.
+    pub renewal: Option<Deadline>,
     /// What was promised and is still open, with its date.
     pub promises: Vec<(String, NaiveDate)>,
     pub last_note: Option<NoteView>,
@@ -345,7 +347,11 @@ pub fn transfer(view: &TransferView, today: NaiveDate) -> Message {
     let count = phrase::count(view.accounts.len(), "account");
     let summary = format!("You take over {count} from {}", view.from);
     let open = |entry: &&TransferredAccount| {
-        entry.risk.is_some() || !entry.windows.is_empty() || !entry.promises.is_empty() || entry.last_note.is_some()
+        entry.risk.is_some()
+            || !entry.windows.is_empty()
+            || entry.renewal.is_some()
+            || !entry.promises.is_empty()
+            || entry.last_note.is_some()
     };
     let with_matters: Vec<&TransferredAccount> = view.accounts.iter().filter(open).collect();
     let mut blocks = vec![Block::Heading(summary.clone())];
@@ -380,9 +386,15 @@ fn brief(entry: &TransferredAccount, today: NaiveDate) -> Text {
     if let Some(risk) = &entry.risk {
         let cause = risk.causes.first().map_or("at risk".to_owned(), |cause| cause.headline.clone());
         text = text.then(format!("\nRisk: {}", phrase::sentence(&cause)));
+        if let RiskState::Snoozed { by, until, .. } = &risk.state {
+            text = text.then(format!(" Snoozed by {by} until {}.", phrase::date(*until, today)));
+        }
     }
     for line in &entry.windows {
         text = text.then(format!("\nWindow: {}.", card::window_line(line)));
+    }
+    if let Some(deadline) = entry.renewal {
+        text = text.then(format!("\nRenewal: {}.", card::deadline(deadline, today)));
     }
     for (promise, due) in &entry.promises {
         let promise = cut(promise, 200);
@@ -501,6 +513,7 @@ mod tests {
             account: sample::account(),
             risk: None,
             windows: Vec::new(),
+            renewal: None,
             promises: Vec::new(),
             last_note: None,
         };

@@ -170,9 +170,18 @@ impl Posted {
 
     /// Back to the page, as the same person.
     fn back(&self) -> Response {
+        Redirect::to(&self.place()).into_response()
+    }
+
+    /// The same, where the newest morning begins.
+    fn back_to_newest(&self) -> Response {
+        Redirect::to(&format!("{}#newest", self.place())).into_response()
+    }
+
+    fn place(&self) -> String {
         let person: String = form_urlencoded::byte_serialize(self.person.email.as_bytes()).collect();
         let tab = if self.field("tab") == "home" { "&tab=home" } else { "" };
-        Redirect::to(&format!("/?person={person}{tab}")).into_response()
+        format!("/?person={person}{tab}")
     }
 }
 
@@ -285,7 +294,7 @@ async fn next_morning(State(demo): State<Demo>, posted: Posted) -> Response {
         Ok(Ok(())) => {
             let date = demo.app.now().with_timezone(&posted.person.timezone).format("%A %-d %B").to_string();
             demo.with(posted.person.id, |aside| aside.morning(&date));
-            posted.back()
+            posted.back_to_newest()
         }
         Ok(Err(error)) => failed(&error),
         Err(panic) => failed(&anyhow::Error::new(panic)),

@@ -27,7 +27,7 @@ const EVENTS: i64 = 300;
 const HOME: &str = "home";
 /// Lines of activity.
 const LINES: usize = 40;
-/// The sample has 64 accounts; the page offers no more than this.
+/// The sample has 77 accounts; the page offers no more than this.
 const ACCOUNTS: i64 = 200;
 
 /// What is read in one transaction.

@@ -182,7 +182,7 @@ async fn each_kind_of_damage_has_its_sentence() {
         There is a header and no row below it.
     zero bytes: 0 taken, 1 rejected
         accounts.csv: this begins with zero bytes: the file was damaged when it was written; expected text in UTF-8
-    a stem that is no kind: refused: acounts.csv: "acounts" is no kind of rows; did you mean accounts? Otherwise name it with --kind
+    a stem that is no kind: refused: acounts.csv: "acounts" is no kind of rows; did you mean accounts? Rename it, or import it with --kind
     an ending that is no format: refused: accounts.xlsx: its ending says no format; expected .csv or .ndjson, with .gz behind if compressed
     a workbook named csv: 0 taken, 1 rejected
         accounts.csv: this is a zip archive or a spreadsheet (save the sheet as CSV); expected text in UTF-8

@@ -9,6 +9,8 @@ use tandem::domain::routing::Model;
 use tandem::scheduler;
 use tempfile::TempDir;
 
+use super::desk::Desk;
+use super::warehouse::warehouse;
 use crate::support::bot::TestBot;
 
 struct Night {
@@ -28,7 +30,12 @@ impl Night {
     }
 
     fn replica(&self, settle: Duration) -> App {
-        let inbox = Inbox::new(self.dir.path().to_owned(), Default::default()).settling(settle);
+        self.with_warehouses(settle, &[])
+    }
+
+    fn with_warehouses(&self, settle: Duration, warehouses: &[(&str, &str)]) -> App {
+        let warehouses = warehouses.iter().map(|(name, url)| ((*name).to_owned(), (*url).to_owned().into())).collect();
+        let inbox = Inbox::new(self.dir.path().to_owned(), warehouses).settling(settle);
         self.bot.app.clone().with_inbox(Some(inbox))
     }
 
@@ -166,4 +173,166 @@ async fn a_file_that_still_grows_waits_and_two_replicas_take_it_once() {
     assert_eq!(imports, 1);
     drop(tx);
     night.bot.set_aside().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn queries_are_run_before_each_night_and_one_that_fails_stops_no_other() {
+    let (mut night, there) = (Night::new().await, warehouse().await);
+    let gone = "postgres://reader:canary@127.0.0.1:1/none";
+    night.app = night.with_warehouses(Duration::from_millis(150), &[("WAREHOUSE", there.url()), ("GONE", gone)]);
+    night.put("people.csv", PEOPLE);
+    // By the alphabet signals would come before the accounts they are of.
+    let accounts = "-- from: WAREHOUSE\nSELECT id AS account_id, title AS name FROM customer WHERE id <> 'cord'";
+    night.put("accounts.sql", accounts);
+    let usage = "-- from: WAREHOUSE\nSELECT customer AS account_id, 'usage' AS source, 'active_users' AS kind, \
+                 day AS observed_on, people AS value FROM use WHERE people < 100";
+    night.put("signals-usage.sql", usage);
+    night.put(
+        "signals-crm.sql",
+        "-- from: WAREHOUSE\nSELECT id AS account_id,\n  'crm' AS source, nothing FROM customer",
+    );
+    night.put("signals-gone.sql", "-- from: GONE\nSELECT 1 AS account_id");
+    night.put("signals-unset.sql", "-- from: ELSEWHERE\nSELECT 1 AS account_id");
+    night.put(
+        "signals-rows.sql",
+        "-- from: WAREHOUSE\nSELECT * FROM (VALUES ('acme', 'usage', 'sessions', '2026-11-20', '5'),
+            ('nobody', 'usage', 'sessions', '2026-11-20', '5'),
+            ('acme', 'usage', 'sessions', '2026-11-21', 'many')) AS r (account_id, source, kind, observed_on, value)",
+    );
+    night.passes("2026-11-24T01:00:30Z").await;
+    assert_eq!(night.count("diagnosis_run").await, 1, "the night came all the same");
+    assert_eq!((night.count("account").await, night.count("signal").await), (1, 101));
+    assert_eq!(
+        night.lies(),
+        [
+            "accounts.sql",
+            "done/people.csv",
+            "rejected/accounts.rejected.csv",
+            "rejected/accounts.sql.txt",
+            "rejected/signals-crm.sql.txt",
+            "rejected/signals-gone.sql.txt",
+            "rejected/signals-rows.rejected.csv",
+            "rejected/signals-rows.sql.txt",
+            "rejected/signals-unset.sql.txt",
+            "signals-crm.sql",
+            "signals-gone.sql",
+            "signals-rows.sql",
+            "signals-unset.sql",
+            "signals-usage.sql",
+        ],
+        "queries stay where they are"
+    );
+    assert_eq!(
+        night.read("rejected/signals-rows.rejected.csv"),
+        "account_id,source,kind,observed_on,value,reason\n\
+         acme,usage,sessions,2026-11-21,many,\"value: sessions: \"\"many\"\" is no number; expected digits such as 42 or 0.5\"\n\
+         nobody,usage,sessions,2026-11-20,5,\"account_id: there is no account \"\"nobody\"\"; import accounts first\"\n"
+    );
+    night.bot.deliver().await;
+    let told = night.bot.next_post("ada").text();
+    for words in [
+        "accounts.sql: 1 row rejected",
+        "signals-rows.sql: 2 rows rejected",
+        "signals-crm.sql could not be taken",
+        "signals-gone.sql could not be taken",
+        "signals-unset.sql could not be taken",
+    ] {
+        assert!(told.contains(words), "{words} is not in\n{told}");
+    }
+    let why = ["crm", "gone", "unset"].map(|what| night.read(&format!("rejected/signals-{what}.sql.txt"))).concat();
+    insta::assert_snapshot!(why, @r#"
+    signals-crm.sql, line 3: column "nothing" does not exist
+    signals-gone.sql: the warehouse can't be reached: Connection refused (os error 111)
+    signals-unset.sql: the variable ELSEWHERE holds no address that begins with postgres://; these do: GONE, WAREHOUSE
+    "#);
+
+    // Mended, its reasons go.
+    night.put("signals-crm.sql", "-- from: WAREHOUSE\nSELECT 'acme' AS account_id, 'crm' AS source, 'interaction' AS kind, date '2026-11-20' AS observed_on, 1 AS value");
+
+    // The same night asked once more runs nothing again; one that comes late waits for the next night.
+    night.put("signals-late.sql", "-- from: WAREHOUSE\nSELECT 'acme' AS account_id, 'usage' AS source, 'sessions' AS kind, date '2026-11-23' AS observed_on, 8 AS value");
+    night.passes("2026-11-24T09:00:00Z").await;
+    assert_eq!(night.count("signal").await, 101);
+    night.passes("2026-11-25T01:00:30Z").await;
+    assert_eq!((night.count("signal").await, night.count("diagnosis_run").await), (103, 2));
+    assert!(!night.lies().contains(&"rejected/signals-crm.sql.txt".to_owned()), "{:?}", night.lies());
+    night.bot.set_aside().await;
+}
+
+/// By hand, with the address in the environment or the configuration file: nothing that is printed or logged has it.
+#[tokio::test]
+async fn a_warehouses_password_is_nowhere_to_be_read() {
+    let (desk, there) = (Desk::staffed().await, warehouse().await);
+    desk.file(
+        "inbox/north/accounts.sql",
+        "-- from: WAREHOUSE\nSELECT id AS account_id, title AS name FROM customer WHERE id = 'acme'",
+    );
+    desk.file("inbox/north/contacts.sql", "-- from: GONE\nSELECT 1 AS account_id");
+    desk.file("inbox/north/signals.sql", "-- from: IN_FILE\nSELECT nothing FROM customer");
+    // The server on its socket asks for no password; what is sent for one is a secret all the same.
+    let address = format!("{}&password=canary", there.url());
+    let config = desk.file("tandem.toml", format!("[warehouses]\nIN_FILE = \"{address}\"\n"));
+    let program = desk
+        .program
+        .clone()
+        .with("TANDEM_INBOX", &desk.path("inbox"))
+        .with("TANDEM_LOG", "trace,sqlx=trace")
+        .with("WAREHOUSE", &address)
+        .with("GONE", "postgres://reader:canary@127.0.0.1:1/none");
+    let said = program.run(&["--config", &config, "diagnose", "--org", "north"]).await;
+    assert_eq!(said.code, Some(0), "{said:?}");
+    for words in [
+        "tandem: accounts.sql: 1 accepted, 0 unchanged, 0 rejected",
+        "tandem: contacts.sql: the warehouse can't be reached",
+        "tandem: signals.sql, line 2: column \"nothing\" does not exist",
+    ] {
+        assert!(said.err.contains(words), "{words} is not in\n{}", said.err);
+    }
+    assert!(!format!("{said:?}").contains("canary"), "{said:?}");
+    let doctor = program.run(&["--config", &config, "doctor", "--org", "north"]).await;
+    assert!(!format!("{doctor:?}").contains("canary"), "{doctor:?}");
+    assert_eq!(desk.count("SELECT count(*) FROM tandem.account").await, 1);
+}
+
+#[tokio::test]
+async fn doctor_says_how_the_inbox_is() {
+    let desk = Desk::staffed().await;
+    let program = desk.program.clone().with("TANDEM_INBOX", &desk.path("inbox")).with("WAREHOUSE", "postgres://a@b/c");
+    let inbox = async || {
+        let said = program.run(&["doctor", "--org", "north"]).await.out;
+        let lines = said.lines().filter(|line| line.contains("inbox")).map(|line| line.replace(&desk.path(""), ""));
+        lines.collect::<Vec<_>>().join("\n")
+    };
+    let missing = inbox().await;
+    std::fs::create_dir(desk.path("inbox")).unwrap();
+    let none = inbox().await;
+    desk.file("inbox/north/accounts.csv", ACCOUNTS);
+    desk.file("inbox/north/signals.csv", "account_id,source,kind,observed_on,value\na9,usage,sessions,2026-10-01,5\n");
+    let waiting = inbox().await;
+    program.run(&["diagnose", "--org", "north"]).await.well();
+    desk.file("inbox/north/signals-crm.sql", "-- from: WAREHOUSE\nSELECT 1");
+    let taken = inbox().await;
+    desk.file("inbox/north/acounts.csv", ACCOUNTS);
+    desk.file("inbox/north/contacts.sql", "SELECT 1");
+    desk.file("inbox/north/people.sql", "-- from: NOWHERE\nSELECT 1");
+    let faulty = inbox().await;
+    insta::assert_snapshot!([missing, none, waiting, taken, faulty].join("\n\n"), @r#"
+    warn   north: inbox: TANDEM_INBOX names inbox, where there is no folder
+
+    warn   north: inbox: there is no folder inbox/north, so nothing is taken; make it
+
+    ok     north: inbox: inbox/north: 2 files and 0 queries for the next night
+
+    ok     north: inbox: inbox/north: 0 files and 1 query for the next night
+    ok     north: inbox: accounts last taken today: accounts.csv
+    ok     north: inbox: signals last taken today: signals.csv
+    warn   north: inbox: rows were rejected today; mend them in rejected/signals.rejected.csv
+
+    warn   north: inbox: acounts.csv: "acounts" is no kind of rows; did you mean accounts? Rename it, or import it with --kind
+    warn   north: inbox: contacts.sql: its first line names no warehouse; expected for example -- from: WAREHOUSE_URL
+    warn   north: inbox: people.sql: the variable NOWHERE holds no address that begins with postgres://; these do: WAREHOUSE
+    ok     north: inbox: accounts last taken today: accounts.csv
+    ok     north: inbox: signals last taken today: signals.csv
+    warn   north: inbox: rows were rejected today; mend them in rejected/signals.rejected.csv
+    "#);
 }

@@ -8,7 +8,7 @@ use crate::support::cluster::{TestDb, database};
 use crate::support::program::Program;
 
 /// A warehouse of one company, in a database of its own.
-async fn warehouse() -> TestDb {
+pub(super) async fn warehouse() -> TestDb {
     let db = database().await;
     let tables = "CREATE TABLE public.customer (id text, title text, mrr numeric(12, 4), auto boolean, ends timestamptz,
                          hosts text[], seats bigint, note text);

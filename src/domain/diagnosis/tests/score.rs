@@ -41,6 +41,8 @@ fn too_little_is_unknown_and_no_usage_is_never_green() {
     };
     let thin = judge(&account().saw("nps", 1, 10.0));
     assert_eq!((thin.health, thin.band, thin.coverage), (None, Band::Unknown, 0.08));
+    let nothing = account().diagnosis();
+    assert_eq!(serde_json::to_value(nothing.coverage).unwrap().to_string(), "0.0", "not -0");
     assert_eq!(thin.not_checked, [Source::Usage, Source::Crm, Source::Support, Source::Billing]);
     // Known: 25 + 15 of 95, which is 0.42 of what is connected. Good, but usage was not checked.
     let blind = judge(&account().in_touch(3, 5).support_calm());
