@@ -56,10 +56,13 @@ pub enum Verb {
     // One's own page and settings.
     TurnPage,
     Settings,
+    // The rules of the diagnosis.
+    PutOnTrial,
+    BringBack,
 }
 
 impl Verb {
-    pub const ALL: [Verb; 38] = [
+    pub const ALL: [Verb; 40] = [
         Verb::Acknowledge,
         Verb::SetNextStep,
         Verb::Snooze,
@@ -98,6 +101,8 @@ impl Verb {
         Verb::SnoozeGroup,
         Verb::TurnPage,
         Verb::Settings,
+        Verb::PutOnTrial,
+        Verb::BringBack,
     ];
 
     /// Stable name on the wire: Slack's `action_id`, the preview's form field.
@@ -141,6 +146,8 @@ impl Verb {
             Verb::SnoozeGroup => "snooze_group",
             Verb::TurnPage => "turn_page",
             Verb::Settings => "settings",
+            Verb::PutOnTrial => "put_on_trial",
+            Verb::BringBack => "bring_back",
         }
     }
 
@@ -185,6 +192,8 @@ impl Verb {
             Verb::SnoozeGroup => "Snooze all",
             Verb::TurnPage => "Turn page",
             Verb::Settings => "Settings",
+            Verb::PutOnTrial => "Put on trial",
+            Verb::BringBack => "Bring back",
         }
     }
 
@@ -203,7 +212,9 @@ impl Verb {
             | Verb::ShowMore
             | Verb::Share
             | Verb::AcknowledgeGroup
-            | Verb::TurnPage => false,
+            | Verb::TurnPage
+            | Verb::PutOnTrial
+            | Verb::BringBack => false,
             Verb::SetNextStep
             | Verb::Snooze
             | Verb::Resolve
@@ -257,6 +268,8 @@ pub enum Subject {
     Group(Uuid, u16),
     /// The presser's own home page: its page, from 1. Also what is the presser's own, such as their settings.
     Home(u16),
+    /// A rule of the diagnosis, by its name in the policy.
+    Rule(String),
 }
 
 impl fmt::Display for Subject {
@@ -268,6 +281,7 @@ impl fmt::Display for Subject {
             Subject::Renewal(id) => write!(f, "renewal:{id}"),
             Subject::Group(id, number) => write!(f, "group:{id}:{number}"),
             Subject::Home(page) => write!(f, "home:{page}"),
+            Subject::Rule(name) => write!(f, "rule:{name}"),
         }
     }
 }
@@ -287,6 +301,7 @@ impl FromStr for Subject {
                 let (id, number) = id.split_once(':').ok_or(UnknownAction)?;
                 Ok(Subject::Group(uuid(id)?, number.parse().map_err(|_| UnknownAction)?))
             }
+            "rule" if !id.is_empty() => Ok(Subject::Rule(id.to_owned())),
             "home" => Ok(Subject::Home(id.parse().map_err(|_| UnknownAction)?)),
             _ => Err(UnknownAction),
         }
@@ -337,6 +352,7 @@ mod tests {
             uuid.clone().prop_map(Subject::Renewal),
             (uuid, any::<u16>()).prop_map(|(id, n)| Subject::Group(id, n)),
             any::<u16>().prop_map(Subject::Home),
+            ".+".prop_map(Subject::Rule),
         ]
     }
 

@@ -18,7 +18,7 @@ statements! {
                   coalesce(s.workdays, p.workdays) AS workdays, p.manager_id,
                   CASE WHEN s.delegate_own THEN s.delegate_id ELSE p.delegate_id END AS delegate_id,
                   CASE WHEN s.away_own THEN s.out_of_office_until ELSE p.out_of_office_until END AS out_of_office_until,
-                  p.pool, p.active, p.slack_user_id, p.teams_user_id, p.digests_since, s.attention_budget, s.empty_mornings
+                  p.pool, p.active, p.unreachable_since, p.slack_user_id, p.teams_user_id, p.digests_since, s.attention_budget, s.empty_mornings
              FROM tandem.person p LEFT JOIN tandem.person_setting s USING (org_id, person_id)
             WHERE p.org_id = $1 ORDER BY p.email";
     /// Only what differs from the import is kept as one's own.
@@ -46,6 +46,13 @@ statements! {
                                     unreachable_since = NULL";
     UNREACHABLE = "UPDATE tandem.chat_user SET unreachable_since = coalesce(unreachable_since, $5), dm_channel_id = NULL
                     WHERE org_id = $1 AND platform = $2 AND workspace_id = $3 AND person_id = $4";
+    /// Routing has to know it at once, so the settings' stamp moves along.
+    OUT_OF_REACH = "WITH lost AS (UPDATE tandem.person SET unreachable_since = $3
+                                   WHERE org_id = $1 AND person_id = $2 AND unreachable_since IS NULL RETURNING person_id)
+                    UPDATE tandem.organisation_setting SET stamp = stamp + 1 WHERE org_id = $1 AND EXISTS (SELECT FROM lost)";
+    IN_REACH = "WITH back AS (UPDATE tandem.person SET unreachable_since = NULL
+                               WHERE org_id = $1 AND person_id = $2 AND unreachable_since IS NOT NULL RETURNING person_id)
+                UPDATE tandem.organisation_setting SET stamp = stamp + 1 WHERE org_id = $1 AND EXISTS (SELECT FROM back)";
     CHAT_USERS_OF = "SELECT person_id, user_id, dm_channel_id, unreachable_since FROM tandem.chat_user
                       WHERE org_id = $1 AND platform = $2 AND workspace_id = $3 AND person_id = ANY ($4)";
     REACH = "SELECT person_id, email, slack_user_id, teams_user_id, active FROM tandem.person
@@ -92,6 +99,7 @@ struct PersonRow {
     out_of_office_until: Option<NaiveDate>,
     pool: Option<String>,
     active: bool,
+    unreachable_since: Option<DateTime<Utc>>,
     slack_user_id: Option<String>,
     teams_user_id: Option<String>,
     digests_since: Option<NaiveDate>,
@@ -118,6 +126,7 @@ pub async fn all(tx: &mut Tenant, timezone: Tz) -> anyhow::Result<Vec<StoredPers
                 out_of_office_until: row.out_of_office_until,
                 pool: row.pool,
                 active: row.active,
+                unreachable_since: row.unreachable_since,
             };
             Ok(StoredPerson {
                 person,
@@ -279,10 +288,11 @@ pub async fn save_chat_user(
         .bind(dm_channel_id)
         .execute(tx.connection())
         .await?;
+    sqlx::query(IN_REACH).bind(org).bind(person.0).execute(tx.connection()).await?;
     Ok(())
 }
 
-/// Marks a person whose direct messages bounce; the next success clears it.
+/// Marks a person whose direct messages bounce, there and for the routing; the next success clears both.
 pub async fn mark_unreachable(
     tx: &mut Tenant,
     workspace: &Workspace,
@@ -298,6 +308,7 @@ pub async fn mark_unreachable(
         .bind(at)
         .execute(tx.connection())
         .await?;
+    sqlx::query(OUT_OF_REACH).bind(org).bind(person.0).bind(at).execute(tx.connection()).await?;
     Ok(())
 }
 

@@ -309,6 +309,7 @@ mod tests {
             news: Some("Acme served notice".into()),
             first_read: None,
             sections: Vec::new(),
+            moved: Vec::new(),
             rest: Vec::new(),
             withheld: Vec::new(),
             sources: Vec::new(),

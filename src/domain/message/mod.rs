@@ -18,6 +18,7 @@ pub mod list;
 pub mod notice;
 pub mod phrase;
 pub mod text;
+pub mod trial;
 pub mod view;
 pub mod withdrawn;
 

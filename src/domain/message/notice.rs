@@ -7,15 +7,12 @@ use std::collections::BTreeMap;
 use chrono::{NaiveDate, NaiveDateTime};
 use serde::{Deserialize, Serialize};
 
+use super::card;
 use super::phrase::{self, cut};
 use super::view::{AccountView, Deadline, HandoffState, NoteView, RenewalState, RiskState, RiskView, WindowLine};
 use super::{Block, Message, Text};
-use super::{card, figures};
 use crate::domain::account::Segment;
 use crate::domain::diagnosis::Cause;
-use crate::domain::figures::Value;
-use crate::domain::figures::precision::{self, Proposal};
-use crate::domain::policy::Policy;
 use crate::domain::routing::{Model, RenewalOwner};
 use crate::domain::signal::Source;
 
@@ -67,7 +64,9 @@ pub enum Escalation {
     Nudge { by: String },
     /// To whoever acknowledged a risk whose next step is overdue.
     StillOnIt { due: NaiveDate },
-    /// The same, when nothing came of that either.
+    /// To whoever claimed a handoff, or works on a renewal, and did nothing about it `since`.
+    StillWorking { since: NaiveDate },
+    /// A risk's, when nothing came of that either.
     Idle,
     /// To the stand-in of somebody away; `due` once a clock runs.
     Delegate { of: String, away_until: Option<NaiveDate>, due: Option<NaiveDate> },
@@ -90,6 +89,10 @@ pub fn escalation(account: &str, what: &str, step: &Escalation, today: NaiveDate
             "{account} · {what}. Still on it? The next step {}. Acknowledge says yes; or set the next step.",
             due(day)
         ),
+        Escalation::StillWorking { since } => format!(
+            "{account} · {what}. Still on it? Nothing was done about it since {}. Acknowledge says yes.",
+            on(since)
+        ),
         Escalation::Idle => format!("{account} · {what}. Nothing came of the next step, so it is open again."),
         Escalation::Delegate { of, away_until, due: day } => {
             let until = away_until.map(|until| format!(" until {}", on(&until))).unwrap_or_default();
@@ -105,6 +108,11 @@ pub fn escalation(account: &str, what: &str, step: &Escalation, today: NaiveDate
             format!("{account} · {what}. No answer from {late} yet; it is now with {now_with}.")
         }
     })
+}
+
+/// What is left of an earlier message: the account's card stands in a newer one.
+pub fn moved_on(account: &str, on: NaiveDate, today: NaiveDate) -> Message {
+    Message::sentence(format!("{account}: see the newer message of {}.", phrase::date(on, today)))
 }
 
 /// The card, under the sentence that says why it comes.
@@ -150,6 +158,14 @@ pub struct Models {
     pub default: Model,
     pub segments: BTreeMap<Segment, Model>,
     pub renewals: RenewalOwner,
+}
+
+/// To whoever stands in for somebody whom no message reaches.
+pub fn out_of_reach(of: &str, by: &str, load: Load) -> Message {
+    let load = load.words();
+    Message::sentence(format!(
+        "Out of reach in chat: {of}. Standing in: {by}, for {load}. It all comes back once a message arrives there again."
+    ))
 }
 
 /// To everyone with a book: the model has changed, and what that moved for the reader.
@@ -391,36 +407,6 @@ fn brief(entry: &TransferredAccount, today: NaiveDate) -> Text {
     text
 }
 
-/// To the admins: which rules should go on trial, or come back from it. `None` where there is nothing to say any more.
-pub fn rules(proposals: &[Proposal], policy: &Policy, slug: &str, today: NaiveDate) -> Option<Message> {
-    if proposals.is_empty() {
-        return None;
-    }
-    let title = format!("{} to look at", phrase::count(proposals.len(), "rule"));
-    let lines = proposals.iter().map(|proposal| {
-        let line = precision::shadow_line(proposal, policy);
-        match proposal {
-            Proposal::Shadow(used) => figures::rule_used(used, policy.precision.days)
-                .then(format!(
-                    " You ask for {}. To put it on trial, still computed and counted but not shown, set ",
-                    Value::Share(policy.precision.at_least)
-                ))
-                .then_code(line)
-                .then("."),
-            Proposal::BringBack(trial) => {
-                figures::rule_on_trial(trial, today).then(" To show it again, set ").then_code(line).then(".")
-            }
-        }
-    });
-    let how = Text::plain("In your policy file, then run ")
-        .then_code(format!("tandem policy use FILE --org {slug}"))
-        .then(". It holds from the next diagnosis on.");
-    Some(Message {
-        summary: title.clone(),
-        blocks: vec![Block::Heading(title), Block::Bullets(lines.collect()), Block::Context(how)],
-    })
-}
-
 #[cfg(test)]
 mod tests {
     use super::super::card::sample;
@@ -550,33 +536,5 @@ mod tests {
         Last note (Dana, Fri 30 Oct): CFO is new.
           Nothing open on 1 account.
         ");
-    }
-
-    #[test]
-    fn admins_hear_which_rules_to_look_at() {
-        use crate::domain::figures::precision::{RuleUse, Trial};
-        let policy = Policy::from_toml("shadow = [\"nps_low\"]").unwrap();
-        let proposals = [
-            Proposal::Shadow(RuleUse { rule: "usage_trend".into(), shown: 24, not_useful: 9 }),
-            Proposal::BringBack(Trial {
-                rule: "nps_low".into(),
-                since: sample::day("2026-09-03"),
-                fired: 25,
-                right: 19,
-            }),
-        ];
-        let message = rules(&proposals, &policy, "north", sample::today()).unwrap();
-        insta::assert_snapshot!(to_text(&message, 100), @r#"
-        2 rules to look at
-        ==================
-        - usage_trend led 24 cards in 90 days; 9 were called not useful, so 62.5% were useful. You ask for
-          70%. To put it on trial, still computed and counted but not shown, set shadow = ["nps_low",
-          "usage_trend"].
-        - nps_low is on trial since Thu 3 Sep: it would have been shown on 25 accounts; 19 of them fell at
-          risk, left or shrank later (76%). To show it again, set shadow = [].
-          In your policy file, then run tandem policy use FILE --org north. It holds from the next diagnosis
-          on.
-        "#);
-        assert_eq!(rules(&[], &policy, "north", sample::today()), None);
     }
 }
