@@ -4,13 +4,9 @@ ALTER TABLE tandem.person ADD COLUMN chat_timezone text;
 COMMENT ON COLUMN tandem.person.timezone IS 'IANA name, as imported; NULL means chat_timezone, else the organisation''s.';
 COMMENT ON COLUMN tandem.person.chat_timezone IS 'IANA name that their chat account says; NULL where it says none.';
 
-ALTER TABLE tandem.person ADD COLUMN unreachable_told_at timestamptz;
-COMMENT ON COLUMN tandem.person.unreachable_told_at IS
-  'When an admin was told that they cannot be written to; NULL once they can, so that it is told once.';
-
 ALTER TABLE tandem.chat_user ADD COLUMN deactivated_at timestamptz;
 COMMENT ON COLUMN tandem.chat_user.deactivated_at IS
-  'Since when their account in the workspace is known to be deactivated; NULL while it works. Whose every account is counts as away.';
+  'Since when their account in the workspace is known to be deactivated; NULL while it works.';
 
 CREATE TABLE tandem.introduction (
   org_id          uuid NOT NULL REFERENCES directory.organisation ON DELETE CASCADE,

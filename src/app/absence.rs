@@ -1,5 +1,5 @@
-//! Purpose: out of office. What somebody has in hand goes to their stand-in while
-//! they are away and comes back on their return; both are told of each once.
+//! Purpose: out of office, and out of reach. What somebody has in hand goes to their stand-in while
+//! they are away, or cannot be written to, and comes back afterwards; both are told of each once.
 //!
 //! Looked at on each morning of the person's own calendar, and whenever their
 //! absence is imported. Risks have no holder of their own: the route names who
@@ -16,7 +16,7 @@ use super::notice;
 use super::snapshot::Snapshot;
 use crate::domain::action::Subject;
 use crate::domain::calendar;
-use crate::domain::person::{NO_END, OrgId, Person, PersonId};
+use crate::domain::person::{OrgId, Person, PersonId};
 use crate::store::absence::{self, Absence};
 use crate::store::audit::{Actor, Entry};
 use crate::store::{Store, Tenant, account, change, handoff, renewal};
@@ -41,7 +41,8 @@ async fn turn_those(
     let snapshot = Snapshot::load(&mut tx).await?;
     let known = absence::all(&mut tx).await?;
     let away = |person: &&Person| {
-        person.active && person.out_of_office_until.is_some() || known.iter().any(|known| known.person == person.id)
+        let is_away = person.out_of_office_until.is_some() || person.unreachable_since.is_some();
+        person.active && is_away || known.iter().any(|known| known.person == person.id)
     };
     let people = snapshot.people.iter().filter(|person| wanted(person.id)).filter(away).map(|person| person.id);
     let people: Vec<PersonId> = people.collect();
@@ -61,7 +62,8 @@ pub(super) async fn turn_in(
     let Some(who) = snapshot.person(person) else { return Ok(()) };
     let today = calendar::local_date(who.timezone, now);
     let known = absence::lock(tx, person).await?;
-    let away = who.out_of_office_until.filter(|_| who.active && who.away_on(today));
+    let away =
+        (who.active && !who.is_there_on(today)).then_some(who.out_of_office_until.filter(|_| who.away_on(today)));
     let mut turn = Turn { tx, snapshot, now, entries: Vec::new(), accounts: Vec::new() };
     match (away, known) {
         (Some(until), known) => {
@@ -70,17 +72,17 @@ pub(super) async fn turn_in(
             absence::save(turn.tx, &Absence { person, stand_in: to, until, since: now }).await?;
             let load = turn.hand_over(person, to).await?;
             if !same {
-                let about = Content::StandIn { of: person, by: to, until: Some(until), load };
-                // Whose account is deactivated reads nothing; an admin has to see whether they have left.
-                let other = if until == NO_END { snapshot.people.admin(person, today) } else { Some(person) };
-                notice::notify(turn.tx, snapshot, other.into_iter().chain([to]), &about, None, now).await?;
+                let about = Content::StandIn { of: person, by: to, until, no_chat: until.is_none(), load };
+                // Who can't be reached can't be told either.
+                let told = [person, to].into_iter().filter(|id| *id != person || who.unreachable_since.is_none());
+                notice::notify(turn.tx, snapshot, told, &about, None, now).await?;
             }
         }
         (None, Some(known)) => {
             absence::forget(turn.tx, person).await?;
             let load = if who.active { turn.bring_back(&known).await? } else { Load::default() };
             if who.active {
-                let about = Content::StandIn { of: person, by: known.stand_in, until: None, load };
+                let about = Content::StandIn { of: person, by: known.stand_in, until: None, no_chat: false, load };
                 notice::notify(turn.tx, snapshot, [person, known.stand_in], &about, None, now).await?;
             }
         }
@@ -109,15 +111,20 @@ impl Turn<'_> {
             // A pool's offer, or one of the stand-in's own: that stays, and its clock says so in time.
             let Ok((moved, event)) = held.stand_in(to, self.now) else { continue };
             handoff::save(self.tx, &moved).await?;
-            let data = json!({"account": moved.account, "accountable": to, "previous": from, "why": "away"});
+            let data = json!({"account": moved.account, "accountable": to, "previous": from, "why": self.why(from)});
             self.entries.push(Entry::new(event.as_str(), Subject::Handoff(id), data.clone()));
             self.entries.push(Entry::new("escalation.delegated", Subject::Handoff(id), data));
             self.accounts.push(moved.account);
             load.handoffs += 1;
         }
-        load.renewals = self.renewals(from, to, "away").await?;
+        load.renewals = self.renewals(from, to, self.why(from)).await?;
         load.risks = u32::try_from(absence::open_risks_of(self.tx, from).await?).unwrap_or(u32::MAX);
         Ok(load)
+    }
+
+    fn why(&self, from: PersonId) -> &'static str {
+        let unreachable = self.snapshot.person(from).is_some_and(|person| person.unreachable_since.is_some());
+        if unreachable { "no_chat" } else { "away" }
     }
 
     async fn bring_back(&mut self, known: &Absence) -> anyhow::Result<Load> {

@@ -53,6 +53,11 @@ pub enum What {
         back_to: PersonId,
         lead: PersonId,
     },
+    /// A qualified window that its holder did not pass on: offered in their name.
+    OfferedFor {
+        holder: PersonId,
+        to: PersonId,
+    },
     /// Nobody answered: the lead has heard, and the chain has ended.
     Escalated {
         late: PersonId,
@@ -72,7 +77,9 @@ pub async fn settle(app: &App, org: OrgId, subject: &Subject) -> anyhow::Result<
         Subject::Handoff(id) => Step::begin(app, tx, now).await?.handoff(*id).await?,
         Subject::Risk(id) => Step::begin(app, tx, now).await?.risk(*id).await?,
         Subject::Renewal(id) => Step::begin(app, tx, now).await?.renewal(*id).await?,
-        Subject::Account(_) | Subject::Group(..) | Subject::Home(_) | Subject::Introduction(_) => None,
+        Subject::Account(_) | Subject::Group(..) | Subject::Home(_) | Subject::Rule(_) | Subject::Introduction(_) => {
+            None
+        }
     };
     if moved.is_some() {
         app.outbox_bell.notify_waiters();
@@ -100,6 +107,8 @@ struct Step {
     snapshot: std::sync::Arc<Snapshot>,
     now: DateTime<Utc>,
     today: NaiveDate,
+    /// When the clock that moves was started.
+    began: Option<DateTime<Utc>>,
     entries: Vec<Entry>,
 }
 
@@ -107,7 +116,7 @@ impl Step {
     async fn begin(app: &App, mut tx: Tenant, now: DateTime<Utc>) -> anyhow::Result<Self> {
         let snapshot = app.snapshot(&mut tx).await?;
         let today = calendar::local_date(snapshot.organisation.timezone, now);
-        Ok(Self { tx, snapshot, now, today, entries: Vec::new() })
+        Ok(Self { tx, snapshot, now, today, began: None, entries: Vec::new() })
     }
 
     async fn account(&mut self, id: &AccountId) -> anyhow::Result<Option<Account>> {
@@ -117,6 +126,10 @@ impl Step {
     fn record(&mut self, event: &'static str, subject: Subject, account: &AccountId, mut data: serde_json::Value) {
         data["account"] = json!(account);
         data["why"] = json!("clock");
+        if event.starts_with("escalation.") {
+            // Each clock asks once: by this whoever reads the trail can tell one from the next.
+            data["clock_since"] = json!(self.began);
+        }
         self.entries.push(Entry::new(event, subject, data));
     }
 
@@ -138,7 +151,10 @@ impl Step {
         let step = match moved.what {
             What::Reminded { .. } => "reminded",
             What::Delegated { .. } => "delegated",
-            What::OfferedUnqualified { .. } | What::Expired { .. } | What::Escalated { .. } => "ended",
+            What::OfferedUnqualified { .. }
+            | What::OfferedFor { .. }
+            | What::Expired { .. }
+            | What::Escalated { .. } => "ended",
             What::Reopened { .. } => "reopened",
         };
         metrics::counter!("tandem_clock_steps_total", "step" => step).increment(1);
@@ -153,7 +169,7 @@ impl Step {
     fn is_here(&self, person: PersonId) -> bool {
         self.snapshot
             .person(person)
-            .is_some_and(|person| person.active && !person.away_on(calendar::local_date(person.timezone, self.now)))
+            .is_some_and(|person| person.active && person.is_there_on(calendar::local_date(person.timezone, self.now)))
     }
 
     async fn handoff(mut self, id: Uuid) -> anyhow::Result<Option<Moved>> {
@@ -162,6 +178,7 @@ impl Step {
             return Ok(None);
         };
         let Some(account) = self.account(&handoff.account).await? else { return Ok(None) };
+        self.began = handoff.timer().since();
         let (subject, about) = (Subject::Handoff(id), About::Handoff(id));
         if !self.is_here(holder)
             && let Some(to) = self.snapshot.people.stand_in(holder, self.today)
@@ -187,12 +204,51 @@ impl Step {
                     State::Offered { to: Seat::Pool { name, .. }, .. } => self.snapshot.people.pool(name).to_vec(),
                     _ => vec![holder],
                 };
-                self.tell(waits, about, (Said::Reminded, moved.version(), None), &account.id).await?;
+                let said = if moved.is_asked() { Said::StillOnIt } else { Said::Reminded };
+                self.tell(waits, about, (said, moved.version(), None), &account.id).await?;
                 let what = What::Reminded { who: holder };
                 self.conclude(Moved { subject, account: account.id, what }).await
             }
-            Owed::End => self.handoff_ends(handoff, holder, account).await,
+            Owed::End => match handoff.state() {
+                State::Accepted { .. } | State::Returned { .. } => self.handoff_rests(handoff, holder, account).await,
+                _ => self.handoff_ends(handoff, holder, account).await,
+            },
         }
+    }
+
+    /// Claimed and idle, or come back and left there: whoever has it keeps it, and their lead hears.
+    async fn handoff_rests(
+        mut self,
+        before: Handoff,
+        late: PersonId,
+        account: Account,
+    ) -> anyhow::Result<Option<Moved>> {
+        let (subject, about) = (Subject::Handoff(before.id), About::Handoff(before.id));
+        let others: Vec<PersonId> = other_side(&before).collect();
+        let moved = before.let_rest(self.now)?;
+        handoff::save(&mut self.tx, &moved).await?;
+        let lead = self.lead(late)?;
+        self.nobody_answered(subject, about, moved.version(), (late, lead), others, account.id).await
+    }
+
+    /// The lead of who is late hears of it, the other side is informed, and the chain ends.
+    async fn nobody_answered(
+        mut self,
+        subject: Subject,
+        about: About,
+        version: i32,
+        (late, lead): (PersonId, PersonId),
+        others: Vec<PersonId>,
+        account: AccountId,
+    ) -> anyhow::Result<Option<Moved>> {
+        self.record("escalation.escalated", subject.clone(), &account, json!({"late": late, "lead": lead}));
+        if lead != late {
+            self.tell([lead], about, (Said::Escalated, version, Some(late)), &account).await?;
+        }
+        let others = others.into_iter().filter(|person| ![late, lead].contains(person));
+        self.tell(others, about, (Said::Informed, version, Some(late)), &account).await?;
+        self.record("escalation.ended", subject.clone(), &account, json!({"late": late}));
+        self.conclude(Moved { subject, account, what: What::Escalated { late, lead } }).await
     }
 
     async fn handoff_ends(
@@ -203,16 +259,23 @@ impl Step {
     ) -> anyhow::Result<Option<Moved>> {
         let (subject, about) = (Subject::Handoff(before.id), About::Handoff(before.id));
         let lead = self.lead(late)?;
-        let (moved, event, what) = if matches!(before.state(), State::Detected { .. }) && !before.is_solo() {
-            let route = self.snapshot.route(&account, self.today)?.account_manager;
-            // The detector has become the account manager too: their lead decides.
-            let to = if route == Seat::Person(late) { Seat::Person(lead) } else { route };
-            let (moved, event) = before.clone().offer_unqualified(to.clone(), self.now)?;
-            (moved, event, What::OfferedUnqualified { held_by: late, to: to.accountable() })
-        } else {
-            let (moved, event) = before.clone().expire(lead, self.now)?;
-            let back_to = moved.accountable().unwrap_or(lead);
-            (moved, event, What::Expired { late, back_to, lead })
+        let route = self.snapshot.route(&account, self.today)?.account_manager;
+        // Who has it has become the account manager too: their lead decides.
+        let to = if route == Seat::Person(late) { Seat::Person(lead) } else { route };
+        let (moved, event, what) = match before.state() {
+            State::Detected { .. } if !before.is_solo() && to != Seat::Person(late) => {
+                let (moved, event) = before.clone().offer_unqualified(to.clone(), self.now)?;
+                (moved, event, What::OfferedUnqualified { held_by: late, to: to.accountable() })
+            }
+            State::Qualified { .. } if !before.is_solo() && to != Seat::Person(late) => {
+                let (moved, event) = before.clone().offer_for(to.clone(), self.now)?;
+                (moved, event, What::OfferedFor { holder: late, to: to.accountable() })
+            }
+            _ => {
+                let (moved, event) = before.clone().expire(lead, self.now)?;
+                let back_to = moved.accountable().unwrap_or(lead);
+                (moved, event, What::Expired { late, back_to, lead })
+            }
         };
         handoff::save(&mut self.tx, &moved).await?;
         let accountable = moved.accountable();
@@ -241,6 +304,7 @@ impl Step {
     async fn risk(mut self, id: Uuid) -> anyhow::Result<Option<Moved>> {
         let Some((risk, account)) = store::risk::lock_with_account(&mut self.tx, id).await? else { return Ok(None) };
         let Some(owed) = risk.timer().owed(self.now) else { return Ok(None) };
+        self.began = risk.timer().since();
         let routed = self.snapshot.route(&account, self.today)?;
         let holder = match risk.state() {
             risk::State::Acknowledged { by, .. } if self.is_here(*by) => *by,
@@ -324,6 +388,7 @@ impl Step {
     async fn renewal(mut self, id: Uuid) -> anyhow::Result<Option<Moved>> {
         let Some(work) = renewal::lock(&mut self.tx, id).await? else { return Ok(None) };
         let Some(owed) = work.timer().owed(self.now) else { return Ok(None) };
+        self.began = work.timer().since();
         let Some(account) = self.account(&work.account).await? else { return Ok(None) };
         let (subject, about, owner) = (Subject::Renewal(id), About::Renewal(id), work.owner());
         if !self.is_here(owner)
@@ -337,31 +402,25 @@ impl Step {
             let what = What::Delegated { from: owner, to };
             return self.conclude(Moved { subject, account: account.id, what }).await;
         }
-        let what = match owed {
+        match owed {
             Owed::Reminder => {
                 let Some(person) = self.snapshot.person(owner) else { return Ok(None) };
                 let moved = work.reminded(self.now, &self.snapshot.calendar(person))?;
                 renewal::save(&mut self.tx, &moved).await?;
                 self.record("escalation.reminded", subject.clone(), &account.id, json!({"to": owner}));
-                self.tell([owner], about, (Said::Reminded, moved.version(), None), &account.id).await?;
-                What::Reminded { who: owner }
+                let said = if moved.is_asked() { Said::StillOnIt } else { Said::Reminded };
+                self.tell([owner], about, (said, moved.version(), None), &account.id).await?;
+                let what = What::Reminded { who: owner };
+                self.conclude(Moved { subject, account: account.id, what }).await
             }
             Owed::End => {
                 let moved = work.run_out(self.now)?;
                 renewal::save(&mut self.tx, &moved).await?;
                 let lead = self.lead(owner)?;
-                self.record("escalation.escalated", subject.clone(), &account.id, json!({"late": owner, "lead": lead}));
-                if lead != owner {
-                    self.tell([lead], about, (Said::Escalated, moved.version(), Some(owner)), &account.id).await?;
-                }
-                let other = account.csm.into_iter().chain(account.account_manager);
-                let other: Vec<PersonId> = other.filter(|person| ![owner, lead].contains(person)).collect();
-                self.tell(other, about, (Said::Informed, moved.version(), Some(owner)), &account.id).await?;
-                self.record("escalation.ended", subject.clone(), &account.id, json!({"late": owner}));
-                What::Escalated { late: owner, lead }
+                let others = account.csm.into_iter().chain(account.account_manager).collect();
+                self.nobody_answered(subject, about, moved.version(), (owner, lead), others, account.id).await
             }
-        };
-        self.conclude(Moved { subject, account: account.id, what }).await
+        }
     }
 }
 
@@ -375,10 +434,10 @@ pub(super) fn owned_by_route(
     Ok(moved)
 }
 
-/// Who made the offer: they wait for the answer.
+/// Who made the offer: they wait for the answer, and for what comes of it.
 fn other_side(handoff: &Handoff) -> impl Iterator<Item = PersonId> {
     match handoff.state() {
-        State::Offered { from, .. } => *from,
+        State::Offered { from, .. } | State::Accepted { from, .. } => *from,
         _ => None,
     }
     .into_iter()

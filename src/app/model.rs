@@ -160,6 +160,7 @@ impl Moves {
             handoff::save(tx, &moved).await?;
             let data = json!({
                 "account": moved.account, "accountable": moved.accountable(), "previous": previous, "why": "model",
+                "state": moved.state_name(),
             });
             self.entries.push(Entry::new(event.as_str(), Subject::Handoff(moved.id), data));
             self.accounts.push(moved.account.clone());

@@ -137,8 +137,8 @@ fn totals(plan: &Plan, cards: &[Card], book: &[&AccountRead], first: bool) -> To
         .min_by(|a, b| (a.0, &a.1).cmp(&(b.0, &b.1)))
         .map(|(on, id, kind)| (id, Deadline { on, kind }));
     // Of what is due today: a notice that was read last week is no news, though it stands.
-    let news = plan.cards.iter().find_map(|(about, _)| {
-        let card = cards.iter().find(|card| card.about == *about)?;
+    let news = plan.cards.iter().find_map(|shown| {
+        let card = cards.iter().find(|card| card.about == shown.lead.0)?;
         Some((card.account.clone(), card.decision.clone()?))
     });
     Totals {
@@ -161,14 +161,19 @@ fn items(plan: &Plan, cards: &[Card], morning: &Morning<'_>) -> Vec<Item> {
         CardRef::Handoff(id) => Subject::Handoff(id),
         CardRef::Renewal(id) => Subject::Renewal(id),
     };
-    let shown = plan.cards.iter().filter_map(|(about, due)| {
-        let card = by_ref.get(about)?;
+    // The lines of one card follow each other, its lead first.
+    let shown = plan.cards.iter().flat_map(|shown| {
+        let (lead, due) = shown.lead;
+        std::iter::once((lead, Some(due))).chain(shown.others.iter().copied())
+    });
+    let shown = shown.filter_map(|(about, due)| {
+        let card = by_ref.get(&about)?;
         Some(Item {
             place: Place::Card,
-            subject: subject(*about),
+            subject: subject(about),
             account: card.account.clone(),
             heading: None,
-            why: Some(why(card, *due, morning)),
+            why: due.map(|due| why(card, due, morning)),
             comes_back: None,
         })
     });

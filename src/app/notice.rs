@@ -1,8 +1,9 @@
 //! Telling people between mornings what somebody, a night or a clock did.
 //!
-//! Whoever has the matter's card already gets a short reply in its thread, which
-//! pings, while the card itself is redrawn: one open card an account and person.
-//! Whoever has none yet gets the card.
+//! There is one open card an account and person, with all that is theirs to do
+//! there. Whoever has seen the matter on it gets a short reply in its thread, which
+//! pings, while the card itself is redrawn. To whom the matter is new the card comes
+//! as a message of its own, and what stood further up says where it is now.
 
 use std::collections::BTreeSet;
 
@@ -16,7 +17,7 @@ use crate::domain::handoff::State;
 use crate::domain::person::PersonId;
 use crate::store::channel::{Channel, Whose};
 use crate::store::message::{self, Address, NewMessage};
-use crate::store::{Tenant, handoff};
+use crate::store::{Tenant, card, handoff};
 
 /// How old a card may be to be replied to: further up nobody would find it.
 const FOUND_FOR: TimeDelta = TimeDelta::days(14);
@@ -51,9 +52,9 @@ pub(super) async fn notify(
     }
     for id in to.into_iter().filter(|id| snapshot.person(*id).is_some_and(|person| person.active)) {
         let Some(workspace) = snapshot.workspace_of(id).cloned() else { continue };
-        let card = match (content.subject(), account) {
+        let told_in = match (content.subject(), account) {
             (Some(subject), Some(account)) => {
-                message::card_of(tx, &workspace, id, account, &subject, now - FOUND_FOR).await?
+                card::of_subject(tx, &workspace, id, account, &subject, now - FOUND_FOR).await?
             }
             _ => None,
         };
@@ -61,13 +62,16 @@ pub(super) async fn notify(
             id: Uuid::now_v7(),
             workspace,
             to: Address::Person(id),
-            content: serde_json::to_value(content.clone().in_thread(card.is_some()))?,
+            content: serde_json::to_value(content.clone().in_thread(told_in.is_some()))?,
             // A reply says what happened and stays as it is; the card above it is what is redrawn.
-            accounts: account.into_iter().filter(|_| card.is_none()).cloned().collect(),
-            thread_of: card,
+            accounts: account.into_iter().filter(|_| told_in.is_none()).cloned().collect(),
+            thread_of: told_in,
         });
     }
-    message::queue_posts(tx, &messages, now).await
+    message::queue_posts(tx, &messages, now).await?;
+    let with_cards = messages.iter().filter(|message| !message.accounts.is_empty() && message.thread_of.is_none());
+    let with_cards: Vec<Uuid> = with_cards.map(|message| message.id).collect();
+    card::supersede(tx, &with_cards, now).await
 }
 
 /// Queues a reply under this person's card, to leave at `at`. False where they have no such card.
@@ -83,7 +87,7 @@ pub(super) async fn reply_at(
     let (Some(workspace), Some(subject)) = (snapshot.workspace_of(person).cloned(), content.subject()) else {
         return Ok(false);
     };
-    let card = message::card_of(tx, &workspace, person, account, &subject, now - FOUND_FOR).await?;
+    let card = card::of_subject(tx, &workspace, person, account, &subject, now - FOUND_FOR).await?;
     let Some(card) = card else { return Ok(false) };
     let reply = NewMessage {
         id: Uuid::now_v7(),

@@ -10,9 +10,9 @@ use crate::domain::person::OrgId;
 use crate::domain::policy::Policy;
 use crate::domain::signal::Source;
 use crate::ingest::CustomShape;
-use crate::store::Store;
 use crate::store::audit::{self, Actor, Entry};
 use crate::store::settings::{self, Settings};
+use crate::store::{Store, Tenant};
 
 /// The policy that the organisation uses: its own, else the default.
 pub fn of(settings: &Settings) -> anyhow::Result<Policy> {
@@ -50,7 +50,33 @@ pub async fn switch(store: &Store, org: OrgId, toml: &str, actor: Actor, now: Da
         return Ok(());
     }
     settings::use_policy(&mut tx, toml, now).await?;
-    let data = json!({"policy": policy.version(), "before": of(&before).map(|before| before.version()).ok()});
-    audit::record(&mut tx, actor, now, &[Entry::new("policy.changed", format!("organisation:{org}"), data)]).await?;
+    audit::record(&mut tx, actor, now, &[changed(org, &before, &policy)]).await?;
     tx.commit().await
+}
+
+fn changed(org: OrgId, before: &Settings, policy: &Policy) -> Entry {
+    let data = json!({"policy": policy.version(), "before": of(before).map(|before| before.version()).ok()});
+    Entry::new("policy.changed", format!("organisation:{org}"), data)
+}
+
+/// Puts one rule on trial or ends its trial, in the caller's transaction; all else in the policy, and what its author
+/// wrote beside, stays. `None` where it is so already.
+///
+/// # Errors
+/// A stored policy that can't be read any more.
+pub async fn set_trial(
+    tx: &mut Tenant,
+    rule: &str,
+    on_trial: bool,
+    now: DateTime<Utc>,
+) -> anyhow::Result<Option<Entry>> {
+    let before = settings::lock(tx).await?;
+    let Some(toml) = Policy::with_trial(before.policy_toml.as_deref().unwrap_or_default(), rule, on_trial)? else {
+        return Ok(None);
+    };
+    settings::use_policy(tx, &toml, now).await?;
+    let mut entry = changed(tx.org(), &before, &Policy::from_toml(&toml)?);
+    entry.data["rule"] = json!(rule);
+    entry.data["on_trial"] = json!(on_trial);
+    Ok(Some(entry))
 }

@@ -8,12 +8,16 @@ use chrono::{DateTime, Utc};
 use chrono_tz::Tz;
 use serde_json::json;
 
+use super::content::Content;
 use super::snapshot::Snapshot;
-use super::{App, absence};
-use crate::domain::person::{OrgId, PersonId};
+use super::{App, absence, notice};
+use crate::domain::person::{OrgId, PersonId, Role};
 use crate::store::audit::{self, Actor, Entry};
 use crate::store::directory::{self, Platform, Workspace};
 use crate::store::{Tenant, person, settings};
+
+/// The problem of whatever is said to somebody whose chat account is deactivated, as Slack names it.
+pub const DEACTIVATED: &str = "user_disabled";
 
 /// A member of a workspace, as the platform describes them.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -54,41 +58,33 @@ pub async fn heard_of(app: &App, org: OrgId, workspace: &Workspace, members: &[M
         entries.extend(people.iter().map(|(id, user)| Entry::new(event, format!("person:{id}"), data(user))));
     }
     audit::record(&mut tx, Actor::System, now, &entries).await?;
-    for (person, _) in &gone {
-        // What was queued for them says so no second time.
-        person::tell_unreachable(&mut tx, *person, now).await?;
-    }
     for (person, _) in gone.iter().chain(&back) {
         absence::turn_in(&mut tx, &snapshot, *person, now).await?;
+    }
+    for (person, _) in &gone {
+        let about = Content::GivenUp { person: Some(*person), problem: DEACTIVATED.to_owned() };
+        let admin = snapshot.people.iter().find(|other| other.active && other.is(Role::Admin) && other.id != *person);
+        notice::notify(&mut tx, &snapshot, admin.map(|admin| admin.id), &about, None, now).await?;
     }
     tx.commit().await?;
     app.outbox_bell.notify_waiters();
     Ok(())
 }
 
-/// Notes in the caller's transaction that an account was found to be deactivated: its owner's work goes on to the next
-/// in line. False where that was known.
-pub(super) async fn found_deactivated(
+/// Remembers that a message met a deactivated account, so that it is noticed when it works again.
+pub(super) async fn met_deactivated(
     tx: &mut Tenant,
     snapshot: &Snapshot,
     person: PersonId,
     now: DateTime<Utc>,
-) -> anyhow::Result<bool> {
-    let Some(workspace) = snapshot.workspace_of(person) else { return Ok(false) };
+) -> anyhow::Result<()> {
+    let Some(workspace) = snapshot.workspace_of(person) else { return Ok(()) };
     let known = person::chat_user(tx, workspace, person).await?.map(|user| user.user_id);
     let imported = snapshot.stored_person(person).and_then(|stored| stored.slack_user_id.clone());
-    let Some(user) = known.or(imported.filter(|_| workspace.platform == Platform::Slack)) else { return Ok(false) };
-    if !person::mark_deactivated(tx, workspace, person, &user, now).await? {
-        return Ok(false);
+    if let Some(user) = known.or(imported.filter(|_| workspace.platform == Platform::Slack)) {
+        person::mark_deactivated(tx, workspace, person, &user, now).await?;
     }
-    settings::touch(tx).await?;
-    person::tell_unreachable(tx, person, now).await?;
-    let data = json!({"platform": workspace.platform.as_str(), "workspace": workspace.id, "user": user});
-    let entry = Entry::new("person.deactivated", format!("person:{person}"), data);
-    audit::record(tx, Actor::System, now, &[entry]).await?;
-    let snapshot = Snapshot::load(tx).await?;
-    absence::turn_in(tx, &snapshot, person, now).await?;
-    Ok(true)
+    Ok(())
 }
 
 /// People whose account says another time zone than what is known. By e-mail too, so that the first morning already
@@ -127,7 +123,7 @@ async fn changed(
         let noted = if member.deactivated {
             person::mark_deactivated(tx, workspace, person, user, now).await?
         } else {
-            person::mark_reactivated(tx, workspace, user).await?
+            person::mark_reactivated(tx, workspace, person, user).await?
         };
         if noted {
             let list = if member.deactivated { &mut gone } else { &mut back };

@@ -5,6 +5,7 @@ use chrono::{DateTime, NaiveDate, Utc};
 
 use super::read::AccountRead;
 use super::snapshot::Snapshot;
+use crate::domain::action::Subject;
 use crate::domain::calendar;
 use crate::domain::diagnosis::{Band, Change};
 use crate::domain::handoff::{Gate, Handoff, Matter, Return, State, Timer, Window};
@@ -117,6 +118,7 @@ impl<'a> Reader<'a> {
             },
             risk: read.risk.as_ref().filter(|risk| risk.is_open()).map(|risk| self.risk_state(risk)),
             detours: self.snapshot.route(account, self.today()).map(|routed| routed.why).unwrap_or_default(),
+            diagnosis: diagnosis.map(|diagnosis| diagnosis.id),
         }
     }
 
@@ -207,15 +209,15 @@ impl<'a> Reader<'a> {
     pub fn handoff_state(&self, handoff: &Handoff) -> HandoffState {
         let on = self.date(handoff.since());
         match handoff.state() {
-            State::Detected { holder, timer } => {
-                HandoffState::Detected { holder: self.name(*holder), until: self.until(*timer) }
+            State::Detected { holder } => {
+                HandoffState::Detected { holder: self.name(*holder), until: self.until(handoff.timer()) }
             }
             State::Qualified { holder } => HandoffState::Qualified { by: self.name(*holder), on },
-            State::Offered { to, from, timer } => HandoffState::Offered {
+            State::Offered { to, from } => HandoffState::Offered {
                 to: self.seat(to),
                 answers_for_pool: to.pool().map(|_| self.name(to.accountable())),
                 by: from.map(|id| self.name(id)),
-                until: self.until(*timer),
+                until: self.until(handoff.timer()),
             },
             State::Accepted { by, .. } => HandoffState::Accepted { by: self.name(*by), on },
             State::Returned { holder, how } => self.returned(*holder, how, on),
@@ -262,6 +264,7 @@ impl<'a> Reader<'a> {
         let lines = read.handoffs.iter().filter(|handoff| handoff.is_open()).filter_map(|handoff| {
             let window = handoff.window()?;
             Some(WindowLine {
+                handoff: handoff.id,
                 kind: window.kind,
                 amount: window.amount,
                 estimated: window.raised_by.is_none(),
@@ -363,6 +366,7 @@ impl<'a> Reader<'a> {
             part: self.part(read, handoff),
             why,
             may_act: self.may_act_on(read, handoff),
+            asked: handoff.is_asked(),
         }
     }
 
@@ -383,7 +387,26 @@ impl<'a> Reader<'a> {
             deadline: self.deadline(read),
             part: self.part(read, handoff),
             may_act: self.may_act_on(read, handoff),
+            asked: handoff.is_asked(),
         }
+    }
+
+    /// What this reader has open on an account now: what their one card of it carries.
+    pub fn matters(&self, read: &AccountRead) -> Vec<Subject> {
+        let Some(me) = self.person else { return Vec::new() };
+        let routed = self.snapshot.route(&read.account, self.today()).ok();
+        let looks_after = routed.is_some_and(|routed| routed.risks == me);
+        let awake = |risk: &&Risk| matches!(risk.state(), risk::State::Open | risk::State::Acknowledged { .. });
+        let risk = read.risk.as_ref().filter(|_| looks_after).filter(awake).map(|risk| Subject::Risk(risk.id));
+        let theirs =
+            |handoff: &&Handoff| handoff.is_open() && matches!(self.part(read, handoff), Part::Holder | Part::Offered);
+        let handoffs = read.handoffs.iter().filter(theirs).map(|handoff| Subject::Handoff(handoff.id));
+        let asked = |work: &&RenewalWork| {
+            let briefs = work.wants_brief() && read.account.csm == Some(me);
+            work.is_open() && work.step().is_some() && (work.owner() == me || briefs)
+        };
+        let renewal = read.renewal.as_ref().filter(asked).map(|work| Subject::Renewal(work.id));
+        risk.into_iter().chain(handoffs).chain(renewal).collect()
     }
 
     pub fn handoff(&self, read: &AccountRead, handoff: &Handoff, why: Why) -> Card {
@@ -441,6 +464,7 @@ impl<'a> Reader<'a> {
             windows: self.window_lines(read),
             why,
             may_act: self.may_act(read) || self.is(Some(work.owner())),
+            asked: work.is_asked(),
         })
     }
 }

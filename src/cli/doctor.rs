@@ -1,6 +1,7 @@
 //! `tandem doctor`: one line each; exit 1 if anything would stop a morning.
 
 mod slack;
+mod teams;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use secrecy::SecretString;
@@ -8,7 +9,7 @@ use secrecy::SecretString;
 use super::Done;
 use super::open::{Opened, open_as_it_is};
 use super::slack as connection;
-use super::teams;
+use super::teams as bot;
 use crate::app::inbox;
 use crate::app::morning::gets_mornings;
 use crate::app::snapshot::Snapshot;
@@ -17,7 +18,7 @@ use crate::clock::{Clock, SystemClock};
 use crate::config::{Config, Database};
 use crate::domain::calendar;
 use crate::domain::message::phrase;
-use crate::domain::person::{NO_END, Person};
+use crate::domain::person::Person;
 use crate::slack::client::Client;
 use crate::store::channel::Whose;
 use crate::store::directory::{self, Organisation, Platform};
@@ -117,7 +118,7 @@ async fn organisations(
     if list.is_empty() {
         findings.say(Mark::Fault, "organisations: none yet; make one with `tandem org create`");
     }
-    let teams = teams::connect(config);
+    let teams = bot::connect(config);
     let settings = &config.slack;
     let no_slack = settings.bot_token.is_none()
         && settings.client_id.is_none()
@@ -127,36 +128,19 @@ async fn organisations(
     if !no_slack || matches!(teams, Ok(None)) {
         self::slack::check(findings, config, opened).await?;
     }
-    match teams {
+    match &teams {
         Ok(None) => {}
-        Ok(Some(teams)) => teams_tokens(findings, &teams).await,
-        Err(problem) => findings.say(Mark::Fault, format_args!("teams: {}", super::sentence(&problem))),
+        Ok(Some(teams)) => self::teams::check(findings, teams).await,
+        Err(problem) => findings.say(Mark::Fault, format_args!("teams: {}", super::sentence(problem))),
     }
     let app = App::new(opened.store.clone(), Arc::new(SystemClock));
     for organisation in list {
         one(findings, config, &app, &organisation, SystemClock.now()).await?;
+        if let Ok(Some(teams)) = &teams {
+            self::teams::channels(findings, teams, &app, &organisation).await?;
+        }
     }
     Ok(())
-}
-
-async fn teams_tokens(findings: &mut Findings, teams: &teams::Teams) {
-    match teams.client.sign_in().await {
-        Ok(()) => findings.say(Mark::Well, "teams: Microsoft's login accepts TEAMS_APP_ID and TEAMS_APP_SECRET"),
-        Err(problem) => findings.say(
-            Mark::Fault,
-            format_args!("teams: no token: {problem}; check TEAMS_APP_ID, TEAMS_APP_SECRET and TEAMS_TENANT_ID"),
-        ),
-    }
-    match teams.gate.look().await {
-        Ok(keys) => findings.say(Mark::Well, format_args!("teams: {keys} keys of Microsoft's to check requests with")),
-        Err(problem) => findings.say(
-            Mark::Fault,
-            format_args!(
-                "teams: Microsoft's keys can't be fetched, so every request is refused: {}",
-                super::sentence(&problem)
-            ),
-        ),
-    }
 }
 
 async fn one(
@@ -287,8 +271,10 @@ async fn chats(
             let imported = stored.and_then(|stored| stored.teams_user_id.as_ref());
             let in_slack = stored.and_then(|stored| stored.slack_user_id.clone());
             match person::chat_user(tx, workspace, person.id).await? {
-                Some(_) if person.out_of_office_until == Some(NO_END) => deactivated.push(person),
-                Some(user) if user.unreachable_since.is_some() => unreachable.push(person.email.clone()),
+                Some(user) if user.unreachable_since.is_some() => {
+                    unreachable.push(person.email.clone());
+                    mapped.push((user.user_id, person));
+                }
                 Some(user) => mapped.push((user.user_id, person)),
                 None if workspace.platform == Platform::Teams && imported.is_some() => {}
                 None if workspace.platform == Platform::Slack && in_slack.is_some() => {
@@ -302,6 +288,7 @@ async fn chats(
             && let Some((client, token)) = ready(config, app, &workspace.id).await
         {
             let (gone, outside, strange) = self::slack::left(&client, &token, &workspace.id, mapped).await;
+            unreachable.retain(|email| gone.iter().all(|person| person.email != *email));
             deactivated.extend(gone);
             guests = outside;
             if !strange.is_empty() {
@@ -312,8 +299,7 @@ async fn chats(
         }
         if !deactivated.is_empty() {
             let stand_in = |person: &&Person| {
-                let by =
-                    snapshot.people.stand_in_for_unreachable(person.id, snapshot.today(Some(person.id), app.now()));
+                let by = snapshot.people.stand_in(person.id, snapshot.today(Some(person.id), app.now()));
                 let by = by.and_then(|by| snapshot.person(by)).map_or("nobody", |by| by.email.as_str());
                 format!("{} ({by} stands in)", person.email)
             };

@@ -83,7 +83,7 @@ impl Held {
     pub(super) async fn draw(&self, row: &Outgoing) -> anyhow::Result<Option<Message>> {
         let (app, render) = (&self.shared.app, self.shared.contents.render);
         let draw = |mut tx: Tenant, all: Vec<Asked>| async move { render(app, &mut tx, &all).await }.boxed();
-        let asked = Asked { content: row.content.clone(), reader: row.reader() };
+        let asked = Asked { message: row.message_id, content: row.content.clone(), reader: row.reader() };
         self.ask(&self.desk.drawing, asked, draw).await
     }
 

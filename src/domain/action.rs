@@ -56,6 +56,9 @@ pub enum Verb {
     // One's own page and settings.
     TurnPage,
     Settings,
+    // The rules of the diagnosis.
+    PutOnTrial,
+    BringBack,
     // Who somebody unknown is.
     Introduce,
     ConfirmIntroduction,
@@ -63,7 +66,7 @@ pub enum Verb {
 }
 
 impl Verb {
-    pub const ALL: [Verb; 41] = [
+    pub const ALL: [Verb; 43] = [
         Verb::Acknowledge,
         Verb::SetNextStep,
         Verb::Snooze,
@@ -102,6 +105,8 @@ impl Verb {
         Verb::SnoozeGroup,
         Verb::TurnPage,
         Verb::Settings,
+        Verb::PutOnTrial,
+        Verb::BringBack,
         Verb::Introduce,
         Verb::ConfirmIntroduction,
         Verb::RefuseIntroduction,
@@ -148,6 +153,8 @@ impl Verb {
             Verb::SnoozeGroup => "snooze_group",
             Verb::TurnPage => "turn_page",
             Verb::Settings => "settings",
+            Verb::PutOnTrial => "put_on_trial",
+            Verb::BringBack => "bring_back",
             Verb::Introduce => "introduce",
             Verb::ConfirmIntroduction => "confirm_introduction",
             Verb::RefuseIntroduction => "refuse_introduction",
@@ -195,6 +202,8 @@ impl Verb {
             Verb::SnoozeGroup => "Snooze all",
             Verb::TurnPage => "Turn page",
             Verb::Settings => "Settings",
+            Verb::PutOnTrial => "Put on trial",
+            Verb::BringBack => "Bring back",
             Verb::Introduce => "Introduce yourself",
             Verb::ConfirmIntroduction => "Confirm",
             Verb::RefuseIntroduction => "Refuse",
@@ -217,6 +226,8 @@ impl Verb {
             | Verb::Share
             | Verb::AcknowledgeGroup
             | Verb::TurnPage
+            | Verb::PutOnTrial
+            | Verb::BringBack
             | Verb::ConfirmIntroduction
             | Verb::RefuseIntroduction => false,
             Verb::SetNextStep
@@ -273,6 +284,8 @@ pub enum Subject {
     Group(Uuid, u16),
     /// The presser's own home page: its page, from 1. Also what is the presser's own, such as their settings.
     Home(u16),
+    /// A rule of the diagnosis, by its name in the policy.
+    Rule(String),
     /// Who a chat user says they are.
     Introduction(Uuid),
 }
@@ -286,6 +299,7 @@ impl fmt::Display for Subject {
             Subject::Renewal(id) => write!(f, "renewal:{id}"),
             Subject::Group(id, number) => write!(f, "group:{id}:{number}"),
             Subject::Home(page) => write!(f, "home:{page}"),
+            Subject::Rule(name) => write!(f, "rule:{name}"),
             Subject::Introduction(id) => write!(f, "introduction:{id}"),
         }
     }
@@ -306,6 +320,7 @@ impl FromStr for Subject {
                 let (id, number) = id.split_once(':').ok_or(UnknownAction)?;
                 Ok(Subject::Group(uuid(id)?, number.parse().map_err(|_| UnknownAction)?))
             }
+            "rule" if !id.is_empty() => Ok(Subject::Rule(id.to_owned())),
             "home" => Ok(Subject::Home(id.parse().map_err(|_| UnknownAction)?)),
             "introduction" => Ok(Subject::Introduction(uuid(id)?)),
             _ => Err(UnknownAction),
@@ -358,6 +373,7 @@ mod tests {
             uuid.clone().prop_map(Subject::Introduction),
             (uuid, any::<u16>()).prop_map(|(id, n)| Subject::Group(id, n)),
             any::<u16>().prop_map(Subject::Home),
+            ".+".prop_map(Subject::Rule),
         ]
     }
 

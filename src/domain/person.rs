@@ -3,7 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-use chrono::{NaiveDate, NaiveTime, Weekday};
+use chrono::{DateTime, NaiveDate, NaiveTime, Utc, Weekday};
 use chrono_tz::Tz;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
@@ -157,9 +157,6 @@ impl fmt::Display for Workdays {
     }
 }
 
-/// The last day away of somebody of whom nobody knows when they are back.
-pub const NO_END: NaiveDate = NaiveDate::from_ymd_opt(9999, 12, 31).expect("a day");
-
 /// A colleague as the store knows them.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Person {
@@ -180,6 +177,9 @@ pub struct Person {
     pub pool: Option<String>,
     /// False once they have left: history stays, nothing is sent or routed to them.
     pub active: bool,
+    /// Since when no message to them can be delivered; `None` while they can be reached.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unreachable_since: Option<DateTime<Utc>>,
 }
 
 impl Person {
@@ -194,6 +194,11 @@ impl Person {
 
     pub fn away_on(&self, day: NaiveDate) -> bool {
         self.out_of_office_until.is_some_and(|until| day <= until)
+    }
+
+    /// At work on this day, and can be written to: only such a person is given anything new.
+    pub fn is_there_on(&self, day: NaiveDate) -> bool {
+        !self.away_on(day) && self.unreachable_since.is_none()
     }
 }
 

@@ -7,6 +7,9 @@
 //! - Between the opt-out date and the renewal date the stage reads
 //!   `opt_out_passed`, because that is what people must know; the steps towards
 //!   the renewal date go on and are told by [`ladder_step`].
+//! - A term under 6 months that renews by itself, a monthly one say, rolls over: it
+//!   has no deadline to work towards, since the next one is always near, and it is
+//!   never overdue. Without auto-renewal a short term ends on its renewal date.
 
 use chrono::{Months, NaiveDate, TimeDelta};
 
@@ -18,20 +21,32 @@ use super::policy::Policy;
 /// the account's column ([`super::health::Evidence::auto_renew`]).
 pub fn read(account: &Account, auto_renew: Option<bool>, policy: &Policy, date: NaiveDate) -> RenewalRead {
     let opt_out_date = account.opt_out_date();
+    let rolls_every = rolls_over(account, auto_renew, policy).then(|| account.term_months_or_default());
     RenewalRead {
         renewal_date: account.renewal_date,
         notice_period_days: account.notice_period_days,
         opt_out_date,
         days_to_opt_out: opt_out_date.map(|day| (day - date).num_days()),
-        next_deadline: next_deadline(account, auto_renew, date),
+        next_deadline: next_deadline(account, auto_renew, policy, date),
         stage: stage(account, auto_renew, policy, date),
-        notice_period_missing: account.renewal_date.is_some() && account.notice_period_days.is_none(),
+        notice_period_missing: rolls_every.is_none()
+            && account.renewal_date.is_some()
+            && account.notice_period_days.is_none(),
+        rolls_every,
     }
 }
 
 /// The next future deadline: the opt-out date, or the renewal date where there is
-/// no auto-renewal or the opt-out has passed. `None` once the renewal date has passed.
-pub fn next_deadline(account: &Account, auto_renew: Option<bool>, date: NaiveDate) -> Option<NaiveDate> {
+/// no auto-renewal or the opt-out has passed. `None` once the renewal date has passed, and where the term rolls over.
+pub fn next_deadline(
+    account: &Account,
+    auto_renew: Option<bool>,
+    policy: &Policy,
+    date: NaiveDate,
+) -> Option<NaiveDate> {
+    if rolls_over(account, auto_renew, policy) {
+        return None;
+    }
     let opt_out = account.opt_out_date().filter(|_| auto_renew != Some(false));
     opt_out.into_iter().chain(account.renewal_date).find(|day| *day >= date)
 }
@@ -41,7 +56,7 @@ pub fn next_deadline(account: &Account, auto_renew: Option<bool>, date: NaiveDat
 /// the first half of a term.
 pub fn ladder_step(account: &Account, auto_renew: Option<bool>, policy: &Policy, date: NaiveDate) -> Option<Stage> {
     const STAGES: [Stage; 5] = [Stage::D180, Stage::D120, Stage::D90, Stage::D60, Stage::D30];
-    let deadline = next_deadline(account, auto_renew, date)?;
+    let deadline = next_deadline(account, auto_renew, policy, date)?;
     if short_term(account, policy) || in_first_half(account, date) {
         return None;
     }
@@ -52,9 +67,11 @@ pub fn ladder_step(account: &Account, auto_renew: Option<bool>, policy: &Policy,
 
 fn stage(account: &Account, auto_renew: Option<bool>, policy: &Policy, date: NaiveDate) -> Stage {
     let passed = |day: Option<NaiveDate>| day.is_some_and(|day| day < date);
-    if passed(account.renewal_date) {
+    if rolls_over(account, auto_renew, policy) {
+        Stage::None
+    } else if passed(account.renewal_date) {
         Stage::Overdue
-    } else if passed(account.opt_out_date()) && auto_renew != Some(false) && !short_term(account, policy) {
+    } else if passed(account.opt_out_date()) && auto_renew != Some(false) {
         Stage::OptOutPassed
     } else {
         ladder_step(account, auto_renew, policy, date).unwrap_or(Stage::None)
@@ -63,6 +80,11 @@ fn stage(account: &Account, auto_renew: Option<bool>, policy: &Policy, date: Nai
 
 fn short_term(account: &Account, policy: &Policy) -> bool {
     i64::from(account.term_months_or_default()) < i64::from(policy.renewal.term_months_at_least)
+}
+
+/// Short, and renewed by itself: an unknown auto-renewal counts as one.
+fn rolls_over(account: &Account, auto_renew: Option<bool>, policy: &Policy) -> bool {
+    auto_renew != Some(false) && short_term(account, policy)
 }
 
 fn in_first_half(account: &Account, date: NaiveDate) -> bool {
@@ -137,7 +159,7 @@ mod tests {
         assert_eq!(at(&account, Some(false), "2027-12-01").0, Stage::D30);
         assert_eq!(at(&account, Some(true), "2027-12-01").0, Stage::OptOutPassed);
         let policy = Policy::default();
-        let deadline = |auto, date| next_deadline(&account, auto, day(date));
+        let deadline = |auto, date| next_deadline(&account, auto, &policy, day(date));
         assert_eq!(deadline(Some(true), "2027-10-01"), Some(day("2027-11-01")));
         assert_eq!(deadline(Some(true), "2027-11-02"), Some(day("2027-12-31")));
         assert_eq!(deadline(Some(false), "2027-10-01"), Some(day("2027-12-31")));
@@ -151,7 +173,16 @@ mod tests {
         short.term_months = Some(5);
         assert_eq!(at(&short, None, "2027-12-20").0, Stage::None);
         assert_eq!(at(&short, None, "2027-12-25").0, Stage::None);
-        assert_eq!(at(&short, None, "2028-01-01").0, Stage::Overdue);
+        assert_eq!(at(&short, None, "2028-01-01").0, Stage::None, "it has rolled over");
+        let rolls = |account: &Account, auto, date| {
+            let read = read(account, auto, &Policy::default(), day(date));
+            (read.rolls_every, read.next_deadline, read.stage, read.notice_period_missing)
+        };
+        assert_eq!(rolls(&short, None, "2027-12-20"), (Some(5), None, Stage::None, false));
+        // A pilot that ends unless it is renewed.
+        let ends = Some(day("2027-12-31"));
+        assert_eq!(rolls(&short, Some(false), "2027-12-20"), (None, ends, Stage::None, false));
+        assert_eq!(rolls(&short, Some(false), "2028-01-01"), (None, None, Stage::Overdue, false));
         short.term_months = Some(6);
         assert_eq!(at(&short, None, "2027-12-20").0, Stage::D30);
         let bare = account("2027-12-31", None);
@@ -180,7 +211,7 @@ mod tests {
                 highest = rank(read.stage);
                 date = date + Days::new(3);
             }
-            prop_assert_eq!(highest, 7);
+            prop_assert_eq!(highest, if term < 6 && auto != Some(false) { 0 } else { 7 });
         }
     }
 }

@@ -10,6 +10,10 @@ use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 
 use super::calendar::WorkCalendar;
 
+/// What somebody has in hand, a claimed handoff or a renewal under way, is asked about when nothing was done about it
+/// for so many working days: two weeks, since such work waits for customers (product.md names a number for risks only).
+pub const IDLE_WORKING_DAYS: u32 = 10;
+
 /// Of an open wait, in business days of the person who must act.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Timer {
@@ -66,6 +70,14 @@ impl Timer {
         match self {
             Timer::Running { due, .. } => Some(due),
             Timer::Waiting | Timer::Over { .. } => None,
+        }
+    }
+
+    /// When it was started; `None` while nothing was shown.
+    pub fn since(self) -> Option<DateTime<Utc>> {
+        match self {
+            Timer::Running { since, .. } | Timer::Over { since } => Some(since),
+            Timer::Waiting => None,
         }
     }
 

@@ -79,7 +79,8 @@ fn found(
         None => {
             let end = date.checked_add_days(Days::new(rules.open_days.into()))?;
             // A deadline of today ends nothing that opens today: the one after it does.
-            let deadline = renewal::next_deadline(case.account, case.evidence.auto_renew(), date.succ_opt()?);
+            let deadline =
+                renewal::next_deadline(case.account, case.evidence.auto_renew(), case.policy, date.succ_opt()?);
             (date, deadline.map_or(end, |deadline| deadline.min(end)))
         }
     };
@@ -107,7 +108,8 @@ fn cools(rules: &Windows, chance: &Chance, cooling: &[Cooling], date: NaiveDate)
 
 fn co_term(rules: &Windows, renewal: &RenewalRead, date: NaiveDate) -> bool {
     let inside = |day: NaiveDate| (0..=i64::from(rules.co_term_days)).contains(&(day - date).num_days());
-    renewal.opt_out_date.into_iter().chain(renewal.next_deadline).any(inside)
+    // Where a term rolls over there is no renewal to sell it with.
+    renewal.rolls_every.is_none() && renewal.opt_out_date.into_iter().chain(renewal.next_deadline).any(inside)
 }
 
 fn major(amount: Money) -> f64 {

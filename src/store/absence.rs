@@ -23,8 +23,8 @@ statements! {
 pub struct Absence {
     pub person: PersonId,
     pub stand_in: PersonId,
-    /// The last day away.
-    pub until: NaiveDate,
+    /// The last day away; `None` where they are here and can't be reached in chat.
+    pub until: Option<NaiveDate>,
     pub since: DateTime<Utc>,
 }
 
@@ -32,7 +32,7 @@ pub struct Absence {
 struct AbsenceRow {
     person_id: Uuid,
     stand_in_id: Uuid,
-    until: NaiveDate,
+    until: Option<NaiveDate>,
     since: DateTime<Utc>,
 }
 

@@ -18,7 +18,7 @@ use crate::domain::diagnosis::WindowKind;
 use crate::domain::figures::decisions::{Ended, Imported, Win};
 use crate::domain::figures::failure::OpenWork;
 use crate::domain::figures::period::Span;
-use crate::domain::figures::trail::{Step, Stretch};
+use crate::domain::figures::trail::{Step, Stretch, What};
 use crate::domain::figures::{AccountFact, Answer, BELIEVED_DAYS};
 use crate::domain::handoff::Running;
 use crate::domain::money::Money;
@@ -84,7 +84,8 @@ statements! {
     OPEN_RISKS = "SELECT account_id FROM tandem.risk
                    WHERE org_id = $1 AND state IN ('open', 'acknowledged', 'snoozed') ORDER BY account_id";
     OPEN_HANDOFFS = "SELECT handoff_id, account_id, matter, need IS NOT NULL AND state <> 'detected' OR state = 'accepted' AS in_pipeline,
-                            amount_minor, currency, clock_since, due_at
+                            amount_minor, currency, CASE WHEN state = 'offered' THEN clock_since END AS clock_since,
+                            CASE WHEN state = 'offered' THEN due_at END AS due_at
                        FROM tandem.handoff WHERE org_id = $1 AND accountable IS NOT NULL ORDER BY account_id, handoff_id";
     OPEN_RENEWALS = "SELECT account_id FROM tandem.renewal
                       WHERE org_id = $1 AND state IN ('upcoming', 'preparing', 'negotiating') ORDER BY account_id";
@@ -242,6 +243,7 @@ struct EventData {
     accountable: Option<PersonId>,
     matter: Option<String>,
     clock: Option<Running>,
+    state: Option<String>,
     kind: Option<String>,
     amount: Option<Money>,
     renewal_date: Option<NaiveDate>,
@@ -273,10 +275,15 @@ pub async fn steps(tx: &mut Tenant, stretch: Stretch) -> anyhow::Result<Vec<Step
         sqlx::query_as(STEPS).bind(org).bind(stretch.from).bind(stretch.until).fetch_all(tx.connection()).await?;
     let steps = rows.into_iter().filter_map(|row| {
         let data = data(&row);
+        let what = match row.event.parse().ok()? {
+            // Given to somebody who holds it without having been offered it.
+            What::Reassigned if matches!(data.state.as_deref(), Some("detected" | "qualified")) => What::Unoffered,
+            what => what,
+        };
         Some(Step {
             at: row.at,
             by: row.by(),
-            what: row.event.parse().ok()?,
+            what,
             account: row.account(&data),
             subject: row.subject.parse::<Subject>().ok()?,
             accountable: data.accountable,

@@ -12,7 +12,6 @@ use uuid::Uuid;
 use super::Tenant;
 use super::directory::{Lease, Workspace};
 use crate::domain::account::AccountId;
-use crate::domain::action::Subject;
 use crate::domain::person::PersonId;
 
 statements! {
@@ -85,17 +84,6 @@ statements! {
     SAVE_COPIES = "INSERT INTO tandem.message_copy (org_id, message_id, part, channel_id, ts, sent_at)
                    SELECT $1, c.* FROM unnest($2::uuid[], $3::int[], $4::text[], $5::text[], $6::timestamptz[]) AS c
                    ON CONFLICT (org_id, message_id, part) DO NOTHING";
-    /// The newest message of a person that has a subject as a card, and still stands where it can be replied to.
-    CARD_OF = "SELECT m.message_id FROM tandem.message_account s JOIN tandem.message m USING (org_id, message_id)
-                WHERE s.org_id = $1 AND s.account_id = $2 AND m.person_id = $3 AND m.thread_of IS NULL AND m.created_at > $4
-                  AND m.platform = $5 AND m.workspace_id = $6
-                  AND NOT EXISTS (SELECT FROM tandem.outbox o WHERE o.org_id = m.org_id AND o.message_id = m.message_id
-                                     AND o.kind = 'post' AND o.state = 'given_up')
-                  AND (m.content -> 'notice' ->> split_part($7, ':', 1) = split_part($7, ':', 2)
-                       OR EXISTS (SELECT FROM tandem.digest_item i
-                                   WHERE i.org_id = m.org_id AND i.digest_id = (m.content ->> 'digest')::uuid
-                                     AND i.subject = $7 AND i.group_no IS NULL))
-                ORDER BY m.created_at DESC, m.message_id DESC LIMIT 1";
     AT_PLACE = "SELECT m.message_id, m.content, m.person_id, c.part FROM tandem.message_copy c JOIN tandem.message m USING (org_id, message_id)
                  WHERE c.org_id = $1 AND c.channel_id = $2 AND c.ts = $3";
     ACCOUNTS_OF = "SELECT account_id FROM tandem.message_account WHERE org_id = $1 AND message_id = $2 ORDER BY account_id";
@@ -560,28 +548,6 @@ impl AtPlace {
     pub fn reader(&self) -> Option<PersonId> {
         self.person.map(PersonId)
     }
-}
-
-/// The newest message to this person, made after `since`, that has the subject as a card.
-pub async fn card_of(
-    tx: &mut Tenant,
-    workspace: &Workspace,
-    person: PersonId,
-    account: &AccountId,
-    subject: &Subject,
-    since: DateTime<Utc>,
-) -> anyhow::Result<Option<Uuid>> {
-    let org = tx.org().0;
-    Ok(sqlx::query_scalar(CARD_OF)
-        .bind(org)
-        .bind(&account.0)
-        .bind(person.0)
-        .bind(since)
-        .bind(workspace.platform.as_str())
-        .bind(&workspace.id)
-        .bind(subject.to_string())
-        .fetch_optional(tx.connection())
-        .await?)
 }
 
 /// Which message stands at this place.

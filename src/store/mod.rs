@@ -65,6 +65,7 @@ pub mod absence;
 pub mod account;
 pub mod answer;
 pub mod audit;
+pub mod card;
 pub mod change;
 pub mod channel;
 pub mod conversation;
@@ -285,6 +286,7 @@ pub fn statements() -> Vec<(&'static str, &'static str, &'static str)> {
         account::STATEMENTS,
         answer::STATEMENTS,
         audit::STATEMENTS,
+        card::STATEMENTS,
         change::STATEMENTS,
         channel::STATEMENTS,
         conversation::STATEMENTS,

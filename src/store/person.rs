@@ -10,7 +10,7 @@ use uuid::Uuid;
 use super::directory::Workspace;
 use super::{Tenant, word};
 use crate::domain::message::form::Settings;
-use crate::domain::person::{NO_END, Person, PersonId, Workdays};
+use crate::domain::person::{Person, PersonId, Workdays};
 
 statements! {
     /// What people chose for themselves goes before what was imported.
@@ -19,11 +19,8 @@ statements! {
                   coalesce(s.workdays, p.workdays) AS workdays, p.manager_id,
                   CASE WHEN s.delegate_own THEN s.delegate_id ELSE p.delegate_id END AS delegate_id,
                   CASE WHEN s.away_own THEN s.out_of_office_until ELSE p.out_of_office_until END AS out_of_office_until,
-                  p.pool, p.active, p.slack_user_id, p.teams_user_id, p.digests_since, s.attention_budget, s.empty_mornings,
-                  coalesce(c.deactivated, false) AS deactivated
+                  p.pool, p.active, p.unreachable_since, p.slack_user_id, p.teams_user_id, p.digests_since, s.attention_budget, s.empty_mornings
              FROM tandem.person p LEFT JOIN tandem.person_setting s USING (org_id, person_id)
-             LEFT JOIN (SELECT person_id, bool_and(deactivated_at IS NOT NULL) AS deactivated FROM tandem.chat_user
-                         WHERE org_id = $1 GROUP BY person_id) c USING (person_id)
             WHERE p.org_id = $1 ORDER BY p.email";
     /// Only what differs from the import is kept as one's own.
     SAVE_OWN = "INSERT INTO tandem.person_setting AS s (org_id, person_id, digest_time, workdays, delegate_own, delegate_id,
@@ -67,16 +64,19 @@ statements! {
                   WHERE p.org_id = $1 AND p.person_id = z.person_id";
     UNREACHABLE = "UPDATE tandem.chat_user SET unreachable_since = coalesce(unreachable_since, $5), dm_channel_id = NULL
                     WHERE org_id = $1 AND platform = $2 AND workspace_id = $3 AND person_id = $4";
+    /// Routing has to know it at once, so the settings' stamp moves along.
+    OUT_OF_REACH = "WITH lost AS (UPDATE tandem.person SET unreachable_since = $3
+                                   WHERE org_id = $1 AND person_id = $2 AND unreachable_since IS NULL RETURNING person_id)
+                    UPDATE tandem.organisation_setting SET stamp = stamp + 1 WHERE org_id = $1 AND EXISTS (SELECT FROM lost)";
+    IN_REACH = "WITH back AS (UPDATE tandem.person SET unreachable_since = NULL
+                               WHERE org_id = $1 AND person_id = $2 AND unreachable_since IS NOT NULL RETURNING person_id)
+                UPDATE tandem.organisation_setting SET stamp = stamp + 1 WHERE org_id = $1 AND EXISTS (SELECT FROM back)";
     CHAT_USERS_OF = "SELECT person_id, user_id, dm_channel_id, unreachable_since FROM tandem.chat_user
                       WHERE org_id = $1 AND platform = $2 AND workspace_id = $3 AND person_id = ANY ($4)";
     REACH = "SELECT person_id, email, slack_user_id, teams_user_id, active FROM tandem.person
               WHERE org_id = $1 AND person_id = ANY ($2)";
     RELEASE_CHAT_USER = "DELETE FROM tandem.chat_user
                           WHERE org_id = $1 AND platform = $2 AND workspace_id = $3 AND user_id = $4 AND person_id <> $5";
-    REACHED = "UPDATE tandem.person SET unreachable_told_at = NULL
-                WHERE org_id = $1 AND person_id = $2 AND unreachable_told_at IS NOT NULL";
-    TOLD_UNREACHABLE = "UPDATE tandem.person SET unreachable_told_at = $3
-                         WHERE org_id = $1 AND person_id = $2 AND unreachable_told_at IS NULL";
     FIRST_DIGESTS = "UPDATE tandem.person p SET digests_since = d.local_date
                        FROM unnest($2::uuid[], $3::date[]) AS d (person_id, local_date)
                       WHERE p.org_id = $1 AND p.person_id = d.person_id AND p.digests_since IS NULL";
@@ -119,13 +119,13 @@ struct PersonRow {
     out_of_office_until: Option<NaiveDate>,
     pool: Option<String>,
     active: bool,
+    unreachable_since: Option<DateTime<Utc>>,
     slack_user_id: Option<String>,
     teams_user_id: Option<String>,
     digests_since: Option<NaiveDate>,
     attention_budget: Option<i16>,
     empty_mornings: Option<bool>,
     chat_timezone: Option<String>,
-    deactivated: bool,
 }
 
 /// Everyone, by e-mail; people without a time zone of their own get that of their chat account, else the
@@ -145,9 +145,10 @@ pub async fn all(tx: &mut Tenant, timezone: Tz) -> anyhow::Result<Vec<StoredPers
                 workdays: u8::try_from(row.workdays).ok().and_then(Workdays::from_bits).unwrap_or_default(),
                 manager: row.manager_id.map(PersonId),
                 delegate: row.delegate_id.map(PersonId),
-                out_of_office_until: if row.deactivated { Some(NO_END) } else { row.out_of_office_until },
+                out_of_office_until: row.out_of_office_until,
                 pool: row.pool,
                 active: row.active,
+                unreachable_since: row.unreachable_since,
             };
             Ok(StoredPerson {
                 person,
@@ -310,11 +311,11 @@ pub async fn save_chat_user(
         .bind(dm_channel_id)
         .execute(tx.connection())
         .await?;
-    sqlx::query(REACHED).bind(org).bind(person.0).execute(tx.connection()).await?;
+    sqlx::query(IN_REACH).bind(org).bind(person.0).execute(tx.connection()).await?;
     Ok(())
 }
 
-/// Marks a person whose direct messages bounce; the next success clears it.
+/// Marks a person whose direct messages bounce, there and for the routing; the next success clears both.
 pub async fn mark_unreachable(
     tx: &mut Tenant,
     workspace: &Workspace,
@@ -330,14 +331,8 @@ pub async fn mark_unreachable(
         .bind(at)
         .execute(tx.connection())
         .await?;
+    sqlx::query(OUT_OF_REACH).bind(org).bind(person.0).bind(at).execute(tx.connection()).await?;
     Ok(())
-}
-
-/// Notes that an admin is told that this person cannot be written to. False where one was told already.
-pub async fn tell_unreachable(tx: &mut Tenant, person: PersonId, at: DateTime<Utc>) -> anyhow::Result<bool> {
-    let org = tx.org().0;
-    let done = sqlx::query(TOLD_UNREACHABLE).bind(org).bind(person.0).bind(at).execute(tx.connection()).await?;
-    Ok(done.rows_affected() == 1)
 }
 
 /// Notes that a person's account in a workspace is deactivated. False where that was known, or where they have another
@@ -359,11 +354,20 @@ pub async fn mark_deactivated(
         .bind(at)
         .execute(tx.connection())
         .await?;
-    Ok(done.rows_affected() == 1)
+    if done.rows_affected() == 0 {
+        return Ok(false);
+    }
+    sqlx::query(OUT_OF_REACH).bind(org).bind(person.0).bind(at).execute(tx.connection()).await?;
+    Ok(true)
 }
 
 /// Notes that an account works again. False where it was not known to be deactivated.
-pub async fn mark_reactivated(tx: &mut Tenant, workspace: &Workspace, user_id: &str) -> anyhow::Result<bool> {
+pub async fn mark_reactivated(
+    tx: &mut Tenant,
+    workspace: &Workspace,
+    person: PersonId,
+    user_id: &str,
+) -> anyhow::Result<bool> {
     let org = tx.org().0;
     let done = sqlx::query(REACTIVATED)
         .bind(org)
@@ -372,7 +376,11 @@ pub async fn mark_reactivated(tx: &mut Tenant, workspace: &Workspace, user_id: &
         .bind(user_id)
         .execute(tx.connection())
         .await?;
-    Ok(done.rows_affected() == 1)
+    if done.rows_affected() == 0 {
+        return Ok(false);
+    }
+    sqlx::query(IN_REACH).bind(org).bind(person.0).execute(tx.connection()).await?;
+    Ok(true)
 }
 
 /// The users of a workspace whose accounts are known to be deactivated.

@@ -16,6 +16,8 @@ statements! {
     CREATE = "INSERT INTO tandem.organisation_setting (org_id) VALUES ($1) ON CONFLICT DO NOTHING";
     READ = "SELECT everyone_sees_accounts, renewal_owner, segment_models, segment_renewal_owners, policy_toml, stamp
               FROM tandem.organisation_setting WHERE org_id = $1";
+    LOCK = "SELECT everyone_sees_accounts, renewal_owner, segment_models, segment_renewal_owners, policy_toml, stamp
+              FROM tandem.organisation_setting WHERE org_id = $1 FOR NO KEY UPDATE";
     STAMP = "SELECT stamp FROM tandem.organisation_setting WHERE org_id = $1";
     TOUCH = "UPDATE tandem.organisation_setting SET stamp = stamp + 1 WHERE org_id = $1";
     USE_POLICY = "UPDATE tandem.organisation_setting SET policy_toml = $2, policy_changed_at = $3, stamp = stamp + 1
@@ -64,7 +66,16 @@ pub async fn create(tx: &mut Tenant) -> anyhow::Result<bool> {
 
 pub async fn read(tx: &mut Tenant) -> anyhow::Result<Settings> {
     let org = tx.org().0;
-    let row: SettingsRow = sqlx::query_as(READ).bind(org).fetch_one(tx.connection()).await?;
+    settings(sqlx::query_as(READ).bind(org).fetch_one(tx.connection()).await?)
+}
+
+/// The same, locked until commit.
+pub async fn lock(tx: &mut Tenant) -> anyhow::Result<Settings> {
+    let org = tx.org().0;
+    settings(sqlx::query_as(LOCK).bind(org).fetch_one(tx.connection()).await?)
+}
+
+fn settings(row: SettingsRow) -> anyhow::Result<Settings> {
     Ok(Settings {
         everyone_sees_accounts: row.everyone_sees_accounts,
         renewal_owner: PerSegment {

@@ -245,11 +245,19 @@ struct Channel {
 
 /// The envelope of a body, before it is believed.
 pub fn envelope(body: &[u8]) -> Result<Envelope, Refusal> {
-    serde_json::from_slice(body).map_err(|_| Refusal::Malformed("expected a JSON object with channelId and serviceUrl"))
+    let no_object = Refusal::Malformed("expected a JSON object with channelId and serviceUrl");
+    // serde reads a list as an object whose keys are left out.
+    if body.trim_ascii_start().first() != Some(&b'{') {
+        return Err(no_object);
+    }
+    serde_json::from_slice(body).map_err(|_| no_object)
 }
 
 /// The activity in a body whose envelope was proven. `None` where it is of a type that Tandem does not know.
 pub fn activity(body: &[u8]) -> Result<Option<Activity>, Refusal> {
+    // Fields that nobody here reads are passed over unseen: reading them all refuses what is nested beyond 128 levels.
+    let _: Value =
+        serde_json::from_slice(body).map_err(|_| Refusal::Malformed("expected JSON, not nested too deeply"))?;
     let payload: Payload =
         serde_json::from_slice(body).map_err(|_| Refusal::Malformed("expected a Bot Framework activity"))?;
     let known = ["message", "invoke", "installationUpdate", "conversationUpdate"];
@@ -448,6 +456,14 @@ mod tests {
             let refused = activity(raw("message", more).to_string().as_bytes());
             assert_eq!(refused, Err(Refusal::Tenant));
         }
+    }
+
+    #[test]
+    fn what_is_no_object_or_nested_without_end_is_refused() {
+        assert!(matches!(envelope(b"[\"msteams\", \"https://x/\"]"), Err(Refusal::Malformed(_))));
+        let deep = format!("{{\"type\": \"message\", \"x\": {}{}}}", "[".repeat(100_000), "]".repeat(100_000));
+        assert!(envelope(deep.as_bytes()).is_ok(), "its fields are not read");
+        assert!(matches!(activity(deep.as_bytes()), Err(Refusal::Malformed(_))));
     }
 
     #[test]

@@ -493,6 +493,7 @@ async fn every_verb_is_answered_on_every_subject() {
         Subject::Group(digest, 2),
         Subject::Home(1),
         Subject::Introduction(Uuid::nil()),
+        Subject::Rule("usage_trend".into()),
     ];
     let mut known = BTreeSet::new();
     for (verb, subject) in Verb::ALL.into_iter().flat_map(|verb| subjects.iter().map(move |s| (verb, s.clone()))) {

@@ -1,7 +1,7 @@
 //! Key figures and failure measures end to end: from files, clicks and nights
 //! to what people are answered, with a second organisation beside.
 
-mod independent;
+pub(crate) mod independent;
 mod rules;
 
 use tandem::app::figures::{self, Report};

@@ -8,6 +8,7 @@ mod life;
 mod outsiders;
 mod parity;
 mod sending;
+mod surfaces;
 
 use tandem::domain::routing::Model;
 use tandem::domain::row::RowKind;

@@ -90,7 +90,7 @@ async fn view(click: &mut Click<'_>, verb: Verb, subject: Subject, found: &Found
     let snapshot = click.snapshot.clone();
     let read = read::account(&mut click.tx, &snapshot, &account.id, click.now).await?;
     let diagnosis = read.as_ref().and_then(|read| read.diagnosis.as_ref());
-    view.latest = future_deadline(account, diagnosis, click.today);
+    view.latest = future_deadline(account, diagnosis, &click.snapshot.policy, click.today);
     match &found.held {
         Held::Risk(risk) => {
             if let State::Acknowledged { next_step, due, .. } = risk.state() {

@@ -136,7 +136,7 @@ async fn snooze(click: &mut Click<'_>, digest: Uuid, number: u16, until: NaiveDa
     };
     let (mut moved, mut refused) = (Vec::new(), 0);
     for (account, risk) in members {
-        let deadline = future_deadline(&account, diagnoses.get(&account.id), click.today);
+        let deadline = future_deadline(&account, diagnoses.get(&account.id), &click.snapshot.policy, click.today);
         match risk.snooze(click.me, until, deadline, click.today, click.now) {
             Ok(done) => moved.push(done),
             Err(Refused::PastDeadline { .. } | Refused::DeadlineToday) => refused += 1,

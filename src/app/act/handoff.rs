@@ -247,12 +247,54 @@ pub(super) async fn save(
     entries: Vec<Entry>,
     reply: Reply,
 ) -> anyhow::Result<Effect> {
+    let handoff = &in_hand(click, handoff.clone());
     store::handoff::save(&mut click.tx, handoff).await?;
     let told = other_side(click, account, before, handoff, event);
     let word = event.as_str().rsplit('.').next().unwrap_or_default();
     let about = Content::notice(About::Handoff(handoff.id), word, handoff.version(), None);
     notice::notify(&mut click.tx, &click.snapshot, told, &about, Some(&account.id), click.now).await?;
     Ok(Effect::changed(&account.id, entries, reply))
+}
+
+/// Who has put it into their own hands needs no card to know that: the clock starts at once.
+fn in_hand(click: &Click<'_>, handoff: Handoff) -> Handoff {
+    let of_pool = matches!(handoff.state(), State::Offered { to: Seat::Pool { .. }, .. });
+    match click.snapshot.person(click.me) {
+        Some(me) if handoff.accountable() == Some(me.id) && !of_pool => {
+            handoff.watched(click.now, click.snapshot.policy.work.clocks(), &click.snapshot.calendar(me))
+        }
+        _ => handoff,
+    }
+}
+
+/// "Still on it?": one tap says yes, and the clock starts anew.
+pub(super) async fn carry_on(click: &mut Click<'_>, account: &Account, handoff: Handoff) -> anyhow::Result<Effect> {
+    if !handoff.is_asked() || !rights::may_hold_on(&click.snapshot, click.me, &handoff) {
+        return Ok(Effect::Said(click.present_handoff(account, &handoff)));
+    }
+    let id = handoff.id;
+    if !still_in_hand(click, handoff).await? {
+        return Ok(Effect::Said(answer::not_there()));
+    }
+    let data = json!({"account": account.id, "answered": true});
+    let entry = Entry::new("escalation.ended", Subject::Handoff(id), data);
+    let reply = Reply::Private(answer::done(&account.name, &Done::CarriesOn, click.today));
+    Ok(Effect::changed(&account.id, vec![entry], reply))
+}
+
+/// Whoever claimed it is at it: its clock starts anew, with them. False where nobody has claimed it.
+pub(super) async fn still_in_hand(click: &mut Click<'_>, handoff: Handoff) -> anyhow::Result<bool> {
+    let Ok(moved) = handoff.carried_on() else { return Ok(false) };
+    let holder = moved.accountable().and_then(|id| click.snapshot.person(id));
+    let moved = match holder {
+        Some(holder) => {
+            let calendar = click.snapshot.calendar(holder);
+            moved.watched(click.now, click.snapshot.policy.work.clocks(), &calendar)
+        }
+        None => moved,
+    };
+    store::handoff::save(&mut click.tx, &moved).await?;
+    Ok(true)
 }
 
 /// Who hears of it; never the one who did it.

@@ -16,6 +16,7 @@ mod raise;
 mod renewal;
 mod rights;
 mod risk;
+mod rule;
 mod team;
 mod together;
 
@@ -37,6 +38,7 @@ use crate::domain::message::introduction as wording;
 use crate::domain::message::{Answers, Message, Reply};
 use crate::domain::money::Currency;
 use crate::domain::person::PersonId;
+use crate::domain::policy::Policy;
 use crate::domain::renewal::next_deadline;
 use crate::domain::renewal_work::RenewalWork;
 use crate::domain::risk::Risk;
@@ -188,6 +190,9 @@ impl<'a> Click<'a> {
         if let Subject::Home(page) = action.subject {
             return own::press(self, action.verb, page).await;
         }
+        if let Subject::Rule(rule) = &action.subject {
+            return rule::press(self, action.verb, rule).await;
+        }
         let Some(found) = self.find(&action.subject).await? else {
             return Ok(Effect::Said(answer::not_there()));
         };
@@ -200,6 +205,8 @@ impl<'a> Click<'a> {
         let Found { account, held } = found;
         match (action.verb, held) {
             (Verb::Acknowledge, Held::Risk(risk)) => risk::acknowledge(self, &account, risk).await,
+            (Verb::Acknowledge, Held::Handoff(handoff)) => handoff::carry_on(self, &account, handoff).await,
+            (Verb::Acknowledge, Held::Renewal(work)) => renewal::carry_on(self, &account, work).await,
             (Verb::Reopen, Held::Risk(risk)) => risk::reopen(self, &account, risk).await,
             (Verb::NotUseful, held @ (Held::Risk(_) | Held::Handoff(_))) => {
                 risk::not_useful(self, &account, &held).await
@@ -277,7 +284,9 @@ impl<'a> Click<'a> {
                 | Verb::Settings
                 | Verb::Introduce
                 | Verb::ConfirmIntroduction
-                | Verb::RefuseIntroduction,
+                | Verb::RefuseIntroduction
+                | Verb::PutOnTrial
+                | Verb::BringBack,
                 _,
             ) => Ok(Effect::Said(answer::unknown_action())),
         }
@@ -400,7 +409,7 @@ impl<'a> Click<'a> {
                 Some(work) => (work.account.clone(), Held::Renewal(work)),
                 None => return Ok(None),
             },
-            Subject::Group(..) | Subject::Home(_) | Subject::Introduction(_) => return Ok(None),
+            Subject::Group(..) | Subject::Home(_) | Subject::Rule(_) | Subject::Introduction(_) => return Ok(None),
         };
         let account = store::account::some(&mut self.tx, &[id]).await?.pop();
         Ok(account.map(|account| Found { account, held }))
@@ -454,12 +463,17 @@ impl<'a> Click<'a> {
     /// The next future deadline: a snooze may not pass it.
     async fn deadline(&mut self, account: &Account) -> anyhow::Result<Option<NaiveDate>> {
         let diagnosis = self.diagnosis(account).await?;
-        Ok(future_deadline(account, diagnosis.as_ref(), self.today))
+        Ok(future_deadline(account, diagnosis.as_ref(), &self.snapshot.policy, self.today))
     }
 }
 
 /// The diagnosis knows whether auto-renewal was switched off; where its deadline has passed since, the columns say.
-fn future_deadline(account: &Account, diagnosis: Option<&Diagnosis>, today: NaiveDate) -> Option<NaiveDate> {
+fn future_deadline(
+    account: &Account,
+    diagnosis: Option<&Diagnosis>,
+    policy: &Policy,
+    today: NaiveDate,
+) -> Option<NaiveDate> {
     let known = diagnosis.and_then(|diagnosis| diagnosis.renewal.next_deadline).filter(|deadline| *deadline >= today);
-    known.or_else(|| next_deadline(account, account.auto_renew, today))
+    known.or_else(|| next_deadline(account, account.auto_renew, policy, today))
 }

@@ -6,7 +6,7 @@ use chrono::Days;
 use serde_json::json;
 use uuid::Uuid;
 
-use super::{Click, Effect, future_deadline, handoff, rights};
+use super::{Click, Effect, future_deadline, handoff, renewal, rights};
 use crate::app::content::{About, Content};
 use crate::app::notice;
 use crate::domain::account::{Account, AccountStatus};
@@ -42,7 +42,30 @@ pub(super) fn is_about_account(verb: Verb) -> bool {
 
 pub(super) async fn note(click: &mut Click<'_>, account: &Account, text: &str) -> anyhow::Result<Effect> {
     let entry = write(click, account, NoteKind::Note, "note", text).await?;
+    carry_on(click, account).await?;
     Ok(done(click, account, vec![entry], &Done::Noted))
+}
+
+/// Who notes something is at work on what they have in hand there: nobody need ask whether they are.
+async fn carry_on(click: &mut Click<'_>, account: &Account) -> anyhow::Result<()> {
+    let ids = std::slice::from_ref(&account.id);
+    for open in store::handoff::of_accounts(&mut click.tx, ids, click.now).await? {
+        if open.accountable() != Some(click.me) {
+            continue;
+        }
+        if let Some(held) = store::handoff::lock(&mut click.tx, open.id).await? {
+            handoff::still_in_hand(click, held).await?;
+        }
+    }
+    for open in store::renewal::latest(&mut click.tx, ids).await? {
+        if open.is_open()
+            && open.owner() == click.me
+            && let Some(work) = store::renewal::lock(&mut click.tx, open.id).await?
+        {
+            renewal::still_in_hand(click, work).await?;
+        }
+    }
+    Ok(())
 }
 
 /// The voice of the customer.
@@ -209,7 +232,7 @@ async fn requested(
     let diagnosis = click.diagnosis(account).await?;
     let rules = &click.snapshot.policy.windows;
     let today = click.today;
-    let deadline = future_deadline(account, diagnosis.as_ref(), today);
+    let deadline = future_deadline(account, diagnosis.as_ref(), &click.snapshot.policy, today);
     let end = today.checked_add_days(Days::new(rules.open_days.into())).unwrap_or(today);
     let near = |day: chrono::NaiveDate| (0..=i64::from(rules.co_term_days)).contains(&(day - today).num_days());
     let estimate = || account.arr.filter(|arr| arr.minor > 0).map(|arr| arr.scale(rules.requested_share));

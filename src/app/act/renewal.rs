@@ -8,10 +8,11 @@ use crate::app::notice;
 use crate::domain::account::Account;
 use crate::domain::action::Subject;
 use crate::domain::message::Reply;
-use crate::domain::message::answer::{self, Cannot};
+use crate::domain::message::answer::{self, Cannot, Done};
 use crate::domain::message::form::{self, Submission};
 use crate::domain::person::PersonId;
-use crate::domain::renewal_work::{Moved, Outcome, Refused, RenewalEvent, RenewalWork};
+use crate::domain::renewal_work::{Moved, Outcome, Refused, RenewalEvent, RenewalWork, Timer};
+use crate::domain::timer::IDLE_WORKING_DAYS;
 use crate::store;
 use crate::store::audit::Entry;
 
@@ -60,6 +61,7 @@ async fn settle(
         Ok(moved) => moved,
         Err(refused) => return Ok(refusal(click, account, before, &refused)),
     };
+    let work = watched(click, work);
     store::renewal::save(&mut click.tx, &work).await?;
     let told = other_half(click, account, &work);
     // A value brief is audited as a note; whom it is written for hears that it is there.
@@ -70,6 +72,37 @@ async fn settle(
     // What was at stake: an import may change the account before the figures are counted.
     entry.data["arr_before"] = json!(account.arr);
     Ok(Effect::changed(&account.id, vec![entry], Reply::Silent))
+}
+
+/// Work that was just moved on is asked about when nothing more is done.
+fn watched(click: &Click<'_>, work: RenewalWork) -> RenewalWork {
+    let Some(owner) = click.snapshot.person(work.owner()) else { return work };
+    let (calendar, days) = (click.snapshot.calendar(owner), click.snapshot.policy.work.accept_days);
+    let today = calendar.local_date(click.now);
+    work.watched(Timer::ask_on(click.now, today, IDLE_WORKING_DAYS, days, &calendar))
+}
+
+/// "Still on it?": one tap says yes, and the clock starts anew.
+pub(super) async fn carry_on(click: &mut Click<'_>, account: &Account, work: RenewalWork) -> anyhow::Result<Effect> {
+    if !work.is_asked() {
+        return Ok(Effect::Said(click.present_renewal(account, &work)));
+    }
+    let id = work.id;
+    if !still_in_hand(click, work).await? {
+        return Ok(Effect::Said(answer::not_there()));
+    }
+    let data = json!({"account": account.id, "answered": true});
+    let entry = Entry::new("escalation.ended", Subject::Renewal(id), data);
+    let reply = Reply::Private(answer::done(&account.name, &Done::CarriesOn, click.today));
+    Ok(Effect::changed(&account.id, vec![entry], reply))
+}
+
+/// Somebody is at it: its clock starts anew. False where no work on it is under way.
+pub(super) async fn still_in_hand(click: &mut Click<'_>, work: RenewalWork) -> anyhow::Result<bool> {
+    let Ok(work) = work.carried_on(click.now) else { return Ok(false) };
+    let work = watched(click, work);
+    store::renewal::save(&mut click.tx, &work).await?;
+    Ok(true)
 }
 
 /// The owner and the account's CSM and account manager, without the one who did it.

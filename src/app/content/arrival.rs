@@ -8,17 +8,17 @@ use uuid::Uuid;
 
 use super::{About, Content, Unwrapped, unwrapped};
 use crate::app::snapshot::Snapshot;
-use crate::app::{App, notice as telling, roster};
+use crate::app::{App, absence, notice as telling, roster};
 use crate::domain::account::AccountId;
 use crate::domain::action::Subject;
 use crate::domain::digest as digest_rules;
-use crate::domain::handoff::{Clocks, State};
+use crate::domain::handoff::State;
 use crate::domain::person::{Person, PersonId, Role};
 use crate::domain::timer::Timer;
 use crate::store::audit::{self, Actor, Entry};
 use crate::store::digest::{self as mornings, Place};
 use crate::store::message::{self, Address, NewMessage, Outgoing};
-use crate::store::{Tenant, account, handoff, person, renewal, risk as risks};
+use crate::store::{Tenant, account, handoff, renewal, risk as risks};
 
 /// A message that has arrived in chat.
 #[derive(Debug, Clone, PartialEq)]
@@ -83,7 +83,11 @@ async fn start_clocks(
             Subject::Handoff(id) => of_handoffs.push(*id),
             Subject::Risk(id) => of_risks.push(*id),
             Subject::Renewal(id) => of_renewals.push(*id),
-            Subject::Account(_) | Subject::Group(..) | Subject::Home(_) | Subject::Introduction(_) => {}
+            Subject::Account(_)
+            | Subject::Group(..)
+            | Subject::Home(_)
+            | Subject::Rule(_)
+            | Subject::Introduction(_) => {}
         }
     }
     let mut handoffs = by_id(handoff::lock_many(tx, &of_handoffs).await?, |found| found.id);
@@ -106,8 +110,7 @@ async fn start_clocks(
                     },
                     _ => found.accountable() == Some(person.id),
                 };
-                let clocks = Clocks { hold_business_days: work.hold_days, accept_business_days: work.accept_days };
-                if must_act && replaced(found, |found| found.delivered(at, clocks, &calendar)) {
+                if must_act && replaced(found, |found| found.delivered(at, work.clocks(), &calendar)) {
                     started.insert(*id);
                 }
             }
@@ -130,7 +133,11 @@ async fn start_clocks(
                     started.insert(*id);
                 }
             }
-            Subject::Account(_) | Subject::Group(..) | Subject::Home(_) | Subject::Introduction(_) => {}
+            Subject::Account(_)
+            | Subject::Group(..)
+            | Subject::Home(_)
+            | Subject::Rule(_)
+            | Subject::Introduction(_) => {}
         }
     }
     handoffs.retain(|id, _| started.contains(id));
@@ -155,14 +162,8 @@ fn replaced<T: Clone + PartialEq>(found: &mut T, moved: impl FnOnce(T) -> T) -> 
     differs
 }
 
-/// The problem of a message to somebody whose chat account is deactivated.
-pub const DEACTIVATED: &str = "user_disabled";
-
-/// Problems that the same message would meet again: nobody reads it there.
-const UNREACHABLE: [&str; 5] = ["users_not_found", "user_not_found", DEACTIVATED, "has_left", "not_a_colleague"];
-
 /// Who has no chat can't be shown anything, and no clock would ever start: what lies with them goes to the next in
-/// line, who gets the card.
+/// line, as while they are away, and what this message had to say is said to them.
 async fn pass_on(
     tx: &mut Tenant,
     snapshot: &Snapshot,
@@ -170,34 +171,21 @@ async fn pass_on(
     content: &Content,
     at: DateTime<Utc>,
 ) -> anyhow::Result<()> {
+    absence::turn_in(tx, snapshot, person, at).await?;
     let today = snapshot.today(Some(person), at);
-    let Some(to) = snapshot.people.stand_in_for_unreachable(person, today) else { return Ok(()) };
-    let subjects: Vec<Subject> = match content {
-        Content::Digest(id) => {
-            let items = mornings::read(tx, *id).await?.into_iter().flat_map(|stored| stored.items);
-            items.filter(|item| item.place == Place::Card).map(|item| item.subject).collect()
-        }
-        Content::Notice { about, .. } => vec![about.subject()],
-        _ => return Ok(()),
+    let (Some(to), Content::Notice { about, .. }) = (snapshot.people.stand_in(person, today), content) else {
+        return Ok(());
     };
-    for subject in subjects {
-        let Subject::Handoff(id) = subject else { continue };
-        let Some(held) = handoff::lock(tx, id).await?.filter(|held| held.accountable() == Some(person)) else {
-            continue;
-        };
-        let Ok((moved, event)) = held.reassign(to, at) else { continue };
-        handoff::save(tx, &moved).await?;
-        let data = json!({"account": moved.account, "accountable": to, "previous": person, "why": "no_chat"});
-        let delegated = Entry::new("escalation.delegated", &subject, data.clone());
-        audit::record(tx, Actor::System, at, &[Entry::new(event.as_str(), &subject, data), delegated]).await?;
-        message::queue_redraws(tx, std::slice::from_ref(&moved.account), at).await?;
-        let told = Content::notice(About::Handoff(id), "reassigned", moved.version(), None);
-        telling::notify(tx, snapshot, [to], &told, Some(&moved.account), at).await?;
-    }
-    Ok(())
+    let account = match about {
+        About::Handoff(id) => handoff::read(tx, &[*id]).await?.pop().map(|held| held.account),
+        About::Risk(id) => risks::read(tx, &[*id]).await?.pop().map(|risk| risk.account),
+        About::Renewal(id) => renewal::read(tx, &[*id]).await?.pop().map(|work| work.account),
+    };
+    let content = content.clone().in_thread(false);
+    telling::notify(tx, snapshot, [to], &content, account.as_ref(), at).await
 }
 
-/// The problem of a message to somebody who could not be reached before: an admin has heard of that.
+/// The problem of a message to somebody who could not be reached before.
 pub const STILL_UNREACHABLE: &str = "still_unreachable";
 
 /// A message was given up: the audit trail says so, and an admin hears of it, unless it was
@@ -222,17 +210,18 @@ pub async fn given_up(
     };
     let entry = Entry::new("digest.given_up", subject, json!({"person": reader, "problem": problem}));
     audit::record(tx, Actor::System, at, &[entry]).await?;
-    if matches!(content, Content::GivenUp { .. }) || problem == STILL_UNREACHABLE {
+    if matches!(content, Content::GivenUp { .. }) {
         return Ok(());
     }
     let snapshot = app.snapshot(tx).await?;
-    if let Some(person) = reader.filter(|_| UNREACHABLE.contains(&problem)) {
-        if problem == DEACTIVATED && roster::found_deactivated(tx, &snapshot, person, at).await? {
-            // All that lay with them has gone to the next in line, who was told with an admin.
-            return Ok(());
-        }
+    let lost = reader.and_then(|id| Some((id, snapshot.person(id)?.unreachable_since?)));
+    if let Some((person, since)) = lost {
         pass_on(tx, &snapshot, person, &content, at).await?;
-        if !person::tell_unreachable(tx, person, at).await? {
+        if problem == roster::DEACTIVATED {
+            roster::met_deactivated(tx, &snapshot, person, at).await?;
+        }
+        if since < at {
+            // An admin has heard of it when it began.
             return Ok(());
         }
     }

@@ -5,14 +5,14 @@ use std::collections::{BTreeMap, BTreeSet};
 use chrono::NaiveDate;
 use uuid::Uuid;
 
-use super::card_of;
+use super::{Newer, account_card};
 use crate::app::morning::{self, Totals};
 use crate::app::read::{self, AccountRead};
 use crate::app::views::Reader;
 use crate::app::{gaps, team};
 use crate::domain::account::AccountId;
 use crate::domain::action::Subject;
-use crate::domain::message::card::Card;
+use crate::domain::message::card::{AccountCard, Card};
 use crate::domain::message::digest::{
     self, Basis, DigestView, RestGroup, RestKind, RestLine, Section, SectionKind, SourceAge, WithheldLine,
 };
@@ -27,7 +27,7 @@ use crate::store::{Tenant, diagnosis};
 
 /// A morning, stored or only composed, as it reads now.
 pub async fn morning_message(tx: &mut Tenant, reader: Reader<'_>, stored: &Digest) -> anyhow::Result<Option<Message>> {
-    Shown::read(tx, reader, std::iter::once(stored)).await?.morning(tx, reader, stored).await
+    Shown::read(tx, reader, std::iter::once(stored)).await?.morning(tx, reader, stored, &Newer::new()).await
 }
 
 /// What mornings that are drawn together show.
@@ -57,11 +57,13 @@ impl Shown {
         Ok(Self { reads: read::accounts(tx, reader.snapshot, &Vec::from_iter(ids), reader.now).await?, sources })
     }
 
+    /// `newer` has the accounts whose card moved on to a newer message since.
     pub(super) async fn morning(
         &self,
         tx: &mut Tenant,
         reader: Reader<'_>,
         stored: &Digest,
+        newer: &Newer,
     ) -> anyhow::Result<Option<Message>> {
         let Some(person) = reader.snapshot.person(stored.person) else { return Ok(None) };
         let reader = Reader { person: Some(stored.person), ..reader };
@@ -70,11 +72,12 @@ impl Shown {
             true => team::view(tx, reader, person, stored.local_date).await?,
             false => None,
         };
-        Ok(Some(digest::message(&DigestView { gaps, team, ..self.view(reader, person, stored)? })))
+        Ok(Some(digest::message(&DigestView { gaps, team, ..self.view(reader, person, stored, newer)? })))
     }
 
-    fn view(&self, reader: Reader<'_>, person: &Person, stored: &Digest) -> anyhow::Result<DigestView> {
+    fn view(&self, reader: Reader<'_>, person: &Person, stored: &Digest, newer: &Newer) -> anyhow::Result<DigestView> {
         let reads = &self.reads;
+        let (sections, moved) = sections(reader, &stored.items, reads, newer);
         let totals: Totals = serde_json::from_value(stored.totals.clone())?;
         let organisation = &reader.snapshot.organisation;
         Ok(DigestView {
@@ -90,7 +93,8 @@ impl Shown {
             totals: totals_view(&totals, reads),
             news: totals.news.as_ref().and_then(|(id, words)| Some(format!("{} {words}", reads.get(id)?.account.name))),
             first_read: totals.first_read,
-            sections: sections(reader, &stored.items, reads),
+            sections,
+            moved,
             rest: rest(reader, &stored.items, reads),
             withheld: withheld(reader, &stored.items, reads),
             sources: self
@@ -131,14 +135,33 @@ fn why(text: Option<&str>) -> Why {
     }
 }
 
-fn sections(reader: Reader<'_>, items: &[Item], reads: &BTreeMap<AccountId, AccountRead>) -> Vec<Section> {
-    let mut by_kind: BTreeMap<SectionKind, Vec<Card>> = BTreeMap::new();
+/// The cards, one an account in the order of the items; and what stands in newer messages instead.
+fn sections(
+    reader: Reader<'_>,
+    items: &[Item],
+    reads: &BTreeMap<AccountId, AccountRead>,
+    newer: &Newer,
+) -> (Vec<Section>, Vec<(String, NaiveDate)>) {
+    let mut accounts: Vec<(&AccountId, Vec<(Subject, Why)>)> = Vec::new();
     for item in items.iter().filter(|item| item.place == Place::Card) {
-        let Some(read) = reads.get(&item.account) else { continue };
-        let Some(card) = card_of(reader, read, &item.subject, why(item.why.as_deref())) else { continue };
-        by_kind.entry(section_of(&card)).or_default().push(card);
+        let why = item.why.as_deref().map_or(Why::Asked, |text| why(Some(text)));
+        match accounts.iter_mut().find(|(id, _)| **id == item.account) {
+            Some((_, listed)) => listed.push((item.subject.clone(), why)),
+            None => accounts.push((&item.account, vec![(item.subject.clone(), why)])),
+        }
     }
-    by_kind.into_iter().map(|(kind, cards)| Section { kind, cards }).collect()
+    let mut by_kind: BTreeMap<SectionKind, Vec<AccountCard>> = BTreeMap::new();
+    let mut moved = Vec::new();
+    for (id, listed) in accounts {
+        let Some(read) = reads.get(id) else { continue };
+        if let Some(at) = newer.get(id) {
+            moved.push((read.account.name.clone(), reader.date(*at)));
+            continue;
+        }
+        let Some(card) = account_card(reader, read, listed) else { continue };
+        by_kind.entry(section_of(&card.lead)).or_default().push(card);
+    }
+    (by_kind.into_iter().map(|(kind, cards)| Section { kind, cards }).collect(), moved)
 }
 
 fn section_of(card: &Card) -> SectionKind {

@@ -6,7 +6,9 @@ mod arrival;
 mod digest;
 mod told;
 
-use chrono::NaiveDate;
+use std::collections::BTreeMap;
+
+use chrono::{DateTime, NaiveDate, Utc};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use uuid::Uuid;
@@ -17,15 +19,15 @@ use super::watch::Finding;
 use super::{App, gaps, home, introduction, precision, query, transfer};
 use crate::domain::account::AccountId;
 use crate::domain::action::Subject;
-use crate::domain::message::card::Card;
+use crate::domain::message::card::{AccountCard, Card};
 pub use crate::domain::message::notice::Load;
 use crate::domain::message::view::Why;
-use crate::domain::message::{Message, notice};
+use crate::domain::message::{Message, notice, trial};
 use crate::domain::person::{OrgId, PersonId};
 use crate::domain::signal::Source;
-use crate::store::{Tenant, digest as mornings};
+use crate::store::{Tenant, card, digest as mornings};
 
-pub use arrival::{Arrived, DEACTIVATED, STILL_UNREACHABLE, delivered, given_up};
+pub use arrival::{Arrived, STILL_UNREACHABLE, delivered, given_up};
 use digest::Shown;
 pub use digest::{group_message, morning_message, sources};
 use told::{Told, notice_message};
@@ -49,11 +51,14 @@ pub enum Content {
         #[serde(default, skip_serializing_if = "std::ops::Not::not")]
         reply: bool,
     },
-    /// Who stands in for whom, or (without `until`) no longer: to both.
+    /// Who stands in for whom, or (without `until` and `no_chat`) no longer: to both.
     StandIn {
         of: PersonId,
         by: PersonId,
         until: Option<NaiveDate>,
+        /// Here, and out of reach in chat.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        no_chat: bool,
         load: Load,
     },
     /// The organisation model has changed: how much came to the reader, and how much went to others.
@@ -81,8 +86,10 @@ pub enum Content {
         person: Option<PersonId>,
         problem: String,
     },
-    /// Rules to put on trial, or to end the trial of.
-    Rules,
+    /// Rules that were proposed to go on trial, or to come back from it.
+    Rules {
+        names: Vec<String>,
+    },
     /// To an admin without mornings, weekly: what cannot be read.
     Gaps {
         on: NaiveDate,
@@ -232,17 +239,19 @@ impl About {
 pub async fn render(
     app: &App,
     org: OrgId,
+    id: Uuid,
     content: &Value,
     reader: Option<PersonId>,
 ) -> anyhow::Result<Option<Message>> {
     let mut tx = app.store.tenant(org).await?;
-    let asked = Asked { content: content.clone(), reader };
+    let asked = Asked { message: id, content: content.clone(), reader };
     Ok(render_all(app, &mut tx, std::slice::from_ref(&asked)).await?.pop().flatten())
 }
 
 /// A message that is asked for as it reads now.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Asked {
+    pub message: Uuid,
     pub content: Value,
     pub reader: Option<PersonId>,
 }
@@ -260,16 +269,23 @@ pub async fn render_all(app: &App, tx: &mut Tenant, asked: &[Asked]) -> anyhow::
         .collect();
     let stored = mornings::read_all(tx, &ids).await?;
     let shown = Shown::read(tx, Reader::new(&snapshot, None, app.now()), stored.values()).await?;
+    let with_cards = asked
+        .iter()
+        .zip(&found)
+        .filter(|(_, found)| matches!(found.content, Content::Digest(_) | Content::Notice { reply: false, .. }));
+    let newer = card::newer(tx, &with_cards.map(|(asked, _)| asked.message).collect::<Vec<_>>()).await?;
+    let none = Newer::new();
     let mut messages = Vec::with_capacity(asked.len());
     for (asked, Unwrapped { content, pool, problem }) in asked.iter().zip(found) {
         let reader = Reader { pool: pool.as_deref(), ..Reader::new(&snapshot, asked.reader, app.now()) };
+        let newer = newer.get(&asked.message).unwrap_or(&none);
         let said = match content {
             Content::Digest(id) => match stored.get(&id) {
-                Some(stored) => shown.morning(tx, reader, stored).await?,
+                Some(stored) => shown.morning(tx, reader, stored, newer).await?,
                 None => None,
             },
             Content::Introduced(id) => introduction::confirmed(app, tx.org(), id).await?,
-            content => said(tx, reader, content).await?,
+            content => said(tx, reader, asked.message, content, newer).await?,
         };
         messages.push(match problem {
             Some(problem) => said.map(|message| notice::instead(message, &problem)),
@@ -279,17 +295,26 @@ pub async fn render_all(app: &App, tx: &mut Tenant, asked: &[Asked]) -> anyhow::
     Ok(messages)
 }
 
-async fn said(tx: &mut Tenant, reader: Reader<'_>, content: Content) -> anyhow::Result<Option<Message>> {
+async fn said(
+    tx: &mut Tenant,
+    reader: Reader<'_>,
+    id: Uuid,
+    content: Content,
+    newer: &Newer,
+) -> anyhow::Result<Option<Message>> {
     match content {
         Content::Account(id) => match query::account_message(tx, reader, &id, false).await? {
             Some(message) => Ok(Some(message)),
             None => Ok(None),
         },
         Content::Notice { about, event, version, by, reply } => {
-            let told = Told { about, event, version, by, reply };
-            notice_message(tx, reader, &told).await
+            let told = Told { message: id, about, event, version, by, reply };
+            notice_message(tx, reader, &told, newer).await
         }
-        Content::StandIn { of, by, until, load } => {
+        Content::StandIn { of, by, load, no_chat: true, .. } => {
+            Ok(Some(notice::out_of_reach(&reader.name(of), &reader.name(by), load)))
+        }
+        Content::StandIn { of, by, until, load, .. } => {
             Ok(Some(notice::stand_in(&reader.name(of), &reader.name(by), until, load, reader.today())))
         }
         Content::Model { gained, lost } => {
@@ -310,10 +335,9 @@ async fn said(tx: &mut Tenant, reader: Reader<'_>, content: Content) -> anyhow::
             let whom = person.map_or_else(|| "a channel".to_owned(), |id| reader.name(id));
             Ok(Some(notice::given_up(&whom, &problem)))
         }
-        Content::Rules => {
-            let proposals = precision::proposals(tx, reader.snapshot, reader.now).await?;
-            let (policy, slug) = (&reader.snapshot.policy, &reader.snapshot.organisation.slug);
-            Ok(notice::rules(&proposals, policy, slug, reader.today()))
+        Content::Rules { names } => {
+            let rules = precision::standing(tx, reader.snapshot, &names, reader.now).await?;
+            Ok(trial::rules(&rules, &reader.snapshot.policy, reader.today()))
         }
         Content::Gaps { on } => gaps::message(tx, reader, on).await,
         Content::Home { page } => home::message(tx, reader, page).await,
@@ -329,6 +353,23 @@ async fn said(tx: &mut Tenant, reader: Reader<'_>, content: Content) -> anyhow::
     }
 }
 
+/// Accounts whose card stands in a newer message to the same person, and when that was made.
+pub type Newer = BTreeMap<AccountId, DateTime<Utc>>;
+
+/// The reader's one card of an account: what is listed, the first of it leading, and whatever else is theirs there now.
+/// `None` where nothing of that is there any more.
+fn account_card(reader: Reader<'_>, read: &AccountRead, listed: Vec<(Subject, Why)>) -> Option<AccountCard> {
+    let further: Vec<(Subject, Why)> = reader
+        .matters(read)
+        .into_iter()
+        .filter(|subject| listed.iter().all(|(known, _)| known != subject))
+        .map(|subject| (subject, Why::Asked))
+        .collect();
+    let mut cards = listed.into_iter().chain(further).filter_map(|(subject, why)| card_of(reader, read, &subject, why));
+    let lead = cards.next()?;
+    Some(AccountCard::new(lead, cards.collect()))
+}
+
 /// The card of a subject, from what was read of its account.
 pub fn card_of(reader: Reader<'_>, read: &AccountRead, subject: &Subject, why: Why) -> Option<Card> {
     match subject {
@@ -340,6 +381,8 @@ pub fn card_of(reader: Reader<'_>, read: &AccountRead, subject: &Subject, why: W
             let work = read.renewal.as_ref().filter(|work| work.id == *id)?;
             reader.renewal(read, work, why).map(Card::Renewal)
         }
-        Subject::Account(_) | Subject::Group(..) | Subject::Home(_) | Subject::Introduction(_) => None,
+        Subject::Account(_) | Subject::Group(..) | Subject::Home(_) | Subject::Rule(_) | Subject::Introduction(_) => {
+            None
+        }
     }
 }

@@ -1,6 +1,8 @@
 //! Steps that people took and clocks that ran out, as they are told.
 
-use super::{About, Said, card_of};
+use uuid::Uuid;
+
+use super::{About, Newer, Said, account_card, card_of};
 use crate::app::query;
 use crate::app::read::{self, AccountRead};
 use crate::app::views::Reader;
@@ -9,12 +11,13 @@ use crate::domain::action::Subject;
 use crate::domain::handoff::Handoff;
 use crate::domain::message::notice::Escalation;
 use crate::domain::message::view::Why;
-use crate::domain::message::{Message, card, notice};
+use crate::domain::message::{Message, notice};
 use crate::domain::person::PersonId;
 use crate::domain::{renewal_work, risk};
-use crate::store::{Tenant, handoff, renewal, risk as risks};
+use crate::store::{Tenant, handoff, message, renewal, risk as risks};
 
 pub(super) struct Told {
+    pub(super) message: Uuid,
     pub(super) about: About,
     pub(super) event: String,
     pub(super) version: i32,
@@ -28,16 +31,21 @@ pub(super) async fn notice_message(
     tx: &mut Tenant,
     reader: Reader<'_>,
     told: &Told,
+    newer: &Newer,
 ) -> anyhow::Result<Option<Message>> {
     let subject = told.about.subject();
     let Some(account) = account_of(tx, &subject).await? else { return Ok(None) };
     let Some(read) = read::account(tx, reader.snapshot, &account, reader.now).await? else { return Ok(None) };
     let said = match (Said::of(&told.event), told.by) {
         (Some(said), by) => {
-            if version_of(&read, &subject) != Some(told.version) && !matches!(said, Said::Offered | Said::Expired) {
-                return Ok(None);
+            let stale = version_of(&read, &subject) != Some(told.version);
+            match said {
+                Said::Offered | Said::Expired => escalation(reader, &read, &subject, said, by),
+                _ if !stale => escalation(reader, &read, &subject, said, by),
+                // Not sent yet, there is nothing to say any more; else the card there goes on showing what is true.
+                _ if message::copies(tx, &[told.message]).await?.is_empty() => return Ok(None),
+                _ => None,
             }
-            escalation(reader, &read, &subject, said, by)
         }
         (None, Some(by)) if told.event == "nudged" => Some(Escalation::Nudge { by: reader.name(by) }),
         _ => None,
@@ -51,11 +59,17 @@ pub(super) async fn notice_message(
         return Ok(sentence.or_else(|| step_taken(reader, &read, &subject)));
     }
     let why = if told.event == "offered" { Why::Offered } else { Why::Asked };
-    let Some(card) = card_of(reader, &read, &subject, why) else { return Ok(None) };
-    let message = card::message(&card, reader.angle(), reader.today());
+    if card_of(reader, &read, &subject, why.clone()).is_none() {
+        return Ok(None);
+    }
+    if let Some(at) = newer.get(&account) {
+        return Ok(Some(notice::moved_on(name, reader.date(*at), reader.today())));
+    }
+    let Some(card) = account_card(reader, &read, vec![(subject, why)]) else { return Ok(None) };
+    let drawn = card.message(reader.angle(), reader.today());
     Ok(Some(match sentence {
-        Some(sentence) => notice::above(sentence, message),
-        None => message,
+        Some(sentence) => notice::above(sentence, drawn),
+        None => drawn,
     }))
 }
 
@@ -80,7 +94,9 @@ fn version_of(read: &AccountRead, subject: &Subject) -> Option<i32> {
         Subject::Renewal(id) => {
             read.renewal.as_ref().filter(|work| work.id == *id).map(renewal_work::RenewalWork::version)
         }
-        Subject::Account(_) | Subject::Group(..) | Subject::Home(_) | Subject::Introduction(_) => None,
+        Subject::Account(_) | Subject::Group(..) | Subject::Home(_) | Subject::Rule(_) | Subject::Introduction(_) => {
+            None
+        }
     }
 }
 
@@ -105,7 +121,9 @@ fn escalation(
         Subject::Risk(_) => read.risk.as_ref().map(|risk| (risk.timer(), risk.since()))?,
         Subject::Handoff(id) => read.handoff(*id).map(|handoff| (handoff.timer(), handoff.since()))?,
         Subject::Renewal(_) => read.renewal.as_ref().map(|work| (work.timer(), work.since()))?,
-        Subject::Account(_) | Subject::Group(..) | Subject::Home(_) | Subject::Introduction(_) => return None,
+        Subject::Account(_) | Subject::Group(..) | Subject::Home(_) | Subject::Rule(_) | Subject::Introduction(_) => {
+            return None;
+        }
     };
     let due = reader.date(timer.due().unwrap_or(since));
     let step = match read.risk.as_ref().map(risk::Risk::state) {
@@ -119,7 +137,10 @@ fn escalation(
     };
     Some(match said {
         Said::Reminded => Escalation::Reminder { due },
-        Said::StillOnIt => Escalation::StillOnIt { due: step },
+        Said::StillOnIt => match subject {
+            Subject::Risk(_) => Escalation::StillOnIt { due: step },
+            _ => Escalation::StillWorking { since: reader.date(timer.since().unwrap_or(since)) },
+        },
         Said::Idle => Escalation::Idle,
         Said::Delegated => Escalation::Delegate {
             of: name(by),
@@ -150,7 +171,9 @@ fn step_taken(reader: Reader<'_>, read: &AccountRead, subject: &Subject) -> Opti
             let work = read.renewal.as_ref().filter(|work| work.id == *id)?;
             Some(notice::renewal(name, &reader.renewal_state(work), today))
         }
-        Subject::Account(_) | Subject::Group(..) | Subject::Home(_) | Subject::Introduction(_) => None,
+        Subject::Account(_) | Subject::Group(..) | Subject::Home(_) | Subject::Rule(_) | Subject::Introduction(_) => {
+            None
+        }
     }
 }
 
@@ -161,6 +184,6 @@ async fn account_of(tx: &mut Tenant, subject: &Subject) -> anyhow::Result<Option
         Subject::Risk(id) => risks::read(tx, &[*id]).await?.pop().map(|risk| risk.account),
         Subject::Handoff(id) => handoff::read(tx, &[*id]).await?.pop().map(|handoff| handoff.account),
         Subject::Renewal(id) => renewal::read(tx, &[*id]).await?.pop().map(|work| work.account),
-        Subject::Group(..) | Subject::Home(_) | Subject::Introduction(_) => None,
+        Subject::Group(..) | Subject::Home(_) | Subject::Rule(_) | Subject::Introduction(_) => None,
     })
 }

@@ -99,7 +99,7 @@ fn active(mut reads: BTreeMap<AccountId, AccountRead>) -> BTreeMap<AccountId, Ac
 /// Each reads of themself and of whoever is away and named them delegate.
 fn readers(snapshot: &Snapshot, people: &[&Person], today: NaiveDate) -> Vec<Reads> {
     let mut away: BTreeMap<PersonId, Vec<PersonId>> = BTreeMap::new();
-    for other in snapshot.people.iter().filter(|other| !other.active || other.away_on(today)) {
+    for other in snapshot.people.iter().filter(|other| !other.active || !other.is_there_on(today)) {
         if let Some(delegate) = other.delegate {
             away.entry(delegate).or_default().push(other.id);
         }
@@ -133,7 +133,7 @@ async fn orphans(tx: &mut Tenant, snapshot: &Snapshot, today: NaiveDate) -> anyh
         return Ok(known.clone());
     }
     let absent: Vec<PersonId> =
-        snapshot.people.iter().filter(|p| !p.active || p.away_on(today)).map(|p| p.id).collect();
+        snapshot.people.iter().filter(|p| !p.active || !p.is_there_on(today)).map(|p| p.id).collect();
     let mut orphans = Orphans::new();
     for ids in account::without_csm(tx, &absent).await?.chunks(ORPHANS_AT_ONCE) {
         for account in account::some(tx, ids).await? {

@@ -22,7 +22,7 @@ use crate::store::channel::Whose;
 use crate::store::digest::{Digest, Place};
 use crate::store::directory::{self, Workspace};
 use crate::store::message::{self, Address, NewMessage};
-use crate::store::{Tenant, digest as mornings, person, risk};
+use crate::store::{Tenant, card, digest as mornings, person, risk};
 
 /// Mornings of one transaction: enough that those who share accounts are mostly together, few enough that delivery has
 /// the first ones soon.
@@ -121,6 +121,7 @@ async fn queue_together(app: &App, org: OrgId, asked: &[Asked]) -> anyhow::Resul
         entries.push(Entry::new("digest.queued", format!("digest:{}", digest.id), data));
     }
     message::queue_posts(&mut tx, &messages, now).await?;
+    card::supersede(&mut tx, &messages.iter().map(|message| message.id).collect::<Vec<_>>(), now).await?;
     for digest in digests.iter().filter(|digest| new.contains(&digest.id)) {
         worse_in_the_rest(&mut tx, &snapshot, digest, now).await?;
     }

@@ -220,7 +220,8 @@ impl Night {
         Ok(())
     }
 
-    /// Once a week, when there is something to propose about the rules, the admins hear of it in their morning.
+    /// Once a week, when there is something to propose about the rules, the admins (where there are none, the leads) hear
+    /// of it in their morning.
     async fn tell_of_rules(&self, lock: &mut Tenant) -> anyhow::Result<()> {
         let (snapshot, zone) = (&self.snapshot, self.snapshot.organisation.timezone);
         let week = WorkCalendar {
@@ -229,12 +230,18 @@ impl Night {
             holidays: snapshot.holidays.of(zone),
             hours: BusinessHours::default(),
         };
-        if !week.opens_week(self.date) || precision::proposals(lock, snapshot, self.at).await?.is_empty() {
+        if !week.opens_week(self.date) {
             return Ok(());
         }
-        for admin in snapshot.people.iter().filter(|person| person.active && person.is(Role::Admin)) {
-            let morning = calendar::instant(admin.timezone, self.date, admin.digest_time).max(self.at);
-            notice::notify(lock, snapshot, [admin.id], &Content::Rules, None, morning).await?;
+        let proposed = precision::proposals(lock, snapshot, self.at).await?;
+        if proposed.is_empty() {
+            return Ok(());
+        }
+        let names = proposed.iter().map(|proposal| proposal.rule().to_owned()).collect();
+        let content = Content::Rules { names };
+        for steward in snapshot.people.stewards().into_iter().filter_map(|id| snapshot.person(id)) {
+            let morning = calendar::instant(steward.timezone, self.date, steward.digest_time).max(self.at);
+            notice::notify(lock, snapshot, [steward.id], &content, None, morning).await?;
         }
         Ok(())
     }

@@ -87,7 +87,7 @@ impl Night {
         let term = Term {
             account,
             outcomes: standing.outcomes,
-            deadline: renewal::next_deadline(account, auto_renew, self.date),
+            deadline: renewal::next_deadline(account, auto_renew, &self.policy, self.date),
             step: renewal::ladder_step(account, auto_renew, &self.policy, self.date),
             owner: routed.as_ref().map(|routed| routed.renewal_owner),
             date: self.date,

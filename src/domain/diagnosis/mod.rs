@@ -257,4 +257,7 @@ pub struct RenewalRead {
     pub next_deadline: Option<NaiveDate>,
     pub stage: Stage,
     pub notice_period_missing: bool,
+    /// Months of a short term that renews by itself: it rolls over, and has no deadline to work towards.
+    #[serde(skip)]
+    pub rolls_every: Option<i32>,
 }

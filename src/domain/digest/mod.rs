@@ -17,17 +17,22 @@
 //! What has no amount, or is in a currency without a rate, stands last within
 //! its tier and is counted in no sum: a rate is never guessed.
 //!
+//! # One card an account
+//!
+//! An account has one card, at the place of the weightiest of its matters that is due; it carries with it all else
+//! that this person has open there. So the budget counts accounts.
+//!
 //! # Budget
 //!
 //! Outside the budget: what a person or routing offered to this person or
 //! their pool, and decision signals. Cards of the organisation's first night
 //! (`backlog`) always stay within it: a first diagnosis is a backlog, not 300
-//! alarms. What is due but does not fit is one line each in the rest, and
-//! nothing due is ever lost between the two.
+//! alarms. What is due but does not fit is one line an account in the rest, and
+//! no account with something due is ever lost between the two.
 
 mod totals;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::NaiveDate;
 use uuid::Uuid;
@@ -135,15 +140,25 @@ pub enum Due {
 /// A person's morning.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Plan {
-    /// In reading order.
-    pub cards: Vec<(CardRef, Due)>,
-    /// Due, but beyond the budget.
+    /// In reading order, one an account.
+    pub cards: Vec<Shown>,
+    /// Due, but beyond the budget: one line an account.
     pub rest: Vec<Group>,
     /// What the health gate keeps from the account manager's list, in the same
-    /// order: said in a line ("withheld: cause, who handles it, since when"), never as a card.
+    /// order: said in a line ("withheld: cause, who handles it, since when"). Where the account has a card, that
+    /// says it.
     pub withheld: Vec<CardRef>,
     /// Over everything that belongs to this person, also what is silent today.
     pub totals: Totals,
+}
+
+/// The one card of an account: all that this person has open there.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Shown {
+    /// A decision signal, else what waits for this person's answer, else the weightiest of what is due.
+    pub lead: (CardRef, Due),
+    /// The rest in the same order; without a reason what would be silent alone.
+    pub others: Vec<(CardRef, Option<Due>)>,
 }
 
 /// Lines of the rest that have one cause; the group with the weightiest line first.
@@ -236,25 +251,40 @@ pub fn plan(cards: &[Card], morning: &Morning<'_>) -> Plan {
     let mut withheld: Vec<&Card> = cards.iter().filter(|card| angle.withholds(card)).collect();
     withheld.sort_by_cached_key(|card| rank(card, *today, rates));
 
-    let mut shown = Vec::new();
-    let mut waiting = Vec::new();
+    let mut by_account: BTreeMap<&AccountId, Vec<(&Card, Option<Due>)>> = BTreeMap::new();
+    for card in &mine {
+        by_account.entry(&card.account).or_default().push((card, card.attention.due(*today, calendar)));
+    }
+    let (mut shown, mut waiting) = (Vec::new(), Vec::new());
+    let mut on_cards: BTreeSet<&AccountId> = BTreeSet::new();
     let mut left = budget.0;
     for card in &mine {
-        let Some(due) = card.attention.due(*today, calendar) else { continue };
-        let outside = !card.backlog && (card.offered || card.decision.is_some());
-        if outside {
-            shown.push((card.about, due));
-        } else if left > 0 {
-            left -= 1;
-            shown.push((card.about, due));
-        } else {
-            waiting.push((*card, due));
+        // At the place of the account's weightiest matter that is due.
+        if card.attention.due(*today, calendar).is_none() {
+            continue;
         }
+        let Some(matters) = by_account.remove(&card.account) else { continue };
+        let due = || matters.iter().filter_map(|(card, due)| Some((*card, (*due)?)));
+        let outside = due().any(|(card, _)| !card.backlog && (card.offered || card.decision.is_some()));
+        let lead = due().find(|(card, _)| card.decision.is_some()).or_else(|| due().find(|(card, _)| card.offered));
+        let Some(lead) = lead.or_else(|| due().next()) else { continue };
+        if !outside && left == 0 {
+            waiting.push(lead);
+            continue;
+        }
+        left -= usize::from(!outside);
+        on_cards.insert(&card.account);
+        let others = matters.iter().filter(|(card, _)| card.about != lead.0.about);
+        let mut others: Vec<_> = others.map(|(card, due)| (card.about, *due)).collect();
+        let held = withheld.iter().filter(|held| held.account == card.account);
+        others.extend(held.map(|held| (held.about, None)));
+        shown.push(Shown { lead: (lead.0.about, lead.1), others });
     }
+    let withheld = withheld.iter().filter(|card| !on_cards.contains(&card.account)).map(|card| card.about);
     Plan {
         cards: shown,
         rest: group(waiting, *budget, *today, calendar),
-        withheld: withheld.into_iter().map(|card| card.about).collect(),
+        withheld: withheld.collect(),
         totals: Totals::of(&mine, rates),
     }
 }

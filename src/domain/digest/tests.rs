@@ -56,7 +56,7 @@ fn planned(cards: &[Card], angle: Angle, budget: usize) -> Plan {
 
 /// Account numbers in the order of the cards.
 fn order(cards: &[Card], budget: usize) -> Vec<u128> {
-    planned(cards, Angle::Both, budget).cards.iter().map(|(about, _)| number(*about)).collect()
+    planned(cards, Angle::Both, budget).cards.iter().map(|shown| number(shown.lead.0)).collect()
 }
 
 fn number(about: CardRef) -> u128 {
@@ -238,40 +238,91 @@ proptest! {
         }
         prop_assert_eq!(&planned(&turned, angle, budget), &plan);
 
-        // Nothing due is lost, nothing silent appears, nothing stands twice.
+        // No account with something due is lost, none without appears, none stands twice.
         let calendar = calendar();
         let by_ref: BTreeMap<CardRef, &Card> = cards.iter().map(|card| (card.about, card)).collect();
-        let due: BTreeSet<CardRef> = cards
-            .iter()
-            .filter(|card| angle.shows(card, TODAY) && card.attention.due(TODAY, &calendar).is_some())
-            .map(|card| card.about)
-            .collect();
+        let mine = |card: &&Card| angle.shows(card, TODAY);
+        let is_due = |card: &&Card| card.attention.due(TODAY, &calendar).is_some();
+        let due: BTreeSet<&AccountId> = cards.iter().filter(mine).filter(is_due).map(|card| &card.account).collect();
         let items: Vec<&Item> = plan.rest.iter().flat_map(|group| &group.items).collect();
-        let planned: Vec<CardRef> =
-            plan.cards.iter().map(|(about, _)| *about).chain(items.iter().map(|item| item.about)).collect();
+        let shown = plan.cards.iter().map(|shown| &by_ref[&shown.lead.0].account);
+        let planned: Vec<&AccountId> = shown.chain(items.iter().map(|item| &item.account)).collect();
         prop_assert_eq!(planned.len(), due.len());
         prop_assert_eq!(planned.iter().copied().collect::<BTreeSet<_>>(), due);
+        // A card has all that is theirs on the account, each once, and its lead is due.
+        for shown in &plan.cards {
+            let account = &by_ref[&shown.lead.0].account;
+            prop_assert!(is_due(&by_ref[&shown.lead.0]));
+            let on_it: Vec<CardRef> =
+                std::iter::once(shown.lead.0).chain(shown.others.iter().map(|(about, _)| *about)).collect();
+            let theirs: BTreeSet<CardRef> = cards
+                .iter()
+                .filter(|card| card.account == *account && (mine(card) || angle.withholds(card)))
+                .map(|card| card.about)
+                .collect();
+            prop_assert_eq!(on_it.len(), theirs.len());
+            prop_assert_eq!(on_it.into_iter().collect::<BTreeSet<_>>(), theirs);
+        }
 
         let outside = |card: &Card| !card.backlog && (card.offered || card.decision.is_some());
-        let inside = plan.cards.iter().filter(|(about, _)| !outside(by_ref[about])).count();
+        let of_account = |about: &CardRef| {
+            let account = by_ref[about].account.clone();
+            cards.iter().filter(mine).filter(is_due).filter(move |card| card.account == account)
+        };
+        let inside = plan.cards.iter().filter(|shown| !of_account(&shown.lead.0).any(outside)).count();
         prop_assert!(inside <= budget);
         prop_assert!(items.is_empty() || inside == budget, "room was left");
         for item in &items {
-            prop_assert!(!outside(by_ref[&item.about]));
+            prop_assert!(!of_account(&item.about).any(outside));
             prop_assert!(calendar.is_working_day(item.comes_back) && item.comes_back > TODAY);
         }
         for group in &plan.rest {
             prop_assert!(group.items.iter().all(|item| by_ref[&item.about].cause == group.cause));
             prop_assert_eq!(Some(group.comes_back), group.items.iter().map(|item| item.comes_back).min());
         }
-        // Decisions first, and within a tier never a smaller score before a larger.
+        // Decisions first, and within a tier never a smaller score before a larger: of an account its weightiest counts.
         let rates = rates();
+        let weight = |shown: &Shown| {
+            let decided = of_account(&shown.lead.0).any(|card| card.decision.is_some());
+            let tier = of_account(&shown.lead.0).filter(move |card| card.decision.is_some() == decided);
+            let scores = tier.map(|card| score(card, TODAY, &rates)).collect::<Vec<_>>();
+            (decided, scores.into_iter().max_by(|a, b| a.partial_cmp(b).unwrap()).flatten())
+        };
         for pair in plan.cards.windows(2) {
-            let (one, two) = (by_ref[&pair[0].0], by_ref[&pair[1].0]);
-            prop_assert!(one.decision.is_some() || two.decision.is_none());
-            if one.decision.is_some() == two.decision.is_some() {
-                prop_assert!(score(one, TODAY, &rates) >= score(two, TODAY, &rates));
+            let ((first_decided, one), (second_decided, two)) = (weight(&pair[0]), weight(&pair[1]));
+            prop_assert!(first_decided || !second_decided);
+            if first_decided == second_decided {
+                prop_assert!(one >= two);
             }
         }
     }
+}
+
+#[test]
+fn an_account_has_one_card_with_all_that_is_open_there() {
+    let of_acme = |card: Card| Card { account: "acme".into(), ..card };
+    let asleep = Attention { last_shown: back(1), ..Attention::default() };
+    let risk = of_acme(Card { attention: asleep, ..card(1, CardRef::Risk, eur(100)) });
+    let offer = of_acme(Card { offered: true, mine: false, ..card(2, CardRef::Handoff, eur(5)) });
+    let renewal = of_acme(card(3, CardRef::Renewal, eur(100)));
+    let other = card(4, CardRef::Risk, eur(50));
+    let cards = [risk.clone(), offer.clone(), renewal, other];
+    let plan = planned(&cards, Angle::Both, 1);
+    let shown: Vec<(u128, Vec<(u128, bool)>)> = plan
+        .cards
+        .iter()
+        .map(|shown| {
+            let others = shown.others.iter().map(|(about, due)| (number(*about), due.is_some())).collect();
+            (number(shown.lead.0), others)
+        })
+        .collect();
+    // The offer leads, the renewal is due as well, the silent risk comes along; and what was offered takes no room.
+    assert_eq!(shown, [(2, vec![(1, false), (3, true)]), (4, vec![])]);
+    // A window that is withheld stands on the account's card, where there is one.
+    let held = Card { withheld: true, ..offer };
+    let alone = planned(std::slice::from_ref(&held), Angle::AccountManager, 1);
+    assert_eq!((alone.cards.len(), alone.withheld.len()), (0, 1));
+    let risk = Card { attention: Attention::default(), ..risk };
+    let together = planned(&[risk, held], Angle::AccountManager, 1);
+    assert_eq!((together.cards[0].others.len(), together.withheld.len()), (1, 0));
 }

@@ -158,6 +158,7 @@ fn serves_value(step: &Step) -> Option<bool> {
         | What::WindowOpened
         | What::Expired
         | What::Reassigned
+        | What::Unoffered
         | What::Closed
         | What::RenewalStep => None,
     }

@@ -42,6 +42,8 @@ pub enum What {
     Withdrawn,
     HandedBack,
     Reassigned,
+    /// Reassigned to somebody who holds it: there is no offer any more.
+    Unoffered,
     Overridden,
     Won,
     Lost,
@@ -228,7 +230,7 @@ pub fn offers(steps: &[Step], running: &BTreeMap<Uuid, Running>) -> Vec<Offer> {
                 What::Accepted => End::Accepted { at: step.at, by: step.by },
                 What::Declined => End::Declined { by: step.by },
                 What::Expired => End::Expired,
-                What::Withdrawn | What::Passed | What::Closed => End::Withdrawn,
+                What::Withdrawn | What::Unoffered | What::Passed | What::Closed => End::Withdrawn,
                 _ => continue,
             };
             offers.extend(open.take().map(|offer| Offer { end, clock: step.clock, ..offer }));

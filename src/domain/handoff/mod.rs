@@ -34,7 +34,7 @@ pub const QUIET_DAYS: u64 = 90;
 pub struct Clocks {
     /// A detected window with its detector before it is offered, not qualified.
     pub hold_business_days: u32,
-    /// An offer before it expires.
+    /// An offer before it expires; and how long whoever is asked "still on it?" has to answer.
     pub accept_business_days: u32,
 }
 
@@ -161,7 +161,6 @@ pub enum State {
     /// Found by a rule or raised, with the CSM who stands in as the detector.
     Detected {
         holder: PersonId,
-        timer: Timer,
     },
     Qualified {
         holder: PersonId,
@@ -170,7 +169,6 @@ pub enum State {
         to: Seat,
         /// `None` where a rule or a clock offered it.
         from: Option<PersonId>,
-        timer: Timer,
     },
     Accepted {
         by: PersonId,
@@ -233,6 +231,8 @@ pub struct Handoff {
     solo: bool,
     /// Who is away and gets it back on their return; whoever is accountable stands in for them.
     stands_in_for: Option<PersonId>,
+    /// Of the present state, with whoever is accountable now.
+    timer: Timer,
     /// When the present state began.
     since: DateTime<Utc>,
     /// 1 when made, one more with each accepted move: the store's guard against lost updates.
@@ -318,10 +318,8 @@ impl Handoff {
     ) -> (Self, Vec<HandoffEvent>) {
         let solo = matches!(start, Start::Solo(_));
         let (state, event) = match start {
-            Start::Detector(holder) | Start::Solo(holder) => {
-                (State::Detected { holder, timer: Timer::Waiting }, HandoffEvent::Detected)
-            }
-            Start::Offered(to) => (State::Offered { to, from: None, timer: Timer::Waiting }, HandoffEvent::Offered),
+            Start::Detector(holder) | Start::Solo(holder) => (State::Detected { holder }, HandoffEvent::Detected),
+            Start::Offered(to) => (State::Offered { to, from: None }, HandoffEvent::Offered),
         };
         let matter = Matter::Window(window);
         let mut made = Self::new(id, account, matter, state, solo, at);
@@ -345,13 +343,14 @@ impl Handoff {
         if to == Seat::Person(from) {
             return Err(Refused::SamePerson);
         }
-        let state = State::Offered { to, from: Some(from), timer: Timer::Waiting };
+        let state = State::Offered { to, from: Some(from) };
         Ok((Self::new(id, account, matter, state, false, at), HandoffEvent::Offered))
     }
 
     fn new(id: Uuid, account: AccountId, matter: Matter, state: State, solo: bool, at: DateTime<Utc>) -> Self {
         let (gate, qualification, stands_in_for) = (Gate::Open, None, None);
-        Self { id, account, matter, state, gate, qualification, solo, stands_in_for, since: at, version: 1 }
+        let timer = Timer::Waiting;
+        Self { id, account, matter, state, gate, qualification, solo, stands_in_for, timer, since: at, version: 1 }
     }
 
     // What is there.
@@ -414,9 +413,7 @@ impl Handoff {
     /// The one accountable person; `None` exactly in the end states.
     pub fn accountable(&self) -> Option<PersonId> {
         match &self.state {
-            State::Detected { holder, .. } | State::Qualified { holder } | State::Returned { holder, .. } => {
-                Some(*holder)
-            }
+            State::Detected { holder } | State::Qualified { holder } | State::Returned { holder, .. } => Some(*holder),
             State::Offered { to, .. } => Some(to.accountable()),
             State::Accepted { by, .. } => Some(*by),
             State::Won { .. }
@@ -447,20 +444,23 @@ impl Handoff {
 
     /// When the running clock ends; `None` where none runs.
     pub fn due(&self) -> Option<DateTime<Utc>> {
-        self.timer().due()
+        self.timer.due()
     }
 
-    /// Waiting in every state that has no clock.
+    /// Every open state has one; waiting until it was shown, while it is withheld, and after the end.
     pub fn timer(&self) -> Timer {
-        match &self.state {
-            State::Detected { timer, .. } | State::Offered { timer, .. } => *timer,
-            _ => Timer::Waiting,
-        }
+        self.timer
+    }
+
+    /// Claimed, idle, and asked whether somebody is still on it.
+    pub fn is_asked(&self) -> bool {
+        matches!(self.state, State::Accepted { .. })
+            && (self.timer.is_reminded() || matches!(self.timer, Timer::Over { .. }))
     }
 
     /// The clock, where one runs.
     pub fn running(&self) -> Option<Running> {
-        match self.timer() {
+        match self.timer {
             Timer::Running { since, due, .. } => Some(Running { since, due }),
             Timer::Waiting | Timer::Over { .. } => None,
         }

@@ -9,7 +9,7 @@ use crate::domain::diagnosis::{FoundWindow, WindowKind};
 use crate::domain::money::Money;
 use crate::domain::person::PersonId;
 use crate::domain::routing::{Seat, Start};
-use crate::domain::timer::Owed;
+use crate::domain::timer::{IDLE_WORKING_DAYS, Owed};
 
 impl Handoff {
     // Clocks and nights.
@@ -17,29 +17,46 @@ impl Handoff {
     /// The accountable person has been shown it: the clock starts, in their
     /// business hours. Shown again, or withheld, it changes nothing.
     #[must_use]
-    pub fn delivered(mut self, at: DateTime<Utc>, clocks: Clocks, calendar: &WorkCalendar<'_>) -> Self {
-        if self.is_withheld() {
+    pub fn delivered(self, at: DateTime<Utc>, clocks: Clocks, calendar: &WorkCalendar<'_>) -> Self {
+        let before = self.timer;
+        let mut shown = self.watched(at, clocks, calendar);
+        shown.version += i32::from(shown.timer != before);
+        shown
+    }
+
+    /// The same in one change with the move that somebody has just put it into their own hands by.
+    ///
+    /// What was claimed is work of weeks: it is asked about when nothing was done
+    /// about it for [`IDLE_WORKING_DAYS`].
+    #[must_use]
+    pub fn watched(mut self, at: DateTime<Utc>, clocks: Clocks, calendar: &WorkCalendar<'_>) -> Self {
+        if self.is_withheld() || self.timer != Timer::Waiting {
             return self;
         }
-        let start = |days| Timer::start(at, days, calendar);
-        match &mut self.state {
-            State::Detected { timer: timer @ Timer::Waiting, .. } => *timer = start(clocks.hold_business_days),
-            State::Offered { timer: timer @ Timer::Waiting, .. } => *timer = start(clocks.accept_business_days),
-            _ => return self,
-        }
-        self.version += 1;
+        self.timer = match &self.state {
+            State::Detected { .. } | State::Qualified { .. } | State::Returned { .. } => {
+                Timer::start(at, clocks.hold_business_days, calendar)
+            }
+            State::Offered { .. } => Timer::start(at, clocks.accept_business_days, calendar),
+            State::Accepted { .. } => {
+                let today = calendar.local_date(at);
+                Timer::ask_on(at, today, IDLE_WORKING_DAYS, clocks.accept_business_days, calendar)
+            }
+            State::Won { .. }
+            | State::Lost { .. }
+            | State::Passed { .. }
+            | State::Withdrawn { .. }
+            | State::Closed { .. } => return self,
+        };
         self
     }
 
     /// The one reminder was given; time is left after it, also where it came late.
     pub fn reminded(mut self, at: DateTime<Utc>, calendar: &WorkCalendar<'_>) -> Result<Self, Refused> {
-        let timer = self.timer();
-        let (Some(Owed::Reminder), Some(left)) = (timer.owed(at), timer.after_reminder(calendar)) else {
-            return Err(Refused::NotDue { due: timer.next() });
+        let (Some(Owed::Reminder), Some(left)) = (self.timer.owed(at), self.timer.after_reminder(calendar)) else {
+            return Err(Refused::NotDue { due: self.timer.next() });
         };
-        if let State::Detected { timer, .. } | State::Offered { timer, .. } = &mut self.state {
-            *timer = timer.reminded(at, left, calendar);
-        }
+        self.timer = self.timer.reminded(at, left, calendar);
         self.version += 1;
         Ok(self)
     }
@@ -68,11 +85,9 @@ impl Handoff {
             (window.reason, window.amount, window.co_term) = (fresh.reason, fresh.amount, fresh.co_term);
         }
         self.gate = self.gate_for(withheld_by, at);
-        if before.is_withheld() != self.is_withheld()
-            && let State::Detected { timer, .. } | State::Offered { timer, .. } = &mut self.state
-        {
+        if before.is_withheld() != self.is_withheld() {
             // No clock runs while withheld; released, it starts anew when it has been shown.
-            *timer = Timer::Waiting;
+            self.timer = Timer::Waiting;
         }
         if self != before {
             self.version += 1;
@@ -95,30 +110,52 @@ impl Handoff {
 
     /// The detector's time is over: offered to `to`, marked "not qualified".
     pub fn offer_unqualified(self, to: Seat, at: DateTime<Utc>) -> Result<Moved, Refused> {
-        let State::Detected { holder, .. } = self.state else { return Err(Refused::Present(self.present())) };
+        let State::Detected { holder } = self.state else { return Err(Refused::Present(self.present())) };
         self.run_out(at)?;
         if self.solo || to == Seat::Person(holder) {
             return Err(Refused::SamePerson);
         }
-        Ok((self.moved(State::Offered { to, from: None, timer: Timer::Waiting }, at), HandoffEvent::Offered))
+        Ok((self.moved(State::Offered { to, from: None }, at), HandoffEvent::Offered))
+    }
+
+    /// A qualified window that its holder did not pass on: offered to `to` in their name, as the CSQL that it is.
+    pub fn offer_for(self, to: Seat, at: DateTime<Utc>) -> Result<Moved, Refused> {
+        let State::Qualified { holder } = self.state else { return Err(Refused::Present(self.present())) };
+        self.run_out(at)?;
+        if self.solo || to == Seat::Person(holder) {
+            return Err(Refused::SamePerson);
+        }
+        Ok((self.moved(State::Offered { to, from: Some(holder) }, at), HandoffEvent::Offered))
     }
 
     /// The time to accept is over: back to who offered it, to `lead` where a
     /// rule had, or where one person holds both roles and did not act.
     pub fn expire(self, lead: PersonId, at: DateTime<Utc>) -> Result<Moved, Refused> {
         let (holder, late) = match &self.state {
-            State::Offered { to, from, .. } => (from.unwrap_or(lead), to.accountable()),
-            State::Detected { holder, .. } if self.solo => (lead, *holder),
+            State::Offered { to, from } => (from.unwrap_or(lead), to.accountable()),
+            State::Detected { holder } | State::Qualified { holder } => (lead, *holder),
             _ => return Err(Refused::Present(self.present())),
         };
         self.run_out(at)?;
         Ok((self.moved(State::Returned { holder, how: Return::Expired { late } }, at), HandoffEvent::Expired))
     }
 
+    /// What was claimed, or came back, and lies there: the lead hears of it, and the chain ends. It stays where it is.
+    pub fn let_rest(mut self, at: DateTime<Utc>) -> Result<Self, Refused> {
+        let (State::Accepted { .. } | State::Returned { .. }) = self.state else {
+            return Err(Refused::Present(self.present()));
+        };
+        self.run_out(at)?;
+        self.timer = Timer::Over { since: at };
+        self.version += 1;
+        Ok(self)
+    }
+
+    /// The end of a clock: never before its reminder was given, however late the look.
     fn run_out(&self, at: DateTime<Utc>) -> Result<(), Refused> {
-        match self.due() {
-            Some(due) if due <= at => Ok(()),
-            due => Err(Refused::NotDue { due }),
+        match self.timer.owed(at) {
+            Some(Owed::End) => Ok(()),
+            _ => Err(Refused::NotDue { due: self.due() }),
         }
     }
 
@@ -150,6 +187,14 @@ impl Handoff {
 
     // What people do.
 
+    /// Whoever claimed it says that they are still on it, or did something about it: the clock starts anew.
+    pub fn carried_on(mut self) -> Result<Self, Refused> {
+        let State::Accepted { .. } = self.state else { return Err(Refused::Present(self.present())) };
+        self.timer = Timer::Waiting;
+        self.version += 1;
+        Ok(self)
+    }
+
     /// A CSM confirms need, contact and timing. Whoever holds it goes on holding it.
     pub fn qualify(mut self, qualification: Qualification, at: DateTime<Utc>) -> Result<Moved, Refused> {
         if self.window().is_none() {
@@ -177,7 +222,7 @@ impl Handoff {
         if to == Seat::Person(by) {
             return Err(Refused::SamePerson);
         }
-        Ok((self.moved(State::Offered { to, from: Some(by), timer: Timer::Waiting }, at), HandoffEvent::Offered))
+        Ok((self.moved(State::Offered { to, from: Some(by) }, at), HandoffEvent::Offered))
     }
 
     /// *Claim*. Of two at once one wins; the other is told who.
@@ -229,13 +274,20 @@ impl Handoff {
         Ok((self.moved(State::Withdrawn { by }, at), HandoffEvent::Withdrawn))
     }
 
+    /// A sale that was made. What is no window ends by being passed or handed back.
     pub fn won(self, by: PersonId, amount: Option<Money>, at: DateTime<Utc>) -> Result<Moved, Refused> {
         let State::Accepted { .. } = &self.state else { return Err(Refused::Present(self.present())) };
+        if self.window().is_none() {
+            return Err(Refused::WindowsOnly);
+        }
         Ok((self.moved(State::Won { by, amount }, at), HandoffEvent::Won))
     }
 
     pub fn lost(self, by: PersonId, why: &str, at: DateTime<Utc>) -> Result<Moved, Refused> {
         let State::Accepted { .. } = &self.state else { return Err(Refused::Present(self.present())) };
+        if self.window().is_none() {
+            return Err(Refused::WindowsOnly);
+        }
         Ok((self.moved(State::Lost { by, reason: reason(why)? }, at), HandoffEvent::Lost))
     }
 
@@ -245,9 +297,9 @@ impl Handoff {
             return Err(Refused::SamePerson);
         }
         let state = match &self.state {
-            State::Detected { .. } => State::Detected { holder: to, timer: Timer::Waiting },
+            State::Detected { .. } => State::Detected { holder: to },
             State::Qualified { .. } => State::Qualified { holder: to },
-            State::Offered { from, .. } => State::Offered { to: Seat::Person(to), from: *from, timer: Timer::Waiting },
+            State::Offered { from, .. } => State::Offered { to: Seat::Person(to), from: *from },
             State::Accepted { from, .. } => State::Accepted { by: to, from: *from },
             State::Returned { how, .. } => State::Returned { holder: to, how: how.clone() },
             _ => return Err(Refused::Present(self.present())),
@@ -263,13 +315,10 @@ impl Handoff {
             Start::Detector(person) | Start::Solo(person) => *person,
             Start::Offered(seat) => seat.accountable(),
         };
-        let timer = Timer::Waiting;
         let state = match (&self.state, start) {
             (State::Detected { holder, .. }, Start::Detector(_) | Start::Solo(_)) if *holder == first => None,
-            (State::Detected { .. }, Start::Detector(_) | Start::Solo(_)) => {
-                Some(State::Detected { holder: first, timer })
-            }
-            (State::Detected { .. }, Start::Offered(to)) => Some(State::Offered { to: to.clone(), from: None, timer }),
+            (State::Detected { .. }, Start::Detector(_) | Start::Solo(_)) => Some(State::Detected { holder: first }),
+            (State::Detected { .. }, Start::Offered(to)) => Some(State::Offered { to: to.clone(), from: None }),
             (State::Qualified { holder } | State::Returned { holder, .. }, _)
                 if *holder == first || counterpart.is_some_and(|seat| seat.accountable() == *holder) =>
             {
@@ -282,17 +331,20 @@ impl Handoff {
                 return self.close("one person holds both roles now", at).ok();
             }
             (State::Offered { .. }, Start::Solo(_)) if self.is_csql() => Some(State::Qualified { holder: first }),
-            (State::Offered { .. }, Start::Solo(_)) => Some(State::Detected { holder: first, timer }),
+            (State::Offered { .. }, Start::Solo(_)) => Some(State::Detected { holder: first }),
             (State::Offered { to, from, .. }, _) => {
                 let offerer = from.map(Seat::Person);
                 let to = counterpart.filter(|seat| *seat != to && Some(*seat) != offerer.as_ref());
-                to.map(|to| State::Offered { to: to.clone(), from: *from, timer })
+                to.map(|to| State::Offered { to: to.clone(), from: *from })
             }
             // Claimed: theirs. Ended: over.
             _ => return None,
         };
         self.solo = solo && self.window().is_some();
         match state {
+            Some(state @ State::Offered { .. }) if matches!(self.state, State::Detected { .. }) => {
+                Some((self.moved(state, at), HandoffEvent::Offered))
+            }
             Some(state) => Some((self.moved(state, at), HandoffEvent::Reassigned)),
             None if self.solo != was_solo => {
                 self.version += 1;
@@ -342,7 +394,7 @@ impl Handoff {
 
     fn moved(mut self, state: State, at: DateTime<Utc>) -> Self {
         let before = self.accountable();
-        (self.state, self.since) = (state, at);
+        (self.state, self.since, self.timer) = (state, at, Timer::Waiting);
         if self.accountable() != before {
             // Whoever has it now has it in their own right.
             self.stands_in_for = None;

@@ -65,7 +65,7 @@ pub struct HandoffRecord {
 
 impl From<&Handoff> for HandoffRecord {
     fn from(handoff: &Handoff) -> Self {
-        let (clock_since, remind_at, due_at) = handoff.timer().columns();
+        let (clock_since, remind_at, due_at) = handoff.timer.columns();
         let qualification = handoff.qualification.as_ref();
         let mut row = Self {
             id: handoff.id,
@@ -146,7 +146,7 @@ impl HandoffRecord {
     fn write_state(&mut self, state: &State) {
         match state {
             State::Detected { .. } | State::Qualified { .. } => {}
-            State::Offered { to, from, .. } => {
+            State::Offered { to, from } => {
                 (self.pool, self.offered_by) = (to.pool().map(str::to_owned), *from);
             }
             State::Accepted { from, .. } => self.offered_by = *from,
@@ -211,12 +211,8 @@ impl HandoffRecord {
         let holder = || row.need("accountable", self.accountable);
         let by = || row.need("moved_by", self.moved_by);
         let reason = || row.need("reason", self.reason.clone());
-        let timer = || match Timer::from_columns((self.clock_since, self.remind_at, self.due_at)) {
-            Timer::Over { .. } => Err(row.corrupt("due_at is missing")),
-            timer => Ok(timer),
-        };
         Ok(match self.state.as_str() {
-            "detected" => State::Detected { holder: holder()?, timer: timer()? },
+            "detected" => State::Detected { holder: holder()? },
             "qualified" => State::Qualified { holder: holder()? },
             "offered" => State::Offered {
                 to: match &self.pool {
@@ -224,7 +220,6 @@ impl HandoffRecord {
                     None => Seat::Person(holder()?),
                 },
                 from: self.offered_by,
-                timer: timer()?,
             },
             "accepted" => State::Accepted { by: holder()?, from: self.offered_by },
             "declined" => State::Returned { holder: holder()?, how: Return::Declined { by: by()?, reason: reason()? } },
@@ -259,6 +254,7 @@ impl TryFrom<HandoffRecord> for Handoff {
             qualification: record.read_qualification(&row)?,
             solo: record.solo,
             stands_in_for: record.stands_in_for,
+            timer: Timer::from_columns((record.clock_since, record.remind_at, record.due_at)),
             since: record.since,
             version: record.version,
         };
@@ -273,6 +269,13 @@ impl TryFrom<HandoffRecord> for Handoff {
         }
         if handoff.is_withheld() && handoff.due().is_some() {
             return Err(row.corrupt("its clock runs while it is withheld"));
+        }
+        if handoff.state.is_end() && handoff.timer != Timer::Waiting {
+            return Err(row.corrupt("its clock runs although it has ended"));
+        }
+        let goes_on = matches!(handoff.state, State::Detected { .. } | State::Qualified { .. } | State::Offered { .. });
+        if goes_on && matches!(handoff.timer, Timer::Over { .. }) {
+            return Err(row.corrupt("due_at is missing"));
         }
         row.whole(&record, &HandoffRecord::from(&handoff), &record.state)?;
         Ok(handoff)

@@ -1,4 +1,4 @@
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::TimeDelta;
 use chrono_tz::Tz;
@@ -8,6 +8,7 @@ use super::*;
 use crate::domain::calendar::{BusinessHours, WorkCalendar};
 use crate::domain::money::Currency;
 use crate::domain::person::Workdays;
+use crate::domain::timer::Owed;
 
 fn person(n: u128) -> PersonId {
     PersonId(Uuid::from_u128(n))
@@ -62,6 +63,15 @@ fn delivered(handoff: Handoff, at: DateTime<Utc>) -> Handoff {
     handoff.delivered(at, Clocks::default(), &calendar)
 }
 
+/// Its one reminder was given, in time.
+fn asked(handoff: Handoff) -> Handoff {
+    let none = BTreeSet::new();
+    let calendar =
+        WorkCalendar { zone: Tz::UTC, workdays: Workdays::MON_FRI, holidays: &none, hours: BusinessHours::default() };
+    let at = handoff.timer().next().expect("a clock");
+    handoff.reminded(at, &calendar).unwrap()
+}
+
 #[test]
 fn the_whole_way() {
     let detected = seats(Start::Detector(person(DANA)));
@@ -93,10 +103,10 @@ fn a_detector_who_waits_too_long_loses_it_to_the_account_manager() {
     assert_eq!(shown.due(), Some("2026-11-27T17:00:00Z".parse().unwrap()), "with Dana until Friday");
     let early = shown.clone().offer_unqualified(Seat::Person(person(OMAR)), hour(24));
     assert_eq!(early, Err(Refused::NotDue { due: shown.due() }));
-    let (offered, event) = shown.offer_unqualified(Seat::Person(person(OMAR)), hour(106)).unwrap();
+    let (offered, event) = asked(shown).offer_unqualified(Seat::Person(person(OMAR)), hour(106)).unwrap();
     assert_eq!((event, offered.is_csql(), offered.due()), (HandoffEvent::Offered, false, None));
     // Nobody takes it: to the lead, since a clock had offered it, and to nobody else's clock.
-    let (expired, _) = delivered(offered, hour(106)).expire(person(LEA), hour(240)).unwrap();
+    let (expired, _) = asked(delivered(offered, hour(106))).expire(person(LEA), hour(240)).unwrap();
     assert_eq!((expired.state_name(), expired.accountable(), expired.due()), ("expired", Some(person(LEA)), None));
 }
 
@@ -106,7 +116,7 @@ fn what_comes_back_comes_back_to_who_offered() {
     let offered = qualified.offer(person(DANA), pool(), hour(1)).unwrap().0;
     let (declined, _) = offered.clone().decline(person(PIA), "no budget", person(LEA), hour(2)).unwrap();
     assert_eq!((declined.state_name(), declined.accountable()), ("declined", Some(person(DANA))));
-    let expired = delivered(offered.clone(), hour(1)).expire(person(LEA), hour(100)).unwrap().0;
+    let expired = asked(delivered(offered.clone(), hour(1))).expire(person(LEA), hour(100)).unwrap().0;
     assert_eq!(expired.accountable(), Some(person(DANA)));
     let accepted = offered.clone().accept(person(PIA), hour(2)).unwrap().0;
     let handed_back = accepted.hand_back(person(PIA), "they want a trial first", person(LEA), hour(3)).unwrap().0;
@@ -135,6 +145,34 @@ fn nothing_runs_and_nobody_claims_while_it_is_withheld() {
     let asked = window(WindowKind::Requested);
     let asked = Handoff::detect(Uuid::nil(), "acme".into(), asked, start, Some("sev1_open"), monday()).0;
     assert!(!asked.is_withheld());
+}
+
+#[test]
+fn every_open_state_has_a_clock_and_what_lies_there_ends_where_it_is() {
+    let none = BTreeSet::new();
+    let calendar =
+        WorkCalendar { zone: Tz::UTC, workdays: Workdays::MON_FRI, holidays: &none, hours: BusinessHours::default() };
+    let qualified = seats(Start::Detector(person(DANA))).qualify(qualification(), hour(1)).unwrap().0;
+    let shown = delivered(qualified.clone(), hour(1));
+    assert!(shown.due().is_some());
+    // Asked on the day before, then it is offered in her name, and still a CSQL.
+    let asked = shown.reminded(hour(96), &calendar).unwrap();
+    let (offered, event) = asked.offer_for(Seat::Person(person(OMAR)), hour(200)).unwrap();
+    assert_eq!((event, offered.is_csql(), offered.accountable()), (HandoffEvent::Offered, true, Some(person(OMAR))));
+    // Claimed: asked about after ten working days, at noon.
+    let accepted = delivered(offered.accept(person(OMAR), hour(201)).unwrap().0, hour(201));
+    assert_eq!(accepted.timer().next(), Some("2026-12-15T12:00:00Z".parse().unwrap()));
+    assert!(!accepted.is_asked());
+    let asked = accepted.reminded("2026-12-15T12:00:00Z".parse().unwrap(), &calendar).unwrap();
+    assert!(asked.is_asked());
+    assert_eq!(asked.clone().carried_on().unwrap().timer(), Timer::Waiting, "one tap, and it starts anew");
+    let end = asked.due().unwrap();
+    let rests = asked.let_rest(end).unwrap();
+    assert_eq!((rests.state_name(), rests.accountable()), ("accepted", Some(person(OMAR))));
+    assert_eq!((rests.timer(), rests.is_asked()), (Timer::Over { since: end }, true));
+    assert_eq!(rests.clone().let_rest(hour(2_000)), Err(Refused::NotDue { due: None }), "and says nothing more");
+    let returned = rests.hand_back(person(OMAR), "no time", person(LEA), hour(2_001)).unwrap().0;
+    assert!(delivered(returned, hour(2_001)).due().is_some());
 }
 
 #[test]
@@ -170,7 +208,7 @@ fn one_person_with_both_roles_needs_no_handoff() {
     let solo = seats(Start::Solo(person(DANA)));
     let (accepted, _) = solo.clone().accept(person(DANA), hour(1)).unwrap();
     assert!(accepted.qualify(qualification(), hour(2)).unwrap().0.is_csql());
-    let late = delivered(solo, monday());
+    let late = asked(delivered(solo, monday()));
     assert_eq!(late.clone().offer_unqualified(Seat::Person(person(OMAR)), hour(200)), Err(Refused::SamePerson));
     assert_eq!(late.expire(person(LEA), hour(200)).unwrap().0.accountable(), Some(person(LEA)));
     // In a pair nobody claims what the CSM still has.
@@ -207,7 +245,8 @@ fn a_pool_keeps_its_offer_when_its_lead_changes() {
     assert_eq!(led.pool_led_by(person(OMAR)), Err(Refused::SamePerson));
     // Reassigned, it is one person's, also where that was the pool's lead.
     let reassigned = offered.reassign(person(LEA), hour(1)).unwrap().0;
-    assert!(matches!(reassigned.state(), State::Offered { to: Seat::Person(_), timer: Timer::Waiting, .. }));
+    assert!(matches!(reassigned.state(), State::Offered { to: Seat::Person(_), .. }));
+    assert_eq!(reassigned.timer(), Timer::Waiting);
     assert!(matches!(reassigned.pool_led_by(person(OMAR)), Err(Refused::Present(_))));
 }
 
@@ -230,7 +269,10 @@ fn estimates_become_minor_units() {
 #[derive(Debug, Clone)]
 enum Step {
     Deliver,
-    Night { withheld: bool, days: u64 },
+    Night {
+        withheld: bool,
+        days: u64,
+    },
     OfferUnqualified(Seat),
     Expire,
     Qualify,
@@ -245,6 +287,15 @@ enum Step {
     Reassign(u128),
     Override(u128),
     Close,
+    /// A tick of the clock does what it owes: asks, or ends the wait in the way that fits the state.
+    Tick(Seat),
+    /// Whoever has it goes on leave, is out of reach, or has left: somebody stands in.
+    StandIn(u128),
+    ComeBack,
+    /// The organisation model, or the account's people, have changed.
+    Reroute(Start, Option<Seat>),
+    PoolLed(u128),
+    CarryOn,
 }
 
 fn any_seat() -> impl Strategy<Value = Seat> {
@@ -268,9 +319,44 @@ fn any_step() -> impl Strategy<Value = Step> {
         1 => who.clone().prop_map(Step::Won),
         1 => who.clone().prop_map(Step::Lost),
         1 => who.clone().prop_map(Step::Reassign),
-        1 => who.prop_map(Step::Override),
+        1 => who.clone().prop_map(Step::Override),
         1 => Just(Step::Close),
+        6 => any_seat().prop_map(Step::Tick),
+        2 => who.clone().prop_map(Step::StandIn),
+        1 => Just(Step::ComeBack),
+        2 => (any_start_of(), proptest::option::of(any_seat())).prop_map(|(start, to)| Step::Reroute(start, to)),
+        1 => who.prop_map(Step::PoolLed),
+        1 => Just(Step::CarryOn),
     ]
+}
+
+fn any_start_of() -> impl Strategy<Value = Start> {
+    prop_oneof![
+        (1_u128..5).prop_map(|n| Start::Detector(person(n))),
+        (1_u128..5).prop_map(|n| Start::Solo(person(n))),
+        any_seat().prop_map(Start::Offered),
+    ]
+}
+
+/// What the clocks of `app` do when something is owed.
+fn ticked(handoff: Handoff, to: Seat, at: DateTime<Utc>) -> Result<Handoff, Refused> {
+    let none = BTreeSet::new();
+    let calendar =
+        WorkCalendar { zone: Tz::UTC, workdays: Workdays::MON_FRI, holidays: &none, hours: BusinessHours::default() };
+    match (handoff.timer().owed(at), handoff.state()) {
+        (None, _) => Ok(handoff),
+        (Some(Owed::Reminder), _) => handoff.reminded(at, &calendar),
+        (Some(Owed::End), State::Accepted { .. } | State::Returned { .. }) => handoff.let_rest(at),
+        (Some(Owed::End), State::Detected { .. }) => {
+            let offered = handoff.clone().offer_unqualified(to, at);
+            offered.or_else(|_| handoff.expire(person(LEA), at)).map(|moved| moved.0)
+        }
+        (Some(Owed::End), State::Qualified { .. }) => {
+            let offered = handoff.clone().offer_for(to, at);
+            offered.or_else(|_| handoff.expire(person(LEA), at)).map(|moved| moved.0)
+        }
+        (Some(Owed::End), _) => handoff.expire(person(LEA), at).map(|moved| moved.0),
+    }
 }
 
 fn apply(handoff: Handoff, step: Step, at: DateTime<Utc>) -> Result<Handoff, Refused> {
@@ -295,18 +381,21 @@ fn apply(handoff: Handoff, step: Step, at: DateTime<Utc>) -> Result<Handoff, Ref
         Step::Reassign(to) => handoff.reassign(person(to), at),
         Step::Override(by) => handoff.override_gate(person(by), "asked", at),
         Step::Close => handoff.close("churned", at),
+        Step::Tick(to) => return ticked(handoff, to, at),
+        Step::StandIn(to) => handoff.stand_in(person(to), at),
+        Step::ComeBack => handoff.come_back(at),
+        Step::Reroute(start, to) => {
+            return Ok(handoff.clone().rerouted(&start, to.as_ref(), at).map_or(handoff, |moved| moved.0));
+        }
+        Step::PoolLed(by) => return handoff.pool_led_by(person(by)),
+        Step::CarryOn => return handoff.carried_on(),
     };
     moved.map(|(handoff, _)| handoff)
 }
 
 fn any_start() -> impl Strategy<Value = Handoff> {
     let kinds = proptest::sample::select(&WindowKind::ALL[..]);
-    let start = prop_oneof![
-        (1_u128..5).prop_map(|n| Start::Detector(person(n))),
-        (1_u128..5).prop_map(|n| Start::Solo(person(n))),
-        any_seat().prop_map(Start::Offered),
-    ];
-    let found = (kinds, start, any::<bool>()).prop_map(|(kind, start, withheld)| {
+    let found = (kinds, any_start_of(), any::<bool>()).prop_map(|(kind, start, withheld)| {
         let rule = withheld.then_some("usage_trend");
         Handoff::detect(Uuid::from_u128(7), "acme".into(), window(kind), start, rule, monday()).0
     });
@@ -333,11 +422,20 @@ proptest! {
     ) {
         let mut handoff = start;
         let mut at = monday();
+        // When each clock was started, and what it has said.
+        let mut clocks: BTreeMap<DateTime<Utc>, Vec<Owed>> = BTreeMap::new();
         for (step, hours) in steps {
             at += TimeDelta::hours(hours);
             let before = handoff.clone();
+            let owed = before.timer().owed(at).filter(|_| matches!(step, Step::Tick(_)));
             match apply(handoff, step, at) {
                 Ok(after) => {
+                    if let (Some(owed), Some(since)) = (owed, before.timer().since()) {
+                        let said = clocks.entry(since).or_default();
+                        said.push(owed);
+                        prop_assert!([&[Owed::Reminder][..], &[Owed::Reminder, Owed::End]].contains(&said.as_slice()));
+                        prop_assert!(before.is_open(), "a clock spoke after the end");
+                    }
                     if before.is_open() {
                         prop_assert_eq!(after.version(), before.version() + i32::from(after != before));
                     } else {
@@ -350,6 +448,8 @@ proptest! {
             // Exactly one accountable person in every open state, none after the end.
             prop_assert_eq!(handoff.accountable().is_some(), !handoff.state.is_end());
             prop_assert!(!(handoff.is_withheld() && handoff.due().is_some()), "a clock ran while withheld");
+            prop_assert!(handoff.is_open() || handoff.timer() == Timer::Waiting, "a clock ran after the end");
+            prop_assert!(handoff.stands_in_for().is_none() || handoff.stands_in_for() != handoff.accountable());
             let qualified = matches!(handoff.state, State::Qualified { .. });
             prop_assert!(!qualified || handoff.is_csql());
             let row = HandoffRecord::from(&handoff);

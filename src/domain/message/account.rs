@@ -212,7 +212,8 @@ fn footer(view: &AccountAnswer, today: NaiveDate) -> Text {
     let mut parts = Vec::new();
     if let Some(diagnosis) = &view.diagnosis {
         let stale = if view.stale { " (old: newer facts are not in it)" } else { "" };
-        parts.push(format!("Diagnosis of {}{stale}", phrase::date(diagnosis.date, today)));
+        let (id, date) = (phrase::short_id(diagnosis.id), phrase::date(diagnosis.date, today));
+        parts.push(format!("Diagnosis {id} of {date}{stale}"));
         if diagnosis.not_checked.is_empty() {
             parts.push("every source checked".to_owned());
         } else {
@@ -461,8 +462,8 @@ mod tests {
         - Eva (champion): left on Fri 2 Oct
 
         Last note (Kim, Fri 30 Oct): They asked for the contract
-          Diagnosis of Tue 3 Nov · not checked, no data: sentiment, onboarding · no new data, values of an
-          earlier night: billing · Open in the CRM (https://crm.example/acme)
+          Diagnosis 0000-0000 of Tue 3 Nov · not checked, no data: sentiment, onboarding · no new data,
+          values of an earlier night: billing · Open in the CRM (https://crm.example/acme)
         [Acknowledge] [Raise] More: [Set next step] [Snooze] [Resolve] [Note] [Share here]
         ");
     }

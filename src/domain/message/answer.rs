@@ -81,6 +81,31 @@ pub fn guest() -> Message {
     )
 }
 
+/// What only those may press who administer the organisation.
+pub fn admins_only() -> Message {
+    Message::sentence("Only your admins can do that.")
+}
+
+/// A rule went on trial, or came back from it.
+pub fn trial(rule: &str, on_trial: bool) -> Message {
+    Message::sentence(if on_trial {
+        format!(
+            "{rule} is on trial from the next diagnosis on: still computed and counted, no longer shown. Bring back undoes it."
+        )
+    } else {
+        format!("{rule} is shown again from the next diagnosis on. Put on trial undoes it.")
+    })
+}
+
+/// It was so before.
+pub fn trial_already(rule: &str, on_trial: bool) -> Message {
+    Message::sentence(if on_trial {
+        format!("{rule} is on trial already. Nothing was changed.")
+    } else {
+        format!("{rule} is not on trial. Nothing was changed.")
+    })
+}
+
 /// A known person without a role.
 pub fn no_role() -> Message {
     Message::sentence("You have no role in Tandem yet. Ask your admin to give you one.")
@@ -161,7 +186,7 @@ pub fn open_dialog(title: &str, button: Button) -> Message {
     Message {
         summary: title.to_owned(),
         blocks: vec![
-            Block::Text(Text::plain(format!("{title}:"))),
+            Block::Text(Text::plain(format!("{title}: press the button for the form."))),
             Block::Buttons(Buttons { shown: vec![button], more: Vec::new() }),
         ],
     }
@@ -264,6 +289,8 @@ pub enum Done {
     /// The same press came again; it has had its effect.
     Before,
     Noted,
+    /// "Still on it?" was answered with yes.
+    CarriesOn,
     NotUseful,
     /// First name.
     Nudged(String),
@@ -323,6 +350,7 @@ pub fn done(account: &str, done: &Done, today: NaiveDate) -> Message {
     Message::sentence(match done {
         Done::Before => format!("{account}: this was done before. Nothing was changed again."),
         Done::Noted => format!("{account}: note saved."),
+        Done::CarriesOn => format!("{account}: noted that you are on it. Nobody asks again for now."),
         Done::NotUseful => format!("{account}: noted as not useful. That helps to judge this kind of card."),
         Done::Nudged(who) => format!("{account}: {who} was reminded."),
         Done::Reassigned(who) => format!("{account}: now with {who}."),
@@ -513,6 +541,7 @@ mod tests {
     fn what_was_done_is_said() {
         let all = [
             Done::Noted,
+            Done::CarriesOn,
             Done::NotUseful,
             Done::Nudged("Kim".into()),
             Done::Reassigned("Kim".into()),
@@ -530,6 +559,7 @@ mod tests {
         ];
         insta::assert_snapshot!(lines(all.iter().map(|what| done("Acme", what, sample::today())).collect()), @"
         Acme: note saved.
+        Acme: noted that you are on it. Nobody asks again for now.
         Acme: noted as not useful. That helps to judge this kind of card.
         Acme: Kim was reminded.
         Acme: now with Kim.

@@ -31,6 +31,79 @@ pub enum Card {
     HandedRisk(HandedRiskView),
 }
 
+/// All that a reader has open on one account, as one card: what leads it, and the rest beneath.
+#[derive(Debug, Clone, PartialEq)]
+pub struct AccountCard {
+    pub lead: Card,
+    others: Vec<Card>,
+}
+
+impl From<Card> for AccountCard {
+    fn from(lead: Card) -> Self {
+        Self { lead, others: Vec::new() }
+    }
+}
+
+impl AccountCard {
+    /// What a matter beneath says itself, the lead does not say in passing.
+    pub fn new(mut lead: Card, others: Vec<Card>) -> Self {
+        let below = |kind: fn(&Card) -> bool| others.iter().any(kind);
+        let own_window = |line: &WindowLine| {
+            others.iter().any(|other| matches!(other, Card::Window(view) if view.handoff == line.handoff))
+        };
+        let has_risk = below(|card| matches!(card, Card::Risk(_)));
+        match &mut lead {
+            Card::Risk(view) => {
+                view.windows.retain(|line| !own_window(line));
+                if below(|card| matches!(card, Card::Renewal(_))) {
+                    view.deadline = None;
+                }
+                if below(|card| matches!(card, Card::HandedRisk(_))) {
+                    view.handed = None;
+                }
+            }
+            Card::Renewal(view) => {
+                view.windows.retain(|line| !own_window(line));
+                if has_risk {
+                    (view.account.risk, view.causes) = (None, Vec::new());
+                }
+            }
+            Card::Window(view) if has_risk => (view.account.risk, view.causes) = (None, Vec::new()),
+            Card::HandedRisk(view) if has_risk => view.causes = Vec::new(),
+            Card::Window(_) | Card::HandedRisk(_) => {}
+        }
+        Self { lead, others }
+    }
+
+    /// Of the account: the head with its small print and buttons, then each matter with its own.
+    pub fn blocks(&self, angle: Angle, today: NaiveDate) -> Vec<Block> {
+        let mut blocks = blocks(&self.lead, angle, today);
+        for other in &self.others {
+            let (lines, mut buttons) = match other {
+                Card::Risk(view) => risk::beneath(view, angle, today),
+                Card::Window(view) => window::beneath(view, today),
+                Card::Renewal(view) => renewal::beneath(view, angle, today),
+                Card::HandedRisk(view) => handed::beneath(view, today),
+            };
+            // What is about the account stands with the lead already.
+            for row in [&mut buttons.shown, &mut buttons.more] {
+                row.retain(|button| !matches!(button.action.subject, Subject::Account(_)));
+            }
+            if buttons.shown.is_empty() {
+                buttons.shown = std::mem::take(&mut buttons.more);
+                buttons.more = buttons.shown.split_off(buttons.shown.len().min(2));
+            }
+            blocks.extend(assemble(lines, Vec::new(), buttons));
+        }
+        blocks
+    }
+
+    /// As a message of its own: a decision signal's ping, a handoff's offer.
+    pub fn message(&self, angle: Angle, today: NaiveDate) -> Message {
+        Message { blocks: self.blocks(angle, today), ..message(&self.lead, angle, today) }
+    }
+}
+
 impl Card {
     pub fn account(&self) -> &AccountView {
         match self {
@@ -63,7 +136,9 @@ pub fn message(card: &Card, angle: Angle, today: NaiveDate) -> Message {
     Message { summary, blocks: blocks(card, angle, today) }
 }
 
-/// Assembles a card: lines above, small print below, then the buttons that are there.
+/// To whoever has had something in hand for a while.
+const STILL_ON_IT: &str = "Still on it? Acknowledge says yes.";
+
 /// What is done about the account's risk, for who reads of its money.
 fn doing(account: &AccountView, today: NaiveDate) -> Option<String> {
     let on = |day: &NaiveDate| phrase::date(*day, today);
@@ -79,6 +154,7 @@ fn doing(account: &AccountView, today: NaiveDate) -> Option<String> {
     })
 }
 
+/// Assembles a card: lines above, small print below, then the buttons that are there.
 fn assemble(lines: Vec<Text>, small: Vec<String>, buttons: Buttons) -> Vec<Block> {
     let mut text = Text::new();
     for (at, line) in lines.into_iter().filter(|line| !line.is_empty()).enumerate() {
@@ -122,6 +198,11 @@ pub(super) fn health(account: &AccountView) -> String {
 
 pub(super) fn arr(account: &AccountView) -> String {
     account.arr.map(|arr| format!("ARR {arr}")).unwrap_or_default()
+}
+
+/// By which two who read of an account can see that they read the same diagnosis: "diagnosis 7F3A-9C01".
+pub(super) fn diagnosis(account: &AccountView) -> String {
+    account.diagnosis.map(|id| format!("diagnosis {}", phrase::short_id(id))).unwrap_or_default()
 }
 
 /// "Acme · health 34, at risk (was 52) · ARR $184k".
@@ -302,6 +383,89 @@ mod tests {
         }
     }
 
+    fn drawn(lead: Card, others: Vec<Card>, angle: Angle) -> String {
+        text::to_text(&AccountCard::new(lead, others).message(angle, sample::today()), 100)
+    }
+
+    #[test]
+    fn one_card_has_all_that_is_theirs_each_with_its_buttons() {
+        let window = WindowView { account: sample::account(), part: Part::Holder, ..sample::window() };
+        let others =
+            vec![Card::Window(window), Card::Renewal(sample::renewal()), Card::HandedRisk(sample::handed_risk())];
+        insta::assert_snapshot!(drawn(Card::Risk(sample::risk()), others, Angle::Csm), @"
+        Acme · health 34, at risk (was 52) · ARR $184k
+        Active users fell from 80 to 28 in five weeks.
+        This week: Ask the champion what changed and book a training for the team that stopped.
+        Also: An invoice is 65 days late.
+          New · at risk since Mon 2 Nov · AM: Kim · diagnosis 7F3A-9C01
+        [Acknowledge] [Set next step] More: [Snooze] [Resolve] [Hand to AM] [Note] [Not useful] [Raise]
+        [Show more]
+
+        More seats, about $12k · open until Fri 29 Jan 2027
+        96 of 100 seats in use for three weeks.
+        Ask the customer: is there a need, who decides, and when? Then qualify it, or pass.
+        With Dana until Fri 6 Nov.
+        [Qualify] [Pass] More: [Not useful]
+
+        Renewal: Opt-out date: Fri 27 Nov, in 24 days. Without notice it renews by itself on Thu 25 Feb
+        2027.
+        This step: Get the decision in writing.
+        Work on it has not started. Owner: you, prepares: Dana.
+        [Start preparing] More: [Start negotiating] [Renewed] [Contracted] [Lost]
+
+        Warning, from Kim: Budget cut of a third next year.
+        Offered to you by Kim, answer due Thu 5 Nov.
+        [Claim] [Decline]
+        ");
+        let offered = WindowView {
+            account: sample::account(),
+            part: Part::Offered,
+            causes: sample::causes(),
+            state: HandoffState::Offered {
+                to: "you".into(),
+                answers_for_pool: None,
+                by: None,
+                until: Some(sample::day("2026-11-05")),
+            },
+            ..sample::window()
+        };
+        let others = vec![Card::Risk(sample::risk())];
+        insta::assert_snapshot!(drawn(Card::Window(offered), others, Angle::AccountManager), @"
+        Acme · more seats, about $12k · health 34, at risk (was 52) · ARR $184k
+        96 of 100 seats in use for three weeks.
+        Nobody has confirmed need, contact and timing yet. Claim it, or decline with a reason.
+        Offered to you, answer due Thu 5 Nov.
+          New · open until Fri 29 Jan 2027 · opt-out date Wed 31 Mar 2027, in 148 days · diagnosis 7F3A-9C01
+        [Claim] [Decline] More: [Note] [Not useful] [Raise] [Show more]
+
+        At risk since Mon 2 Nov: Active users fell from 80 to 28 in five weeks.
+        This week: Hold the pitch until usage is back.
+        Not acknowledged by Dana yet.
+        [Not useful]
+        ");
+    }
+
+    /// Whatever stands together: each verb of each matter once, and what is about the account once.
+    #[test]
+    fn a_whole_card_repeats_nothing() {
+        let all = [risks(true), handoffs(true), renewals(true)].concat();
+        for (lead, other) in all.iter().zip(all.iter().rev()) {
+            let card = AccountCard::new(lead.clone(), vec![other.clone(), Card::Renewal(sample::renewal())]);
+            let message = card.message(Angle::Both, sample::today());
+            let about_account: Vec<Verb> = message
+                .buttons()
+                .filter(|button| matches!(button.action.subject, Subject::Account(_)))
+                .map(|button| button.action.verb)
+                .collect();
+            assert_eq!(about_account.iter().collect::<BTreeSet<_>>().len(), about_account.len(), "{about_account:?}");
+            for block in &message.blocks {
+                if let Block::Buttons(buttons) = block {
+                    assert!((1..=2).contains(&buttons.shown.len()), "{buttons:?}");
+                }
+            }
+        }
+    }
+
     const PARTS: [Part; 6] =
         [Part::Holder, Part::Offered, Part::Offerer, Part::AccountManager, Part::Lead, Part::Onlooker];
 
@@ -420,6 +584,8 @@ mod tests {
         pressed.extend([Verb::TurnPage, Verb::Settings]);
         // And these where somebody is unknown.
         pressed.extend([Verb::Introduce, Verb::ConfirmIntroduction, Verb::RefuseIntroduction]);
+        // And what is proposed about rules these.
+        pressed.extend([Verb::PutOnTrial, Verb::BringBack]);
         let missing: Vec<Verb> = Verb::ALL.into_iter().filter(|verb| !pressed.contains(verb)).collect();
         assert_eq!(missing, []);
     }

@@ -9,7 +9,7 @@ use uuid::Uuid;
 
 pub use self::rest::{RestGroup, RestKind, RestLine, WHOLE, whole_group};
 pub use self::withheld::WithheldLine;
-use super::card::{self, Card};
+use super::card::{self, AccountCard};
 use super::gaps::{self, GapsView};
 use super::lead::{self, TeamView};
 use super::view::{Angle, Deadline};
@@ -33,6 +33,8 @@ pub struct DigestView {
     /// On the first morning after an organisation's first diagnosis: how many accounts it read.
     pub first_read: Option<usize>,
     pub sections: Vec<Section>,
+    /// Accounts whose card stands in a newer message since, and the day of that.
+    pub moved: Vec<(String, NaiveDate)>,
     pub rest: Vec<RestGroup>,
     /// What the health gate keeps from the AM: said in a line, never as a card.
     pub withheld: Vec<WithheldLine>,
@@ -73,8 +75,10 @@ pub struct Totals {
 
 #[derive(Debug, Clone, PartialEq)]
 pub struct Section {
+    /// Of what leads the cards.
     pub kind: SectionKind,
-    pub cards: Vec<Card>,
+    /// One an account.
+    pub cards: Vec<AccountCard>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -143,9 +147,10 @@ pub fn message(view: &DigestView) -> Message {
             if at > 0 {
                 blocks.push(Block::Divider);
             }
-            blocks.extend(card::blocks(card, view.angle, view.date));
+            blocks.extend(card.blocks(view.angle, view.date));
         }
     }
+    blocks.extend(moved(view).map(|said| Block::Context(said.into())));
     if quiet(view) && holds_book(view) {
         blocks.push(Block::Text(nothing(view).into()));
     }
@@ -210,7 +215,16 @@ fn summary(view: &DigestView) -> String {
 }
 
 fn quiet(view: &DigestView) -> bool {
-    view.sections.iter().all(|section| section.cards.is_empty()) && view.rest.iter().all(|group| group.lines.is_empty())
+    view.sections.iter().all(|section| section.cards.is_empty())
+        && view.moved.is_empty()
+        && view.rest.iter().all(|group| group.lines.is_empty())
+}
+
+/// "In newer messages now: Acme (Wed 4 Nov) and Globex (today)."
+fn moved(view: &DigestView) -> Option<String> {
+    let named: Vec<String> =
+        view.moved.iter().map(|(name, on)| format!("{name} ({})", phrase::date(*on, view.date))).collect();
+    (!named.is_empty()).then(|| format!("In newer messages now: {}.", phrase::and(&named)))
 }
 
 /// A lead without accounts has no book of their own to report on.
@@ -270,7 +284,7 @@ pub fn ages(sources: &[SourceAge], today: NaiveDate) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::super::card::sample;
+    use super::super::card::{Card, sample};
     use super::super::text::to_text;
     use super::super::view::{DeadlineKind, Withheld};
     use super::*;
@@ -297,10 +311,11 @@ mod tests {
             sections: vec![
                 Section {
                     kind: SectionKind::AtRisk,
-                    cards: vec![Card::Risk(sample::risk()), Card::Risk(sample::risk())],
+                    cards: vec![Card::Risk(sample::risk()).into(), Card::Risk(sample::risk()).into()],
                 },
-                Section { kind: SectionKind::Qualify, cards: vec![Card::Window(sample::window())] },
+                Section { kind: SectionKind::Qualify, cards: vec![Card::Window(sample::window()).into()] },
             ],
+            moved: Vec::new(),
             rest: vec![RestGroup {
                 number: 1,
                 cause: "Usage is down".into(),
@@ -359,7 +374,7 @@ mod tests {
         Also: An invoice is 65 days late.
         Deadline: opt-out date Fri 27 Nov, in 24 days.
         Open window: more seats, about $12k, with Kim.
-          New · at risk since Mon 2 Nov · AM: Kim
+          New · at risk since Mon 2 Nov · AM: Kim · diagnosis 7F3A-9C01
         [Acknowledge] [Set next step] More: [Snooze] [Resolve] [Hand to AM] [Note] [Not useful] [Raise]
         [Show more]
 
@@ -371,7 +386,7 @@ mod tests {
         Also: An invoice is 65 days late.
         Deadline: opt-out date Fri 27 Nov, in 24 days.
         Open window: more seats, about $12k, with Kim.
-          New · at risk since Mon 2 Nov · AM: Kim
+          New · at risk since Mon 2 Nov · AM: Kim · diagnosis 7F3A-9C01
         [Acknowledge] [Set next step] More: [Snooze] [Resolve] [Hand to AM] [Note] [Not useful] [Raise]
         [Show more]
 
@@ -382,7 +397,7 @@ mod tests {
         96 of 100 seats in use for three weeks.
         Ask the customer: is there a need, who decides, and when? Then qualify it, or pass.
         With Dana until Fri 6 Nov.
-          New · open until Fri 29 Jan 2027 · opt-out date Wed 31 Mar 2027, in 148 days
+          New · open until Fri 29 Jan 2027 · opt-out date Wed 31 Mar 2027, in 148 days · diagnosis 7F3A-9C01
         [Qualify] [Pass] More: [Note] [Not useful] [Raise] [Show more]
 
         Also on your list (2)
@@ -403,8 +418,8 @@ mod tests {
         let mut view = morning();
         view.angle = Angle::Both;
         view.sections = vec![
-            Section { kind: SectionKind::AtRisk, cards: vec![Card::Risk(sample::risk())] },
-            Section { kind: SectionKind::Renewals, cards: vec![Card::Renewal(sample::renewal())] },
+            Section { kind: SectionKind::AtRisk, cards: vec![Card::Risk(sample::risk()).into()] },
+            Section { kind: SectionKind::Renewals, cards: vec![Card::Renewal(sample::renewal()).into()] },
         ];
         view.rest.clear();
         view.withheld = vec![WithheldLine {
@@ -434,7 +449,7 @@ mod tests {
         Also: An invoice is 65 days late.
         Deadline: opt-out date Fri 27 Nov, in 24 days.
         Open window: more seats, about $12k, with Kim.
-          New · at risk since Mon 2 Nov
+          New · at risk since Mon 2 Nov · diagnosis 7F3A-9C01
         [Acknowledge] [Set next step] More: [Snooze] [Resolve] [Note] [Not useful] [Raise] [Show more]
 
         Renewals (1)
@@ -445,7 +460,7 @@ mod tests {
         Know first: Active users fell from 80 to 28 in five weeks.
         This step: Get the decision in writing.
         Work on it has not started.
-          Step: 30 days before the deadline · owner: you
+          Step: 30 days before the deadline · owner: you · diagnosis 7F3A-9C01
         [Start preparing] [Note] More: [Start negotiating] [Renewed] [Contracted] [Lost] [Raise] [Show more]
 
         Withheld (1)
@@ -501,6 +516,15 @@ mod tests {
 
         Nothing to show yet. Your first cards come after the first diagnosis.
         ");
+    }
+
+    #[test]
+    fn what_moved_on_says_where_it_is() {
+        let mut view = empty();
+        view.moved = vec![("Acme".into(), sample::day("2026-11-04")), ("Globex".into(), sample::today())];
+        let said = drawn(&view);
+        assert!(said.contains("In newer messages now: Acme (Wed 4 Nov) and Globex (Tue 3 Nov)."), "{said}");
+        assert!(!said.contains("Nothing"), "{said}");
     }
 
     #[test]

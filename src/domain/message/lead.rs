@@ -230,7 +230,7 @@ fn person_line(person: &PersonLine, today: NaiveDate) -> Text {
         out.push_str(&format!(", {} late", person.late));
     }
     if let Some(until) = person.away_until {
-        out.push_str(&format!(", away {}", phrase::until(until, today)));
+        out.push_str(&format!(", away until {}", phrase::date(until, today)));
     }
     Text::strong(&person.name).then(out)
 }
@@ -341,6 +341,7 @@ mod tests {
             news: Some("Acme served notice".into()),
             first_read: None,
             sections: Vec::new(),
+            moved: Vec::new(),
             rest: Vec::new(),
             withheld: Vec::new(),
             sources: Vec::new(),

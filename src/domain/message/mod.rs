@@ -19,6 +19,7 @@ pub mod list;
 pub mod notice;
 pub mod phrase;
 pub mod text;
+pub mod trial;
 pub mod view;
 pub mod withdrawn;
 

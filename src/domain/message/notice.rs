@@ -7,16 +7,12 @@ use std::collections::BTreeMap;
 use chrono::{NaiveDate, NaiveDateTime};
 use serde::{Deserialize, Serialize};
 
+use super::card;
 use super::phrase::{self, cut};
 use super::view::{AccountView, Deadline, HandoffState, NoteView, RenewalState, RiskState, RiskView, WindowLine};
 use super::{Block, Message, Text};
-use super::{card, figures};
 use crate::domain::account::Segment;
 use crate::domain::diagnosis::Cause;
-use crate::domain::figures::Value;
-use crate::domain::figures::precision::{self, Proposal};
-use crate::domain::person::NO_END;
-use crate::domain::policy::Policy;
 use crate::domain::routing::{Model, RenewalOwner};
 use crate::domain::signal::Source;
 
@@ -68,7 +64,9 @@ pub enum Escalation {
     Nudge { by: String },
     /// To whoever acknowledged a risk whose next step is overdue.
     StillOnIt { due: NaiveDate },
-    /// The same, when nothing came of that either.
+    /// To whoever claimed a handoff, or works on a renewal, and did nothing about it `since`.
+    StillWorking { since: NaiveDate },
+    /// A risk's, when nothing came of that either.
     Idle,
     /// To the stand-in of somebody away; `due` once a clock runs.
     Delegate { of: String, away_until: Option<NaiveDate>, due: Option<NaiveDate> },
@@ -91,9 +89,13 @@ pub fn escalation(account: &str, what: &str, step: &Escalation, today: NaiveDate
             "{account} · {what}. Still on it? The next step {}. Acknowledge says yes; or set the next step.",
             due(day)
         ),
+        Escalation::StillWorking { since } => format!(
+            "{account} · {what}. Still on it? Nothing was done about it since {}. Acknowledge says yes.",
+            on(since)
+        ),
         Escalation::Idle => format!("{account} · {what}. Nothing came of the next step, so it is open again."),
         Escalation::Delegate { of, away_until, due: day } => {
-            let until = away_until.map(|until| format!(" {}", phrase::until(until, today))).unwrap_or_default();
+            let until = away_until.map(|until| format!(" until {}", on(&until))).unwrap_or_default();
             let answer = day.map(|day| format!(" The answer {}.", due(&day))).unwrap_or_default();
             format!("{account} · {what}. {of} is away{until}; please answer instead.{answer}")
         }
@@ -106,6 +108,11 @@ pub fn escalation(account: &str, what: &str, step: &Escalation, today: NaiveDate
             format!("{account} · {what}. No answer from {late} yet; it is now with {now_with}.")
         }
     })
+}
+
+/// What is left of an earlier message: the account's card stands in a newer one.
+pub fn moved_on(account: &str, on: NaiveDate, today: NaiveDate) -> Message {
+    Message::sentence(format!("{account}: see the newer message of {}.", phrase::date(on, today)))
 }
 
 /// The card, under the sentence that says why it comes.
@@ -137,10 +144,6 @@ impl Load {
 pub fn stand_in(of: &str, by: &str, until: Option<NaiveDate>, load: Load, today: NaiveDate) -> Message {
     let load = load.words();
     Message::sentence(match until {
-        Some(NO_END) => format!(
-            "Their chat account is deactivated: {of}. Standing in: {by}, for {load}. It all comes back if the account does; \
-             if they have left, `tandem transfer` gives their book to somebody."
-        ),
         Some(until) => {
             let until = phrase::date(until, today);
             format!("Away until {until}: {of}. Standing in: {by}, for {load}. It all comes back on the return.")
@@ -155,6 +158,14 @@ pub struct Models {
     pub default: Model,
     pub segments: BTreeMap<Segment, Model>,
     pub renewals: RenewalOwner,
+}
+
+/// To whoever stands in for somebody whom no message reaches.
+pub fn out_of_reach(of: &str, by: &str, load: Load) -> Message {
+    let load = load.words();
+    Message::sentence(format!(
+        "Out of reach in chat: {of}. Standing in: {by}, for {load}. It all comes back once a message arrives there again."
+    ))
 }
 
 /// To everyone with a book: the model has changed, and what that moved for the reader.
@@ -251,6 +262,12 @@ pub fn instead(mut message: Message, problem: &str) -> Message {
 
 /// To an admin: somebody's message could not be delivered. `problem` is the platform's code.
 pub fn given_up(whom: &str, problem: &str) -> Message {
+    if problem == "user_disabled" {
+        return Message::sentence(format!(
+            "Nothing reaches {whom} any more: their chat account is deactivated. What lay with them is with whoever stands in, \
+             and comes back with the account; if they have left, `tandem transfer` gives their book to somebody."
+        ));
+    }
     let reason = reason(problem);
     Message::sentence(format!(
         "A message to {whom} could not be delivered: {reason}. `tandem doctor` shows who cannot be reached."
@@ -396,36 +413,6 @@ fn brief(entry: &TransferredAccount, today: NaiveDate) -> Text {
     text
 }
 
-/// To the admins: which rules should go on trial, or come back from it. `None` where there is nothing to say any more.
-pub fn rules(proposals: &[Proposal], policy: &Policy, slug: &str, today: NaiveDate) -> Option<Message> {
-    if proposals.is_empty() {
-        return None;
-    }
-    let title = format!("{} to look at", phrase::count(proposals.len(), "rule"));
-    let lines = proposals.iter().map(|proposal| {
-        let line = precision::shadow_line(proposal, policy);
-        match proposal {
-            Proposal::Shadow(used) => figures::rule_used(used, policy.precision.days)
-                .then(format!(
-                    " You ask for {}. To put it on trial, still computed and counted but not shown, set ",
-                    Value::Share(policy.precision.at_least)
-                ))
-                .then_code(line)
-                .then("."),
-            Proposal::BringBack(trial) => {
-                figures::rule_on_trial(trial, today).then(" To show it again, set ").then_code(line).then(".")
-            }
-        }
-    });
-    let how = Text::plain("In your policy file, then run ")
-        .then_code(format!("tandem policy use FILE --org {slug}"))
-        .then(". It holds from the next diagnosis on.");
-    Some(Message {
-        summary: title.clone(),
-        blocks: vec![Block::Heading(title), Block::Bullets(lines.collect()), Block::Context(how)],
-    })
-}
-
 #[cfg(test)]
 mod tests {
     use super::super::card::sample;
@@ -501,7 +488,6 @@ mod tests {
         let since = today.and_hms_opt(2, 0, 0).unwrap();
         insta::assert_snapshot!(lines(vec![
             stand_in("Kim", "you", until, load, today),
-            stand_in("Kim", "you", Some(NO_END), load, today),
             stand_in("you", "Noa", None, Load { risks: 0, handoffs: 0, renewals: 0 }, today),
             watch(&[(Late::Night, 1, since), (Late::Clocks, 12, since)], false),
             model_changed(
@@ -517,7 +503,6 @@ mod tests {
             watch(&[], true),
         ]), @"
         Away until Fri 6 Nov: Kim. Standing in: you, for 3 risks, 1 handoff. It all comes back on the return.
-        Their chat account is deactivated: Kim. Standing in: you, for 3 risks, 1 handoff. It all comes back if the account does; if they have left, `tandem transfer` gives their book to somebody.
         Back again: you. No longer standing in: Noa. Handed back: nothing open.
         The night's diagnosis is late: it was due on 3 Nov 2026 at 02:00.
         12 clocks not moved, the oldest due on 3 Nov 2026 at 02:00.
@@ -557,33 +542,5 @@ mod tests {
         Last note (Dana, Fri 30 Oct): CFO is new.
           Nothing open on 1 account.
         ");
-    }
-
-    #[test]
-    fn admins_hear_which_rules_to_look_at() {
-        use crate::domain::figures::precision::{RuleUse, Trial};
-        let policy = Policy::from_toml("shadow = [\"nps_low\"]").unwrap();
-        let proposals = [
-            Proposal::Shadow(RuleUse { rule: "usage_trend".into(), shown: 24, not_useful: 9 }),
-            Proposal::BringBack(Trial {
-                rule: "nps_low".into(),
-                since: sample::day("2026-09-03"),
-                fired: 25,
-                right: 19,
-            }),
-        ];
-        let message = rules(&proposals, &policy, "north", sample::today()).unwrap();
-        insta::assert_snapshot!(to_text(&message, 100), @r#"
-        2 rules to look at
-        ==================
-        - usage_trend led 24 cards in 90 days; 9 were called not useful, so 62.5% were useful. You ask for
-          70%. To put it on trial, still computed and counted but not shown, set shadow = ["nps_low",
-          "usage_trend"].
-        - nps_low is on trial since Thu 3 Sep: it would have been shown on 25 accounts; 19 of them fell at
-          risk, left or shrank later (76%). To show it again, set shadow = [].
-          In your policy file, then run tandem policy use FILE --org north. It holds from the next diagnosis
-          on.
-        "#);
-        assert_eq!(rules(&[], &policy, "north", sample::today()), None);
     }
 }

@@ -4,7 +4,6 @@
 use chrono::{Datelike, NaiveDate};
 
 use crate::domain::money::Money;
-use crate::domain::person::NO_END;
 
 const MONTHS: [&str; 12] = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
 
@@ -17,11 +16,6 @@ pub fn date(day: NaiveDate, today: NaiveDate) -> String {
     } else {
         format!("{weekday} {} {month} {}", day.day(), day.year())
     }
-}
-
-/// How long somebody is away: "until Fri 27 Nov", or "without a known end".
-pub fn until(day: NaiveDate, today: NaiveDate) -> String {
-    if day == NO_END { "without a known end".to_owned() } else { format!("until {}", date(day, today)) }
 }
 
 /// "today", "tomorrow", "in 12 days", "yesterday", "12 days ago".
@@ -95,6 +89,12 @@ pub fn cut(text: &str, chars: usize) -> String {
         _ => &head,
     };
     format!("{}…", whole.trim_end_matches([' ', ',', ';', '.']))
+}
+
+/// The first eight digits of an id, which nobody finds twice among what they look at: "7F3A-9C01".
+pub fn short_id(id: uuid::Uuid) -> String {
+    let digits = id.simple().to_string().to_uppercase();
+    format!("{}-{}", &digits[..4], &digits[4..8])
 }
 
 #[cfg(test)]

@@ -42,6 +42,8 @@ pub struct AccountView {
     pub detours: Vec<String>,
     /// What is done about its risk, while it has one that is not over.
     pub risk: Option<RiskState>,
+    /// Of the diagnosis that the card is made from; `None` before the first. The same for everybody.
+    pub diagnosis: Option<Uuid>,
 }
 
 /// Why a card is shown today (product.md, "Due").
@@ -81,6 +83,7 @@ pub enum DeadlineKind {
 /// An open expansion window, in one line of a card about something else.
 #[derive(Debug, Clone, PartialEq)]
 pub struct WindowLine {
+    pub handoff: Uuid,
     pub kind: WindowKind,
     pub amount: Option<Money>,
     /// False where a person named the amount.
@@ -291,6 +294,8 @@ pub struct WindowView {
     pub part: Part,
     pub why: Why,
     pub may_act: bool,
+    /// Claimed and idle: one tap says that somebody is still on it.
+    pub asked: bool,
 }
 
 /// A risk that a colleague handed over ("to weigh commercially"), or a warning to the CSM ("budget cut").
@@ -309,6 +314,8 @@ pub struct HandedRiskView {
     pub deadline: Option<Deadline>,
     pub part: Part,
     pub may_act: bool,
+    /// As of a window.
+    pub asked: bool,
 }
 
 #[derive(Debug, Clone, PartialEq)]
@@ -328,6 +335,8 @@ pub struct RenewalView {
     pub windows: Vec<WindowLine>,
     pub why: Why,
     pub may_act: bool,
+    /// Under way and idle: one tap says that somebody is still on it.
+    pub asked: bool,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]

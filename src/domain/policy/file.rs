@@ -2,6 +2,7 @@
 
 use sha2::{Digest, Sha256};
 use toml::{Table, Value};
+use toml_edit::{Array, DocumentMut};
 
 use super::{Curve, Policy, measure};
 use crate::domain::health::RULES;
@@ -36,6 +37,27 @@ impl Policy {
             .map_err(|e: toml::de::Error| PolicyError::Nonsense(e.message().trim().to_owned()))?;
         policy.check()?;
         Ok(policy)
+    }
+
+    /// A policy file with one rule on trial, or not, and everything else of it, comments too, as it was. `None` where
+    /// it says so already.
+    ///
+    /// # Errors
+    /// What was no policy before.
+    pub fn with_trial(text: &str, rule: &str, on_trial: bool) -> Result<Option<String>, PolicyError> {
+        let mut names = Policy::from_toml(text)?.shadow;
+        if names.iter().any(|name| name == rule) == on_trial {
+            return Ok(None);
+        }
+        if on_trial {
+            names.push(rule.to_owned());
+        } else {
+            names.retain(|name| name != rule);
+        }
+        let mut file: DocumentMut =
+            text.parse().map_err(|e: toml_edit::TomlError| PolicyError::Syntax(e.to_string()))?;
+        file["shadow"] = toml_edit::value(names.into_iter().collect::<Array>());
+        Ok(Some(file.to_string()))
     }
 
     /// All of it, in a form that [`Policy::from_toml`] reads back to an equal policy.

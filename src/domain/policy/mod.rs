@@ -19,6 +19,7 @@ pub use file::PolicyError;
 pub use measure::{Aggregate, BuiltIn, Measure};
 pub use rules::{Billing, Crm, Onboarding, PerSegment, Sentiment, Support, Usage};
 
+use super::handoff::Clocks;
 use super::money::{Currency, Money};
 use super::signal::Source;
 
@@ -202,6 +203,12 @@ pub struct Work {
     pub hold_days: u32,
     /// Business days to accept an offer.
     pub accept_days: u32,
+}
+
+impl Work {
+    pub fn clocks(&self) -> Clocks {
+        Clocks { hold_business_days: self.hold_days, accept_business_days: self.accept_days }
+    }
 }
 
 /// When a rule is proposed to go on trial, or to come back from it.

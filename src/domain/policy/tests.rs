@@ -156,3 +156,21 @@ fn slips_are_named() {
     "#);
     assert!(refused("a = ").starts_with("the policy is no valid TOML: "));
 }
+
+#[test]
+fn a_trial_leaves_the_rest_of_the_file_alone() {
+    let text = "# What we found out in spring.\nshadow = [\"nps_low\"]\n\n[work]\nhold_days = 4 # was 5\n";
+    let tried = Policy::with_trial(text, "usage_trend", true).unwrap().unwrap();
+    insta::assert_snapshot!(tried, @r#"
+    # What we found out in spring.
+    shadow = ["nps_low", "usage_trend"]
+
+    [work]
+    hold_days = 4 # was 5
+    "#);
+    assert_eq!(Policy::with_trial(&tried, "usage_trend", true), Ok(None), "it is on trial already");
+    let back = Policy::with_trial(&tried, "usage_trend", false).unwrap().unwrap();
+    assert_eq!(Policy::from_toml(&back), Policy::from_toml(text));
+    let first = Policy::with_trial("", "usage_trend", true).unwrap().unwrap();
+    assert_eq!(Policy::from_toml(&first).unwrap().shadow, ["usage_trend"]);
+}

@@ -1,7 +1,7 @@
 //! Organisation model → who gets what, who is accountable, who may see and act.
 //!
-//! Nothing is ever unrouted: no CSM, no account manager, a person who has left
-//! or is away → the next in line, then the lead, then an admin; and every
+//! Nothing is ever unrouted: no CSM, no account manager, a person who has left,
+//! is away or cannot be reached in chat → the next in line, then the lead, then an admin; and every
 //! detour says why. Pure over the organisation's [`People`]; where several
 //! would do, the lowest id is taken, so the same people give the same answer.
 
@@ -14,7 +14,7 @@ use chrono::NaiveDate;
 use serde::{Deserialize, Serialize};
 
 use super::account::{Account, Segment};
-use super::person::{NO_END, Person, PersonId};
+use super::person::{Person, PersonId};
 
 pub use people::{People, may_hold};
 
@@ -163,7 +163,7 @@ pub struct Nobody;
 
 /// Who gets what of this account on this day.
 ///
-/// A CSM or account manager who is away is stood in for by their delegate;
+/// A CSM or account manager who is away, or out of reach, is stood in for by their delegate;
 /// without one, by their lead, else an admin. Under `combined` the CSM (else the
 /// account manager) holds both roles. Without an account manager the account's
 /// pool has the seat, under every model; without a pool, the CSM's lead.
@@ -251,9 +251,11 @@ fn stand_in(
 
 fn absence(id: PersonId, people: &People) -> String {
     match people.get(id) {
+        Some(person) if may_hold(person) && person.unreachable_since.is_some() => {
+            "cannot be reached in chat".to_owned()
+        }
         Some(person) if may_hold(person) => match person.out_of_office_until {
-            Some(NO_END) => "has no working chat account".to_owned(),
-            Some(until) => format!("is away until {until}"),
+            Some(until) => format!("is away until {}", until.format("%-d %b %Y")),
             None => "is away".to_owned(),
         },
         _ => "is no longer here".to_owned(),

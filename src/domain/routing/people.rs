@@ -10,7 +10,7 @@ use crate::domain::person::{Person, PersonId, Role};
 #[derive(Debug, Clone, Default)]
 pub struct People {
     people: BTreeMap<PersonId, Person>,
-    /// Active members by pool, in id order.
+    /// Active members who can be reached, by pool, in id order.
     pools: BTreeMap<String, Vec<PersonId>>,
 }
 
@@ -18,7 +18,8 @@ impl FromIterator<Person> for People {
     fn from_iter<I: IntoIterator<Item = Person>>(people: I) -> Self {
         let people: BTreeMap<_, _> = people.into_iter().map(|person| (person.id, person)).collect();
         let mut pools: BTreeMap<String, Vec<PersonId>> = BTreeMap::new();
-        for person in people.values().filter(|person| may_hold(person)) {
+        // Who can't be written to would not hear of an offer.
+        for person in people.values().filter(|person| may_hold(person) && person.unreachable_since.is_none()) {
             if let Some(pool) = &person.pool {
                 pools.entry(pool.clone()).or_default().push(person.id);
             }
@@ -41,7 +42,7 @@ impl People {
         self.people.values()
     }
 
-    /// The active members of a pool, in id order.
+    /// The active members of a pool who can be reached, in id order.
     pub fn pool(&self, name: &str) -> &[PersonId] {
         self.pools.get(name).map_or(&[], Vec::as_slice)
     }
@@ -64,35 +65,25 @@ impl People {
     }
 
     /// The lead to inform or to fall back on: the nearest manager who is here,
-    /// else one who is away, else an admin.
+    /// else one who is away, else an admin. Managers who can't be reached are passed over.
     pub fn lead_of(&self, id: PersonId, today: NaiveDate) -> Option<PersonId> {
         let leads = self.leads_above(id);
-        let here = leads.iter().find(|lead| self.get(**lead).is_some_and(|lead| !lead.away_on(today)));
-        here.or(leads.first()).copied().or_else(|| self.last_resort(today, Some(id)))
+        let of = |lead: &&PersonId, fits: &dyn Fn(&Person) -> bool| self.get(**lead).is_some_and(fits);
+        let here = leads.iter().find(|lead| of(lead, &|lead| lead.is_there_on(today)));
+        let away = || leads.iter().find(|lead| of(lead, &|lead| lead.unreachable_since.is_none()));
+        here.or_else(away).copied().or_else(|| self.last_resort(today, Some(id)))
     }
 
-    /// Who takes over from somebody who is away or gone: their delegate (and theirs), else their lead, else an admin.
+    /// Who takes over from somebody who is away, gone or out of reach: their delegate (and theirs), else their lead, else an admin.
     pub fn stand_in(&self, id: PersonId, today: NaiveDate) -> Option<PersonId> {
         self.present(id, today).or_else(|| self.lead_of(id, today)).filter(|found| *found != id)
-    }
-
-    /// The same for somebody who is here but can't be written to: themselves are no answer.
-    pub fn stand_in_for_unreachable(&self, id: PersonId, today: NaiveDate) -> Option<PersonId> {
-        let delegate = self.get(id).and_then(|person| person.delegate);
-        let delegate = delegate.and_then(|delegate| self.present(delegate, today)).filter(|found| *found != id);
-        delegate.or_else(|| self.lead_of(id, today)).filter(|found| *found != id)
-    }
-
-    /// The admin to tell, other than this person: one who is here, where there is one.
-    pub fn admin(&self, not: PersonId, today: NaiveDate) -> Option<PersonId> {
-        let admins = self.people.values().filter(|person| person.active && person.is(Role::Admin) && person.id != not);
-        admins.min_by_key(|admin| (admin.away_on(today), admin.id)).map(|admin| admin.id)
     }
 
     /// The lead of a pool's members: the manager whom most of them share, else an admin.
     pub fn lead_of_pool(&self, name: &str, today: NaiveDate) -> Option<PersonId> {
         let mut votes: BTreeMap<PersonId, usize> = BTreeMap::new();
-        for lead in self.pool(name).iter().filter_map(|member| self.leads_above(*member).first().copied()) {
+        let reached = |lead: &PersonId| self.get(*lead).is_some_and(|lead| lead.unreachable_since.is_none());
+        for lead in self.pool(name).iter().filter_map(|member| self.leads_above(*member).into_iter().find(reached)) {
             *votes.entry(lead).or_default() += 1;
         }
         let most = votes.values().max().copied();
@@ -103,7 +94,17 @@ impl People {
             .or_else(|| self.last_resort(today, None))
     }
 
-    /// An admin who is here; else any admin, any lead, anybody who may act. Other than `not`, where there is a choice.
+    /// Who decides on what is the whole organisation's: the admins; where there are none, the leads.
+    pub fn stewards(&self) -> Vec<PersonId> {
+        let of = |role: Role| -> Vec<PersonId> {
+            self.people.values().filter(|person| person.active && person.is(role)).map(|person| person.id).collect()
+        };
+        let admins = of(Role::Admin);
+        if admins.is_empty() { of(Role::Lead) } else { admins }
+    }
+
+    /// An admin who is here; else any admin, any lead, anybody who may act; whoever can't be reached only where nobody
+    /// else can be. Other than `not`, where there is a choice.
     pub(super) fn last_resort(&self, today: NaiveDate, not: Option<PersonId>) -> Option<PersonId> {
         let rank = |person: &Person| {
             let role = match () {
@@ -111,18 +112,19 @@ impl People {
                 () if person.is(Role::Lead) => 1,
                 () => 2,
             };
-            (Some(person.id) == not, role, person.away_on(today), person.id)
+            (Some(person.id) == not, person.unreachable_since.is_some(), role, person.away_on(today), person.id)
         };
         self.people.values().filter(|person| may_hold(person)).min_by_key(|person| rank(person)).map(|person| person.id)
     }
 
-    /// Who acts for a person today: themselves; their delegate (and theirs) while they are away or gone; else `None`.
+    /// Who acts for a person today: themselves; their delegate (and theirs) while they are away, gone or out of reach;
+    /// else `None`.
     pub(super) fn present(&self, id: PersonId, today: NaiveDate) -> Option<PersonId> {
         let mut seen = BTreeSet::new();
         let mut at = id;
         while seen.insert(at) {
             let person = self.get(at)?;
-            if may_hold(person) && !person.away_on(today) {
+            if may_hold(person) && person.is_there_on(today) {
                 return Some(at);
             }
             at = person.delegate?;

@@ -26,6 +26,7 @@ fn person(n: u128, name: &str, roles: &[Role]) -> Person {
         out_of_office_until: None,
         pool: None,
         active: true,
+        unreachable_since: None,
     }
 }
 
@@ -127,9 +128,9 @@ fn every_account_is_routed_and_says_why() {
     no CSM: risks Omar, manager Omar, renewal Omar, windows offered to Omar; the account has no CSM: Omar Haddad looks after its risks
     nobody named: risks Ada, manager Ada, renewal Ada, windows offered to Ada; the account has no account manager: Ada Okafor decides on its windows; the account has no CSM: Ada Okafor looks after its risks
     pool alone: risks Lea, manager pool emea (Lea), renewal Lea, windows offered to pool emea (Lea); the account has no CSM: Lea Novak looks after its risks
-    away, delegate: risks Dana, manager Pia, renewal Pia, windows detector Dana; Omar Haddad, the account manager, is away until 2026-12-03: Pia Berg stands in
-    away, no delegate: risks Lea, manager Omar, renewal Omar, windows detector Lea; Dana Reyes, the CSM, is away until 2026-12-03: Lea Novak stands in
-    away, the CSM stands in: risks Dana, manager Lea, renewal Dana, windows detector Dana; Omar Haddad, the account manager, is away until 2026-12-03: Dana Reyes stands in; no account manager but the CSM is here: Lea Novak decides on its windows
+    away, delegate: risks Dana, manager Pia, renewal Pia, windows detector Dana; Omar Haddad, the account manager, is away until 3 Dec 2026: Pia Berg stands in
+    away, no delegate: risks Lea, manager Omar, renewal Omar, windows detector Lea; Dana Reyes, the CSM, is away until 3 Dec 2026: Lea Novak stands in
+    away, the CSM stands in: risks Dana, manager Lea, renewal Dana, windows detector Dana; Omar Haddad, the account manager, is away until 3 Dec 2026: Dana Reyes stands in; no account manager but the CSM is here: Lea Novak decides on its windows
     gone: risks Dana, manager Lea, renewal Lea, windows detector Dana; Omar Haddad, the account manager, is no longer here: Lea Novak stands in
     gone, with a pool: risks Dana, manager pool emea (Lea), renewal Dana, windows detector Dana; Omar Haddad, the account manager, is no longer here: the pool emea stands in
     gone, combined: risks Omar, manager Omar, renewal Omar, windows solo Omar; Dana Reyes is no longer here: Omar Haddad holds both roles
@@ -152,6 +153,27 @@ fn a_segment_may_differ() {
     assert_eq!(model.of(None), Model::Pair);
     assert_eq!("asymmetric".parse(), Ok(Model::Asymmetric));
     assert!("trio".parse::<Model>().unwrap_err().contains("trio"));
+}
+
+#[test]
+fn who_is_out_of_reach_is_stood_in_for_and_it_says_why() {
+    let people = team(|people| people.get_mut(&DANA).unwrap().unreachable_since = Some(chrono::DateTime::UNIX_EPOCH));
+    let said = read(&people, &account(Some(DANA), Some(OMAR), None), Model::Pair);
+    assert!(said.contains("risks Lea") && said.contains("detector Lea"), "{said}");
+    assert!(said.contains("Dana Reyes, the CSM, cannot be reached in chat: Lea Novak stands in"), "{said}");
+    // The delegate goes before the lead, and an admin who can be reached before a lead who can't.
+    let people = team(|people| {
+        people.insert(7, person(7, "Del Egate", &[Role::Csm]));
+        let dana = people.get_mut(&DANA).unwrap();
+        (dana.unreachable_since, dana.delegate) = (Some(chrono::DateTime::UNIX_EPOCH), Some(id(7)));
+    });
+    assert!(read(&people, &account(Some(DANA), None, None), Model::Pair).contains("risks Del"));
+    let people = team(|people| {
+        for lost in [DANA, LEA] {
+            people.get_mut(&lost).unwrap().unreachable_since = Some(chrono::DateTime::UNIX_EPOCH);
+        }
+    });
+    assert!(read(&people, &account(Some(DANA), None, None), Model::Pair).contains("risks Ada"));
 }
 
 #[test]
@@ -188,16 +210,18 @@ fn any_people() -> impl Strategy<Value = People> {
         any::<bool>(),
         proptest::bool::weighted(0.8),
         proptest::option::of(proptest::sample::select(&["emea", "apac"][..])),
+        proptest::bool::weighted(0.2),
     );
     proptest::collection::vec(one, 1..8).prop_map(|all| {
         all.into_iter()
             .enumerate()
-            .map(|(n, (roles, manager, delegate, away, active, pool))| Person {
+            .map(|(n, (roles, manager, delegate, away, active, pool, unreachable))| Person {
                 manager: manager.map(id),
                 delegate: delegate.map(id),
                 out_of_office_until: away.then_some(TODAY),
                 active,
                 pool: pool.map(str::to_owned),
+                unreachable_since: unreachable.then_some(chrono::DateTime::UNIX_EPOCH),
                 ..person(n as u128, &format!("P{n}"), &roles)
             })
             .collect()
@@ -222,8 +246,12 @@ proptest! {
                     Start::Detector(id) | Start::Solo(id) => *id,
                     Start::Offered(seat) => seat.accountable(),
                 };
+                let reached = |person: &Person| may_hold(person) && person.unreachable_since.is_none();
+                let somebody = people.iter().filter(|person| reached(person)).count();
                 for who in [routed.risks, routed.renewal_owner, routed.account_manager.accountable(), start] {
                     prop_assert!(may_hold(people.get(who).unwrap()));
+                    // Where two can be reached, nothing lies with somebody who can't be; one alone may be who is late.
+                    prop_assert!(reached(people.get(who).unwrap()) || somebody < 2, "out of reach");
                 }
                 if let (Start::Detector(csm), Seat::Person(to)) = (&routed.windows, &routed.account_manager) {
                     prop_assert_ne!(csm, to, "a handoff to oneself");

@@ -144,7 +144,7 @@ fn role_word(role: Role) -> &'static str {
 /// claimed them. Read off the buttons, so that the number says what the page shows.
 async fn waiting(demo: &Demo, person: PersonId, messages: &[HeldMessage]) -> anyhow::Result<usize> {
     let Some(newest) = messages.iter().rev().find(|message| message.thread_of.is_none()) else { return Ok(0) };
-    let drawn = content::render(&demo.app, demo.org, &newest.content, Some(person)).await?;
+    let drawn = content::render(&demo.app, demo.org, newest.message_id, &newest.content, Some(person)).await?;
     Ok(drawn.as_ref().map_or(0, undecided))
 }
 
@@ -163,7 +163,9 @@ async fn sent(
 ) -> anyhow::Result<Vec<(DateTime<Utc>, MessageView)>> {
     let mut views = Vec::with_capacity(messages.len());
     for held in messages {
-        let Some(message) = content::render(&demo.app, demo.org, &held.content, Some(person.id)).await? else {
+        let Some(message) =
+            content::render(&demo.app, demo.org, held.message_id, &held.content, Some(person.id)).await?
+        else {
             continue;
         };
         let view = MessageView {

@@ -1,9 +1,11 @@
 //! The app comes and goes. Two events say that it was added; it greets once.
 
+use std::collections::BTreeSet;
+
 use serde_json::json;
 
 use super::{DRAW, Desk};
-use crate::app::{people, query};
+use crate::app::{absence, people, query};
 use crate::domain::message::{Message, answer};
 use crate::domain::person::{OrgId, PersonId};
 use crate::store::audit::{self, Actor, Entry};
@@ -85,7 +87,11 @@ impl Desk {
                 person::mark_unreachable(&mut tx, &workspace, id, app.now()).await?;
             }
             audit::record(&mut tx, Actor::System, app.now(), &[self.entry("installation.removed")]).await?;
-            tx.commit().await
+            tx.commit().await?;
+            match (known, place.scope) {
+                (Some(id), Scope::Personal) => absence::turn(&app.store, org, &BTreeSet::from([id]), app.now()).await,
+                _ => Ok(()),
+            }
         };
         if let Err(error) = noted.await {
             tracing::error!(%org, error = format!("{error:#}"), "a removal was not noted");

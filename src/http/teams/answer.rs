@@ -184,7 +184,8 @@ impl Desk {
                 if kept.reader().is_some_and(|reader| reader != person) {
                     return Ok(None);
                 }
-                let message = crate::app::content::render(app, org, &kept.content, kept.reader()).await?;
+                let message =
+                    crate::app::content::render(app, org, kept.message_id, &kept.content, kept.reader()).await?;
                 let parts = message.map(|message| render::message(&message, DRAW)).unwrap_or_default();
                 let part = usize::try_from(kept.part).ok().and_then(|part| parts.into_iter().nth(part));
                 return Ok(part);

@@ -1,5 +1,5 @@
-//! Buttons: at most two in a row, since a third is cut at 320 px; the rest opens
-//! under *More*.
+//! Buttons: at most two in a row, and long ones alone, since more is cut at
+//! 320 px; the rest opens under *More*.
 //!
 //! What acts at one tap is an `Action.Execute`, answered in its response, with an
 //! `Action.Submit` behind it for clients that do not know it; both carry the same
@@ -13,6 +13,8 @@ use crate::teams::inbound::Carried;
 
 /// Teams shows no more than two whole titles beside each other on a phone.
 const ROW: usize = 2;
+/// Characters of two titles that stand whole beside each other at 320 px.
+const ROW_TITLES: usize = 30;
 const TITLE: usize = 30;
 /// Teams allows far more; an id of a customer's that is longer is no id.
 const ACTION: usize = 2_000;
@@ -47,7 +49,16 @@ fn rows(buttons: &[Value]) -> Vec<Value> {
         }
         set
     };
-    buttons.chunks(ROW).enumerate().map(row).collect()
+    let title = |button: &Value| button["title"].as_str().unwrap_or_default().chars().count();
+    let mut filled: Vec<&[Value]> = Vec::new();
+    let mut rest = buttons;
+    while !rest.is_empty() {
+        let pair = rest.len() >= ROW && rest[..ROW].iter().map(title).sum::<usize>() <= ROW_TITLES;
+        let (row, after) = rest.split_at(if pair { ROW } else { 1 });
+        filled.push(row);
+        rest = after;
+    }
+    filled.into_iter().enumerate().map(row).collect()
 }
 
 fn button(button: &Button) -> Value {

@@ -102,13 +102,28 @@ pub(super) fn lines(text: &Text, size: Size) -> Vec<Value> {
     let shown =
         |line: &Vec<Value>| line.iter().any(|run| run["text"].as_str().is_some_and(|text| !text.trim().is_empty()));
     let block = |(number, inlines): (usize, Vec<Value>)| {
-        let mut block = json!({"type": "RichTextBlock", "inlines": inlines});
+        let mut block = linked(inlines);
         if number > 0 {
             block["spacing"] = "Small".into();
         }
         block
     };
     lines.into_iter().filter(shown).enumerate().map(block).collect()
+}
+
+/// A line with one link is one as a whole: the words keep the colour of text, which the colour of links on a dark ground is
+/// not readable beside, and a thumb hits it. Of several links each stays its own.
+fn linked(mut inlines: Vec<Value>) -> Value {
+    let mut links: Vec<&mut Value> = inlines.iter_mut().filter(|run| run.get("selectAction").is_some()).collect();
+    let open = match links.as_mut_slice() {
+        [one] => one.as_object_mut().and_then(|run| run.remove("selectAction")),
+        _ => None,
+    };
+    let line = json!({"type": "RichTextBlock", "inlines": inlines});
+    match open {
+        Some(open) => json!({"type": "Container", "items": [line], "selectAction": open}),
+        None => line,
+    }
 }
 
 fn length(run: &Value) -> usize {
@@ -119,8 +134,9 @@ fn run(text: &str, span: &Span, size: Size) -> Value {
     let mut run = json!({"type": "TextRun", "text": text});
     match (&span.style, words::address(&span.style)) {
         (_, Some(url)) => {
-            // Teams' accent is hardly seen on its dark ground; the line says that it is a link.
+            // The line under it says that it is a link: Teams' accent is hardly seen on its dark ground.
             run["underline"] = true.into();
+            run["weight"] = "Bolder".into();
             run["selectAction"] = json!({"type": "Action.OpenUrl", "title": words::line(text, 75), "url": url});
         }
         (Style::Strong, _) => run["weight"] = "Bolder".into(),

@@ -284,6 +284,38 @@ fn rows_have_two_buttons_and_the_rest_stands_under_more() {
 }
 
 #[test]
+fn titles_that_are_too_long_for_a_phone_stand_alone() {
+    let named = |name: &str| {
+        let mut button = press(Verb::ShowMore);
+        button.label = name.into();
+        button
+    };
+    let names = ["Aldermoor Estates", "Anselm Pharma Research", "Arbor", "Ashgrove"];
+    let shown = names.map(named).into();
+    let card = only(saying(vec![Block::Buttons(Buttons { shown, more: Vec::new() })]));
+    let rows: Vec<usize> = all(&card, "ActionSet").iter().map(|set| set["actions"].as_array().unwrap().len()).collect();
+    assert_eq!(rows, [1, 2, 1]);
+}
+
+#[test]
+fn a_line_with_one_link_is_a_link_as_a_whole() {
+    let one = Text::new().then_link("Acme", "https://crm.example/1").then(" · health 34");
+    let two = Text::new().then_link("a", "https://crm.example/1").then_link("b", "https://crm.example/2");
+    let card = only(saying(vec![Block::Text(one), Block::Text(two)]));
+    let (line, several) = (&card["body"][0], &card["body"][1]);
+    assert_eq!(
+        line["selectAction"],
+        json!({"type": "Action.OpenUrl", "title": "Acme", "url": "https://crm.example/1"})
+    );
+    let run = &line["items"][0]["inlines"][0];
+    assert_eq!((&run["underline"], &run["selectAction"]), (&json!(true), &Value::Null));
+    assert_eq!(
+        (&several["type"], &several["inlines"][1]["selectAction"]["url"]),
+        (&json!("RichTextBlock"), &json!("https://crm.example/2"))
+    );
+}
+
+#[test]
 fn a_long_message_becomes_several_activities_below_28_kb() {
     let cards = (0..40).flat_map(|number| risk_card(&format!("Customer {number} {}", "ü".repeat(60))));
     let parts = super::message(&saying(cards.collect()), |_| None);

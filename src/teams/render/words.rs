@@ -107,12 +107,10 @@ pub(super) fn as_typed(text: &str) -> String {
             "/tandem " => (after.find(|c: char| !c.is_ascii_lowercase()).unwrap_or(after.len()), String::new()),
             _ => (0, "account".to_owned()),
         };
-        let name = if after[word..].starts_with(" NAME") {
-            5
-        } else if word == 0 && after.starts_with("NAME") {
-            4
-        } else {
-            0
+        let name = match slash {
+            "/tandem " => argument(&after[word..]),
+            _ if after.starts_with("NAME") => 4,
+            _ => 0,
         };
         let space = if whole.is_empty() { "" } else { " " };
         let command = format!("{whole}{space}{}", &after[..word + name]);
@@ -125,6 +123,15 @@ pub(super) fn as_typed(text: &str) -> String {
     }
     out.push_str(rest);
     out
+}
+
+/// How long what a command is told is: `NAME`, `[PERIOD]`, `2026-Q3`; 0 where other words follow.
+fn argument(after: &str) -> usize {
+    let Some(said) = after.strip_prefix(' ') else { return 0 };
+    let ends = |c: char| !(c.is_ascii_uppercase() || c.is_ascii_digit() || matches!(c, '-' | '[' | ']'));
+    let length = said.find(ends).unwrap_or(said.len());
+    let goes_on = said[length..].starts_with(|c: char| c.is_alphanumeric());
+    if length < 2 || goes_on { 0 } else { length + 1 }
 }
 
 /// The next `/account ` or `/tandem ` that begins a word.
@@ -151,6 +158,9 @@ mod tests {
         assert_eq!(as_typed("Type /account NAME."), "Type \"account NAME\".");
         assert_eq!(as_typed("Did you mean /tandem risks?"), "Did you mean \"risks\"?");
         assert_eq!(as_typed("/tandem risks and /tandem renewals"), "\"risks\" and \"renewals\"");
+        assert_eq!(as_typed("/tandem kpi [PERIOD]"), "kpi [PERIOD]");
+        assert_eq!(as_typed("Another: /tandem kpi 2026-Q3, 2026-11."), "Another: \"kpi 2026-Q3\", 2026-11.");
+        assert_eq!(as_typed("/account ACME Corp"), "account ACME Corp");
         assert_eq!(as_typed("https://crm.example/account acme"), "https://crm.example/account acme");
     }
 

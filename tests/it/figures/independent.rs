@@ -107,29 +107,29 @@ async fn someone_acts(bot: &TestBot, subject: Subject, state: &str, dice: &mut D
     }
 }
 
-fn time(value: &Value) -> Option<DateTime<Utc>> {
+pub(crate) fn time(value: &Value) -> Option<DateTime<Utc>> {
     value.as_str().map(|text| text.parse().expect("a moment"))
 }
 
 /// What the second counting found.
 #[derive(Debug, Default, PartialEq)]
-struct Counted {
-    offered: usize,
-    in_time: usize,
-    late: usize,
-    expired: usize,
-    declined: usize,
-    withdrawn: usize,
-    waiting: usize,
-    hours_to_accept: Vec<f64>,
-    hours_to_acknowledge: Vec<f64>,
-    qualified_accepted: usize,
-    qualified_refused: usize,
-    won: usize,
-    lost: usize,
+pub(crate) struct Counted {
+    pub(crate) offered: usize,
+    pub(crate) in_time: usize,
+    pub(crate) late: usize,
+    pub(crate) expired: usize,
+    pub(crate) declined: usize,
+    pub(crate) withdrawn: usize,
+    pub(crate) waiting: usize,
+    pub(crate) hours_to_accept: Vec<f64>,
+    pub(crate) hours_to_acknowledge: Vec<f64>,
+    pub(crate) qualified_accepted: usize,
+    pub(crate) qualified_refused: usize,
+    pub(crate) won: usize,
+    pub(crate) lost: usize,
 }
 
-fn middle(mut values: Vec<f64>) -> Option<f64> {
+pub(crate) fn middle(mut values: Vec<f64>) -> Option<f64> {
     values.sort_by(f64::total_cmp);
     match values.len() {
         0 => None,
@@ -143,7 +143,12 @@ fn hours(from: DateTime<Utc>, to: DateTime<Utc>) -> f64 {
 }
 
 /// Counts over whole lines: a small machine of its own for each subject. `due` has the clocks of open offers.
-fn count(lines: &[Value], due: &BTreeMap<String, DateTime<Utc>>, since: DateTime<Utc>, now: DateTime<Utc>) -> Counted {
+pub(crate) fn count(
+    lines: &[Value],
+    due: &BTreeMap<String, DateTime<Utc>>,
+    since: DateTime<Utc>,
+    now: DateTime<Utc>,
+) -> Counted {
     let mut by_subject: BTreeMap<&str, Vec<&Value>> = BTreeMap::new();
     for line in lines {
         by_subject.entry(line["subject"].as_str().expect("a subject")).or_default().push(line);
@@ -159,7 +164,8 @@ fn count(lines: &[Value], due: &BTreeMap<String, DateTime<Utc>>, since: DateTime
                 "risk.opened" | "risk.reopened" | "risk.woken" => opened = Some(at),
                 "risk.ended" => opened = None,
                 "risk.acknowledged" | "risk.step_set" | "risk.snoozed" | "risk.resolved" if person => {
-                    counted.hours_to_acknowledge.extend(opened.take().map(|from| hours(from, at)));
+                    let waited = opened.take().filter(|_| at >= since);
+                    counted.hours_to_acknowledge.extend(waited.map(|from| hours(from, at)));
                 }
                 "handoff.qualified" => qualified = true,
                 "handoff.offered" => {
@@ -177,6 +183,10 @@ fn count(lines: &[Value], due: &BTreeMap<String, DateTime<Utc>>, since: DateTime
                     }
                     offered = None;
                 }
+                "handoff.reassigned" if matches!(line["data"]["state"].as_str(), Some("detected" | "qualified")) => {
+                    counted.withdrawn += usize::from(ends.is_some());
+                    offered = None;
+                }
                 ended @ ("handoff.declined" | "handoff.expired" | "handoff.withdrawn" | "window.passed"
                 | "window.closed") => {
                     if ends.is_some() {
@@ -188,11 +198,11 @@ fn count(lines: &[Value], due: &BTreeMap<String, DateTime<Utc>>, since: DateTime
                         let refused = matches!(ended, "handoff.declined" | "handoff.expired");
                         counted.qualified_refused += usize::from(qualified && refused);
                     }
-                    counted.lost += usize::from(ended == "window.passed" && qualified && accepted);
+                    counted.lost += usize::from(ended == "window.passed" && qualified && accepted && at >= since);
                     offered = None;
                 }
-                "handoff.won" => counted.won += usize::from(qualified),
-                "handoff.lost" => counted.lost += usize::from(qualified),
+                "handoff.won" => counted.won += usize::from(qualified && at >= since),
+                "handoff.lost" => counted.lost += usize::from(qualified && at >= since),
                 _ => {}
             }
         }

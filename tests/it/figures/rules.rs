@@ -58,9 +58,23 @@ async fn a_rule_on_trial_is_counted_and_comes_back_when_it_was_right() {
     let adas = bot.next_post("ada");
     assert_eq!(adas.summary, "1 rule to look at");
     let text = adas.text();
-    for words in ["nps_low", "1 of them fell at risk", "shadow = []", "tandem policy use FILE --org north"] {
+    for words in ["nps_low", "1 of them fell at risk", "A change holds from the next diagnosis on."] {
         assert!(text.contains(words), "{words} is not in\n{text}");
     }
+    // One press follows it, the next undoes it, each in the audit trail; nobody but an admin may.
+    let value = adas.value("Bring back", "nps_low");
+    assert_eq!(bot.interact(&bot.press("T1", "dana", &adas, &value)).await.0, 200);
+    assert_eq!(bot.private().await, "Only your admins can do that.");
+    bot.click("ada", &adas, "Bring back", "nps_low").await;
+    assert_eq!(bot.private().await, "nps_low is shown again from the next diagnosis on. Put on trial undoes it.");
+    assert!(bot.now(&adas).text().contains("nps_low* is shown."), "{}", bot.now(&adas).text());
+    assert_eq!(bot.interact(&bot.press("T1", "ada", &adas, &value)).await.0, 200);
+    assert_eq!(bot.private().await, "nps_low is not on trial. Nothing was changed.");
+    bot.click("ada", &adas, "Put on trial", "nps_low").await;
+    assert!(bot.private().await.starts_with("nps_low is on trial from the next diagnosis on"));
+    assert_eq!(bot.done().await, ["policy.changed", "policy.changed"]);
+    let kept = bot.text(&bot.org, "SELECT policy_toml FROM tandem.organisation_setting").await;
+    assert!(kept.contains("shown_at_least = 1") && kept.contains("[pacing]"), "all else stays: {kept}");
     let report = bot.quarter().await;
     assert_eq!(report.trials.iter().map(|trial| (trial.fired, trial.right)).collect::<Vec<_>>(), [(1, 1)]);
 

@@ -70,21 +70,37 @@ async fn a_risk_that_nobody_answers_is_asked_about_passed_on_and_left_alone() {
     bot.finish().await;
 }
 
-/// Three defects that users of a well-known alerting bot reported.
+impl TestBot {
+    /// Acme's risk, acknowledged and resolved within the same moment.
+    async fn acknowledged_and_resolved(&self, danas: &Post) {
+        let acknowledge = self.press("T1", "dana", danas, &danas.value("Acknowledge", "Acme"));
+        assert_eq!(self.interact(&acknowledge).await.0, 200);
+        self.click("dana", danas, "Resolve", "Acme").await;
+        assert_eq!(self.submit("dana", &[("how", "accepted_loss")]).await, serde_json::Value::Null);
+        assert_eq!(self.done().await, ["risk.acknowledged", "risk.resolved"]);
+    }
+}
+
+/// Three defects that users of a well-known alerting bot reported. The first: an acknowledgement that comes together with
+/// a resolution.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_settled_matter_is_never_mentioned_again() {
+async fn an_acknowledgement_together_with_a_resolution_leaves_no_clock() {
     let (bot, danas) = monday().await;
-    // 1. An acknowledgement that comes together with a resolution.
-    let acknowledge = bot.press("T1", "dana", &danas, &danas.value("Acknowledge", "Acme"));
-    assert_eq!(bot.interact(&acknowledge).await.0, 200);
-    bot.click("dana", &danas, "Resolve", "Acme").await;
-    assert_eq!(bot.submit("dana", &[("how", "accepted_loss")]).await, serde_json::Value::Null);
-    assert_eq!(bot.done().await, ["risk.acknowledged", "risk.resolved"]);
+    bot.acknowledged_and_resolved(&danas).await;
     let clocks = "SELECT count(*) FROM tandem.risk WHERE clock_since IS NOT NULL OR due_at IS NOT NULL";
     let owed = "SELECT count(*) FROM directory.due WHERE kind = 'risk'";
     assert_eq!((bot.number(&bot.org, clocks).await, bot.number(&bot.org, owed).await), (0, 0));
     bot.days(&["2026-12-01", "2026-12-02", "2026-12-09"]).await;
-    // 2. One acknowledged in June that fires in October.
+    assert_eq!(bot.of_risks().await, Vec::<String>::new());
+    bot.skip();
+    bot.finish().await;
+}
+
+/// The second: one that was acknowledged in June and fires in October.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_settled_in_june_says_nothing_in_october() {
+    let (bot, danas) = monday().await;
+    bot.acknowledged_and_resolved(&danas).await;
     bot.at("2027-06-01T01:00:00Z").await;
     bot.at("2027-10-04T01:00:00Z").await;
     bot.at("2027-10-04T12:00:00Z").await;
@@ -221,5 +237,164 @@ async fn what_is_late_is_told_to_the_admins_once() {
     bot.tick().await;
     let told = bot.next_post("ada").text();
     assert!(told.starts_with("Tandem did not look after its clocks since 23 Nov 2026 at 14:08."), "{told}");
+    bot.finish().await;
+}
+
+/// Claimed, and then nothing for two weeks.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_claimed_window_that_lies_there_is_asked_about_and_then_told_to_the_lead() {
+    let (bot, danas) = monday().await;
+    bot.click("dana", &danas, "Qualify", "Bolt").await;
+    bot.submit("dana", &[("need", "Seats"), ("contact", "Eva Sol"), ("timing", "Soon")]).await;
+    let pats = bot.next_post("pat");
+    bot.skip();
+    bot.click("pat", &pats, "Claim", "Bolt").await;
+    let of_bolt = async || -> Vec<(String, bool)> {
+        let events = bot.events_of(&bot.org).await.into_iter();
+        let bolts = events.filter(|event| event.event.starts_with("escalation.") && event.data["account"] == "bolt");
+        bolts.map(|event| (event.event, event.actor == "system")).collect()
+    };
+    let event = |name: &str, by_clock: bool| (format!("escalation.{name}"), by_clock);
+    bot.at("2026-12-07T01:00:00Z").await;
+    bot.skip();
+    bot.at("2026-12-07T07:00:00Z").await;
+    let morning = bot.next_post("pat");
+    bot.skip();
+    assert_eq!(of_bolt().await, []);
+    bot.at("2026-12-07T11:00:00Z").await;
+    let asked = bot.replies(&morning).pop().unwrap();
+    let words = "Still on it? Nothing was done about it since Mon 23 Nov. Acknowledge says yes.";
+    assert!(asked.starts_with("Bolt · more seats") && asked.ends_with(words), "{asked}");
+    // One tap says yes, and starts anew.
+    bot.click("pat", &morning, "Acknowledge", "Bolt").await;
+    assert_eq!(bot.private().await, "Bolt: noted that you are on it. Nobody asks again for now.");
+    assert_eq!(of_bolt().await, [event("reminded", true), event("ended", false)]);
+    bot.at("2026-12-18T07:00:00Z").await;
+    bot.skip();
+    assert_eq!(of_bolt().await.len(), 2);
+    bot.at("2026-12-21T11:00:00Z").await;
+    bot.skip();
+    assert_eq!(of_bolt().await.pop(), Some(event("reminded", true)));
+    bot.at("2026-12-23T11:00:00Z").await;
+    assert_eq!(of_bolt().await[3..], [event("escalated", true), event("ended", true)]);
+    let leas = bot.said_to("lea");
+    assert!(
+        leas.iter().any(|said| said.starts_with("Bolt · more seats") && said.contains("No answer from Pat in time.")),
+        "{leas:?}"
+    );
+    // It stays where it is, and nobody hears of it again.
+    let held = "SELECT count(*) FROM tandem.handoff h JOIN tandem.person p USING (org_id)
+                 WHERE h.state = 'accepted' AND p.person_id = h.accountable AND p.email = 'pat@x.eu'";
+    assert_eq!(bot.number(&bot.org, held).await, 1);
+    bot.skip();
+    bot.at("2027-01-15T12:00:00Z").await;
+    assert_eq!(of_bolt().await.len(), 5);
+    bot.skip();
+    bot.finish().await;
+}
+
+/// Handed back, and left there.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_comes_back_has_a_clock_too() {
+    let (bot, danas) = monday().await;
+    bot.click("dana", &danas, "Qualify", "Bolt").await;
+    bot.submit("dana", &[("need", "Seats"), ("contact", "Eva Sol"), ("timing", "Soon")]).await;
+    let pats = bot.next_post("pat");
+    bot.skip();
+    bot.click("pat", &pats, "Claim", "Bolt").await;
+    bot.click("pat", &pats, "Hand back", "Bolt").await;
+    bot.submit("pat", &[("note", "No time before January")]).await;
+    let of_bolt = async || -> Vec<String> {
+        let events = bot.events_of(&bot.org).await.into_iter();
+        let bolts = events.filter(|event| event.event.starts_with("escalation.") && event.data["account"] == "bolt");
+        bolts.map(|event| event.event).collect()
+    };
+    // Five business days from Monday afternoon, asked one before.
+    bot.at("2026-11-27T13:00:00Z").await;
+    bot.skip();
+    assert_eq!(of_bolt().await, Vec::<String>::new());
+    bot.at("2026-11-30T08:00:00Z").await;
+    let newest = bot.next_post("dana");
+    bot.at("2026-11-30T15:00:00Z").await;
+    assert_eq!(of_bolt().await, ["escalation.reminded"]);
+    bot.skip();
+    // Offered again, it is not hers to answer for: the clock of before says nothing more.
+    bot.click("dana", &newest, "Offer to AM", "Bolt").await;
+    bot.skip();
+    bot.at("2026-12-01T12:00:00Z").await;
+    assert_eq!(of_bolt().await, ["escalation.reminded"], "the new offer's own clock asks on its own time");
+    bot.skip();
+    bot.finish().await;
+}
+
+/// A negotiation in which nothing happens; a note is a happening.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_negotiation_that_lies_there_is_asked_about() {
+    let bot = TestBot::new(Model::Pair, "2026-11-22T12:00:00Z").await;
+    bot.import(RowKind::People, super::PEOPLE).await;
+    // Its opt-out date is 89 days ahead: the step of 90 days is reached, the next in a month.
+    let account = "account_id,name,arr,renewal_date,term_months,notice_period_days,csm_email,account_manager_email\n\
+        near,Near,100000,2027-03-22,12,30,dana@x.eu,pat@x.eu\n";
+    bot.import(RowKind::Accounts, account).await;
+    bot.days(&["2026-11-23"]).await;
+    let pats = bot.next_post("pat");
+    bot.click("pat", &pats, "Start negotiating", "Near").await;
+    bot.skip();
+    bot.at("2026-12-07T07:00:00Z").await;
+    bot.skip();
+    assert_eq!(bot.escalations().await, Vec::<String>::new());
+    bot.at("2026-12-07T11:00:00Z").await;
+    assert_eq!(bot.escalations().await, ["escalation.reminded"]);
+    let asked = bot.next_post("pat");
+    let words = "Near · renewal. Still on it? Nothing was done about it since Mon 23 Nov. Acknowledge says yes.";
+    assert_eq!(asked.summary, words);
+    bot.click("pat", &asked, "Note", "Near").await;
+    bot.submit("pat", &[("text", "Waiting for their lawyer")]).await;
+    bot.read_privates();
+    assert!(!bot.now(&asked).labels().contains(&"Acknowledge".to_owned()), "{:?}", bot.now(&asked).labels());
+    bot.at("2026-12-11T12:00:00Z").await;
+    assert_eq!(bot.escalations().await.len(), 1, "the note has answered");
+    bot.skip();
+    bot.at("2026-12-21T11:00:00Z").await;
+    assert_eq!(bot.escalations().await.len(), 2);
+    bot.skip();
+    bot.finish().await;
+}
+
+/// What changes hands with a book starts anew with who has it now; what ran before says nothing more.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_transfer_takes_open_handoffs_and_renewals_along() {
+    let bot = TestBot::new(Model::Pair, "2026-11-22T12:00:00Z").await;
+    bot.import(RowKind::People, super::PEOPLE).await;
+    let account = "account_id,name,arr,seats,renewal_date,term_months,notice_period_days,csm_email,account_manager_email\n\
+        near,Near,100000,100,2027-03-22,12,30,dana@x.eu,pat@x.eu\n";
+    bot.import(RowKind::Accounts, account).await;
+    let mut usage = "account_id,source,kind,observed_on,value\n".to_owned();
+    for day in ["2026-10-18", "2026-10-25", "2026-11-01", "2026-11-08", "2026-11-15", "2026-11-22"] {
+        usage += &format!("near,usage,active_users,{day},95\n");
+    }
+    bot.import(RowKind::Signals, &usage).await;
+    bot.days(&["2026-11-23"]).await;
+    bot.skip();
+    let actor = tandem::store::audit::Actor::System;
+    for (from, to) in [("dana@x.eu", "noa@x.eu"), ("pat@x.eu", "pia@x.eu")] {
+        let done = tandem::app::transfer::transfer(&bot.app, bot.org.id, from, to, None, actor).await.unwrap();
+        assert_eq!((done.accounts, done.handoffs + done.renewals), (1, 1), "{from}");
+    }
+    bot.deliver().await;
+    bot.skip();
+    let clocks = "SELECT count(*) FROM directory.due WHERE kind IN ('handoff', 'renewal')";
+    assert_eq!(bot.number(&bot.org, clocks).await, 0, "nothing runs before the new ones were shown it");
+    bot.days(&["2026-11-24", "2026-11-25", "2026-11-26"]).await;
+    bot.at("2026-11-27T15:00:00Z").await;
+    assert_eq!(bot.escalations().await, Vec::<String>::new(), "the old owners' time would have been over");
+    bot.skip();
+    bot.at("2026-11-30T12:00:00Z").await;
+    let asked: Vec<String> = bot.escalations().await;
+    assert!(asked.iter().all(|event| event == "escalation.reminded") && !asked.is_empty(), "{asked:?}");
+    for who in ["dana", "pat"] {
+        assert!(bot.said_to(who).iter().all(|said| !said.starts_with("Reminder")), "{who}");
+    }
+    bot.skip();
     bot.finish().await;
 }

@@ -77,6 +77,8 @@ struct Inside {
     closed: BTreeMap<String, (u16, &'static str)>,
     published: Vec<&'static str>,
     tokens: u64,
+    /// The regions that were called, one a call.
+    regions: Vec<String>,
 }
 
 #[derive(Clone)]
@@ -97,6 +99,7 @@ impl FakeTeams {
             .route("/keys", get(keys))
             .route("/{tenant}/oauth2/v2.0/token", post(token))
             .route("/v3/{*rest}", any(connector))
+            .route("/{tenant}/v3/{*rest}", any(regional))
             .with_state(teams.clone());
         tokio::spawn(async move { axum::serve(listener, router).await });
         teams
@@ -151,6 +154,11 @@ impl FakeTeams {
 
     pub(crate) fn calls(&self, kind: &str) -> Vec<Call> {
         self.inside().calls.iter().filter(|call| call.kind == kind).cloned().collect()
+    }
+
+    /// The regions of the service addresses that were called.
+    pub(crate) fn regions(&self) -> BTreeSet<String> {
+        self.inside().regions.iter().cloned().collect()
     }
 
     /// Everything that stands in Teams, in the order in which it was accepted.
@@ -302,6 +310,18 @@ async fn token(State(teams): State<FakeTeams>, Path(tenant): Path<String>, body:
     };
     axum::Json(json!({"token_type": "Bearer", "expires_in": 3600, "access_token": format!("token-{number}")}))
         .into_response()
+}
+
+/// The same under another service address, which is kept with the call.
+async fn regional(
+    state: State<FakeTeams>,
+    method: Method,
+    Path((region, rest)): Path<(String, String)>,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Response {
+    state.0.inside().regions.push(region);
+    connector(state, method, Path(rest), headers, body).await
 }
 
 async fn connector(

@@ -111,6 +111,24 @@ async fn without_microsofts_keys_nobody_is_let_in_and_old_keys_go_on() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn however_many_come_at_once_keys_and_token_are_asked_for_once() {
+    let bot = sunday().await;
+    let activities: Vec<Value> = (0..30).map(|_| bot.activity("dana", "message", json!({"text": "help"}))).collect();
+    let answers = futures_util::future::join_all(activities.iter().map(|activity| bot.teams_sends(activity))).await;
+    assert!(answers.iter().all(|(status, _)| *status == 200), "{answers:?}");
+    let begun = std::time::Instant::now();
+    while bot.teams.standing().len() < 30 {
+        assert!(begun.elapsed().as_secs() < 15, "{}", bot.teams.standing().len());
+        tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+    }
+    for call in ["openid", "keys", "token"] {
+        assert_eq!(bot.teams.calls(call).len(), 1, "{call}");
+    }
+    bot.teams.skip();
+    bot.finish().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn tenants_are_kept_apart() {
     let bot = sunday().await;
     let stranger = "dddddddd-0000-4000-8000-00000000dead";

@@ -122,6 +122,39 @@ async fn whoever_blocked_the_app_is_left_alone_and_an_admin_hears_of_it_once() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn the_address_that_an_activity_names_is_the_one_that_is_called_from_then_on() {
+    let bot = eight().await;
+    let named = format!("{}emea/", bot.teams.url());
+    for (who, region) in [("dana", "emea"), ("kim", "emea")] {
+        let activity = bot.activity(who, "message", json!({"text": "help", "serviceUrl": named}));
+        assert_eq!(bot.teams_sends(&activity).await.0, 200);
+        bot.hears(who).await;
+        assert!(bot.teams.regions().contains(region));
+    }
+    let kept = "SELECT count(*) FROM tandem.conversation WHERE service_url LIKE '%/emea/'";
+    let begun = std::time::Instant::now();
+    while bot.number(&bot.org, kept).await < 2 {
+        assert!(begun.elapsed().as_secs() < 10);
+        tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+    }
+    // It moves: the next activity says so, and the morning follows.
+    let moved = format!("{}amer/", bot.teams.url());
+    let activity = bot.activity("dana", "message", json!({"text": "help", "serviceUrl": moved}));
+    assert_eq!(bot.teams_sends(&activity).await.0, 200);
+    bot.hears("dana").await;
+    let moved = "SELECT count(*) FROM tandem.conversation WHERE service_url LIKE '%/amer/'";
+    while bot.number(&bot.org, moved).await < 1 {
+        tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+    }
+    bot.deliver().await;
+    for who in ["dana", "kim"] {
+        assert!(bot.hears(who).await.text().contains("Good morning"), "{who}");
+    }
+    assert_eq!(bot.teams.regions().into_iter().collect::<Vec<_>>(), ["amer", "emea"]);
+    bot.finish().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_chat_that_is_gone_is_opened_anew_and_who_has_no_id_is_named() {
     let (bot, _, _) = monday().await;
     lea_is_admin(&bot).await;

@@ -83,6 +83,11 @@ fn renewal_state(state: &RenewalState, today: NaiveDate) -> String {
 
 fn deadlines(view: &AccountAnswer, today: NaiveDate) -> String {
     let Some(read) = view.diagnosis.as_ref().map(|diagnosis| &diagnosis.renewal) else { return String::new() };
+    match read.rolls_every {
+        Some(1) => return "none: renews by itself every month".to_owned(),
+        Some(months) => return format!("none: renews by itself every {months} months"),
+        None => {}
+    }
     let mut parts = Vec::new();
     if let Some(opt_out) = read.opt_out_date {
         let tense = if opt_out < today { "opt-out date was" } else { "opt-out date" };

@@ -25,8 +25,25 @@ pub(super) fn blocks(view: &HandedRiskView, angle: Angle, today: NaiveDate) -> V
         lines.push(format!("Deadline: {}.", super::deadline(deadline, today)).into());
     }
     lines.push(super::window::handoff_state(&view.state, today).into());
-    let small = vec![format!("from {} on {}", view.from, phrase::date(view.on, today))];
+    if view.asked && view.part == Part::Holder {
+        lines.push(super::STILL_ON_IT.into());
+    }
+    let small = vec![format!("from {} on {}", view.from, phrase::date(view.on, today)), super::diagnosis(account)];
     super::assemble(lines, small, buttons(view))
+}
+
+/// Beneath another matter of the same account.
+pub(super) fn beneath(view: &HandedRiskView, today: NaiveDate) -> (Vec<Text>, Buttons) {
+    let title = if view.warning { "Warning" } else { "To weigh commercially" };
+    let note = phrase::sentence(&phrase::cut(&view.note, 300));
+    let mut lines = vec![
+        Text::strong(format!("{title}, from {}:", view.from)).then(format!(" {note}")),
+        super::window::handoff_state(&view.state, today).into(),
+    ];
+    if view.asked && view.part == Part::Holder {
+        lines.push(super::STILL_ON_IT.into());
+    }
+    (lines, buttons(view))
 }
 
 fn buttons(view: &HandedRiskView) -> Buttons {
@@ -48,6 +65,9 @@ fn buttons(view: &HandedRiskView) -> Buttons {
             HandoffState::Declined { .. } | HandoffState::Expired { .. } | HandoffState::HandedBack { .. },
             Part::Holder,
         ) => keys.row(false, &[Verb::Withdraw, Verb::Note], &[Verb::ShowMore]),
+        (HandoffState::Accepted { .. }, Part::Holder) if view.asked => {
+            keys.row(true, &[Verb::Acknowledge, Verb::HandBack], &[Verb::Note, Verb::Pass, Verb::Raise, Verb::ShowMore])
+        }
         (HandoffState::Accepted { .. }, Part::Holder) => {
             keys.row(false, &[Verb::HandBack, Verb::Note], &[Verb::Pass, Verb::Raise, Verb::ShowMore])
         }
@@ -71,7 +91,7 @@ mod tests {
         Active users fell from 80 to 28 in five weeks.
         This week: Ask the champion what changed and book a training for the team that stopped.
         Offered to you by Kim, answer due Thu 5 Nov.
-          From Kim on Tue 3 Nov
+          From Kim on Tue 3 Nov · diagnosis 7F3A-9C01
         [Claim] [Decline] More: [Note] [Raise] [Show more]
         ");
     }

@@ -45,13 +45,41 @@ pub(super) fn blocks(view: &RenewalView, angle: Angle, today: NaiveDate) -> Vec<
     }
     lines.push(super::window_lines(&view.windows).into());
     lines.push(state(&view.state, today).into());
+    if view.asked && view.part == RenewalPart::Owner {
+        lines.push(super::STILL_ON_IT.into());
+    }
     lines.extend(view.brief.as_ref().map(|brief| said(brief, today).into()));
     let why = if open { super::why(&view.why) } else { String::new() };
     let mut small = vec![why, people(view, angle)];
     if open {
         small.extend(view.account.detours.iter().cloned());
     }
+    small.push(super::diagnosis(account));
     super::assemble(lines, small, buttons(view))
+}
+
+/// Beneath another matter of the same account.
+pub(super) fn beneath(view: &RenewalView, angle: Angle, today: NaiveDate) -> (Vec<Text>, Buttons) {
+    let open = is_open(&view.state);
+    let mut lines = vec![if open {
+        Text::strong("Renewal:").then(format!(" {}", dates(view, today)))
+    } else {
+        Text::strong("Renewal")
+    }];
+    if open {
+        if view.read.notice_period_missing {
+            lines.push("The notice period is missing: the real deadline may be earlier. Add it in the CRM.".into());
+        }
+        let ask = ask(view);
+        lines.push(if ask.is_empty() { Text::new() } else { Text::strong("This step:").then(format!(" {ask}")) });
+    }
+    let people = phrase::capital(&people(view, angle));
+    lines.push(format!("{} {people}.", state(&view.state, today)).into());
+    if view.asked && view.part == RenewalPart::Owner {
+        lines.push(super::STILL_ON_IT.into());
+    }
+    lines.extend(view.brief.as_ref().map(|brief| said(brief, today).into()));
+    (lines, buttons(view))
 }
 
 fn is_open(state: &RenewalState) -> bool {
@@ -169,6 +197,14 @@ fn buttons(view: &RenewalView) -> Buttons {
             };
             keys.row(true, &first, &[&[Verb::Negotiate], &ends[..], &rest[1..]].concat())
         }
+        (RenewalPart::Owner, RenewalState::Preparing { .. }) if view.asked => {
+            let more = [&[Verb::Brief], &ends[..], &rest[..]].concat();
+            keys.row(true, &[Verb::Acknowledge, Verb::Negotiate], &more)
+        }
+        (RenewalPart::Owner, RenewalState::Negotiating { .. }) if view.asked => {
+            let more = [&ends[1..], &[Verb::Brief], &rest[..]].concat();
+            keys.row(true, &[Verb::Acknowledge, Verb::Renewed], &more)
+        }
         (RenewalPart::Owner, RenewalState::Preparing { .. }) => {
             keys.row(true, &[Verb::Negotiate, Verb::Brief], &[&ends[..], &rest[..]].concat())
         }
@@ -204,7 +240,7 @@ mod tests {
         Know first: Active users fell from 80 to 28 in five weeks.
         This step: Get the decision in writing.
         Work on it has not started.
-          Step: 30 days before the deadline · owner: you, prepares: Dana
+          Step: 30 days before the deadline · owner: you, prepares: Dana · diagnosis 7F3A-9C01
         [Start preparing] [Note] More: [Start negotiating] [Renewed] [Contracted] [Lost] [Raise] [Show more]
         ");
     }
@@ -225,7 +261,7 @@ mod tests {
         Know first: Active users fell from 80 to 28 in five weeks.
         This step: Add the value brief: goals reached, usage, open issues.
         In preparation since Mon 2 Nov.
-          Step: 30 days before the deadline · owner: Kim, prepares: you
+          Step: 30 days before the deadline · owner: Kim, prepares: you · diagnosis 7F3A-9C01
         [Add value brief] [Note] More: [Raise] [Show more]
         ");
     }
@@ -257,7 +293,7 @@ mod tests {
         Goals reached: onboarding cut from 6 weeks to 2
         Usage: 28 of 100 seats
         Open issues: two severity-1 tickets
-          Step: 120 days before the deadline · owner: you
+          Step: 120 days before the deadline · owner: you · diagnosis 7F3A-9C01
         [Start preparing] [Note] More: [Start negotiating] [Renewed] [Contracted] [Lost] [Raise] [Show more]
         ");
     }
@@ -282,13 +318,13 @@ mod tests {
         Renewal date: Thu 28 Jan 2027, in 86 days. The opt-out date was Fri 30 Oct.
         This step: They can no longer leave this term. Settle price and term before the renewal date.
         Work on it has not started.
-          Step: 30 days before the deadline · owner: you, prepares: Dana
+          Step: 30 days before the deadline · owner: you, prepares: Dana · diagnosis 7F3A-9C01
         [Start preparing] [Note] More: [Start negotiating] [Renewed] [Contracted] [Lost] [Raise] [Show more]
 
         (Acme: renewal date Thu 28 Jan 2027, in 86 days · ARR $184k)
         Acme · renewal · ARR $184k · health 34, at risk (was 52)
         Renewed for less: $150k a year. Recorded by Kim on Tue 3 Nov.
-          Owner: you, prepares: Dana
+          Owner: you, prepares: Dana · diagnosis 7F3A-9C01
         [Note] [Show more] More: [Raise]
         ");
     }

@@ -40,7 +40,26 @@ pub(super) fn blocks(view: &RiskView, angle: Angle, today: NaiveDate) -> Vec<Blo
     if !is_over(&view.state) {
         small.extend(account.detours.iter().cloned());
     }
+    small.push(super::diagnosis(account));
     super::assemble(lines, small, buttons(view, angle))
+}
+
+/// Beneath another matter of the same account.
+pub(super) fn beneath(view: &RiskView, angle: Angle, today: NaiveDate) -> (Vec<Text>, Buttons) {
+    let since = phrase::capital(&since(view, today));
+    let cause = view.causes.first().map(|cause| phrase::sentence(&cause.headline)).unwrap_or_default();
+    let mut lines = vec![match (since.is_empty(), cause.is_empty()) {
+        (true, _) => Text::strong("Risk"),
+        (false, true) => Text::strong(since),
+        (false, false) => Text::strong(format!("{since}:")).then(format!(" {cause}")),
+    }];
+    lines.extend(view.raised.as_ref().map(|raised| super::note_line("Raised", raised, today).into()));
+    if !is_over(&view.state) {
+        lines.extend(super::play(&view.causes, angle));
+    }
+    lines.push(state(view, angle, today));
+    lines.extend(view.handed.as_ref().map(|handed| handed_line(handed, today).into()));
+    (lines, buttons(view, angle))
 }
 
 fn since(view: &RiskView, today: NaiveDate) -> String {
@@ -164,7 +183,7 @@ mod tests {
         Also: An invoice is 65 days late.
         Deadline: opt-out date Fri 27 Nov, in 24 days.
         Open window: more seats, about $12k, with Kim.
-          New · at risk since Mon 2 Nov · AM: Kim
+          New · at risk since Mon 2 Nov · AM: Kim · diagnosis 7F3A-9C01
         [Acknowledge] [Set next step] More: [Snooze] [Resolve] [Hand to AM] [Note] [Not useful] [Raise]
         [Show more]
         ");
@@ -187,7 +206,7 @@ mod tests {
         Deadline: opt-out date Fri 27 Nov, in 24 days.
         Open window: more seats, about $12k, with Kim.
         Acknowledged by Dana on Mon 2 Nov. Next step: Call the CFO, due Fri 6 Nov, in 3 days.
-          New · at risk since Mon 2 Nov · CSM: Dana
+          New · at risk since Mon 2 Nov · CSM: Dana · diagnosis 7F3A-9C01
         [Note] [Raise] More: [Not useful] [Show more]
         ");
     }
@@ -227,7 +246,7 @@ mod tests {
         As CSM: Ask the champion what changed and book a training for the team that stopped.
         As AM: Hold the pitch until usage is back.
         Acknowledged by you on Mon 2 Nov. Next step not set; it is due Mon 9 Nov, in 6 days.
-          New · at risk since Mon 2 Nov
+          New · at risk since Mon 2 Nov · diagnosis 7F3A-9C01
         [Set next step] [Resolve] More: [Snooze] [Note] [Not useful] [Raise] [Show more]
 
         Acme · health 34, at risk (was 52) · ARR $184k
@@ -235,18 +254,19 @@ mod tests {
         As CSM: Ask the champion what changed and book a training for the team that stopped.
         As AM: Hold the pitch until usage is back.
         Snoozed by Dana on Mon 2 Nov until Fri 20 Nov. It wakes earlier if it gets worse.
-          New · at risk since Mon 2 Nov
+          New · at risk since Mon 2 Nov · diagnosis 7F3A-9C01
         [Acknowledge] [Set next step] More: [Snooze] [Resolve] [Note] [Not useful] [Raise] [Show more]
 
         Acme · health 34, at risk (was 52) · ARR $184k
         Active users fell from 80 to 28 in five weeks.
         Resolved by Dana on Mon 2 Nov: accepted loss. They are closing the site.
-          At risk since Mon 2 Nov
+          At risk since Mon 2 Nov · diagnosis 7F3A-9C01
         [Reopen] [Note] More: [Raise] [Show more]
 
         Acme · health 34, at risk (was 52) · ARR $184k
         Active users fell from 80 to 28 in five weeks.
         No longer at risk since Mon 2 Nov: health held for three nights.
+          Diagnosis 7F3A-9C01
         [Reopen] [Note] More: [Raise] [Show more]
         ");
     }

@@ -35,6 +35,7 @@ pub(in super::super) fn account() -> AccountView {
         account_manager: Some("Kim".into()),
         detours: Vec::new(),
         risk: None,
+        diagnosis: Some(Uuid::from_u128(0x7f3a_9c01_u128 << 96)),
     }
 }
 
@@ -69,6 +70,7 @@ pub(in super::super) fn causes() -> Vec<Cause> {
 
 pub(in super::super) fn window_line() -> WindowLine {
     WindowLine {
+        handoff: Uuid::nil(),
         kind: WindowKind::Seats,
         amount: Some(usd(12_000)),
         estimated: true,
@@ -128,6 +130,7 @@ pub(in super::super) fn window() -> WindowView {
         part: Part::Holder,
         why: Why::New,
         may_act: true,
+        asked: false,
     }
 }
 
@@ -147,6 +150,7 @@ pub(in super::super) fn renewal() -> RenewalView {
             next_deadline: Some(day("2026-11-27")),
             stage: Stage::D30,
             notice_period_missing: false,
+            rolls_every: None,
         },
         auto_renew: Some(true),
         brief: None,
@@ -154,6 +158,7 @@ pub(in super::super) fn renewal() -> RenewalView {
         windows: Vec::new(),
         why: Why::LadderStep(30),
         may_act: true,
+        asked: false,
     }
 }
 
@@ -175,5 +180,6 @@ pub(in super::super) fn handed_risk() -> HandedRiskView {
         deadline: None,
         part: Part::Offered,
         may_act: true,
+        asked: false,
     }
 }

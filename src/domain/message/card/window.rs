@@ -31,20 +31,53 @@ pub(super) fn blocks(view: &WindowView, angle: Angle, today: NaiveDate) -> Vec<B
     let unqualified = if view.timed_out && view.qualification.is_none() { "not qualified" } else { "" };
     let mut lines =
         vec![super::head(account, &[title(view), unqualified.to_owned(), super::health(account), super::arr(account)])];
-    lines.push(reason(view).into());
-    let open = is_open(&view.state);
-    if open {
+    let mut known = Vec::new();
+    if is_open(&view.state) && angle != Angle::Csm {
+        let cause = view.causes.first().filter(|_| view.withheld.is_none());
+        known.extend(cause.map(|cause| Text::plain(format!("Know first: {}", phrase::sentence(&cause.headline)))));
+        known.extend(super::doing(account, today).map(Text::plain));
+    }
+    lines.extend(said(view, known, today));
+    let mut small = vec![super::why(&view.why)];
+    if is_open(&view.state) {
+        small.push(format!("open until {}", phrase::date(view.closes_on, today)));
+        if view.co_term {
+            let until = view.deadline.map(|d| format!(" ({})", super::deadline(d, today))).unwrap_or_default();
+            small.push(format!("sell it together with the renewal{until}"));
+        } else {
+            small.extend(view.deadline.map(|d| super::deadline(d, today)));
+        }
+        small.extend(account.detours.iter().cloned());
+    }
+    small.push(super::diagnosis(account));
+    super::assemble(lines, small, buttons(view))
+}
+
+/// Beneath another matter of the same account.
+pub(super) fn beneath(view: &WindowView, today: NaiveDate) -> (Vec<Text>, Buttons) {
+    let mut head = Text::strong(phrase::capital(&title(view)));
+    if view.timed_out && view.qualification.is_none() {
+        head = head.then(" · not qualified");
+    }
+    if is_open(&view.state) {
+        head = head.then(format!(" · open until {}", phrase::date(view.closes_on, today)));
+        if view.co_term {
+            head = head.then(" · sell it together with the renewal");
+        }
+    }
+    let mut lines = vec![head];
+    lines.extend(said(view, Vec::new(), today));
+    (lines, buttons(view))
+}
+
+/// What is said of the window itself; `known` of its account stands before what is asked.
+fn said(view: &WindowView, known: Vec<Text>, today: NaiveDate) -> Vec<Text> {
+    let mut lines = vec![Text::plain(reason(view))];
+    if is_open(&view.state) {
         lines.push(gate(view, today).into());
     }
     lines.extend(view.qualification.as_ref().map(|known| qualification(known, today).into()));
-    if open && view.withheld.is_none() && angle != Angle::Csm {
-        lines.extend(
-            view.causes.first().map(|cause| Text::plain(format!("Know first: {}", phrase::sentence(&cause.headline)))),
-        );
-    }
-    if open && angle != Angle::Csm {
-        lines.extend(super::doing(account, today).map(Text::plain));
-    }
+    lines.extend(known);
     lines.push(ask(view).into());
     let rests = view.withheld.is_some() && matches!(view.state, HandoffState::Detected { .. });
     if !rests {
@@ -53,18 +86,7 @@ pub(super) fn blocks(view: &WindowView, angle: Angle, today: NaiveDate) -> Vec<B
     lines.extend(
         view.overridden.as_ref().map(|note| super::note_line("Offered in spite of the risk", note, today).into()),
     );
-    let mut small = vec![super::why(&view.why)];
-    if open {
-        small.push(format!("open until {}", phrase::date(view.closes_on, today)));
-        if view.co_term {
-            let until = view.deadline.map(|d| format!(" ({})", super::deadline(d, today))).unwrap_or_default();
-            small.push(format!("sell it together with the renewal{until}"));
-        } else {
-            small.extend(view.deadline.map(|d| super::deadline(d, today)));
-        }
-        small.extend(view.account.detours.iter().cloned());
-    }
-    super::assemble(lines, small, buttons(view))
+    lines
 }
 
 fn reason(view: &WindowView) -> String {
@@ -205,6 +227,11 @@ fn buttons(view: &WindowView) -> Buttons {
         (Qualified { .. }, Part::Holder) => keys.row(true, &[Verb::Offer, Verb::Pass], &more(&[])),
         (Offered { .. }, Part::Offered) => keys.row(true, &[Verb::Claim, Verb::Decline], &more(&[])),
         (Offered { .. }, Part::Offerer) => keys.row(false, &[Verb::Withdraw, Verb::Note], &[Verb::ShowMore]),
+        (Accepted { .. }, Part::Holder) if view.asked => keys.row(
+            true,
+            &[Verb::Acknowledge, Verb::Won],
+            &more(&[claimed, &[Verb::Lost, Verb::HandBack, Verb::Pass]].concat()),
+        ),
         (Accepted { .. }, Part::Holder) => {
             keys.row(false, &[Verb::Won, Verb::Lost], &more(&[claimed, &[Verb::HandBack, Verb::Pass]].concat()))
         }
@@ -238,7 +265,7 @@ mod tests {
         96 of 100 seats in use for three weeks.
         Ask the customer: is there a need, who decides, and when? Then qualify it, or pass.
         With Dana until Fri 6 Nov.
-          New · open until Fri 29 Jan 2027 · opt-out date Wed 31 Mar 2027, in 148 days
+          New · open until Fri 29 Jan 2027 · opt-out date Wed 31 Mar 2027, in 148 days · diagnosis 7F3A-9C01
         [Qualify] [Pass] More: [Note] [Not useful] [Raise] [Show more]
         ");
     }
@@ -251,7 +278,7 @@ mod tests {
         Globex · more seats, about $12k · health 82, healthy · ARR $184k
         96 of 100 seats in use for three weeks.
         With Dana until Fri 6 Nov.
-          New · open until Fri 29 Jan 2027 · opt-out date Wed 31 Mar 2027, in 148 days
+          New · open until Fri 29 Jan 2027 · opt-out date Wed 31 Mar 2027, in 148 days · diagnosis 7F3A-9C01
         [Note] [Show more] More: [Raise]
         ");
     }
@@ -288,7 +315,7 @@ mod tests {
         Claim it, or decline with a reason.
         Offered to you by Dana, answer due Thu 5 Nov.
           Given to you · open until Fri 29 Jan 2027 · sell it together with the renewal (opt-out date Wed 31
-          Mar 2027, in 148 days)
+          Mar 2027, in 148 days) · diagnosis 7F3A-9C01
         [Claim] [Decline] More: [Note] [Not useful] [Raise] [Show more]
         ");
     }
@@ -314,7 +341,8 @@ mod tests {
         Nobody has confirmed need, contact and timing yet. Claim it, or decline with a reason.
         Offered to the EMEA pool, answer due Thu 5 Nov. The first to claim it has it; until then it rests
         with Robin.
-          Given to you · open until Fri 29 Jan 2027 · opt-out date Wed 31 Mar 2027, in 148 days
+          Given to you · open until Fri 29 Jan 2027 · opt-out date Wed 31 Mar 2027, in 148 days · diagnosis
+          7F3A-9C01
         [Claim] [Decline] More: [Note] [Not useful] [Raise] [Show more]
         ");
     }
@@ -339,7 +367,7 @@ mod tests {
         Acme · more seats, about $12k · health 34, at risk (was 52) · ARR $184k
         96 of 100 seats in use for three weeks.
         Withheld: Notice served on Sun 1 Nov. Handled by Dana since Mon 2 Nov.
-          Open until Fri 29 Jan 2027 · opt-out date Wed 31 Mar 2027, in 148 days
+          Open until Fri 29 Jan 2027 · opt-out date Wed 31 Mar 2027, in 148 days · diagnosis 7F3A-9C01
         [Override] [Note] More: [Raise] [Show more]
         ");
 

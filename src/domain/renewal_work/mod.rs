@@ -4,9 +4,13 @@
 //! One per account and term. The ladder's steps (180, 120, 90, 60, 30 days
 //! before the next deadline) are reached by dates, the rest by people; an end
 //! state stops the steps. An imported outcome supersedes a click.
+//!
+//! Whoever owns it is asked about each step, and, once the work has begun,
+//! whenever nothing was done about it for [`super::timer::IDLE_WORKING_DAYS`].
+
+mod record;
 
 use chrono::{DateTime, NaiveDate, Utc};
-use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::account::AccountId;
@@ -14,11 +18,11 @@ use super::calendar::WorkCalendar;
 use super::diagnosis::Stage;
 use super::money::Money;
 use super::person::PersonId;
-use super::record::{Corrupt, Row};
 use super::timer::Owed;
 
 pub use super::record::Present;
 pub use super::timer::Timer;
+pub use record::RenewalRecord;
 
 /// The ladder, the furthest step first.
 pub const LADDER: [Stage; 5] = [Stage::D180, Stage::D120, Stage::D90, Stage::D60, Stage::D30];
@@ -77,8 +81,8 @@ pub struct RenewalWork {
     state: State,
     since: DateTime<Utc>,
     version: i32,
-    /// Of the step that was reached: it starts when the owner has been shown it, and whatever they do about the
-    /// renewal ends it.
+    /// Of the step that was reached: it starts when the owner has been shown it. Whatever is done about the renewal ends
+    /// it, and begins the one that asks when nothing more is done.
     timer: Timer,
 }
 
@@ -327,15 +331,43 @@ impl RenewalWork {
         self.timer
     }
 
-    /// The owner has been shown the step. Negotiating, the work is under way: no clock asks about it.
+    /// The owner has been shown the step.
     #[must_use]
     pub fn shown(mut self, timer: Timer) -> Self {
-        let asks = matches!(self.state, State::Upcoming | State::Preparing);
-        if asks && self.step.is_some() && self.timer == Timer::Waiting {
+        if self.is_open() && self.step.is_some() && self.timer == Timer::Waiting {
             self.timer = timer;
             self.version += 1;
         }
         self
+    }
+
+    /// Sets the clock of work that somebody has just moved on, in the same change.
+    #[must_use]
+    pub fn watched(mut self, timer: Timer) -> Self {
+        if self.is_under_way() {
+            self.timer = timer;
+        }
+        self
+    }
+
+    /// Whoever owns it says that they are still on it, or did something about it.
+    pub fn carried_on(mut self, at: DateTime<Utc>) -> Result<Self, Refused> {
+        if !self.is_under_way() {
+            return Err(Refused::Present(self.present()));
+        }
+        self.timer = Timer::Over { since: at };
+        self.version += 1;
+        Ok(self)
+    }
+
+    /// Begun and not ended.
+    fn is_under_way(&self) -> bool {
+        matches!(self.state, State::Preparing | State::Negotiating)
+    }
+
+    /// Under way, idle, and asked whether somebody is still on it.
+    pub fn is_asked(&self) -> bool {
+        self.is_under_way() && self.timer.is_reminded()
     }
 
     /// The one reminder was given.
@@ -384,243 +416,5 @@ impl Outcome {
     }
 }
 
-/// One row of the store.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct RenewalRecord {
-    pub id: Uuid,
-    pub account: AccountId,
-    /// At least 1.
-    pub version: i32,
-    pub since: DateTime<Utc>,
-    pub renewal_date: NaiveDate,
-    pub deadline: NaiveDate,
-    #[serde(default)]
-    pub routed_to: Option<PersonId>,
-    pub owner: PersonId,
-    /// Days before the deadline: `180`, `120`, `90`, `60` or `30`.
-    pub step: Option<String>,
-    pub step_on: Option<NaiveDate>,
-    pub brief: Option<String>,
-    pub brief_by: Option<PersonId>,
-    pub brief_at: Option<DateTime<Utc>>,
-    /// `upcoming`, `preparing`, `negotiating`, `renewed`, `contracted` or `lost`.
-    pub state: String,
-    pub ended_by: Option<PersonId>,
-    pub arr_after: Option<Money>,
-    pub lost_reason: Option<String>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub clock_since: Option<DateTime<Utc>>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub remind_at: Option<DateTime<Utc>>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub due_at: Option<DateTime<Utc>>,
-}
-
-impl From<&RenewalWork> for RenewalRecord {
-    fn from(work: &RenewalWork) -> Self {
-        let brief = work.brief.as_ref();
-        let (clock_since, remind_at, due_at) = work.timer.columns();
-        let (ended_by, arr_after, lost_reason) = match &work.state {
-            State::Upcoming | State::Preparing | State::Negotiating => (None, None, None),
-            State::Ended { outcome, by } => match outcome {
-                Outcome::Renewed { arr_after } | Outcome::Contracted { arr_after } => (*by, *arr_after, None),
-                Outcome::Lost { reason } => (*by, None, Some(reason.clone())),
-            },
-        };
-        Self {
-            id: work.id,
-            account: work.account.clone(),
-            version: work.version,
-            since: work.since,
-            renewal_date: work.renewal_date,
-            deadline: work.deadline,
-            routed_to: work.routed_to,
-            owner: work.owner,
-            step: work.step.map(|(stage, _)| stage.as_str().to_owned()),
-            step_on: work.step.map(|(_, on)| on),
-            brief: brief.map(|brief| brief.text.clone()),
-            brief_by: brief.map(|brief| brief.by),
-            brief_at: brief.map(|brief| brief.at),
-            state: work.state_name().to_owned(),
-            ended_by,
-            arr_after,
-            lost_reason,
-            clock_since,
-            remind_at,
-            due_at,
-        }
-    }
-}
-
-impl TryFrom<RenewalRecord> for RenewalWork {
-    type Error = Corrupt;
-
-    fn try_from(record: RenewalRecord) -> Result<Self, Corrupt> {
-        let row = Row { what: "renewal", id: record.id };
-        if record.version < 1 {
-            return Err(row.corrupt("its version is below 1"));
-        }
-        let ended = |outcome| State::Ended { outcome, by: record.ended_by };
-        let state = match record.state.as_str() {
-            "upcoming" => State::Upcoming,
-            "preparing" => State::Preparing,
-            "negotiating" => State::Negotiating,
-            "renewed" => ended(Outcome::Renewed { arr_after: record.arr_after }),
-            "contracted" => ended(Outcome::Contracted { arr_after: record.arr_after }),
-            "lost" => ended(Outcome::Lost { reason: row.need("lost_reason", record.lost_reason.clone())? }),
-            other => return Err(row.corrupt(format!("\"{other}\" is no state"))),
-        };
-        let step = match &record.step {
-            None => None,
-            Some(word) => {
-                let stage = LADDER.into_iter().find(|stage| stage.as_str() == word);
-                let stage = stage.ok_or_else(|| row.corrupt(format!("\"{word}\" is no step")))?;
-                Some((stage, row.need("step_on", record.step_on)?))
-            }
-        };
-        let brief = match &record.brief {
-            None => None,
-            Some(text) => Some(Brief {
-                by: row.need("brief_by", record.brief_by)?,
-                at: row.need("brief_at", record.brief_at)?,
-                text: text.clone(),
-            }),
-        };
-        let work = RenewalWork {
-            id: record.id,
-            account: record.account.clone(),
-            renewal_date: record.renewal_date,
-            routed_to: record.routed_to,
-            owner: record.owner,
-            deadline: record.deadline,
-            step,
-            brief,
-            state,
-            since: record.since,
-            version: record.version,
-            timer: Timer::from_columns((record.clock_since, record.remind_at, record.due_at)),
-        };
-        if !work.is_open() && work.timer != Timer::Waiting {
-            return Err(row.corrupt("its clock runs although it has ended"));
-        }
-        row.whole(&record, &RenewalRecord::from(&work), &record.state)?;
-        Ok(work)
-    }
-}
-
 #[cfg(test)]
-mod tests {
-    use chrono::Days;
-    use proptest::prelude::*;
-
-    use super::*;
-    use crate::domain::money::Currency;
-
-    const DEADLINE: NaiveDate = NaiveDate::from_ymd_opt(2027, 3, 31).unwrap();
-
-    fn person(n: u128) -> PersonId {
-        PersonId(Uuid::from_u128(n))
-    }
-
-    fn at(n: i64) -> DateTime<Utc> {
-        DateTime::from_timestamp(1_790_000_000 + n * 3_600, 0).unwrap()
-    }
-
-    fn upcoming() -> RenewalWork {
-        let renewal = DEADLINE + Days::new(90);
-        RenewalWork::upcoming(Uuid::nil(), "acme".into(), renewal, DEADLINE, person(1), at(0))
-    }
-
-    #[test]
-    fn the_whole_way() {
-        let (work, _) = upcoming().prepare(at(1)).unwrap();
-        assert!(work.wants_brief());
-        let (work, event) = work.add_brief(person(2), " three goals of four reached ", at(2)).unwrap();
-        assert_eq!((event.as_str(), work.wants_brief()), ("note.added", false));
-        let (work, _) = work.negotiate(at(3)).unwrap();
-        let after = Some(Money::new(9_000_000, Currency::EUR));
-        let (work, event) = work.end(person(1), Outcome::Contracted { arr_after: after }, at(4)).unwrap();
-        assert_eq!((event.as_str(), work.is_open(), work.version()), ("renewal.contracted", false, 5));
-        let refused = work.clone().end(person(2), Outcome::Renewed { arr_after: None }, at(5));
-        let present = Present { state: "contracted", who: Some(person(1)), since: at(4) };
-        assert_eq!(refused, Err(Refused::Present(present)));
-        // What the CRM says in the end counts, once.
-        let (work, event) = work.imported(Outcome::Lost { reason: String::new() }, at(9));
-        assert_eq!((work.state_name(), event), ("lost", Some(RenewalEvent::Lost)));
-        let (_, event) = work.imported(Outcome::Lost { reason: String::new() }, at(10));
-        assert_eq!(event, None);
-    }
-
-    #[test]
-    fn steps_are_reached_once_in_order_until_the_end() {
-        let date = DEADLINE - Days::new(150);
-        let walk = [Stage::None, Stage::D120, Stage::D120, Stage::D180, Stage::D60, Stage::OptOutPassed];
-        let mut work = upcoming();
-        let mut heard = Vec::new();
-        for stage in walk {
-            let (next, event) = work.step_reached(stage, DEADLINE, date);
-            work = next;
-            heard.push(event.is_some());
-        }
-        assert_eq!(heard, [false, true, false, false, true, false]);
-        let (again, event) = work.clone().step_reached(Stage::D90, DEADLINE + Days::new(90), date);
-        assert_eq!((again.step(), event), (Some((Stage::D90, date)), Some(RenewalEvent::Step)), "a new deadline");
-        let (ended, _) = work.imported(Outcome::Renewed { arr_after: None }, at(1));
-        assert_eq!(ended.step_reached(Stage::D30, DEADLINE, date).1, None);
-    }
-
-    #[test]
-    fn a_loss_says_why_and_a_brief_says_something() {
-        let lost = upcoming().end(person(1), Outcome::Lost { reason: " ".to_owned() }, at(1));
-        assert_eq!(lost, Err(Refused::ReasonMissing));
-        let preparing = upcoming().prepare(at(1)).unwrap().0;
-        assert_eq!(preparing.add_brief(person(2), "", at(2)), Err(Refused::BriefEmpty));
-        assert!(matches!(upcoming().add_brief(person(2), "goals", at(2)), Err(Refused::Present(_))));
-        assert_eq!(upcoming().owned_by(person(1)), Err(Refused::SameOwner));
-    }
-
-    #[test]
-    fn impossible_rows_are_errors() {
-        let mut row = RenewalRecord::from(&upcoming());
-        row.arr_after = Some(Money::new(1, Currency::EUR));
-        let error = RenewalWork::try_from(row.clone()).unwrap_err().to_string();
-        assert!(error.ends_with("it has columns that do not belong to the state upcoming"), "{error}");
-        row.state = "lost".to_owned();
-        assert!(RenewalWork::try_from(row.clone()).unwrap_err().to_string().ends_with("lost_reason is missing"));
-        row.step = Some("45".to_owned());
-        assert!(RenewalWork::try_from(row).is_err());
-    }
-
-    proptest! {
-        #[test]
-        fn any_order_of_clicks_keeps_one_legal_state(steps in proptest::collection::vec((0_u8..9, 1_u128..4), 0..25)) {
-            let mut work = upcoming();
-            for (n, (step, who)) in (1..).zip(steps) {
-                let before = work.clone();
-                let by = person(who);
-                let moved = match step {
-                    0 => work.prepare(at(n)).map(|m| m.0),
-                    1 => work.add_brief(by, "goals", at(n)).map(|m| m.0),
-                    2 => work.negotiate(at(n)).map(|m| m.0),
-                    3 => work.end(by, Outcome::Renewed { arr_after: None }, at(n)).map(|m| m.0),
-                    4 => work.end(by, Outcome::Lost { reason: "price".to_owned() }, at(n)).map(|m| m.0),
-                    5 => work.owned_by(by),
-                    6 => Ok(work.imported(Outcome::Renewed { arr_after: Some(Money::new(7, Currency::EUR)) }, at(n)).0),
-                    step => {
-                        let stage = LADDER[usize::from(step) % 5];
-                        Ok(work.step_reached(stage, DEADLINE + Days::new(who as u64), DEADLINE).0)
-                    }
-                };
-                work = match moved {
-                    Ok(after) => {
-                        prop_assert!(before.is_open() || !after.is_open(), "an end is an end");
-                        prop_assert_eq!(after.version(), before.version() + i32::from(after != before));
-                        after
-                    }
-                    Err(_) => before,
-                };
-                prop_assert_eq!(RenewalWork::try_from(RenewalRecord::from(&work)), Ok(work.clone()));
-            }
-        }
-    }
-}
+mod tests;

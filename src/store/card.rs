@@ -1,0 +1,166 @@
+//! Which message has whose card of an account. There is one open card an account
+//! and person: the newest message has it, and those before say where it is.
+
+use std::collections::BTreeMap;
+
+use anyhow::Context;
+use chrono::{DateTime, Utc};
+use uuid::Uuid;
+
+use super::Tenant;
+use super::directory::Workspace;
+use super::message::REDRAWN_FOR;
+use crate::domain::account::AccountId;
+use crate::domain::action::Subject;
+use crate::domain::person::PersonId;
+
+/// The accounts that a message has as cards, with the message itself: of a morning, of a message of its own. `$of` is
+/// what narrows `tandem.message m`.
+macro_rules! cards_of {
+    ($of:literal) => {
+        concat!(
+            "SELECT m.org_id, m.message_id, m.person_id, m.platform, m.workspace_id, m.created_at, c.account_id
+               FROM tandem.message m
+              CROSS JOIN LATERAL (
+                    SELECT DISTINCT i.account_id FROM tandem.digest_item i
+                     WHERE i.org_id = m.org_id AND i.digest_id = (m.content ->> 'digest')::uuid AND i.group_no IS NULL
+                    UNION ALL
+                    SELECT s.account_id FROM tandem.message_account s
+                     WHERE m.content ? 'notice' AND s.org_id = m.org_id AND s.message_id = m.message_id) AS c
+              WHERE m.org_id = $1 AND m.thread_of IS NULL AND ",
+            $of
+        )
+    };
+}
+
+/// Whether message `m` has account `s.account_id` as a card: in a morning, or as a message of its own.
+macro_rules! is_card {
+    () => {
+        "(m.content ? 'notice' OR EXISTS (
+            SELECT FROM tandem.digest_item i
+             WHERE i.org_id = m.org_id AND i.digest_id = (m.content ->> 'digest')::uuid
+               AND i.account_id = s.account_id AND i.group_no IS NULL))"
+    };
+}
+
+statements! {
+    /// The newest message that has the account's card, where one of them has shown the subject already.
+    OF_SUBJECT = concat!(
+        "WITH card AS (
+           SELECT m.message_id, m.created_at,
+                  coalesce(m.content -> 'notice' ->> split_part($7, ':', 1) = split_part($7, ':', 2), false)
+                  OR EXISTS (SELECT FROM tandem.digest_item i
+                              WHERE i.org_id = m.org_id AND i.digest_id = (m.content ->> 'digest')::uuid
+                                AND i.subject = $7 AND i.group_no IS NULL) AS has
+             FROM tandem.message_account s JOIN tandem.message m USING (org_id, message_id)
+            WHERE s.org_id = $1 AND s.account_id = $2 AND m.person_id = $3 AND m.thread_of IS NULL AND m.created_at > $4
+              AND m.platform = $5 AND m.workspace_id = $6
+              AND NOT EXISTS (SELECT FROM tandem.outbox o WHERE o.org_id = m.org_id AND o.message_id = m.message_id
+                                 AND o.kind = 'post' AND o.state = 'given_up')
+              AND ", is_card!(), ")
+         SELECT message_id FROM card WHERE (SELECT bool_or(has) FROM card)
+          ORDER BY created_at DESC, message_id DESC LIMIT 1"
+    );
+    /// Of the accounts that a message has as cards, those whose card stands in a newer message to the same person.
+    NEWER = concat!(
+        "WITH mine AS MATERIALIZED (", cards_of!("m.message_id = ANY ($2)"), ")
+         SELECT mine.message_id, s.account_id, max(m.created_at)
+           FROM mine
+           JOIN tandem.message_account s ON s.org_id = $1 AND s.account_id = mine.account_id
+           JOIN tandem.message m ON m.org_id = $1 AND m.message_id = s.message_id
+          WHERE m.person_id = mine.person_id AND m.thread_of IS NULL
+            AND m.platform = mine.platform AND m.workspace_id = mine.workspace_id
+            AND (m.created_at, m.message_id) > (mine.created_at, mine.message_id)
+            AND NOT EXISTS (SELECT FROM tandem.outbox o WHERE o.org_id = m.org_id AND o.message_id = m.message_id
+                               AND o.kind = 'post' AND o.state = 'given_up')
+            AND ", is_card!(), "
+          GROUP BY mine.message_id, s.account_id"
+    );
+    /// One redraw for each earlier message whose card of an account stands in one of these now. Lanes that sleep are
+    /// locked in their order, so that two changes cannot wait for each other.
+    SUPERSEDE = concat!(
+        "WITH fresh AS MATERIALIZED (", cards_of!("m.message_id = ANY ($2)"), "),
+          before AS MATERIALIZED (
+           SELECT DISTINCT m.message_id, m.platform, m.workspace_id
+             FROM fresh
+             JOIN tandem.message_account s ON s.org_id = $1 AND s.account_id = fresh.account_id
+             JOIN tandem.message m ON m.org_id = $1 AND m.message_id = s.message_id
+            WHERE m.person_id = fresh.person_id AND m.thread_of IS NULL AND m.created_at > $4
+              AND (m.created_at, m.message_id) < (fresh.created_at, fresh.message_id)
+              AND ", is_card!(), "),
+          queued AS (
+           INSERT INTO tandem.outbox (org_id, outbox_id, platform, workspace_id, message_id, kind, due_at, queued_at)
+           SELECT $1, gen_random_uuid(), before.platform, before.workspace_id, before.message_id, 'redraw', $3, $3
+             FROM before
+             JOIN tandem.outbox p ON p.org_id = $1 AND p.message_id = before.message_id AND p.kind = 'post'
+              AND p.state IN ('sending', 'sent')
+            ORDER BY before.message_id
+            ON CONFLICT (org_id, message_id) WHERE kind = 'redraw' AND state = 'queued' DO NOTHING
+            RETURNING platform, workspace_id),
+          asleep AS (SELECT platform, workspace_id FROM directory.lane
+                      WHERE org_id = $1 AND wake_at > $3
+                        AND (platform, workspace_id) IN (SELECT platform, workspace_id FROM queued)
+                      ORDER BY platform, workspace_id FOR NO KEY UPDATE)
+         UPDATE directory.lane l SET wake_at = $3 FROM asleep
+          WHERE l.org_id = $1 AND l.platform = asleep.platform AND l.workspace_id = asleep.workspace_id"
+    );
+}
+
+/// The message with this person's card of the account, made after `since`, where they have seen the subject there
+/// before. `None` where the subject is new to them: then it is worth a message of its own.
+pub async fn of_subject(
+    tx: &mut Tenant,
+    workspace: &Workspace,
+    person: PersonId,
+    account: &AccountId,
+    subject: &Subject,
+    since: DateTime<Utc>,
+) -> anyhow::Result<Option<Uuid>> {
+    let org = tx.org().0;
+    Ok(sqlx::query_scalar(OF_SUBJECT)
+        .bind(org)
+        .bind(&account.0)
+        .bind(person.0)
+        .bind(since)
+        .bind(workspace.platform.as_str())
+        .bind(&workspace.id)
+        .bind(subject.to_string())
+        .fetch_optional(tx.connection())
+        .await?)
+}
+
+/// Of the accounts that each of these messages has as cards, those whose card has moved on to a newer message, and when
+/// that was made.
+pub async fn newer(
+    tx: &mut Tenant,
+    messages: &[Uuid],
+) -> anyhow::Result<BTreeMap<Uuid, BTreeMap<AccountId, DateTime<Utc>>>> {
+    let mut newer: BTreeMap<Uuid, BTreeMap<AccountId, DateTime<Utc>>> = BTreeMap::new();
+    if messages.is_empty() {
+        return Ok(newer);
+    }
+    let org = tx.org().0;
+    let rows: Vec<(Uuid, String, DateTime<Utc>)> =
+        sqlx::query_as(NEWER).bind(org).bind(messages).fetch_all(tx.connection()).await?;
+    for (message, account, at) in rows {
+        newer.entry(message).or_default().insert(AccountId(account), at);
+    }
+    Ok(newer)
+}
+
+/// Queues a redraw of the earlier messages whose cards these new ones have now.
+pub async fn supersede(tx: &mut Tenant, messages: &[Uuid], now: DateTime<Utc>) -> anyhow::Result<()> {
+    if messages.is_empty() {
+        return Ok(());
+    }
+    let org = tx.org().0;
+    sqlx::query(SUPERSEDE)
+        .bind(org)
+        .bind(messages)
+        .bind(now)
+        .bind(now - REDRAWN_FOR)
+        .execute(tx.connection())
+        .await
+        .context("redraw the cards before")?;
+    Ok(())
+}
