@@ -1,6 +1,9 @@
 -- A mistyped name: close names first, and those that are only somewhat alike where there is no close one. Where companies
 -- share their words, thousands are somewhat alike, and each had to be read and compared.
 
+-- Loads the extension, so that this session knows the setting that the function is bound to.
+DO $$ BEGIN PERFORM public.similarity('', ''); END $$;
+
 CREATE OR REPLACE FUNCTION tandem.similar_accounts(wanted text, most integer) RETURNS TABLE (account_id text, likeness real)
   LANGUAGE plpgsql STABLE SECURITY DEFINER
   SET search_path = pg_catalog, public

@@ -22,8 +22,19 @@ pub async fn run(store: &Store) -> anyhow::Result<usize> {
     let login: String = sqlx::query_scalar("SELECT current_user::text").fetch_one(&mut *connection).await?;
     make_roles(&mut connection, &login).await?;
     let before = applied(&mut connection).await?;
-    MIGRATOR.run(&mut *connection).await.context("the database's migrations failed")?;
-    Ok(MIGRATOR.iter().count().saturating_sub(before))
+    let missing: Vec<i64> =
+        MIGRATOR.iter().map(|one| one.version).filter(|version| !before.contains(version)).collect();
+    drop(connection);
+    for version in &missing {
+        // Each in a session of its own, as for whoever upgrades by one: what a migration loads or sets in its session is
+        // nothing that the next may lean on.
+        let mut session = store.pool().acquire().await?;
+        session.close_on_drop();
+        MIGRATOR.run_to(*version, &mut *session).await.context("the database's migrations failed")?;
+    }
+    // What was there before is compared with this program's.
+    MIGRATOR.run(store.pool()).await.context("the database's migrations failed")?;
+    Ok(missing.len())
 }
 
 async fn make_roles(connection: &mut PgConnection, login: &str) -> anyhow::Result<()> {
@@ -59,17 +70,19 @@ async fn make_roles(connection: &mut PgConnection, login: &str) -> anyhow::Resul
 /// Fails with one sentence unless the database has exactly this program's migrations (or newer ones, in a rolling deploy).
 pub async fn check(store: &Store) -> anyhow::Result<()> {
     let mut connection = store.pool().acquire().await?;
-    let before = applied(&mut connection).await?;
+    let before = applied(&mut connection).await?.len();
     let wanted = MIGRATOR.iter().count();
     anyhow::ensure!(before >= wanted, "the database has {before} of {wanted} migrations; run `tandem migrate`");
     Ok(())
 }
 
-async fn applied(connection: &mut PgConnection) -> anyhow::Result<usize> {
+/// The versions of the migrations that were done, in their order.
+async fn applied(connection: &mut PgConnection) -> anyhow::Result<Vec<i64>> {
     let known: bool =
         sqlx::query_scalar("SELECT to_regclass('_sqlx_migrations') IS NOT NULL").fetch_one(&mut *connection).await?;
     if !known {
-        return Ok(0);
+        return Ok(Vec::new());
     }
-    Ok(connection.list_applied_migrations("_sqlx_migrations").await?.len())
+    let done = connection.list_applied_migrations("_sqlx_migrations").await?;
+    Ok(done.into_iter().map(|one| one.version).collect())
 }
