@@ -257,7 +257,7 @@ async fn forged_and_foreign_clicks_change_nothing() {
     bot.slack.user("Ueve", serde_json::json!({"profile": {"email": "eve@evil.example"}}));
     for (team, who, wanted) in [
         ("T9", "dana", "This workspace is not linked to an organisation in Tandem yet."),
-        (TEAM, "eve", "Tandem does not know you yet. Ask your admin"),
+        (TEAM, "eve", "Tandem does not know you yet: nobody is listed under eve@evil.example."),
         (BESIDE, "eve", "Tandem does not know you yet. Ask your admin"),
     ] {
         assert_eq!(bot.interact(&bot.press(team, who, &danas, &value)).await, (200, String::new()));
