@@ -140,6 +140,11 @@ async fn whose(tx: &mut crate::store::Tenant, named: &Named) -> anyhow::Result<W
 }
 
 impl Snapshot {
+    /// Every channel that is set, also in workspaces that are not linked any more.
+    pub fn channels(&self) -> &[(Whose, Channel)] {
+        &self.channels
+    }
+
     /// Where a pool's offers or a lead's morning go, in a workspace that is linked.
     pub(super) fn channel_of(&self, whose: &Whose) -> Option<&Channel> {
         let found = self.channels.iter().find(|(other, _)| other == whose).map(|(_, channel)| channel);

@@ -77,7 +77,9 @@ pub async fn settle(app: &App, org: OrgId, subject: &Subject) -> anyhow::Result<
         Subject::Handoff(id) => Step::begin(app, tx, now).await?.handoff(*id).await?,
         Subject::Risk(id) => Step::begin(app, tx, now).await?.risk(*id).await?,
         Subject::Renewal(id) => Step::begin(app, tx, now).await?.renewal(*id).await?,
-        Subject::Account(_) | Subject::Group(..) | Subject::Home(_) | Subject::Rule(_) => None,
+        Subject::Account(_) | Subject::Group(..) | Subject::Home(_) | Subject::Rule(_) | Subject::Introduction(_) => {
+            None
+        }
     };
     if moved.is_some() {
         app.outbox_bell.notify_waiters();

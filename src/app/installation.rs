@@ -147,17 +147,18 @@ pub async fn add(
     let org = directory::org_of_workspace(&mut writing.tx, &workspace).await?;
     let sealed = writing.seal(org, &installed.team_id, tokens, now).await?;
     installation::save(writing.tx.connection(), installed, &sealed, now).await?;
-    writing.tx.commit().await?;
-    if let Some(org) = org {
-        let data = json!({"installed_by": installed.installed_by, "scopes": installed.scopes});
-        let entry = Entry::new("installation.added", format!("slack:{}", installed.team_id), data);
-        let mut tx = store.tenant(org).await?;
-        audit::record(&mut tx, Actor::System, now, &[entry]).await?;
-        // Mornings go to it from now on.
-        settings::touch(&mut tx).await?;
-        tx.commit().await?;
-    }
-    Ok(org)
+    let Some(org) = org else {
+        writing.tx.commit().await?;
+        return Ok(None);
+    };
+    let data = json!({"installed_by": installed.installed_by, "scopes": installed.scopes});
+    let entry = Entry::new("installation.added", format!("slack:{}", installed.team_id), data);
+    let mut tx = writing.tx.into_tenant(org).await?;
+    audit::record(&mut tx, Actor::System, now, &[entry]).await?;
+    // Mornings go to it from now on.
+    settings::touch(&mut tx).await?;
+    tx.commit().await?;
+    Ok(Some(org))
 }
 
 /// The installation of a workspace, its tokens open; `None` where there is none, or it was removed.
@@ -254,17 +255,14 @@ pub async fn remove(
     let Some(stored) = stored else { return Ok(false) };
     // Only a transaction without an organisation sees what was not sealed for one yet.
     let early = stored.sealed_for().is_none();
-    if early {
-        let removed = installation::remove(tx.connection(), team, now, happened).await?;
-        tx.commit().await?;
-        if !removed {
-            return Ok(false);
-        }
-    } else {
-        drop(tx);
+    if early && !installation::remove(tx.connection(), team, now, happened).await? {
+        return Ok(false);
     }
-    let Some(org) = stored.sealed_for().or(stored.linked_to()) else { return Ok(true) };
-    let mut tx = store.tenant(org).await?;
+    let Some(org) = stored.sealed_for().or(stored.linked_to()) else {
+        tx.commit().await?;
+        return Ok(true);
+    };
+    let mut tx = tx.into_tenant(org).await?;
     let removed = early || installation::remove(tx.connection(), team, now, happened).await?;
     if removed {
         let stopped = installation::stop_deliveries(tx.connection(), org, team, now).await?;

@@ -15,7 +15,7 @@ use crate::domain::person::OrgId;
 use crate::domain::routing::Model;
 use crate::store::audit::{self, Actor, Entry};
 use crate::store::directory::{self, ApiKey, Linked, Organisation, Workspace};
-use crate::store::{Store, settings};
+use crate::store::{Directory, Store, settings};
 
 #[derive(Debug, Clone)]
 pub struct NewOrganisation {
@@ -114,10 +114,8 @@ pub async fn link(store: &Store, org: OrgId, workspace: &Workspace, now: DateTim
     );
     let mut tx = store.directory().await?;
     let linked = directory::link(&mut tx, org, workspace, now).await?;
-    tx.commit().await?;
     if linked == Linked::Now {
-        let subject = format!("{}:{}", workspace.platform.as_str(), workspace.id);
-        note_place(store, org, now, Entry::new("installation.added", subject, json!({}))).await?;
+        note_place(tx, org, "installation.added", workspace, now).await?;
     }
     Ok(linked)
 }
@@ -126,16 +124,21 @@ pub async fn link(store: &Store, org: OrgId, workspace: &Workspace, now: DateTim
 pub async fn unlink(store: &Store, workspace: &Workspace, now: DateTime<Utc>) -> anyhow::Result<bool> {
     let mut tx = store.directory().await?;
     let Some(org) = directory::unlink(&mut tx, workspace).await? else { return Ok(false) };
-    tx.commit().await?;
-    let subject = format!("{}:{}", workspace.platform.as_str(), workspace.id);
-    note_place(store, org, now, Entry::new("installation.removed", subject, json!({}))).await?;
+    note_place(tx, org, "installation.removed", workspace, now).await?;
     Ok(true)
 }
 
-/// Notes a link that came or went; processes that run forget where people are reached.
-async fn note_place(store: &Store, org: OrgId, now: DateTime<Utc>, entry: Entry) -> anyhow::Result<()> {
-    let mut tx = store.tenant(org).await?;
-    audit::record(&mut tx, Actor::System, now, &[entry]).await?;
+/// Commits a link that came or went, together with its note; processes that run forget where people are reached.
+async fn note_place(
+    tx: Directory,
+    org: OrgId,
+    event: &'static str,
+    workspace: &Workspace,
+    now: DateTime<Utc>,
+) -> anyhow::Result<()> {
+    let mut tx = tx.into_tenant(org).await?;
+    let subject = format!("{}:{}", workspace.platform.as_str(), workspace.id);
+    audit::record(&mut tx, Actor::System, now, &[Entry::new(event, subject, json!({"how": "linked"}))]).await?;
     settings::touch(&mut tx).await?;
     tx.commit().await
 }

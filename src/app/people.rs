@@ -45,7 +45,9 @@ pub async fn link(
         }
     }
     person::save_chat_user(&mut tx, workspace, id, user_id, None).await?;
-    let data = json!({"platform": workspace.platform.as_str(), "workspace": workspace.id});
+    let data = json!({
+        "platform": workspace.platform.as_str(), "workspace": workspace.id, "user": user_id, "how": "email",
+    });
     let entry = Entry::new("person.linked", format!("person:{id}"), data);
     audit::record(&mut tx, Actor::Person(id), app.now(), &[entry]).await?;
     // Other processes keep who is who in memory while the stamp holds.

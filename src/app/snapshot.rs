@@ -150,6 +150,11 @@ impl Snapshot {
         self.workspaces.iter().find(known).or(self.workspaces.first())
     }
 
+    /// Whether anybody in chat is known to be this person.
+    pub fn is_known(&self, person: PersonId) -> bool {
+        self.workspaces.iter().any(|workspace| self.known_in.contains(&(workspace.clone(), person)))
+    }
+
     /// First name, as cards say it; "someone who left" for a person who is gone.
     pub fn first_name(&self, id: PersonId) -> String {
         self.person(id).map_or_else(|| "someone who left".to_owned(), |person| person.first_name().to_owned())

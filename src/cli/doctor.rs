@@ -4,6 +4,7 @@ mod slack;
 mod teams;
 
 use chrono::{DateTime, TimeDelta, Utc};
+use secrecy::SecretString;
 
 use super::Done;
 use super::open::{Opened, open_as_it_is};
@@ -18,6 +19,8 @@ use crate::config::{Config, Database};
 use crate::domain::calendar;
 use crate::domain::message::phrase;
 use crate::domain::person::Person;
+use crate::slack::client::Client;
+use crate::store::channel::Whose;
 use crate::store::directory::{self, Organisation, Platform};
 use crate::store::{Tenant, account, message, migrate, person};
 use std::sync::Arc;
@@ -173,6 +176,7 @@ async fn one(
     sources(findings, &mut tx, organisation, now).await?;
     folder(findings, config, organisation, now);
     chats(findings, &mut tx, config, app, &snapshot, slug).await?;
+    channels(findings, config, app, &snapshot, slug).await;
     let given_up = message::given_up_since(&mut tx, now - TimeDelta::days(7)).await?;
     let mark = if given_up > 0 { Mark::Warning } else { Mark::Well };
     findings.say(mark, format_args!("{slug}: {given_up} messages given up in the last 7 days"));
@@ -256,20 +260,65 @@ async fn chats(
         }
         let mut unmapped = Vec::new();
         let mut unreachable = Vec::new();
+        let mut deactivated = Vec::new();
+        let mut mapped = Vec::new();
         for person in snapshot.people.iter().filter(|person| gets_mornings(person)) {
             // With several installations a person is reached in one of them.
             if snapshot.workspace_of(person.id) != Some(workspace) {
                 continue;
             }
-            let imported = snapshot.stored_person(person.id).and_then(|stored| stored.teams_user_id.as_ref());
+            let stored = snapshot.stored_person(person.id);
+            let imported = stored.and_then(|stored| stored.teams_user_id.as_ref());
+            let in_slack = stored.and_then(|stored| stored.slack_user_id.clone());
             match person::chat_user(tx, workspace, person.id).await? {
-                Some(user) if user.unreachable_since.is_some() => unreachable.push(person.email.clone()),
-                Some(_) => {}
+                Some(user) if user.unreachable_since.is_some() => {
+                    unreachable.push(person.email.clone());
+                    mapped.push((user.user_id, person));
+                }
+                Some(user) => mapped.push((user.user_id, person)),
                 None if workspace.platform == Platform::Teams && imported.is_some() => {}
+                None if workspace.platform == Platform::Slack && in_slack.is_some() => {
+                    mapped.extend(in_slack.map(|user_id| (user_id, person)));
+                }
                 None => unmapped.push(person),
             }
         }
-        let well = unmapped.is_empty() && unreachable.is_empty();
+        let mut guests = Vec::new();
+        if workspace.platform == Platform::Slack
+            && let Some((client, token)) = ready(config, app, &workspace.id).await
+        {
+            let (gone, outside, strange) = self::slack::left(&client, &token, &workspace.id, mapped).await;
+            unreachable.retain(|email| gone.iter().all(|person| person.email != *email));
+            deactivated.extend(gone);
+            guests = outside;
+            if !strange.is_empty() {
+                let who = strange.join(", ");
+                let what = format_args!("{slug}: no user of {} is the slack_user_id of: {who}", workspace.id);
+                findings.say(Mark::Warning, what);
+            }
+        }
+        if !deactivated.is_empty() {
+            let stand_in = |person: &&Person| {
+                let by = snapshot.people.stand_in(person.id, snapshot.today(Some(person.id), app.now()));
+                let by = by.and_then(|by| snapshot.person(by)).map_or("nobody", |by| by.email.as_str());
+                format!("{} ({by} stands in)", person.email)
+            };
+            let who: Vec<String> = deactivated.iter().map(stand_in).collect();
+            findings.say(
+                Mark::Warning,
+                format_args!(
+                    "{slug}: deactivated in {}: {}; if they have left, give their book to somebody with `tandem transfer`",
+                    workspace.id,
+                    who.join(", ")
+                ),
+            );
+        }
+        if !guests.is_empty() {
+            let who = guests.join(", ");
+            let what = format_args!("{slug}: guests in {}, so they are told nothing: {who}", workspace.id);
+            findings.say(Mark::Warning, what);
+        }
+        let well = unmapped.is_empty() && unreachable.is_empty() && deactivated.is_empty() && guests.is_empty();
         if well {
             findings.say(Mark::Well, format_args!("{slug}: everybody is known in {}", workspace.id));
         }
@@ -299,14 +348,50 @@ async fn chats(
     Ok(())
 }
 
-/// People who were not seen in a workspace yet: whether Slack knows them is asked where that can be asked.
-async fn strangers(findings: &mut Findings, config: &Config, app: &App, team: &str, people: &[&Person], slug: &str) {
+/// What a workspace can be asked with. Where there is no token, its own line says so.
+async fn ready(config: &Config, app: &App, team: &str) -> Option<(Client, SecretString)> {
     let ready = async {
         let client = connection::client(&connection::api(config)?)?;
         anyhow::Ok(connection::token_of(config, app, &client, team).await?.map(|token| (client, token)))
     };
-    // Where there is no token, its own line says so.
-    let Ok(Some((client, token))) = ready.await else {
+    ready.await.ok().flatten()
+}
+
+/// Channels in place of direct messages: whether what belongs there can be posted.
+async fn channels(findings: &mut Findings, config: &Config, app: &App, snapshot: &Snapshot, slug: &str) {
+    for (whose, channel) in snapshot.channels() {
+        let name = match whose {
+            Whose::Pool(pool) => format!("the channel {} of the pool {pool}", channel.id),
+            Whose::Lead(lead) => {
+                let lead = snapshot.person(*lead).map_or("somebody who left", |lead| lead.email.as_str());
+                format!("the channel {} of {lead}", channel.id)
+            }
+        };
+        if channel.workspace.platform != Platform::Slack {
+            continue;
+        }
+        let problem = match ready(config, app, &channel.workspace.id).await {
+            _ if !snapshot.workspaces.contains(&channel.workspace) => {
+                Some(format!("its workspace {} is not linked any more", channel.workspace.id))
+            }
+            Some((client, token)) => self::slack::channel_problem(&client, &token, &channel.id).await,
+            None => Some(format!("there is no token for {} to ask with", channel.workspace.id)),
+        };
+        match problem {
+            None => findings.say(Mark::Well, format_args!("{slug}: {name} can be posted in")),
+            Some(problem) => findings.say(
+                Mark::Warning,
+                format_args!(
+                    "{slug}: {name} cannot be posted in: {problem}; what belongs there goes to direct messages"
+                ),
+            ),
+        }
+    }
+}
+
+/// People who were not seen in a workspace yet: whether Slack knows them is asked where that can be asked.
+async fn strangers(findings: &mut Findings, config: &Config, app: &App, team: &str, people: &[&Person], slug: &str) {
+    let Some((client, token)) = ready(config, app, team).await else {
         let names: Vec<&str> = people.iter().map(|person| person.email.as_str()).collect();
         let names = names.join(", ");
         return findings.say(
@@ -324,7 +409,7 @@ async fn strangers(findings: &mut Findings, config: &Config, app: &App, team: &s
         findings.say(
             Mark::Warning,
             format_args!(
-                "{slug}: nobody in {team} has the e-mail of {names}: set slack_user_id in people.csv, or let them type /tandem help once"
+                "{slug}: nobody in {team} has the e-mail of {names}: set slack_user_id in people.csv, or let them type /tandem help and introduce themselves"
             ),
         );
     }

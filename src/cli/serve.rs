@@ -14,7 +14,7 @@ use crate::app::{App, organisation};
 use crate::clock::{Clock, SystemClock};
 use crate::config::Config;
 use crate::delivery::{Delivery, Senders, SlackSender};
-use crate::http::{Drain, Http, Metrics, SlackDoor, router, serve, socket};
+use crate::http::{Drain, Http, Metrics, SlackDoor, roster, router, serve, socket};
 use crate::scheduler;
 use crate::store::{directory, migrate};
 
@@ -74,6 +74,7 @@ pub(super) async fn run(args: Args, config: &Config) -> anyhow::Result<Done> {
         let _ = stopped.wait_for(|stopping| *stopping).await;
     };
     let scheduling = tokio::spawn(scheduler::run(work.clone(), stopped.clone()));
+    let listing = tokio::spawn(roster::run(http.clone(), stopped.clone()));
     let hearing = config.slack.app_token.clone().map(|token| tokio::spawn(socket::run(http, token, stopped.clone())));
     let refreshing = tokio::spawn({
         let stopped = stopped.clone();
@@ -98,6 +99,7 @@ pub(super) async fn run(args: Args, config: &Config) -> anyhow::Result<Done> {
     if let Some(hearing) = hearing {
         hearing.await.context("Socket Mode panicked")?;
     }
+    listing.await.context("the listing of workspaces panicked")?;
     refreshing.await.context("the refreshing of tokens panicked")?;
     delivering.await.context("delivery panicked")?;
     opened.close().await?;

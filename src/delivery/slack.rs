@@ -17,6 +17,7 @@ use super::lane::place;
 use super::refusal::Refusal;
 use super::row::{Arrival, Claim, Failure};
 use crate::app::home;
+use crate::app::roster::DEACTIVATED;
 use crate::domain::message::withdrawn;
 use crate::domain::person::PersonId;
 use crate::slack::client::{Error, Posted, Search};
@@ -67,6 +68,12 @@ pub(super) async fn send(claim: &mut Claim<'_>, sender: &SlackSender) -> Result<
         && sender.tokens.refused(&team, &token, code).await?
     {
         return Err(Failure::Uninstalled);
+    }
+    if let (Address::Person(_), Some(user), Err(Failure::Platform(Refusal::Unreachable(_)))) =
+        (&row.to, &known.user, &sent)
+        && sender.client.user(&token, &user.user_id).await.is_ok_and(|user| user.deleted)
+    {
+        return Err(Failure::Unreachable(DEACTIVATED));
     }
     sent
 }
@@ -261,6 +268,9 @@ impl Slack<'_, '_> {
             None => client.user_by_email(token, &reach.email).await?,
         };
         let user = user.ok_or(Failure::Unreachable("users_not_found"))?;
+        if user.deleted {
+            return Err(Failure::Unreachable(DEACTIVATED));
+        }
         if !user.is_colleague() {
             return Err(Failure::Unreachable("not_a_colleague"));
         }

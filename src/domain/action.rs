@@ -59,10 +59,14 @@ pub enum Verb {
     // The rules of the diagnosis.
     PutOnTrial,
     BringBack,
+    // Who somebody unknown is.
+    Introduce,
+    ConfirmIntroduction,
+    RefuseIntroduction,
 }
 
 impl Verb {
-    pub const ALL: [Verb; 40] = [
+    pub const ALL: [Verb; 43] = [
         Verb::Acknowledge,
         Verb::SetNextStep,
         Verb::Snooze,
@@ -103,6 +107,9 @@ impl Verb {
         Verb::Settings,
         Verb::PutOnTrial,
         Verb::BringBack,
+        Verb::Introduce,
+        Verb::ConfirmIntroduction,
+        Verb::RefuseIntroduction,
     ];
 
     /// Stable name on the wire: Slack's `action_id`, the preview's form field.
@@ -148,6 +155,9 @@ impl Verb {
             Verb::Settings => "settings",
             Verb::PutOnTrial => "put_on_trial",
             Verb::BringBack => "bring_back",
+            Verb::Introduce => "introduce",
+            Verb::ConfirmIntroduction => "confirm_introduction",
+            Verb::RefuseIntroduction => "refuse_introduction",
         }
     }
 
@@ -194,6 +204,9 @@ impl Verb {
             Verb::Settings => "Settings",
             Verb::PutOnTrial => "Put on trial",
             Verb::BringBack => "Bring back",
+            Verb::Introduce => "Introduce yourself",
+            Verb::ConfirmIntroduction => "Confirm",
+            Verb::RefuseIntroduction => "Refuse",
         }
     }
 
@@ -214,7 +227,9 @@ impl Verb {
             | Verb::AcknowledgeGroup
             | Verb::TurnPage
             | Verb::PutOnTrial
-            | Verb::BringBack => false,
+            | Verb::BringBack
+            | Verb::ConfirmIntroduction
+            | Verb::RefuseIntroduction => false,
             Verb::SetNextStep
             | Verb::Snooze
             | Verb::Resolve
@@ -239,7 +254,8 @@ impl Verb {
             | Verb::RaiseFeedback
             | Verb::RaiseChampion
             | Verb::SnoozeGroup
-            | Verb::Settings => true,
+            | Verb::Settings
+            | Verb::Introduce => true,
         }
     }
 }
@@ -270,6 +286,8 @@ pub enum Subject {
     Home(u16),
     /// A rule of the diagnosis, by its name in the policy.
     Rule(String),
+    /// Who a chat user says they are.
+    Introduction(Uuid),
 }
 
 impl fmt::Display for Subject {
@@ -282,6 +300,7 @@ impl fmt::Display for Subject {
             Subject::Group(id, number) => write!(f, "group:{id}:{number}"),
             Subject::Home(page) => write!(f, "home:{page}"),
             Subject::Rule(name) => write!(f, "rule:{name}"),
+            Subject::Introduction(id) => write!(f, "introduction:{id}"),
         }
     }
 }
@@ -303,6 +322,7 @@ impl FromStr for Subject {
             }
             "rule" if !id.is_empty() => Ok(Subject::Rule(id.to_owned())),
             "home" => Ok(Subject::Home(id.parse().map_err(|_| UnknownAction)?)),
+            "introduction" => Ok(Subject::Introduction(uuid(id)?)),
             _ => Err(UnknownAction),
         }
     }
@@ -350,6 +370,7 @@ mod tests {
             uuid.clone().prop_map(Subject::Risk),
             uuid.clone().prop_map(Subject::Handoff),
             uuid.clone().prop_map(Subject::Renewal),
+            uuid.clone().prop_map(Subject::Introduction),
             (uuid, any::<u16>()).prop_map(|(id, n)| Subject::Group(id, n)),
             any::<u16>().prop_map(Subject::Home),
             ".+".prop_map(Subject::Rule),

@@ -1,6 +1,8 @@
 //! What people type. Each command is declared once, in [`COMMANDS`]: the parser,
 //! the help and the "did you mean" all read that table.
 
+use std::fmt;
+
 /// One command: how it is typed and what it does, for the help.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Usage {
@@ -128,6 +130,33 @@ pub enum Command {
     MissingName {
         usage: &'static str,
     },
+}
+
+/// As it is typed after the bot's name; [`parse`] reads it back.
+impl fmt::Display for Command {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            // A name that would ask for help is told from the question by its quotes.
+            Command::Account { name } if asks_for_help(&COMMANDS[0], name) => write!(f, "account \"{name}\""),
+            Command::Account { name } => write!(f, "account {name}"),
+            Command::Raise { name } if asks_for_help(&COMMANDS[5], name) => write!(f, "raise \"{name}\""),
+            Command::Raise { name } => write!(f, "raise {name}"),
+            Command::Risks => f.write_str("risks"),
+            Command::Windows => f.write_str("windows"),
+            Command::Renewals => f.write_str("renewals"),
+            Command::Handoffs => f.write_str("handoffs"),
+            Command::Voice => f.write_str("voice"),
+            Command::Kpi { period } if period.is_empty() => f.write_str("kpi"),
+            Command::Kpi { period } => write!(f, "kpi {period}"),
+            Command::Snoozed => f.write_str("snoozed"),
+            Command::Home => f.write_str("home"),
+            Command::Settings => f.write_str("settings"),
+            Command::Help { topic: Some(usage) } => write!(f, "help {}", usage.word),
+            Command::Help { topic: None } => f.write_str("help"),
+            Command::Unknown { typed, .. } => f.write_str(typed),
+            Command::MissingName { usage } => f.write_str(usage.trim_end_matches("NAME").trim_end()),
+        }
+    }
 }
 
 /// Longer than any company's name; what follows is cut.
@@ -342,6 +371,14 @@ mod tests {
                 }
                 Command::Unknown { typed, .. } => prop_assert!(!typed.is_empty()),
                 _ => {}
+            }
+        }
+
+        #[test]
+        fn a_command_reads_back_as_it_is_written(text in "[a-zA-Z0-9?][a-zA-Z0-9 .&-]{0,40}", at in 0..COMMANDS.len()) {
+            for typed in [text.clone(), format!("{} {text}", COMMANDS[at].word)] {
+                let command = parse("/tandem", &typed);
+                prop_assert_eq!(parse("", &command.to_string()), command);
             }
         }
 

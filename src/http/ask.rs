@@ -7,8 +7,9 @@ use std::time::{Duration, Instant};
 use tokio::task::JoinHandle;
 
 use super::Drain;
+use crate::app::introduction::{self, Vouched, Wanted};
 use crate::app::{self, App, Asker, act, home, people, query};
-use crate::domain::action::Action;
+use crate::domain::action::{Action, Subject, Verb};
 use crate::domain::command::Command;
 use crate::domain::message::{Answers, Message, Reply, answer};
 use crate::store;
@@ -85,6 +86,12 @@ impl Ask {
     async fn run(&self, app: &App, asker: &Asker) -> anyhow::Result<Reply> {
         // Boxed where they are large, or each question would be moved about with room for the largest.
         match &self.what {
+            What::Press(action, _) if action.verb == Verb::Introduce => {
+                Box::pin(introduction::open(app, asker, action)).await
+            }
+            What::Submit(action, answers, _) if action.verb == Verb::Introduce => {
+                Box::pin(introduction::ask(app, asker, action, answers)).await
+            }
             What::Command(command) => query::command(app, asker, command).await,
             What::Home => Box::pin(home::open(app, asker)).await,
             What::Press(action, receipt) => Box::pin(act::press(app, asker, action, receipt.as_deref())).await,
@@ -105,8 +112,32 @@ impl Ask {
         let who = app::Who::ChatUser(self.user_id.clone());
         let asker = Asker { org, workspace: self.workspace.clone(), who, channel: self.channel.clone() };
         let reply = self.run(app, &asker).await?;
+        if self.introduces() {
+            return Ok(Answer { reply, failed: None, unknown: None });
+        }
         let unknown = (!query::is_known(app, &asker).await?).then_some(asker);
         Ok(Answer { reply, failed: None, unknown })
+    }
+
+    /// Whether somebody unknown says who they are: that is answered to them.
+    fn introduces(&self) -> bool {
+        match &self.what {
+            What::Press(action, _) | What::Submit(action, ..) => action.verb == Verb::Introduce,
+            What::Command(_) | What::Home => false,
+        }
+    }
+
+    /// What is kept of this for somebody who is not known yet. Words typed into a dialog are not, nor are answers to
+    /// introductions: nobody gets a say by them.
+    fn wanted(&self) -> Option<Wanted> {
+        match &self.what {
+            What::Command(command) => Some(Wanted::Command(command.to_string())),
+            What::Press(Action { subject: Subject::Introduction(_), .. }, _) => None,
+            What::Press(action, receipt) => {
+                Some(Wanted::Press { action: action.to_string(), receipt: receipt.clone() })
+            }
+            What::Submit(..) | What::Home => None,
+        }
     }
 
     /// Begins; goes on whether or not the platform still waits. `is_guest` says whether a guest of the workspace asks,
@@ -122,16 +153,23 @@ impl Ask {
         Pending(drain.spawn(work))
     }
 
-    /// Asks again as the colleague of the first of these e-mail addresses that is known, for which the platform vouches.
-    /// `None` where nobody was found.
-    pub(super) async fn again(&self, app: &App, unknown: &Asker, addresses: &[&str]) -> Option<Reply> {
+    /// Asks again as the colleague of the first e-mail address that is known, for which the platform vouches. Where there
+    /// is none, keeps what was asked and tells them how to introduce themselves, in the dialog that is open. `vouched` is
+    /// `None` where the platform did not say who it is now; the answer then, where it never did.
+    pub(super) async fn introduce(
+        &self,
+        app: &App,
+        unknown: &Asker,
+        vouched: Option<&Vouched>,
+        in_dialog: bool,
+    ) -> Option<Reply> {
         let again = async {
-            for email in addresses {
+            for email in vouched.into_iter().flat_map(|vouched| &vouched.addresses) {
                 let found = people::link(app, unknown.org, &unknown.workspace, &self.user_id, email).await?;
                 let Some(person) = found else { continue };
                 return self.run(app, &Asker { who: app::Who::Person(person), ..unknown.clone() }).await.map(Some);
             }
-            Ok(None)
+            introduction::begin(app, unknown, vouched, self.wanted().as_ref(), in_dialog).await
         };
         match again.await {
             Ok(reply) => reply,

@@ -46,7 +46,7 @@ use limit::{Rates, Turns};
 
 pub use health::Metrics;
 pub use serve::{Drain, serve};
-pub use slack::{Install, SlackDoor, socket};
+pub use slack::{Install, SlackDoor, roster, socket};
 pub use teams::TeamsDoor;
 
 /// A request takes no longer than this from its head to its answer; one of 10 MiB may need it.

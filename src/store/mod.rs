@@ -79,6 +79,7 @@ pub mod handoff;
 pub mod home;
 pub mod import;
 pub mod installation;
+pub mod introduction;
 pub mod message;
 pub mod migrate;
 pub mod note;
@@ -236,6 +237,14 @@ impl Tenant {
 }
 
 impl Directory {
+    /// Goes on in the same transaction as the application, for one organisation: what was found or changed in the
+    /// directory commits together with what belongs to it there.
+    pub async fn into_tenant(mut self, org: OrgId) -> anyhow::Result<Tenant> {
+        let turn = format!("SET LOCAL ROLE tandem_app; SET LOCAL tandem.org_id = '{}'", org.0);
+        sqlx::raw_sql(AssertSqlSafe(turn)).execute(self.connection()).await.context("go on for an organisation")?;
+        Ok(Tenant { transaction: self.transaction, org })
+    }
+
     pub async fn commit(self) -> anyhow::Result<()> {
         self.transaction.commit().await.context("commit")
     }
@@ -289,6 +298,7 @@ pub fn statements() -> Vec<(&'static str, &'static str, &'static str)> {
         home::STATEMENTS,
         import::STATEMENTS,
         installation::STATEMENTS,
+        introduction::STATEMENTS,
         message::STATEMENTS,
         note::STATEMENTS,
         outcome::STATEMENTS,

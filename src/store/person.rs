@@ -14,7 +14,8 @@ use crate::domain::person::{Person, PersonId, Workdays};
 
 statements! {
     /// What people chose for themselves goes before what was imported.
-    ALL = "SELECT p.person_id, p.email, p.name, p.roles, p.timezone, coalesce(s.digest_time, p.digest_time) AS digest_time,
+    ALL = "SELECT p.person_id, p.email, p.name, p.roles, coalesce(p.timezone, p.chat_timezone) AS timezone, p.chat_timezone,
+                  coalesce(s.digest_time, p.digest_time) AS digest_time,
                   coalesce(s.workdays, p.workdays) AS workdays, p.manager_id,
                   CASE WHEN s.delegate_own THEN s.delegate_id ELSE p.delegate_id END AS delegate_id,
                   CASE WHEN s.away_own THEN s.out_of_office_until ELSE p.out_of_office_until END AS out_of_office_until,
@@ -38,12 +39,29 @@ statements! {
                      WHERE org_id = $1 AND platform = $2 AND workspace_id = $3 AND user_id = $4";
     CHAT_USER = "SELECT user_id, dm_channel_id, unreachable_since FROM tandem.chat_user
                   WHERE org_id = $1 AND platform = $2 AND workspace_id = $3 AND person_id = $4";
+    /// Another account has other direct messages.
     SAVE_CHAT_USER = "INSERT INTO tandem.chat_user (org_id, platform, workspace_id, person_id, user_id, dm_channel_id)
                       VALUES ($1, $2, $3, $4, $5, $6)
                       ON CONFLICT (org_id, platform, workspace_id, person_id)
                       DO UPDATE SET user_id = excluded.user_id,
-                                    dm_channel_id = coalesce(excluded.dm_channel_id, tandem.chat_user.dm_channel_id),
-                                    unreachable_since = NULL";
+                                    dm_channel_id = CASE WHEN tandem.chat_user.user_id = excluded.user_id
+                                                         THEN coalesce(excluded.dm_channel_id, tandem.chat_user.dm_channel_id)
+                                                         ELSE excluded.dm_channel_id END,
+                                    unreachable_since = NULL, deactivated_at = NULL";
+    /// Also where they were never written to: then the row says whom the account belongs to.
+    DEACTIVATED = "INSERT INTO tandem.chat_user AS t (org_id, platform, workspace_id, person_id, user_id, unreachable_since, deactivated_at)
+                   VALUES ($1, $2, $3, $4, $5, $6, $6)
+                   ON CONFLICT (org_id, platform, workspace_id, person_id)
+                   DO UPDATE SET deactivated_at = excluded.deactivated_at, dm_channel_id = NULL,
+                                 unreachable_since = coalesce(t.unreachable_since, excluded.unreachable_since)
+                    WHERE t.user_id = excluded.user_id AND t.deactivated_at IS NULL";
+    REACTIVATED = "UPDATE tandem.chat_user SET deactivated_at = NULL, unreachable_since = NULL
+                    WHERE org_id = $1 AND platform = $2 AND workspace_id = $3 AND user_id = $4 AND deactivated_at IS NOT NULL";
+    DEACTIVATED_IN = "SELECT user_id FROM tandem.chat_user
+                       WHERE org_id = $1 AND platform = $2 AND workspace_id = $3 AND deactivated_at IS NOT NULL";
+    TIMEZONES = "UPDATE tandem.person p SET chat_timezone = z.timezone
+                   FROM unnest($2::uuid[], $3::text[]) AS z (person_id, timezone)
+                  WHERE p.org_id = $1 AND p.person_id = z.person_id";
     UNREACHABLE = "UPDATE tandem.chat_user SET unreachable_since = coalesce(unreachable_since, $5), dm_channel_id = NULL
                     WHERE org_id = $1 AND platform = $2 AND workspace_id = $3 AND person_id = $4";
     /// Routing has to know it at once, so the settings' stamp moves along.
@@ -74,6 +92,8 @@ pub struct StoredPerson {
     /// Local date of the first digest.
     pub digests_since: Option<NaiveDate>,
     pub own: Own,
+    /// What their chat account says; holds where the import says none.
+    pub chat_timezone: Option<Tz>,
 }
 
 /// What a person chose for themself that only mornings need; `None` where they chose nothing.
@@ -105,9 +125,11 @@ struct PersonRow {
     digests_since: Option<NaiveDate>,
     attention_budget: Option<i16>,
     empty_mornings: Option<bool>,
+    chat_timezone: Option<String>,
 }
 
-/// Everyone, by e-mail; people without a time zone of their own get the organisation's.
+/// Everyone, by e-mail; people without a time zone of their own get that of their chat account, else the
+/// organisation's. Whose every chat account is deactivated is away, without end.
 pub async fn all(tx: &mut Tenant, timezone: Tz) -> anyhow::Result<Vec<StoredPerson>> {
     let org = tx.org().0;
     let rows: Vec<PersonRow> = sqlx::query_as(ALL).bind(org).fetch_all(tx.connection()).await?;
@@ -132,6 +154,7 @@ pub async fn all(tx: &mut Tenant, timezone: Tz) -> anyhow::Result<Vec<StoredPers
                 person,
                 slack_user_id: row.slack_user_id,
                 teams_user_id: row.teams_user_id,
+                chat_timezone: row.chat_timezone.and_then(|name| name.parse().ok()),
                 digests_since: row.digests_since,
                 own: Own {
                     attention_budget: row.attention_budget.and_then(|budget| u8::try_from(budget).ok()),
@@ -309,6 +332,73 @@ pub async fn mark_unreachable(
         .execute(tx.connection())
         .await?;
     sqlx::query(OUT_OF_REACH).bind(org).bind(person.0).bind(at).execute(tx.connection()).await?;
+    Ok(())
+}
+
+/// Notes that a person's account in a workspace is deactivated. False where that was known, or where they have another
+/// account there by now.
+pub async fn mark_deactivated(
+    tx: &mut Tenant,
+    workspace: &Workspace,
+    person: PersonId,
+    user_id: &str,
+    at: DateTime<Utc>,
+) -> anyhow::Result<bool> {
+    let org = tx.org().0;
+    let done = sqlx::query(DEACTIVATED)
+        .bind(org)
+        .bind(workspace.platform.as_str())
+        .bind(&workspace.id)
+        .bind(person.0)
+        .bind(user_id)
+        .bind(at)
+        .execute(tx.connection())
+        .await?;
+    if done.rows_affected() == 0 {
+        return Ok(false);
+    }
+    sqlx::query(OUT_OF_REACH).bind(org).bind(person.0).bind(at).execute(tx.connection()).await?;
+    Ok(true)
+}
+
+/// Notes that an account works again. False where it was not known to be deactivated.
+pub async fn mark_reactivated(
+    tx: &mut Tenant,
+    workspace: &Workspace,
+    person: PersonId,
+    user_id: &str,
+) -> anyhow::Result<bool> {
+    let org = tx.org().0;
+    let done = sqlx::query(REACTIVATED)
+        .bind(org)
+        .bind(workspace.platform.as_str())
+        .bind(&workspace.id)
+        .bind(user_id)
+        .execute(tx.connection())
+        .await?;
+    if done.rows_affected() == 0 {
+        return Ok(false);
+    }
+    sqlx::query(IN_REACH).bind(org).bind(person.0).execute(tx.connection()).await?;
+    Ok(true)
+}
+
+/// The users of a workspace whose accounts are known to be deactivated.
+pub async fn deactivated(tx: &mut Tenant, workspace: &Workspace) -> anyhow::Result<Vec<String>> {
+    let org = tx.org().0;
+    Ok(sqlx::query_scalar(DEACTIVATED_IN)
+        .bind(org)
+        .bind(workspace.platform.as_str())
+        .bind(&workspace.id)
+        .fetch_all(tx.connection())
+        .await?)
+}
+
+/// Keeps what people's chat accounts say of their time zone.
+pub async fn save_chat_timezones(tx: &mut Tenant, zones: &[(PersonId, Tz)]) -> anyhow::Result<()> {
+    let org = tx.org().0;
+    let (people, names): (Vec<Uuid>, Vec<&str>) = zones.iter().map(|(person, zone)| (person.0, zone.name())).unzip();
+    sqlx::query(TIMEZONES).bind(org).bind(&people).bind(&names).execute(tx.connection()).await?;
     Ok(())
 }
 

@@ -492,6 +492,7 @@ async fn every_verb_is_answered_on_every_subject() {
         Subject::Renewal(renewal.id),
         Subject::Group(digest, 2),
         Subject::Home(1),
+        Subject::Introduction(Uuid::nil()),
         Subject::Rule("usage_trend".into()),
     ];
     let mut known = BTreeSet::new();

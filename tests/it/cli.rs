@@ -282,6 +282,27 @@ async fn the_doctor_says_what_would_stop_a_morning() {
     assert_eq!(well.code, Some(0), "{well:?}");
     assert!(well.out.lines().all(|line| line.starts_with("ok") || line.starts_with("warn")), "{well:?}");
     assert!(well.out.contains("north: 2 active accounts, 2 people get a morning message"), "{well:?}");
+    // What cannot be posted in, and who cannot be written to, is named.
+    let slack = desk.program.clone().slack(&desk.slack);
+    let lead = desk.file("people.csv", b"email,name,roles,slack_user_id\nlea@x.eu,Lea Lead,lead,U9\n");
+    desk.import(&[&lead]).await.well();
+    slack.run(&["channel", "set", "--org", "north", "--lead", "lea@x.eu", "--channel", "C8"]).await.well();
+    desk.slack.user("U7", serde_json::json!({"deleted": true}));
+    desk.slack.user("U9", serde_json::json!({}));
+    for (flags, words) in [
+        (serde_json::json!({}), "Tandem is not in it (invite it with /invite @Tandem)"),
+        (serde_json::json!({"is_member": true, "is_archived": true}), "it is archived"),
+        (serde_json::json!({"is_member": true, "is_ext_shared": true}), "people from outside your company read it"),
+        (serde_json::json!({"is_member": true}), "north: the channel C8 of lea@x.eu can be posted in"),
+    ] {
+        desk.slack.channel("C8", flags);
+        let said = slack.run(&["doctor"]).await.well();
+        assert!(said.contains(words), "{words}: {said}");
+        assert!(said.contains("deactivated in T1: dana@x.eu"), "{said}");
+    }
+    desk.slack.always("conversations.info", crate::support::fake_slack::Trouble::Refused("channel_not_found"));
+    let said = slack.run(&["doctor"]).await.well();
+    assert!(said.contains("there is none, or it is private and Tandem is not in it"), "{said}");
     let nowhere = desk.run(&["send", "--org", "north"]).await.failure();
     assert_eq!(nowhere, "there is nowhere to send to: set SLACK_BOT_TOKEN, or TEAMS_APP_ID with its secret and tenant");
 }

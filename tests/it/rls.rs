@@ -402,6 +402,8 @@ impl TestBot {
                 "INSERT INTO tandem.person_setting (org_id, person_id, changed_at) SELECT ORG, person_id, now() FROM tandem.person LIMIT 1",
                 "INSERT INTO tandem.channel_target SELECT ORG, 'pool', 'emea', 'preview', 'x', 'C1', now()",
                 "INSERT INTO tandem.chat_user SELECT ORG, 'preview', 'x', person_id, 'U1' FROM tandem.person LIMIT 1",
+                "INSERT INTO tandem.introduction (org_id, introduction_id, platform, workspace_id, user_id, began_at)
+                 VALUES (ORG, gen_random_uuid(), 'slack', 'x', 'U1', now())",
                 "INSERT INTO tandem.conversation VALUES (ORG, 'teams', 't', 'a:1', 'personal', 'https://teams.example/', now())",
                 "INSERT INTO tandem.message_copy SELECT ORG, message_id, 99, 'D1', '1.1', now() FROM tandem.message LIMIT 1",
             ] {

@@ -2,8 +2,10 @@
 
 mod channels;
 mod home;
+mod introductions;
 mod many;
 mod pictures;
+mod roster;
 mod settings;
 mod sharing;
 

@@ -9,6 +9,7 @@
 mod dialog;
 mod group;
 mod handoff;
+mod introduction;
 mod own;
 mod present;
 mod raise;
@@ -33,6 +34,7 @@ use crate::domain::diagnosis::Diagnosis;
 use crate::domain::handoff::Handoff;
 use crate::domain::message::answer::{self, Done};
 use crate::domain::message::form::{self, Limits, Submission};
+use crate::domain::message::introduction as wording;
 use crate::domain::message::{Answers, Message, Reply};
 use crate::domain::money::Currency;
 use crate::domain::person::PersonId;
@@ -56,6 +58,13 @@ pub async fn press(app: &App, asker: &Asker, action: &Action, receipt: Option<&s
         Ok(click) => click,
         Err(answer) => return Ok(Reply::Private(answer)),
     };
+    if let Subject::Introduction(id) = action.subject {
+        let introduction::Answered { effect, waited } = introduction::press(&mut click, action.verb, id).await?;
+        return match waited {
+            Some(waited) => waited.carry_out(click, effect).await,
+            None => click.conclude(effect).await,
+        };
+    }
     let effect = click.press(action).await?;
     click.conclude(effect).await
 }
@@ -273,6 +282,9 @@ impl<'a> Click<'a> {
                 | Verb::SnoozeGroup
                 | Verb::TurnPage
                 | Verb::Settings
+                | Verb::Introduce
+                | Verb::ConfirmIntroduction
+                | Verb::RefuseIntroduction
                 | Verb::PutOnTrial
                 | Verb::BringBack,
                 _,
@@ -286,6 +298,10 @@ impl<'a> Click<'a> {
         }
         if let Subject::Home(_) = action.subject {
             return own::submit(self, action.verb, answers).await;
+        }
+        if let Subject::Introduction(_) = action.subject {
+            let me = self.snapshot.person(self.me).map(|me| me.name.clone()).unwrap_or_default();
+            return Ok(Effect::Said(wording::known_already(&me)));
         }
         let Some(found) = self.find(&action.subject).await? else {
             return Ok(Effect::Said(answer::not_there()));
@@ -370,7 +386,8 @@ impl<'a> Click<'a> {
                 | Submission::Contracted { .. }
                 | Submission::RenewalLost { .. }
                 | Submission::SnoozeGroup { .. }
-                | Submission::Settings(_),
+                | Submission::Settings(_)
+                | Submission::Introduce { .. },
                 _,
             ) => Ok(Effect::Said(answer::unknown_action())),
         }
@@ -392,7 +409,7 @@ impl<'a> Click<'a> {
                 Some(work) => (work.account.clone(), Held::Renewal(work)),
                 None => return Ok(None),
             },
-            Subject::Group(..) | Subject::Home(_) | Subject::Rule(_) => return Ok(None),
+            Subject::Group(..) | Subject::Home(_) | Subject::Rule(_) | Subject::Introduction(_) => return Ok(None),
         };
         let account = store::account::some(&mut self.tx, &[id]).await?.pop();
         Ok(account.map(|account| Found { account, held }))

@@ -8,7 +8,7 @@ use uuid::Uuid;
 
 use super::{About, Content, Unwrapped, unwrapped};
 use crate::app::snapshot::Snapshot;
-use crate::app::{App, absence, notice as telling};
+use crate::app::{App, absence, notice as telling, roster};
 use crate::domain::account::AccountId;
 use crate::domain::action::Subject;
 use crate::domain::digest as digest_rules;
@@ -83,7 +83,11 @@ async fn start_clocks(
             Subject::Handoff(id) => of_handoffs.push(*id),
             Subject::Risk(id) => of_risks.push(*id),
             Subject::Renewal(id) => of_renewals.push(*id),
-            Subject::Account(_) | Subject::Group(..) | Subject::Home(_) | Subject::Rule(_) => {}
+            Subject::Account(_)
+            | Subject::Group(..)
+            | Subject::Home(_)
+            | Subject::Rule(_)
+            | Subject::Introduction(_) => {}
         }
     }
     let mut handoffs = by_id(handoff::lock_many(tx, &of_handoffs).await?, |found| found.id);
@@ -129,7 +133,11 @@ async fn start_clocks(
                     started.insert(*id);
                 }
             }
-            Subject::Account(_) | Subject::Group(..) | Subject::Home(_) | Subject::Rule(_) => {}
+            Subject::Account(_)
+            | Subject::Group(..)
+            | Subject::Home(_)
+            | Subject::Rule(_)
+            | Subject::Introduction(_) => {}
         }
     }
     handoffs.retain(|id, _| started.contains(id));
@@ -209,6 +217,9 @@ pub async fn given_up(
     let lost = reader.and_then(|id| Some((id, snapshot.person(id)?.unreachable_since?)));
     if let Some((person, since)) = lost {
         pass_on(tx, &snapshot, person, &content, at).await?;
+        if problem == roster::DEACTIVATED {
+            roster::met_deactivated(tx, &snapshot, person, at).await?;
+        }
         if since < at {
             // An admin has heard of it when it began.
             return Ok(());

@@ -16,7 +16,7 @@ use uuid::Uuid;
 use super::read::AccountRead;
 use super::views::Reader;
 use super::watch::Finding;
-use super::{App, gaps, home, precision, query, transfer};
+use super::{App, gaps, home, introduction, precision, query, transfer};
 use crate::domain::account::AccountId;
 use crate::domain::action::Subject;
 use crate::domain::message::card::{AccountCard, Card};
@@ -109,6 +109,13 @@ pub enum Content {
         to: PersonId,
         accounts: Vec<AccountId>,
     },
+    /// Whether somebody is this person, to those who can tell.
+    Introduction {
+        id: Uuid,
+        person: PersonId,
+    },
+    /// To whoever is known now.
+    Introduced(Uuid),
     /// Files of the inbox, each with how many of its rows were rejected; 0 where it could not be taken at all.
     Inbox {
         files: Vec<(String, u64)>,
@@ -277,6 +284,7 @@ pub async fn render_all(app: &App, tx: &mut Tenant, asked: &[Asked]) -> anyhow::
                 Some(stored) => shown.morning(tx, reader, stored, newer).await?,
                 None => None,
             },
+            Content::Introduced(id) => introduction::confirmed(app, tx.org(), id).await?,
             content => said(tx, reader, asked.message, content, newer).await?,
         };
         messages.push(match problem {
@@ -334,7 +342,8 @@ async fn said(
         Content::Gaps { on } => gaps::message(tx, reader, on).await,
         Content::Home { page } => home::message(tx, reader, page).await,
         // Read together, and taken off before.
-        Content::Digest(_) | Content::InChannel { .. } | Content::Instead { .. } => Ok(None),
+        Content::Digest(_) | Content::InChannel { .. } | Content::Instead { .. } | Content::Introduced(_) => Ok(None),
+        Content::Introduction { id, person } => introduction::question(tx, reader, id, person).await,
         Content::Feed { source, silent } => Ok(Some(match silent {
             Some(accounts) => notice::feed_silent(source, accounts as usize, reader.today(), reader.today()),
             None => notice::feed_back(source),
@@ -372,6 +381,8 @@ pub fn card_of(reader: Reader<'_>, read: &AccountRead, subject: &Subject, why: W
             let work = read.renewal.as_ref().filter(|work| work.id == *id)?;
             reader.renewal(read, work, why).map(Card::Renewal)
         }
-        Subject::Account(_) | Subject::Group(..) | Subject::Home(_) | Subject::Rule(_) => None,
+        Subject::Account(_) | Subject::Group(..) | Subject::Home(_) | Subject::Rule(_) | Subject::Introduction(_) => {
+            None
+        }
     }
 }

@@ -94,7 +94,9 @@ fn version_of(read: &AccountRead, subject: &Subject) -> Option<i32> {
         Subject::Renewal(id) => {
             read.renewal.as_ref().filter(|work| work.id == *id).map(renewal_work::RenewalWork::version)
         }
-        Subject::Account(_) | Subject::Group(..) | Subject::Home(_) | Subject::Rule(_) => None,
+        Subject::Account(_) | Subject::Group(..) | Subject::Home(_) | Subject::Rule(_) | Subject::Introduction(_) => {
+            None
+        }
     }
 }
 
@@ -119,7 +121,9 @@ fn escalation(
         Subject::Risk(_) => read.risk.as_ref().map(|risk| (risk.timer(), risk.since()))?,
         Subject::Handoff(id) => read.handoff(*id).map(|handoff| (handoff.timer(), handoff.since()))?,
         Subject::Renewal(_) => read.renewal.as_ref().map(|work| (work.timer(), work.since()))?,
-        Subject::Account(_) | Subject::Group(..) | Subject::Home(_) | Subject::Rule(_) => return None,
+        Subject::Account(_) | Subject::Group(..) | Subject::Home(_) | Subject::Rule(_) | Subject::Introduction(_) => {
+            return None;
+        }
     };
     let due = reader.date(timer.due().unwrap_or(since));
     let step = match read.risk.as_ref().map(risk::Risk::state) {
@@ -167,7 +171,9 @@ fn step_taken(reader: Reader<'_>, read: &AccountRead, subject: &Subject) -> Opti
             let work = read.renewal.as_ref().filter(|work| work.id == *id)?;
             Some(notice::renewal(name, &reader.renewal_state(work), today))
         }
-        Subject::Account(_) | Subject::Group(..) | Subject::Home(_) | Subject::Rule(_) => None,
+        Subject::Account(_) | Subject::Group(..) | Subject::Home(_) | Subject::Rule(_) | Subject::Introduction(_) => {
+            None
+        }
     }
 }
 
@@ -178,6 +184,6 @@ async fn account_of(tx: &mut Tenant, subject: &Subject) -> anyhow::Result<Option
         Subject::Risk(id) => risks::read(tx, &[*id]).await?.pop().map(|risk| risk.account),
         Subject::Handoff(id) => handoff::read(tx, &[*id]).await?.pop().map(|handoff| handoff.account),
         Subject::Renewal(id) => renewal::read(tx, &[*id]).await?.pop().map(|work| work.account),
-        Subject::Group(..) | Subject::Home(_) | Subject::Rule(_) => None,
+        Subject::Group(..) | Subject::Home(_) | Subject::Rule(_) | Subject::Introduction(_) => None,
     })
 }

@@ -33,7 +33,7 @@ use crate::domain::policy::Policy;
 use crate::domain::signal::Source;
 use crate::store::audit::{self, Actor, Entry};
 use crate::store::diagnosis::{Feed, Rejected, RunRow};
-use crate::store::{Tenant, account, diagnosis, directory, message, rule, settings};
+use crate::store::{Tenant, account, diagnosis, directory, introduction, message, rule, settings};
 
 pub use trial::{Moved, Trial, trial};
 
@@ -311,6 +311,7 @@ async fn conclude(app: &App, org: OrgId, report: &RunReport) -> anyhow::Result<(
     }
     diagnosis::forget_details(&mut tx, oldest).await?;
     message::forget(&mut tx, app.now()).await?;
+    introduction::forget(&mut tx, app.now()).await?;
     tx.commit().await
 }
 

@@ -11,7 +11,7 @@ use crate::cli::{keys, sentence, slack};
 use crate::clock::{Clock, SystemClock};
 use crate::config::Config;
 use crate::domain::person::Person;
-use crate::slack::client::Client;
+use crate::slack::client::{Client, Error};
 use crate::store::installation::{self, Installation};
 
 /// The scopes that the manifest asks for, each with what stops without it.
@@ -207,6 +207,51 @@ pub(super) async fn look_up(
     (absent, barred, people.len().saturating_sub(LOOKED_UP))
 }
 
+/// Of people who are known as users of a workspace: whose account is deactivated, the addresses of those who are guests by
+/// now, and of those whose user is not there. Nobody, where Slack does not list them.
+pub(super) async fn left<'p>(
+    client: &Client,
+    token: &SecretString,
+    team: &str,
+    known: Vec<(String, &'p Person)>,
+) -> (Vec<&'p Person>, Vec<String>, Vec<String>) {
+    let (mut deactivated, mut guests, mut strange) = (Vec::new(), Vec::new(), Vec::new());
+    let Ok(members) = client.team_members(token, team).await else { return (deactivated, guests, strange) };
+    for (user_id, person) in known {
+        match members.iter().find(|member| member.id == user_id) {
+            Some(member) if member.deleted => deactivated.push(person),
+            Some(member) if member.is_outsider() => guests.push(person.email.clone()),
+            Some(_) => {}
+            None => strange.push(person.email.clone()),
+        }
+    }
+    (deactivated, guests, strange)
+}
+
+/// Why nothing can be posted in a channel, in words; `None` where it can.
+pub(super) async fn channel_problem(client: &Client, token: &SecretString, channel: &str) -> Option<String> {
+    const INVITE: &str = "invite it with /invite @Tandem";
+    let found = match client.channel(token, channel).await {
+        Ok(found) => found,
+        Err(Error::ChannelUnreachable(code)) if code == "channel_not_found" => {
+            return Some(format!("there is none, or it is private and Tandem is not in it ({INVITE})"));
+        }
+        Err(problem) => return Some(problem.to_string()),
+    };
+    if found.is_archived {
+        return Some("it is archived".to_owned());
+    }
+    if !found.is_member {
+        return Some(format!("Tandem is not in it ({INVITE})"));
+    }
+    match client.not_for(token, channel).await {
+        Ok(None) => None,
+        Ok(Some("too_many_members")) => Some("it has too many members to be sure that no guest reads along".to_owned()),
+        Ok(Some(_)) => Some("people from outside your company read it".to_owned()),
+        Err(problem) => Some(problem.to_string()),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use chrono::TimeDelta;
@@ -219,6 +264,18 @@ mod tests {
         let known: std::collections::BTreeSet<&str> = SCOPES.iter().map(|(scope, _)| *scope).collect();
         let asked = manifest::bot_scopes();
         assert_eq!(known, asked.iter().map(String::as_str).collect());
+    }
+
+    #[test]
+    fn a_scope_that_lacks_is_a_fault_and_one_too_many_is_not() {
+        let faults = |lacking: &str, more: &[&str]| {
+            let has =
+                SCOPES.iter().map(|(scope, _)| *scope).filter(|scope| *scope != lacking).chain(more.iter().copied());
+            let mut findings = Findings::default();
+            scopes(&mut findings, &has.map(str::to_owned).collect::<Vec<_>>());
+            findings.faults
+        };
+        assert_eq!((faults("", &[]), faults("chat:write", &[]), faults("", &["im:read"])), (0, 1, 0));
     }
 
     #[test]

@@ -582,6 +582,8 @@ mod tests {
         pressed.extend([Verb::AcknowledgeGroup, Verb::SnoozeGroup, Verb::Share]);
         // And the home page these.
         pressed.extend([Verb::TurnPage, Verb::Settings]);
+        // And these where somebody is unknown.
+        pressed.extend([Verb::Introduce, Verb::ConfirmIntroduction, Verb::RefuseIntroduction]);
         // And what is proposed about rules these.
         pressed.extend([Verb::PutOnTrial, Verb::BringBack]);
         let missing: Vec<Verb> = Verb::ALL.into_iter().filter(|verb| !pressed.contains(verb)).collect();

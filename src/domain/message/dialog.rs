@@ -86,7 +86,7 @@ pub fn dialog(verb: Verb, view: &DialogView) -> Option<Dialog> {
     Some(Dialog {
         title: title.to_owned(),
         submit: submit.to_owned(),
-        intro: Some(if matches!(verb, Verb::SnoozeGroup | Verb::Settings) {
+        intro: Some(if matches!(verb, Verb::SnoozeGroup | Verb::Settings | Verb::Introduce) {
             Text::plain(intro)
         } else if intro.is_empty() {
             Text::strong(account)
@@ -152,6 +152,13 @@ fn frame(verb: Verb, view: &DialogView) -> (&'static str, &'static str, String) 
                 "All times are those of your time zone, {}. What you save here holds from now on, whatever is imported.",
                 if view.settings.timezone.is_empty() { "as imported" } else { &view.settings.timezone }
             ),
+        ),
+        Verb::Introduce => (
+            "Introduce yourself",
+            "Ask",
+            "Tandem knows colleagues by their work address. Which one does your admin have for you? Your lead or an admin \
+             is asked whether it is you, so that nobody can take your place."
+                .to_owned(),
         ),
         // One-tap verbs never get here; a bare frame is the harmless answer.
         _ => ("Tandem", "OK", none()),
@@ -234,6 +241,9 @@ fn fields(verb: Verb, view: &DialogView) -> Vec<Field> {
             line(form::EMAIL, "E-mail", "Their work address", None),
         ],
         Verb::Settings => settings(view),
+        Verb::Introduce => {
+            vec![line(form::EMAIL, "Your work e-mail", "As your admin wrote it, such as dana@acme.com", None)]
+        }
         _ => Vec::new(),
     }
 }
@@ -507,6 +517,7 @@ mod tests {
         New champion | Acme | Name* (Who speaks for us there now); E-mail* (Their work address) | [Save]
         Snooze all | 6 accounts. Each wakes earlier if it gets worse. | Until* (At the latest Fri 27 Nov, the next deadline) | [Snooze all]
         Settings | All times are those of your time zone, as imported. What you save here holds from now on, whatever is imported. | Morning message at*; On these days* (Your working days: clocks rest on the others); How much at once* (What is urgent comes on top); On a morning with nothing to decide*; Away until (The last day that you are away. Leave it empty when you are here); Stands in for you (Gets your cards while you are away) | [Save]
+        Introduce yourself | Tandem knows colleagues by their work address. Which one does your admin have for you? Your lead or an admin is asked whether it is you, so that nobody can take your place. | Your work e-mail* (As your admin wrote it, such as dana@acme.com) | [Ask]
         ");
     }
 }

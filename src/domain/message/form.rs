@@ -145,6 +145,10 @@ pub enum Submission {
         until: NaiveDate,
     },
     Settings(Settings),
+    /// Whose address the asker says is theirs, in lower case.
+    Introduce {
+        email: String,
+    },
 }
 
 /// What a person chose for themself.
@@ -190,6 +194,7 @@ impl Submission {
             Submission::RaiseChampion { .. } => Verb::RaiseChampion,
             Submission::SnoozeGroup { .. } => Verb::SnoozeGroup,
             Submission::Settings(_) => Verb::Settings,
+            Submission::Introduce { .. } => Verb::Introduce,
         }
     }
 }
@@ -305,6 +310,7 @@ impl Form<'_> {
                 Submission::RaiseChampion { name: name?, email: email? }
             }
             Verb::Settings => Submission::Settings(self.settings()?),
+            Verb::Introduce => Submission::Introduce { email: self.email()? },
             Verb::Acknowledge
             | Verb::Reopen
             | Verb::NotUseful
@@ -319,7 +325,9 @@ impl Form<'_> {
             | Verb::AcknowledgeGroup
             | Verb::TurnPage
             | Verb::PutOnTrial
-            | Verb::BringBack => return None,
+            | Verb::BringBack
+            | Verb::ConfirmIntroduction
+            | Verb::RefuseIntroduction => return None,
         })
     }
 

@@ -1,6 +1,8 @@
 //! Purpose: what a lead reads in the morning: the team's money at risk and its
 //! change, this quarter's renewals, what is stuck, and each person's load.
 
+use std::cmp::Reverse;
+
 use chrono::NaiveDate;
 
 use super::{Block, Button, Buttons, Text, figures, phrase};
@@ -112,6 +114,8 @@ pub(super) fn summary(team: &TeamView) -> String {
 /// How many stuck matters are shown with buttons; the rest is one line each.
 const WITH_BUTTONS: usize = 5;
 const STUCK_LINES: usize = 15;
+/// Of a larger team those are listed for whom most is late or waiting.
+const PEOPLE_LINES: usize = 20;
 
 pub(super) fn blocks(team: &TeamView, today: NaiveDate) -> Vec<Block> {
     let mut blocks = vec![Block::Heading("Your team".to_owned()), Block::Facts(facts(team, today))];
@@ -137,7 +141,17 @@ pub(super) fn blocks(team: &TeamView, today: NaiveDate) -> Vec<Block> {
     }
     if !team.people.is_empty() {
         blocks.push(Block::Heading("Each person".to_owned()));
-        blocks.push(Block::Bullets(team.people.iter().map(|person| person_line(person, today)).collect()));
+        let mut people: Vec<&PersonLine> = team.people.iter().collect();
+        let left = people.len().saturating_sub(PEOPLE_LINES);
+        if left > 0 {
+            people.sort_by_key(|person| Reverse((person.late, person.waiting, person.at_risk)));
+            people.truncate(PEOPLE_LINES);
+        }
+        blocks.push(Block::Bullets(people.into_iter().map(|person| person_line(person, today)).collect()));
+        if left > 0 {
+            let more = phrase::count(left, "colleague");
+            blocks.push(Block::Context(format!("and {more} more, with less waiting for them").into()));
+        }
     }
     if let Some(weekly) = &team.weekly {
         blocks.push(Block::Heading("This week".to_owned()));
@@ -231,6 +245,7 @@ fn weekly_lines(weekly: &WeeklyView) -> Vec<Text> {
 mod tests {
     use uuid::Uuid;
 
+    use super::super::Message;
     use super::super::card::sample;
     use super::super::digest::{Basis, DigestView, Totals, message};
     use super::super::text::to_text;
@@ -295,6 +310,23 @@ mod tests {
                 fits: Vec::new(),
             }),
         }
+    }
+
+    #[test]
+    fn a_large_team_shows_those_who_need_a_look() {
+        let quiet = |n: usize| PersonLine {
+            name: format!("P{n}"),
+            accounts: 1,
+            at_risk: 0,
+            arr_at_risk: Vec::new(),
+            waiting: 0,
+            late: usize::from(n == 299),
+            away_until: None,
+        };
+        let team = TeamView { people: (0..300).map(quiet).collect(), ..team() };
+        let said = to_text(&Message { summary: String::new(), blocks: blocks(&team, sample::today()) }, 100);
+        assert!(said.contains("P299: 1 account, 1 late") && said.contains("and 280 colleagues more"), "{said}");
+        assert!(!said.contains("P200"), "{said}");
     }
 
     #[test]

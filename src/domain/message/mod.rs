@@ -13,6 +13,7 @@ pub mod form;
 pub mod gaps;
 pub mod home;
 pub mod install;
+pub mod introduction;
 pub mod lead;
 pub mod list;
 pub mod notice;

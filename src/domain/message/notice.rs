@@ -262,6 +262,12 @@ pub fn instead(mut message: Message, problem: &str) -> Message {
 
 /// To an admin: somebody's message could not be delivered. `problem` is the platform's code.
 pub fn given_up(whom: &str, problem: &str) -> Message {
+    if problem == "user_disabled" {
+        return Message::sentence(format!(
+            "Nothing reaches {whom} any more: their chat account is deactivated. What lay with them is with whoever stands in, \
+             and comes back with the account; if they have left, `tandem transfer` gives their book to somebody."
+        ));
+    }
     let reason = reason(problem);
     Message::sentence(format!(
         "A message to {whom} could not be delivered: {reason}. `tandem doctor` shows who cannot be reached."

@@ -150,6 +150,7 @@ fn without_account(event: &str, person: Option<&str>) -> What {
         "digest.given_up" if person.is_some() => ("gave up the digest of", person),
         "digest.given_up" => ("gave up a digest", None),
         "person.linked" => ("was found in chat", None),
+        "person.refused" => ("refused an introduction", None),
         "settings.changed" => ("changed settings", None),
         "policy.changed" => ("changed the policy", None),
         "model.changed" => ("changed the organisation's model", None),

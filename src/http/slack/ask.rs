@@ -3,10 +3,12 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::{Desk, SlackDoor};
+use super::{Desk, SlackDoor, roster};
+use crate::app::introduction::Vouched;
 use crate::domain::message::Reply;
 use crate::http::ask::{Answer, Ask, Pending, What};
 use crate::slack::address::ResponseUrl;
+use crate::slack::client::User;
 use crate::slack::inbound::Who;
 use crate::slack::render;
 use crate::store::directory::{Platform, Workspace};
@@ -25,6 +27,14 @@ impl SlackDoor {
         let guests = tokio::time::timeout(GUESTS_WITHIN, asking).await;
         guests.ok().flatten().is_some_and(|guests| guests.contains(&user))
     }
+}
+
+/// As Slack vouches for a colleague; `None` for guests, people of other companies and bots.
+fn vouched(user: &User) -> Option<Vouched> {
+    user.is_colleague().then(|| Vouched {
+        name: user.real_name.clone(),
+        addresses: user.email().into_iter().map(str::to_owned).collect(),
+    })
 }
 
 /// What a user of Slack asks. The channel is left out in direct messages with one person: their ids begin with D.
@@ -60,22 +70,29 @@ impl Desk {
     }
 
     /// Where the asker is unknown: finds the colleague by the e-mail address that Slack vouches for, and asks again as
-    /// that person. `None` where nobody was found.
-    pub(super) async fn introduce(&self, ask: &Ask, answer: &Answer) -> Option<Reply> {
+    /// that person; else tells them how to introduce themselves. `None` for those who are no colleagues.
+    pub(super) async fn introduce(&self, ask: &Ask, answer: &Answer, in_dialog: bool) -> Option<Reply> {
         let unknown = answer.unknown.as_ref()?;
-        let token = self.slack.token(&ask.workspace.id).await?;
-        if !self.slack.asked_about.is_new(&ask.workspace, &ask.user_id) {
-            return None;
-        }
-        let user = match self.slack.client.user(&token, &ask.user_id).await {
-            Ok(user) => user,
-            Err(error) => {
-                tracing::warn!(%error, "Slack did not say who an unknown user is");
-                return None;
+        let vouched = if self.slack.asked_about.is_new(&ask.workspace, &ask.user_id) {
+            let token = self.slack.token(&ask.workspace.id).await?;
+            match self.slack.client.user(&token, &ask.user_id).await {
+                Ok(user) => {
+                    if let Err(error) =
+                        roster::heard_of(&self.http.app, &ask.workspace, std::slice::from_ref(&user)).await
+                    {
+                        tracing::error!(error = format!("{error:#}"), "what Slack says of somebody was not kept");
+                    }
+                    // Guests, people of other companies and bots learn nothing about customers.
+                    Some(vouched(&user)?)
+                }
+                Err(error) => {
+                    tracing::warn!(%error, "Slack did not say who an unknown user is");
+                    None
+                }
             }
+        } else {
+            None
         };
-        // Guests, people of other companies and bots learn nothing about customers.
-        let email = user.email().filter(|_| user.is_colleague())?;
-        ask.again(&self.http.app, unknown, &[email]).await
+        ask.introduce(&self.http.app, unknown, vouched.as_ref(), in_dialog).await
     }
 }

@@ -6,6 +6,7 @@ use serde_json::json as value;
 
 use super::ANSWER_WITHIN;
 use super::ask::asked;
+use super::open::Place;
 use super::{Desk, json, nothing};
 use crate::domain::action::Verb;
 use crate::domain::message::{Message, Reply, answer};
@@ -25,8 +26,13 @@ pub(super) async fn press(desk: Desk, press: Press) -> Response {
     let channel = press.message.as_ref().map(|message| message.channel.as_str());
     let ask = asked(&press.who, channel, What::Press(action, Some(press.dedup_key())));
     let drain = desk.http.drain.clone();
-    if verb.opens_dialog() && press.trigger_id.is_some() && desk.slack.token(&press.who.team_id).await.is_some() {
-        drop(drain.spawn(async move { desk.ask_for_more(&press, verb.label(), &ask).await }));
+    if verb.opens_dialog() && press.trigger_id.is_some() && desk.slack.token_at_once(&press.who.team_id).await.is_some()
+    {
+        drop(drain.spawn(async move {
+            if let Some(place) = Place::of_press(&press) {
+                desk.ask_for_more(place, verb.label(), &ask).await;
+            }
+        }));
         return nothing();
     }
     if verb == Verb::Share {
@@ -83,7 +89,7 @@ impl Desk {
     }
 
     async fn follow_up(&self, press: &Press, ask: &Ask, found: Answer) {
-        let again = self.introduce(ask, &found).await;
+        let again = self.introduce(ask, &found, false).await;
         self.tell(press, again.unwrap_or(found.reply)).await;
     }
 
@@ -136,7 +142,7 @@ pub(super) async fn submit(desk: Desk, submission: Submission) -> Response {
         let drain = desk.http.drain.clone();
         drop(drain.spawn(async move {
             // A view has no response_url: it is enough that the next press is theirs.
-            desk.introduce(&ask, &found).await;
+            desk.introduce(&ask, &found, false).await;
         }));
     }
     response

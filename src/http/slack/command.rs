@@ -7,9 +7,11 @@ use serde_json::Value;
 
 use super::ANSWER_WITHIN;
 use super::ask::asked;
+use super::open::Place;
 use super::{Desk, json, nothing};
-use crate::domain::command;
-use crate::domain::message::{Message, Reply, answer};
+use crate::domain::action::Verb;
+use crate::domain::command::{self, Command};
+use crate::domain::message::{Message, Reply, answer, introduction};
 use crate::http::ask::{Answer, Ask, What};
 use crate::slack::inbound::SlashCommand;
 use crate::slack::render;
@@ -18,9 +20,23 @@ pub(super) async fn answer(desk: Desk, typed: SlashCommand) -> Response {
     if typed.is_enterprise_install {
         return first_of(said(answer::organisation_wide()));
     }
-    let what = What::Command(command::parse(&typed.command, &typed.text));
-    let ask = asked(&typed.who, typed.channel_id.as_deref(), what);
+    let command = command::parse(&typed.command, &typed.text);
+    let asks_more = command == Command::Settings;
+    let ask = asked(&typed.who, typed.channel_id.as_deref(), What::Command(command));
+    if asks_more && typed.trigger_id.is_some() && desk.slack.token_at_once(&typed.who.team_id).await.is_some() {
+        let drain = desk.http.drain.clone();
+        drop(drain.spawn(async move {
+            if let Some(place) = Place::of_command(&typed) {
+                desk.ask_for_more(place, Verb::Settings.label(), &ask).await;
+            }
+        }));
+        return nothing();
+    }
     match desk.begin(&ask).in_time(desk.since + ANSWER_WITHIN).await {
+        Ok(found) if found.unknown.is_some() => {
+            desk.afterwards_rest(typed, ask, found, VecDeque::new());
+            first_of(said(introduction::finding_out()))
+        }
         Ok(found) => {
             let mut parts = VecDeque::from(render::reply(&found.reply));
             let first = parts.pop_front();
@@ -32,7 +48,7 @@ pub(super) async fn answer(desk: Desk, typed: SlashCommand) -> Response {
             let waiting = Desk { http: desk.http.clone(), slack: desk.slack.clone(), since: desk.since };
             desk.afterwards(async move {
                 let found = pending.at_last().await;
-                let parts = render::reply(&found.reply).into();
+                let parts = if found.unknown.is_some() { VecDeque::new() } else { render::reply(&found.reply).into() };
                 waiting.rest(&typed, &ask, &found, parts).await;
             });
             first
@@ -76,12 +92,11 @@ impl Desk {
                 self.say(place, &Reply::Private(answer::expired_form())).await;
             }
         }
-        match self.introduce(ask, found).await {
-            Some(reply) => {
-                self.say(place, &reply).await;
-                self.illustrate(&typed.who, place, &reply).await;
-            }
-            None => self.illustrate(&typed.who, place, &found.reply).await,
+        if found.unknown.is_some() {
+            let reply = self.introduce(ask, found, false).await.unwrap_or_else(|| found.reply.clone());
+            self.say(place, &reply).await;
+            return self.illustrate(&typed.who, place, &reply).await;
         }
+        self.illustrate(&typed.who, place, &found.reply).await;
     }
 }

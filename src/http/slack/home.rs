@@ -14,7 +14,7 @@ pub(super) fn opened(desk: Desk, who: Who) {
     drop(drain.spawn(async move {
         let ask = asked(&who, None, What::Home);
         let found = desk.begin(&ask).at_last().await;
-        let reply = desk.introduce(&ask, &found).await.unwrap_or(found.reply);
+        let reply = desk.introduce(&ask, &found, false).await.unwrap_or(found.reply);
         let Reply::Private(said) = reply else { return };
         let Some(token) = desk.slack.token(&who.team_id).await else { return };
         if let Err(error) = desk.slack.client.publish_view(&token, &who.user_id, &render::home(&said)).await {

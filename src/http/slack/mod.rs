@@ -9,6 +9,7 @@ mod home;
 mod install;
 mod open;
 mod picture;
+pub mod roster;
 pub mod socket;
 
 use std::sync::Arc;
@@ -86,6 +87,14 @@ impl SlackDoor {
             );
             None
         })
+    }
+
+    /// The same for a view that has to be opened within 3 seconds: as lately known, however slow the database is.
+    async fn token_at_once(&self, team: &str) -> Option<SecretString> {
+        match self.tokens.lately(team) {
+            Some(token) => Some(token),
+            None => self.token(team).await,
+        }
     }
 }
 
@@ -176,6 +185,10 @@ async fn happened(desk: &Desk, event: &Event) -> Response {
         EventKind::TokensRevoked { bots, .. } if !bots.is_empty() => removed(desk, event, "tokens_revoked").await,
         EventKind::ChannelShared { channel_id } | EventKind::MemberJoined { channel_id, .. } => {
             others_read(desk, event, channel_id).await
+        }
+        EventKind::UserChanged(user) => {
+            desk.slack.client.profile_changed(&event.team_id, user);
+            roster::heard_of(&desk.http.app, &slack(&event.team_id), std::slice::from_ref(user)).await
         }
         _ => return nothing(),
     };

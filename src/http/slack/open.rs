@@ -6,8 +6,31 @@ use serde_json::Value;
 use super::Desk;
 use crate::domain::message::{Message, Reply, answer};
 use crate::http::ask::Ask;
-use crate::slack::inbound::{Press, Who};
+use crate::slack::address::ResponseUrl;
+use crate::slack::inbound::{Origin, Press, SlashCommand, Who};
 use crate::slack::render;
+
+/// Where a dialog is asked for.
+pub(super) struct Place<'a> {
+    who: &'a Who,
+    trigger: &'a str,
+    response_url: Option<&'a ResponseUrl>,
+    origin: Option<&'a Origin>,
+}
+
+impl<'a> Place<'a> {
+    /// `None` where nothing can be opened from it.
+    pub(super) fn of_press(press: &'a Press) -> Option<Self> {
+        let trigger = press.trigger_id.as_deref()?;
+        let (response_url, origin) = (press.response_url.as_ref(), press.message.as_ref());
+        Some(Self { who: &press.who, trigger, response_url, origin })
+    }
+
+    pub(super) fn of_command(typed: &'a SlashCommand) -> Option<Self> {
+        let trigger = typed.trigger_id.as_deref()?;
+        Some(Self { who: &typed.who, trigger, response_url: typed.response_url.as_ref(), origin: None })
+    }
+}
 
 impl Desk {
     /// Opens a view; false where that can't be done any more.
@@ -21,12 +44,10 @@ impl Desk {
     }
 
     /// Opens the empty view and finds out what to ask at the same time; then fills the one with the other.
-    pub(super) async fn ask_for_more(&self, press: &Press, title: &str, ask: &Ask) {
-        let (Some(token), Some(trigger)) = (self.slack.token(&press.who.team_id).await, &press.trigger_id) else {
-            return;
-        };
+    pub(super) async fn ask_for_more(&self, place: Place<'_>, title: &str, ask: &Ask) {
+        let Some(token) = self.slack.token_at_once(&place.who.team_id).await else { return };
         let skeleton = render::skeleton(title);
-        let opening = self.slack.client.open_view(&token, trigger, &skeleton);
+        let opening = self.slack.client.open_view(&token, place.trigger, &skeleton);
         let (found, opened) = tokio::join!(self.begin(ask).at_last(), opening);
         let view_id = match opened {
             Ok(view_id) => view_id,
@@ -36,20 +57,20 @@ impl Desk {
                     Reply::Dialog(_) => Reply::Private(answer::expired_form()),
                     other => other,
                 };
-                return self.say(press.response_url.as_ref(), &reply).await;
+                return self.say(place.response_url, &reply).await;
             }
         };
         // Somebody who is only known now gets what they pressed for.
-        let reply = self.introduce(ask, &found).await.unwrap_or(found.reply);
+        let reply = self.introduce(ask, &found, true).await.unwrap_or(found.reply);
         let view = match &reply {
-            Reply::Dialog(dialog) => render::dialog(dialog, press.message.as_ref()),
+            Reply::Dialog(dialog) => render::dialog(dialog, place.origin),
             Reply::Private(message) => render::notice(title, message),
             Reply::Silent => render::notice(title, &answer::done_here()),
             Reply::FieldErrors(errors) => render::notice(title, &Message::sentence(sentences(errors))),
         };
         if let Err(error) = self.slack.client.update_view(&token, &view_id, &view).await {
             tracing::warn!(%error, "a dialog could not be filled");
-            self.say(press.response_url.as_ref(), &Reply::Private(answer::expired_form())).await;
+            self.say(place.response_url, &Reply::Private(answer::expired_form())).await;
         }
     }
 }

@@ -31,6 +31,8 @@ const REST: Duration = Duration::from_secs(30);
 /// The first wait after a connection was lost; doubled with each failure.
 const FIRST_WAIT: Duration = Duration::from_millis(250);
 const LONGEST_WAIT: Duration = Duration::from_secs(30);
+/// A connection that held for so long was a good one: nobody is kept waiting for what failed before it.
+const STEADY: Duration = Duration::from_secs(2);
 /// How long nothing is tried when the token is refused or Socket Mode is off: somebody has to see to that.
 const REFUSED: Duration = Duration::from_secs(300);
 /// How long work in flight is waited for at the end.
@@ -164,7 +166,7 @@ async fn slot(office: Arc<Office>, mut shutdown: watch::Receiver<bool>) {
                         Duration::ZERO
                     }
                     Ended::Dropped => {
-                        if since.elapsed() > SILENCE {
+                        if since.elapsed() > STEADY {
                             wait = FIRST_WAIT;
                         }
                         tracing::info!("a connection of Socket Mode ended; another is opened");

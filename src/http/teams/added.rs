@@ -62,7 +62,7 @@ impl Desk {
         if let Some(id) = query::colleague(app, &self.asker(org)).await? {
             return Ok(Some(id));
         }
-        for email in self.addresses().await.unwrap_or_default() {
+        for email in self.vouched().await.unwrap_or_default().addresses {
             let found = people::link(app, org, &self.workspace(), &self.activity.who.user_id, &email).await?;
             if found.is_some() {
                 return Ok(found);

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::{Ask, DRAW, Desk, What, ask_of};
+use crate::app::introduction::Vouched;
 use crate::app::{home, query};
 use crate::domain::action::{Action, Subject, Verb};
 use crate::domain::command::{self, Command};
@@ -21,23 +22,25 @@ const PATIENCE: Duration = Duration::from_secs(30);
 
 impl Desk {
     /// Where the asker is unknown: finds the colleague by an address that the roster vouches for, and asks again as that
-    /// person. `None` where nobody was found.
-    pub(super) async fn introduce(&self, ask: &Ask, found: &Answer) -> Option<Reply> {
+    /// person; else tells them how to introduce themselves. `None` for those who are no colleagues.
+    pub(super) async fn introduce(&self, ask: &Ask, found: &Answer, in_dialog: bool) -> Option<Reply> {
         let unknown = found.unknown.as_ref()?;
-        if !self.teams.asked_about.is_new(&ask.workspace, &ask.user_id) {
-            return None;
-        }
-        let addresses = self.addresses().await?;
-        let addresses: Vec<&str> = addresses.iter().map(String::as_str).collect();
-        ask.again(&self.http.app, unknown, &addresses).await
+        let vouched = match self.teams.asked_about.is_new(&ask.workspace, &ask.user_id) {
+            true => Some(self.vouched().await?),
+            false => None,
+        };
+        ask.introduce(&self.http.app, unknown, vouched.as_ref(), in_dialog).await
     }
 
-    /// The asker's addresses; `None` for guests and people of other companies, who learn nothing about customers.
-    pub(super) async fn addresses(&self) -> Option<Vec<String>> {
+    /// The asker as the roster has them; `None` for guests and people of other companies, who learn nothing about
+    /// customers.
+    pub(super) async fn vouched(&self) -> Option<Vouched> {
         let (place, who) = (&self.activity.place, &self.activity.who);
         match self.teams.client.member(&self.service, place.root(), &who.account_id).await {
             Ok(member) if member.is_outsider(&self.activity.tenant) => None,
-            Ok(member) => Some(member.addresses().map(str::to_owned).collect()),
+            Ok(member) => {
+                Some(Vouched { name: member.name.clone(), addresses: member.addresses().map(str::to_owned).collect() })
+            }
             Err(error) => {
                 tracing::warn!(%error, "Teams did not say who an unknown user is");
                 None

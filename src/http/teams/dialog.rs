@@ -18,7 +18,7 @@ impl Desk {
         let Ok(found) = ask_of(&self, &ask).in_time(self.since + ANSWER_WITHIN).await else {
             return body_of(render::said(&answer::busy()));
         };
-        let reply = self.introduce(&ask, &found).await.unwrap_or(found.reply);
+        let reply = self.introduce(&ask, &found, true).await.unwrap_or(found.reply);
         body_of(match reply {
             Reply::Dialog(dialog) => render::dialog(&dialog, &carried),
             Reply::Private(message) => render::notice(title, &message, DRAW),
@@ -42,7 +42,7 @@ impl Desk {
             return body_of(render::said(&answer::still_saving()));
         };
         let failed = found.failed.is_some();
-        let reply = self.introduce(&ask, &found).await.unwrap_or(found.reply);
+        let reply = self.introduce(&ask, &found, true).await.unwrap_or(found.reply);
         match reply {
             Reply::Silent => {
                 self.redraw(&carried);

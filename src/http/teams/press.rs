@@ -47,7 +47,7 @@ impl Desk {
         match ask_of(&self, &ask).in_time(self.since + ANSWER_WITHIN).await {
             Ok(found) => {
                 let failed = found.failed;
-                let reply = self.introduce(&ask, &found).await.unwrap_or(found.reply);
+                let reply = self.introduce(&ask, &found, false).await.unwrap_or(found.reply);
                 let response = self.finish(reply, &carried, question, answered).await;
                 match failed {
                     // What was not stored is not answered with 200 where Teams sends it again.

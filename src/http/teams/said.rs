@@ -16,7 +16,7 @@ impl Desk {
             Ok(true) => {
                 let ask = self.ask(self.channel(), What::Command(command::parse("", &text)));
                 let found = ask_of(&self, &ask).at_last().await;
-                self.introduce(&ask, &found).await.unwrap_or(found.reply)
+                self.introduce(&ask, &found, false).await.unwrap_or(found.reply)
             }
             Err(error) => Answer::of_error(&error).reply,
         };

@@ -60,19 +60,32 @@ impl Client {
         if let Some(known) = self.guests.get(team) {
             return Ok(known);
         }
-        let mut guests = HashSet::new();
+        let members = self.team_members(token, team).await?;
+        let guests = members.into_iter().filter(User::is_outsider).map(|user| user.id);
+        Ok(Arc::new(guests.collect()))
+    }
+
+    /// Everybody in a workspace, deactivated ones too, up to some 50,000; who of them are guests is remembered.
+    pub async fn team_members(&self, token: &SecretString, team: &str) -> Result<Vec<User>, Error> {
+        let mut members: Vec<User> = Vec::new();
         let mut cursor = String::new();
         for _ in 0..PAGES_MAX {
             let page: Page = self.form(token, "users.list", &[("limit", PAGE), ("cursor", &cursor)]).await?;
-            guests.extend(page.members.into_iter().filter(User::is_outsider).map(|user| user.id));
+            members.extend(page.members);
             cursor = page.response_metadata.next_cursor;
             if cursor.is_empty() {
                 break;
             }
         }
-        let guests = Arc::new(guests);
-        self.guests.put(team, guests.clone());
-        Ok(guests)
+        let guests = members.iter().filter(|user| user.is_outsider()).map(|user| user.id.clone());
+        self.guests.put(team, Arc::new(guests.collect()));
+        Ok(members)
+    }
+
+    /// Somebody's profile is another: whether they are an outsider is known from now on.
+    pub fn profile_changed(&self, team: &str, user: &User) {
+        self.met.remember(user.id.clone(), user.is_outsider());
+        self.forget_guests(team);
     }
 
     /// Somebody joined: who is a guest is asked anew.

@@ -4,6 +4,7 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::{Inbound, Malformed, filled, strict};
+use crate::slack::client::User;
 
 /// One event. Slack repeats it up to three times: deduplicate by `event_id`.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -29,6 +30,8 @@ pub enum EventKind {
     MemberJoined { channel_id: String, user_id: String },
     /// A channel is shared with another company from now on.
     ChannelShared { channel_id: String },
+    /// Somebody's profile is another: their time zone, whether they are a guest, or deactivated.
+    UserChanged(User),
     /// Somebody wrote to the app in its direct messages.
     DirectMessage { channel_id: String, user_id: String, ts: String, text: String },
 }
@@ -90,6 +93,11 @@ pub(super) fn callback(payload: Value) -> Result<Inbound, Malformed> {
         "member_joined_channel" => {
             EventKind::MemberJoined { channel_id: inner.text("channel")?, user_id: inner.text("user")? }
         }
+        "user_change" => match inner.rest.get("user").cloned().and_then(|user| serde_json::from_value(user).ok()) {
+            Some(user) => EventKind::UserChanged(user),
+            // A profile without an id is nobody's.
+            None => return Ok(Inbound::Ignored),
+        },
         "channel_shared" => EventKind::ChannelShared { channel_id: inner.text("channel")? },
         "message" if inner.is_direct_message() => EventKind::DirectMessage {
             channel_id: inner.text("channel")?,

@@ -76,6 +76,7 @@ impl Client {
 #[serde(rename_all = "camelCase", default)]
 pub struct Member {
     pub id: String,
+    pub name: Option<String>,
     pub aad_object_id: Option<String>,
     pub email: Option<String>,
     pub user_principal_name: Option<String>,

@@ -64,7 +64,7 @@ pub(crate) struct TestBot {
     pub(super) http: reqwest::Client,
     db: TestDb,
     /// Numbers clicks, each with an `action_ts` of its own.
-    pub(super) clicks: AtomicU32,
+    pub(crate) clicks: AtomicU32,
     seen: std::sync::Mutex<Seen>,
     finished: AtomicBool,
 }
@@ -435,12 +435,6 @@ impl TestBot {
         self.deliver().await;
     }
 
-    /// The dialog that a command or a press opened whole.
-    pub(crate) async fn opened(&self) -> Value {
-        let at = self.slack.calls("views.open").len();
-        self.wait_for("views.open", at.saturating_sub(1)).await.arguments["view"].clone()
-    }
-
     pub(crate) async fn interact(&self, payload: &Value) -> (u16, String) {
         let text = payload.to_string();
         let body = url::form_urlencoded::Serializer::new(String::new()).append_pair("payload", &text).finish();
@@ -480,8 +474,8 @@ impl TestBot {
         }
     }
 
-    /// The dialog that the last click opened, once it is filled.
-    async fn dialog(&self) -> Value {
+    /// The dialog that the last click or command opened, once it is filled.
+    pub(crate) async fn dialog(&self) -> Value {
         let at = self.seen.lock().unwrap().dialogs;
         let call = self.wait_for("views.update", at).await;
         self.seen.lock().unwrap().dialogs += 1;

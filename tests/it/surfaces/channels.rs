@@ -15,8 +15,13 @@ async fn set(bot: &TestBot, named: Named, id: &str) {
     channels::set(&bot.app.store, bot.org.id, &named, &channel, tandem::clock::Clock::now(&bot.clock)).await.unwrap();
 }
 
+/// The emea pool reads this channel.
+pub(super) async fn pool_channel(bot: &TestBot, id: &str) {
+    set(bot, Named::Pool("emea".into()), id).await;
+}
+
 /// Dana qualifies Bolt's window, which has no AM, and offers it to the pool.
-async fn offer_to_the_pool(bot: &TestBot) {
+pub(super) async fn offer_to_the_pool(bot: &TestBot) {
     bot.at("2026-11-24T07:00:00Z").await;
     let morning = bot.next_post("dana");
     bot.skip();
@@ -39,6 +44,11 @@ async fn a_pool_reads_its_channel_and_claims_there() {
     let offer = bot.next_post("C7");
     assert!(offer.text().contains("Bolt"), "{}", offer.text());
     assert!(bot.unseen_lines().iter().all(|(place, _)| place != "Dpat"), "once, and not to each member");
+    // What comes later about the account stands in its thread.
+    bot.at("2026-11-25T01:00:00Z").await;
+    bot.at("2026-11-25T12:00:00Z").await;
+    let there: Vec<_> = bot.slack.standing().into_iter().filter(|message| message.channel == "C7").collect();
+    assert!(there.len() > 1 && there[1..].iter().all(|later| later.thread_ts.as_ref() == Some(&offer.ts)), "{there:?}");
     bot.click("pat", &offer, "Claim", "Bolt").await;
     assert!(bot.now(&offer).text().contains("Pat"), "{}", bot.now(&offer).text());
     bot.skip();

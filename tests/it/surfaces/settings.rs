@@ -16,7 +16,7 @@ fn with<'a>(mut answers: Vec<(&'a str, &'a str)>, id: &'a str, said: &'a str) ->
 
 async fn saved(bot: &TestBot, who: &str, answers: &[(&str, &str)]) -> String {
     bot.slash(who, "/tandem settings").await;
-    let view = bot.opened().await;
+    let view = bot.dialog().await;
     bot.submit_view(who, &view, answers).await.to_string()
 }
 
@@ -25,7 +25,7 @@ async fn a_new_hour_holds_from_now_on_whatever_is_imported() {
     let bot = tuesday().await;
     bot.at("2026-11-24T06:00:00Z").await;
     assert_eq!(bot.slash("dana", "/tandem settings").await, "", "the dialog is the answer");
-    let view = bot.opened().await;
+    let view = bot.dialog().await;
     assert!(view.to_string().contains("Europe/Berlin"), "the time zone is said: {view}");
     let time = view["blocks"].as_array().unwrap().iter().find(|block| block["block_id"] == "digest_time").unwrap();
     assert_eq!(time["element"]["initial_time"], "08:00");
@@ -81,7 +81,7 @@ async fn budget_and_silence_are_ones_own() {
 async fn who_is_away_gets_nothing_and_the_stand_in_gets_it() {
     let bot = tuesday().await;
     bot.slash("dana", "/tandem settings").await;
-    let view = bot.opened().await;
+    let view = bot.dialog().await;
     let delegate = view["blocks"].as_array().unwrap().iter().find(|block| block["block_id"] == "delegate").unwrap();
     let options = delegate["element"]["options"].as_array().unwrap();
     let kim = options.iter().find(|option| option["text"]["text"] == "Kim Okafor").unwrap();

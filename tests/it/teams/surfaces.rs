@@ -188,6 +188,8 @@ fn every(person: tandem::domain::person::PersonId) -> Vec<Content> {
             Content::Digest(_) | Content::Notice { .. } | Content::Rules { .. } | Content::Gaps { .. } => {
                 unreachable!("in the fortnight")
             }
+            // Of a stored introduction; `surfaces::introductions` reads them.
+            Content::Introduction { .. } | Content::Introduced(_) => unreachable!("kept in the database"),
             Content::StandIn { .. } | Content::Model { .. } | Content::Watch { .. } | Content::Instead { .. } => {}
             Content::InChannel { .. } | Content::GivenUp { .. } | Content::Feed { .. } | Content::Inbox { .. } => {}
             Content::Account(_) | Content::Home { .. } | Content::Transfer { .. } => {}
