@@ -447,7 +447,7 @@ async fn who_cannot_be_reached_is_given_up_at_once() {
     assert_eq!(scene.drain(&org, 0).await, Drained { sent: 0, given_up: 4 });
     let mut problems: Vec<_> = scene.rows(&org).await.into_iter().filter_map(|(_, problem)| problem).collect();
     problems.sort();
-    assert_eq!(problems, ["channel_not_found", "not_a_colleague", "not_a_colleague", "not_a_colleague"]);
+    assert_eq!(problems, ["channel_not_found", "not_a_colleague", "not_a_colleague", "user_disabled"]);
     assert_eq!(scene.consequences(&org).await, (0, 4));
     assert!(scene.slack.texts().is_empty());
 }

@@ -335,7 +335,7 @@ impl Firm {
             let person = self.people[name];
             let held = tandem::store::message::of_person(&mut tx, workspace, person).await.unwrap();
             // A Monday's morning is the lead's weekly one.
-            for (n, message) in held.iter().filter(|message| message.thread_of.is_none()).rev().take(12).enumerate() {
+            for (n, message) in held.iter().filter(|message| message.thread_of.is_none()).rev().take(40).enumerate() {
                 let drawn = content::render(&self.app, self.org.id, message.message_id, &message.content, Some(person));
                 if let Some(drawn) = drawn.await.unwrap() {
                     self.leave(&dir, &format!("{name}-{n:02}"), &drawn);
