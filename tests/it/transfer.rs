@@ -81,6 +81,7 @@ async fn who_has_left_is_stood_in_for_and_hears_nothing() {
     assert!(lead.contains("Acme"), "the next in line has the risk of whoever left: {lead}");
     assert!(bot.unseen_lines().iter().all(|(channel, _)| channel != "Ddana"), "{:?}", bot.unseen_lines());
     assert!(!bot.slash("dana", "/account acme").await.contains("100k"), "who has left sees nothing");
+    assert!(bot.private().await.starts_with("Tandem does not know you yet"));
     bot.skip();
     let done = transfer::transfer(&bot.app, bot.org.id, "dana@x.eu", "sam@x.eu", None, Actor::System).await.unwrap();
     assert_eq!(done.accounts, 2, "the book of whoever left can still be given on");
