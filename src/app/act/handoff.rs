@@ -261,7 +261,7 @@ fn in_hand(click: &Click<'_>, handoff: Handoff) -> Handoff {
     let of_pool = matches!(handoff.state(), State::Offered { to: Seat::Pool { .. }, .. });
     match click.snapshot.person(click.me) {
         Some(me) if handoff.accountable() == Some(me.id) && !of_pool => {
-            handoff.watched(click.now, click.snapshot.policy.work.clocks(), &click.snapshot.calendar(me))
+            handoff.delivered(click.now, click.snapshot.policy.work.clocks(), &click.snapshot.calendar(me))
         }
         _ => handoff,
     }
@@ -289,7 +289,7 @@ pub(super) async fn still_in_hand(click: &mut Click<'_>, handoff: Handoff) -> an
     let moved = match holder {
         Some(holder) => {
             let calendar = click.snapshot.calendar(holder);
-            moved.watched(click.now, click.snapshot.policy.work.clocks(), &calendar)
+            moved.delivered(click.now, click.snapshot.policy.work.clocks(), &calendar)
         }
         None => moved,
     };

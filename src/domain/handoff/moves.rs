@@ -14,22 +14,15 @@ use crate::domain::timer::{IDLE_WORKING_DAYS, Owed};
 impl Handoff {
     // Clocks and nights.
 
-    /// The accountable person has been shown it: the clock starts, in their
-    /// business hours. Shown again, or withheld, it changes nothing.
-    #[must_use]
-    pub fn delivered(self, at: DateTime<Utc>, clocks: Clocks, calendar: &WorkCalendar<'_>) -> Self {
-        let before = self.timer;
-        let mut shown = self.watched(at, clocks, calendar);
-        shown.version += i32::from(shown.timer != before);
-        shown
-    }
-
-    /// The same in one change with the move that somebody has just put it into their own hands by.
+    /// The accountable person has been shown it, or has just put it into their own
+    /// hands: the clock starts, in their business hours. Shown again, or withheld,
+    /// it changes nothing. It is no move: what the other side is yet to be told of
+    /// the last one is not overtaken by it.
     ///
     /// What was claimed is work of weeks: it is asked about when nothing was done
     /// about it for [`IDLE_WORKING_DAYS`].
     #[must_use]
-    pub fn watched(mut self, at: DateTime<Utc>, clocks: Clocks, calendar: &WorkCalendar<'_>) -> Self {
+    pub fn delivered(mut self, at: DateTime<Utc>, clocks: Clocks, calendar: &WorkCalendar<'_>) -> Self {
         if self.is_withheld() || self.timer != Timer::Waiting {
             return self;
         }
