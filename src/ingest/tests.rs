@@ -532,25 +532,3 @@ fn a_sink_that_breaks_is_not_called_again() {
         assert_eq!((calls, summary.accepted, summary.rejected), (1, BATCH_ROWS as u64, 0));
     }
 }
-
-#[test]
-#[ignore = "prints a speed; run by hand in release mode"]
-fn a_large_file_is_read_fast() {
-    let mut text = SIGNALS.to_owned();
-    for n in 0..1_200_000_u64 {
-        text += &format!(
-            "ACC-{:05},usage,core_actions,2026-{:02}-{:02},{},\n",
-            n % 5000,
-            n % 9 + 1,
-            n % 28 + 1,
-            n * 7919 % 10_007
-        );
-    }
-    let start = std::time::Instant::now();
-    let summary = read(text.as_bytes(), "signals.csv", RowKind::Signals, Format::Csv, &context(), &mut |_| {
-        ControlFlow::Continue(())
-    })
-    .unwrap();
-    println!("{} rows in {:?}", summary.accepted, start.elapsed());
-    assert_eq!(summary.accepted, 1_200_000);
-}

@@ -76,33 +76,18 @@ statements! {
             AND ", is_card!(), "
           GROUP BY mine.message_id, s.account_id"
     );
-    /// One redraw for each earlier message whose card of an account stands in one of these now. Lanes that sleep are
-    /// locked in their order, so that two changes cannot wait for each other.
+    /// One redraw for each earlier message whose card of an account stands in one of these now.
     SUPERSEDE = concat!(
         "WITH fresh AS MATERIALIZED (", cards_of!("m.message_id = ANY ($2)"), "),
           before AS MATERIALIZED (
-           SELECT DISTINCT m.message_id, m.platform, m.workspace_id
+           SELECT DISTINCT m.org_id, m.message_id, m.platform, m.workspace_id
              FROM fresh
              JOIN tandem.message_account s ON s.org_id = $1 AND s.account_id = fresh.account_id
              JOIN tandem.message m ON m.org_id = $1 AND m.message_id = s.message_id
             WHERE m.person_id = fresh.person_id AND m.thread_of IS NULL AND m.created_at > $4
               AND (m.created_at, m.message_id) < (fresh.created_at, fresh.message_id)
-              AND ", is_card!(), "),
-          queued AS (
-           INSERT INTO tandem.outbox (org_id, outbox_id, platform, workspace_id, message_id, kind, due_at, queued_at)
-           SELECT $1, gen_random_uuid(), before.platform, before.workspace_id, before.message_id, 'redraw', $3, $3
-             FROM before
-             JOIN tandem.outbox p ON p.org_id = $1 AND p.message_id = before.message_id AND p.kind = 'post'
-              AND p.state IN ('sending', 'sent')
-            ORDER BY before.message_id
-            ON CONFLICT (org_id, message_id) WHERE kind = 'redraw' AND state = 'queued' DO NOTHING
-            RETURNING platform, workspace_id),
-          asleep AS (SELECT platform, workspace_id FROM directory.lane
-                      WHERE org_id = $1 AND wake_at > $3
-                        AND (platform, workspace_id) IN (SELECT platform, workspace_id FROM queued)
-                      ORDER BY platform, workspace_id FOR NO KEY UPDATE)
-         UPDATE directory.lane l SET wake_at = $3 FROM asleep
-          WHERE l.org_id = $1 AND l.platform = asleep.platform AND l.workspace_id = asleep.workspace_id"
+              AND ", is_card!(), "), ",
+        queue_redraws!("$3", concat!("before m", posted!()))
     );
 }
 

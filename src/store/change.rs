@@ -10,17 +10,9 @@ use super::message::REDRAWN_FOR;
 use crate::domain::account::AccountId;
 
 statements! {
-    /// One statement, since round trips decide how many clicks a second there are. Lanes that sleep are
-    /// locked in their order, so that two clicks cannot wait for each other; those awake are not touched.
+    /// One statement, since round trips decide how many clicks a second there are.
     RECORD_AND_REDRAW = concat!(
-        "WITH recorded AS (", record_events!(), "),
-              queued AS (", queue_redraws!("$2", "$8", "$9"), "),
-              asleep AS (SELECT platform, workspace_id FROM directory.lane
-                          WHERE org_id = $1 AND wake_at > $2
-                            AND (platform, workspace_id) IN (SELECT platform, workspace_id FROM queued)
-                          ORDER BY platform, workspace_id FOR NO KEY UPDATE)
-         UPDATE directory.lane l SET wake_at = $2 FROM asleep
-          WHERE l.org_id = $1 AND l.platform = asleep.platform AND l.workspace_id = asleep.workspace_id"
+        "WITH recorded AS (", record_events!(), "), ", queue_redraws!("$2", showing!("$8", "$9"))
     );
 }
 

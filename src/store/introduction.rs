@@ -41,15 +41,16 @@ statements! {
             WHERE org_id = $1 AND introduction_id = $2";
     ANSWER = "UPDATE tandem.introduction SET state = $3, answered_by = $4, answered_at = $5
                WHERE org_id = $1 AND introduction_id = $2";
-    REDRAW = "WITH queued AS (
-             INSERT INTO tandem.outbox (org_id, outbox_id, platform, workspace_id, message_id, kind, due_at, queued_at)
-             SELECT m.org_id, gen_random_uuid(), m.platform, m.workspace_id, m.message_id, 'redraw', $3, $3
-               FROM tandem.message m
-              WHERE m.org_id = $1 AND m.content ? 'introduction' AND m.content -> 'introduction' ->> 'id' = $2 AND m.created_at > $4
-             ON CONFLICT (org_id, message_id) WHERE kind = 'redraw' AND state = 'queued' DO NOTHING
-             RETURNING platform, workspace_id)
-         UPDATE directory.lane l SET wake_at = $3
-          WHERE l.org_id = $1 AND l.wake_at > $3 AND (l.platform, l.workspace_id) IN (SELECT platform, workspace_id FROM queued)";
+    REDRAW = concat!(
+        "WITH ",
+        queue_redraws!(
+            "$3",
+            concat!(
+                "tandem.message m", posted!(), "WHERE m.org_id = $1 AND m.created_at > $4
+                   AND m.content ? 'introduction' AND m.content -> 'introduction' ->> 'id' = $2"
+            )
+        )
+    );
     FORGET = "DELETE FROM tandem.introduction WHERE org_id = $1 AND greatest(began_at, asked_at) < $2";
 }
 

@@ -24,28 +24,18 @@ statements! {
     /// Wakes a lane without locking its row when it is awake already: clicks would queue behind each other.
     WAKE_LANE = "UPDATE directory.lane SET wake_at = $4
                   WHERE org_id = $1 AND platform = $2 AND workspace_id = $3 AND wake_at > $4";
-    /// With the lanes that sleep, locked in their order, so that two changes cannot wait for each other.
-    QUEUE_REDRAWS = concat!(
-        "WITH queued AS (", queue_redraws!("$3", "$2", "$4"), "),
-              asleep AS (SELECT platform, workspace_id FROM directory.lane
-                          WHERE org_id = $1 AND wake_at > $3
-                            AND (platform, workspace_id) IN (SELECT platform, workspace_id FROM queued)
-                          ORDER BY platform, workspace_id FOR NO KEY UPDATE)
-         UPDATE directory.lane l SET wake_at = $3 FROM asleep
-          WHERE l.org_id = $1 AND l.platform = asleep.platform AND l.workspace_id = asleep.workspace_id"
-    );
+    QUEUE_REDRAWS = concat!("WITH ", queue_redraws!("$3", showing!("$2", "$4")));
     /// Every message that stands in a channel, so that each is looked at again before its next word.
-    QUEUE_CHANNEL = "WITH queued AS (
-             INSERT INTO tandem.outbox (org_id, outbox_id, platform, workspace_id, message_id, kind, due_at, queued_at)
-             SELECT m.org_id, gen_random_uuid(), m.platform, m.workspace_id, m.message_id, 'redraw', $5, $5
-               FROM tandem.message m
+    QUEUE_CHANNEL = concat!(
+        "WITH ",
+        queue_redraws!(
+            "$5",
+            "tandem.message m
               WHERE m.org_id = $1 AND m.platform = $2 AND m.workspace_id = $3 AND m.created_at > $6
                 AND EXISTS (SELECT FROM tandem.message_copy c
-                             WHERE c.org_id = m.org_id AND c.message_id = m.message_id AND c.channel_id = $4)
-             ON CONFLICT (org_id, message_id) WHERE kind = 'redraw' AND state = 'queued' DO NOTHING
-             RETURNING platform, workspace_id)
-         UPDATE directory.lane l SET wake_at = $5
-          WHERE l.org_id = $1 AND l.wake_at > $5 AND (l.platform, l.workspace_id) IN (SELECT platform, workspace_id FROM queued)";
+                             WHERE c.org_id = m.org_id AND c.message_id = m.message_id AND c.channel_id = $4)"
+        )
+    );
     /// The rows first, then what they say: thousands of redraws may be due, and only a page of them is wanted. The index
     /// has them in this order.
     DUE = "SELECT o.outbox_id, o.message_id, o.kind, o.uncertain, o.attempts, o.queued_at,

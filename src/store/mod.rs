@@ -32,31 +32,54 @@ macro_rules! record_events {
     };
 }
 
-/// Queues one redraw for each message of organisation `$1` that shows one of the accounts and was made
-/// after `since`, in the order of their ids, so that two changes cannot wait for each other. A copy that is still queued
-/// needs no redraw: it will be rendered when it is sent.
+/// Two steps of a `WITH` and what follows them: queues one redraw, due at `now`, for each message `m` of organisation
+/// `$1` that `messages` names (what stands after `FROM`), in the order of their ids, and wakes the lanes that sleep,
+/// locked in theirs: so two changes cannot wait for each other. Lanes that are awake are not touched.
 macro_rules! queue_redraws {
-    ($now:literal, $accounts:literal, $since:literal) => {
+    ($now:literal, $($messages:tt)+) => {
         concat!(
-            "INSERT INTO tandem.outbox (org_id, outbox_id, platform, workspace_id, message_id, kind, due_at, queued_at)
+            "queued AS (
+             INSERT INTO tandem.outbox (org_id, outbox_id, platform, workspace_id, message_id, kind, due_at, queued_at)
              SELECT m.org_id, gen_random_uuid(), m.platform, m.workspace_id, m.message_id, 'redraw', ",
             $now,
             ", ",
             $now,
-            "
-               FROM tandem.message_account s
-               JOIN tandem.message m USING (org_id, message_id)
-               JOIN tandem.outbox p ON p.org_id = m.org_id AND p.message_id = m.message_id AND p.kind = 'post'
-                AND p.state IN ('sending', 'sent')
-              WHERE s.org_id = $1 AND s.account_id = ANY (",
+            " FROM ",
+            $($messages)+,
+            " ORDER BY m.message_id
+             ON CONFLICT (org_id, message_id) WHERE kind = 'redraw' AND state = 'queued' DO NOTHING
+             RETURNING platform, workspace_id),
+             asleep AS (SELECT platform, workspace_id FROM directory.lane
+                         WHERE org_id = $1 AND wake_at > ",
+            $now,
+            " AND (platform, workspace_id) IN (SELECT platform, workspace_id FROM queued)
+                         ORDER BY platform, workspace_id FOR NO KEY UPDATE)
+             UPDATE directory.lane l SET wake_at = ",
+            $now,
+            " FROM asleep
+              WHERE l.org_id = $1 AND l.platform = asleep.platform AND l.workspace_id = asleep.workspace_id"
+        )
+    };
+}
+
+/// A join of `m` with its post. A copy that is still queued needs no redraw: it will be rendered when it is sent.
+macro_rules! posted {
+    () => {
+        " JOIN tandem.outbox p ON p.org_id = m.org_id AND p.message_id = m.message_id AND p.kind = 'post'
+           AND p.state IN ('sending', 'sent') "
+    };
+}
+
+/// The messages that show one of the accounts and were made after `since`, for [`queue_redraws`].
+macro_rules! showing {
+    ($accounts:literal, $since:literal) => {
+        concat!(
+            "tandem.message_account s JOIN tandem.message m USING (org_id, message_id)",
+            posted!(),
+            "WHERE s.org_id = $1 AND s.account_id = ANY (",
             $accounts,
             ") AND m.created_at > ",
-            $since,
-            "
-             -- In one order, so that two changes that show in the same messages cannot wait for each other.
-             ORDER BY m.message_id
-             ON CONFLICT (org_id, message_id) WHERE kind = 'redraw' AND state = 'queued' DO NOTHING
-             RETURNING platform, workspace_id"
+            $since
         )
     };
 }

@@ -33,22 +33,15 @@ statements! {
                   AND h.handoff_id = CASE WHEN c.subject LIKE 'handoff:%' THEN substr(c.subject, 9)::uuid END)
              SELECT rule, count(*) FROM led GROUP BY rule ORDER BY rule";
     /// Of every message that proposes something about rules.
-    REDRAW = "WITH queued AS (
-                INSERT INTO tandem.outbox (org_id, outbox_id, platform, workspace_id, message_id, kind, due_at, queued_at)
-                SELECT m.org_id, gen_random_uuid(), m.platform, m.workspace_id, m.message_id, 'redraw', $2, $2
-                  FROM tandem.message m
-                  JOIN tandem.outbox p ON p.org_id = m.org_id AND p.message_id = m.message_id AND p.kind = 'post'
-                   AND p.state IN ('sending', 'sent')
-                 WHERE m.org_id = $1 AND m.created_at > $3 AND m.content -> 'rules' IS NOT NULL
-                 ORDER BY m.message_id
-                ON CONFLICT (org_id, message_id) WHERE kind = 'redraw' AND state = 'queued' DO NOTHING
-                RETURNING platform, workspace_id),
-              asleep AS (SELECT platform, workspace_id FROM directory.lane
-                          WHERE org_id = $1 AND wake_at > $2
-                            AND (platform, workspace_id) IN (SELECT platform, workspace_id FROM queued)
-                          ORDER BY platform, workspace_id FOR NO KEY UPDATE)
-              UPDATE directory.lane l SET wake_at = $2 FROM asleep
-               WHERE l.org_id = $1 AND l.platform = asleep.platform AND l.workspace_id = asleep.workspace_id";
+    REDRAW = concat!(
+        "WITH ",
+        queue_redraws!(
+            "$2",
+            concat!(
+                "tandem.message m", posted!(), "WHERE m.org_id = $1 AND m.created_at > $3 AND m.content -> 'rules' IS NOT NULL"
+            )
+        )
+    );
     JUDGED = "SELECT rule, count(*) FROM tandem.judgement WHERE org_id = $1 AND at >= $2 GROUP BY rule ORDER BY rule";
     FIRED = "INSERT INTO tandem.shadow_firing AS t (org_id, rule, account_id, first_on, last_on)
              SELECT $1, f.rule, f.account_id, $2, $2 FROM unnest($3::text[], $4::text[]) AS f (rule, account_id)

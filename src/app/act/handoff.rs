@@ -276,10 +276,7 @@ pub(super) async fn carry_on(click: &mut Click<'_>, account: &Account, handoff: 
     if !still_in_hand(click, handoff).await? {
         return Ok(Effect::Said(answer::not_there()));
     }
-    let data = json!({"account": account.id, "answered": true});
-    let entry = Entry::new("escalation.ended", Subject::Handoff(id), data);
-    let reply = Reply::Private(answer::done(&account.name, &Done::CarriesOn, click.today));
-    Ok(Effect::changed(&account.id, vec![entry], reply))
+    Ok(click.carries_on(account, Subject::Handoff(id)))
 }
 
 /// Whoever claimed it is at it: its clock starts anew, with them. False where nobody has claimed it.

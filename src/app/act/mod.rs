@@ -23,6 +23,7 @@ mod together;
 use std::sync::Arc;
 
 use chrono::{DateTime, NaiveDate, Utc};
+use serde_json::json;
 
 pub(super) use together::Acknowledging;
 
@@ -446,6 +447,13 @@ impl<'a> Click<'a> {
             Held::Handoff(handoff) => self.present_handoff(&found.account, handoff),
             Held::Renewal(work) => self.present_renewal(&found.account, work),
         }
+    }
+
+    /// "Still on it?" was answered with yes, and the clock started anew.
+    fn carries_on(&self, account: &Account, subject: Subject) -> Effect {
+        let entry = Entry::new("escalation.ended", subject, json!({"account": account.id, "answered": true}));
+        let reply = Reply::Private(answer::done(&account.name, &Done::CarriesOn, self.today));
+        Effect::changed(&account.id, vec![entry], reply)
     }
 
     fn currency(&self, account: &Account) -> Currency {

@@ -8,7 +8,7 @@ use crate::app::notice;
 use crate::domain::account::Account;
 use crate::domain::action::Subject;
 use crate::domain::message::Reply;
-use crate::domain::message::answer::{self, Cannot, Done};
+use crate::domain::message::answer::{self, Cannot};
 use crate::domain::message::form::{self, Submission};
 use crate::domain::person::PersonId;
 use crate::domain::renewal_work::{Moved, Outcome, Refused, RenewalEvent, RenewalWork, Timer};
@@ -91,10 +91,7 @@ pub(super) async fn carry_on(click: &mut Click<'_>, account: &Account, work: Ren
     if !still_in_hand(click, work).await? {
         return Ok(Effect::Said(answer::not_there()));
     }
-    let data = json!({"account": account.id, "answered": true});
-    let entry = Entry::new("escalation.ended", Subject::Renewal(id), data);
-    let reply = Reply::Private(answer::done(&account.name, &Done::CarriesOn, click.today));
-    Ok(Effect::changed(&account.id, vec![entry], reply))
+    Ok(click.carries_on(account, Subject::Renewal(id)))
 }
 
 /// Somebody is at it: its clock starts anew. False where no work on it is under way.

@@ -303,10 +303,7 @@ async fn said(
     newer: &Newer,
 ) -> anyhow::Result<Option<Message>> {
     match content {
-        Content::Account(id) => match query::account_message(tx, reader, &id, false).await? {
-            Some(message) => Ok(Some(message)),
-            None => Ok(None),
-        },
+        Content::Account(id) => query::account_message(tx, reader, &id, false).await,
         Content::Notice { about, event, version, by, reply } => {
             let told = Told { message: id, about, event, version, by, reply };
             notice_message(tx, reader, &told, newer).await
