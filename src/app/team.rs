@@ -18,7 +18,7 @@ use crate::domain::money::Money;
 use crate::domain::person::{Person, PersonId};
 use crate::domain::renewal_work::RenewalWork;
 use crate::domain::risk::{self, Risk};
-use crate::store::{Tenant, account, diagnosis, handoff, renewal, risk as risks};
+use crate::store::{Tenant, account, diagnosis, digest, handoff, renewal, risk as risks};
 
 /// Accounts counted at once: all that is known of a large team's would be hundreds of megabytes.
 const PAGE: usize = 1_000;
@@ -58,11 +58,13 @@ pub async fn view(
         count(tx, reader, ids, &mut accounts, &mut stuck).await?;
     }
     stuck.sort_by(|a, b| (a.kind, a.since, &a.account).cmp(&(b.kind, b.since, &b.account)));
+    let today = reader.today();
     let at_risk = |account: &&Counted| account.at_risk;
     Ok(Some(TeamView {
         at_risk: accounts.iter().filter(at_risk).count(),
         arr_at_risk: sum(reader, accounts.iter().filter(at_risk)),
-        previous: previous(tx, reader, &accounts).await?,
+        now: (today != on).then_some(today),
+        previous: previous(tx, reader, lead, on, &accounts).await?,
         renewals: quarter(tx, reader, &accounts).await?,
         stuck,
         // Who holds nothing has no load to show.
@@ -189,12 +191,17 @@ fn sum<'a>(reader: Reader<'_>, accounts: impl Iterator<Item = &'a Counted>) -> V
     Sum::of(accounts.filter_map(|account| account.arr), &reader.snapshot.rates).amounts()
 }
 
-/// What was at risk on the night before the latest.
-async fn previous(tx: &mut Tenant, reader: Reader<'_>, accounts: &[Counted]) -> anyhow::Result<Option<Previous>> {
-    let Some(latest) = reader.snapshot.organisation.diagnosed_on else { return Ok(None) };
-    let Some(on) = diagnosis::run_before(tx, latest).await? else { return Ok(None) };
+/// What was at risk at the lead's own last morning before the one of this date: that is what they read last.
+async fn previous(
+    tx: &mut Tenant,
+    reader: Reader<'_>,
+    lead: &Person,
+    date: NaiveDate,
+    accounts: &[Counted],
+) -> anyhow::Result<Option<Previous>> {
+    let Some((on, night)) = digest::before(tx, lead.id, date).await? else { return Ok(None) };
     let ids: Vec<AccountId> = accounts.iter().map(|account| account.id.clone()).collect();
-    let were: BTreeSet<AccountId> = diagnosis::at_risk_on(tx, on, &ids).await?.into_iter().collect();
+    let were: BTreeSet<AccountId> = diagnosis::at_risk_on(tx, night, &ids).await?.into_iter().collect();
     let arr_at_risk = sum(reader, accounts.iter().filter(|account| were.contains(&account.id)));
     Ok(Some(Previous { on, arr_at_risk }))
 }
