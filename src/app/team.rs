@@ -128,9 +128,9 @@ async fn late(
     date: NaiveDate,
     due: &[Account],
 ) -> anyhow::Result<BTreeSet<AccountId>> {
-    let diagnoses = diagnosis::of_accounts(tx, date, due, &reader.snapshot.policy).await?;
-    let passed = diagnoses.into_values().filter(|diagnosis| diagnosis.renewal.stage == Stage::OptOutPassed);
-    let mut passed: BTreeSet<AccountId> = passed.map(|diagnosis| diagnosis.account_id).collect();
+    let renewals = diagnosis::renewals(tx, date, due, &reader.snapshot.policy).await?;
+    let passed = renewals.into_iter().filter(|(_, renewal)| renewal.stage == Stage::OptOutPassed);
+    let mut passed: BTreeSet<AccountId> = passed.map(|(id, _)| id).collect();
     let ids: Vec<AccountId> = passed.iter().cloned().collect();
     for work in renewal::latest(tx, &ids).await?.into_iter().filter(RenewalWork::is_open) {
         passed.remove(&work.account);

@@ -25,6 +25,12 @@ pub(super) struct Detail<'a> {
     pub(super) auto_renew: Option<bool>,
 }
 
+/// The same as far as a line needs it: causes are most of reading a detail.
+#[derive(Debug, Deserialize)]
+pub(super) struct Outline {
+    pub(super) auto_renew: Option<bool>,
+}
+
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(super) struct StoredCause<'a> {
     rule: Cow<'a, str>,

@@ -11,10 +11,10 @@ use sqlx::FromRow;
 use sqlx::types::Json;
 use uuid::Uuid;
 
-use super::detail::{Detail, StoredCause};
+use super::detail::{Detail, Outline, StoredCause};
 use super::{Tenant, word};
 use crate::domain::account::{Account, AccountId};
-use crate::domain::diagnosis::{self, Band, Diagnosis, FoundWindow, NightState, Previous};
+use crate::domain::diagnosis::{self, Band, Diagnosis, FoundWindow, NightState, Previous, RenewalRead};
 use crate::domain::money::Currency;
 use crate::domain::person::OrgId;
 use crate::domain::policy::Policy;
@@ -135,15 +135,38 @@ pub async fn of_accounts(
     policy: &Policy,
 ) -> anyhow::Result<BTreeMap<AccountId, Diagnosis>> {
     let org = tx.org();
+    let rows = rows_of(tx, date, accounts).await?;
+    rows.into_iter().map(|(account, row)| Ok((account.id.clone(), whole(org, account, row, policy)?))).collect()
+}
+
+/// What the diagnoses of that date say of the deadlines of these accounts.
+pub async fn renewals(
+    tx: &mut Tenant,
+    date: NaiveDate,
+    accounts: &[Account],
+    policy: &Policy,
+) -> anyhow::Result<BTreeMap<AccountId, RenewalRead>> {
+    let rows = rows_of(tx, date, accounts).await?;
+    rows.into_iter()
+        .map(|(account, row)| {
+            let Outline { auto_renew } = serde_json::from_str(&row.body).context("a stored diagnosis")?;
+            Ok((account.id.clone(), renewal::read(account, auto_renew, policy, row.date)))
+        })
+        .collect()
+}
+
+/// Those of these accounts that have a diagnosis of that date.
+async fn rows_of<'a>(
+    tx: &mut Tenant,
+    date: NaiveDate,
+    accounts: &'a [Account],
+) -> anyhow::Result<Vec<(&'a Account, DiagnosisRow)>> {
+    let org = tx.org().0;
     let ids: Vec<&str> = accounts.iter().map(|account| account.id.0.as_str()).collect();
     let rows: Vec<DiagnosisRow> =
-        sqlx::query_as(OF_ACCOUNTS).bind(org.0).bind(date).bind(&ids).fetch_all(tx.connection()).await?;
+        sqlx::query_as(OF_ACCOUNTS).bind(org).bind(date).bind(&ids).fetch_all(tx.connection()).await?;
     let mut rows: BTreeMap<String, DiagnosisRow> = rows.into_iter().map(|row| (row.account_id.clone(), row)).collect();
-    accounts
-        .iter()
-        .filter_map(|account| rows.remove(&account.id.0).map(|row| (account, row)))
-        .map(|(account, row)| Ok((account.id.clone(), whole(org, account, row, policy)?)))
-        .collect()
+    Ok(accounts.iter().filter_map(|account| Some((account, rows.remove(&account.id.0)?))).collect())
 }
 
 /// A stored diagnosis with what it takes from the account and the policy.
