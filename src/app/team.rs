@@ -37,7 +37,7 @@ pub async fn view(
     Ok(Some(TeamView {
         at_risk: reads.values().filter(at_risk).count(),
         arr_at_risk: sum(reader, reads.values().filter(at_risk)),
-        previous: previous(tx, reader, &reads).await?,
+        previous: previous(tx, reader, &reads, on).await?,
         renewals: quarter(tx, reader, &reads).await?,
         stuck: stuck(reader, &reads),
         // Who holds nothing has no load to show.
@@ -98,14 +98,16 @@ fn sum<'a>(reader: Reader<'_>, reads: impl Iterator<Item = &'a AccountRead>) -> 
     Sum::of(reads.filter_map(|read| read.account.arr), &reader.snapshot.rates).amounts()
 }
 
-/// What was at risk on the night before the latest.
+/// What was at risk on the night before the latest that the morning could rest on: drawn again on a later day, it is
+/// still compared with a day before its own.
 async fn previous(
     tx: &mut Tenant,
     reader: Reader<'_>,
     reads: &BTreeMap<AccountId, AccountRead>,
+    on: NaiveDate,
 ) -> anyhow::Result<Option<Previous>> {
     let Some(latest) = reader.snapshot.organisation.diagnosed_on else { return Ok(None) };
-    let Some(on) = diagnosis::run_before(tx, latest).await? else { return Ok(None) };
+    let Some(on) = diagnosis::run_before(tx, latest.min(on)).await? else { return Ok(None) };
     let ids: Vec<AccountId> = reads.keys().cloned().collect();
     let were: BTreeSet<AccountId> = diagnosis::at_risk_on(tx, on, &ids).await?.into_iter().collect();
     let arr_at_risk = sum(reader, reads.values().filter(|read| were.contains(&read.account.id)));

@@ -249,7 +249,10 @@ fn pair_line(pair: &Pair) -> String {
     .filter(|(number, _)| *number > 0)
     .map(|(number, word)| format!("{number} {word}"))
     .collect();
-    let median = pair.hours_to_accept.map(|hours| format!(" Half were accepted within {}.", Value::Hours(hours)));
+    let median = pair.hours_to_accept.map(|hours| match hours * 60.0 < 1.0 {
+        true => " Half were accepted at once.".to_owned(),
+        false => format!(" Half were accepted within {}.", Value::Hours(hours)),
+    });
     format!(
         "{} offered in the last {DAYS} days: {}.{}",
         phrase::count(pair.offered, "handoff"),

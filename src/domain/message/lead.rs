@@ -191,7 +191,10 @@ fn facts(team: &TeamView, today: NaiveDate) -> Vec<(String, Text)> {
         (Some(previous), Some(change)) => format!(", {change} since {}", phrase::date(previous.on, today)),
         _ => String::new(),
     };
-    let at_risk = format!("{sum} in {}{change}", phrase::count(team.at_risk, "account"));
+    let at_risk = match team.at_risk {
+        0 => format!("nothing{change}"),
+        many => format!("{sum} in {}{change}", phrase::count(many, "account")),
+    };
     let quarter = &team.renewals;
     let mut renewals = match phrase::amounts(&quarter.arr) {
         Some(sum) => format!("{} due, {sum}; {} settled, {} lost", quarter.due, quarter.settled, quarter.lost),
