@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use super::card;
 use super::phrase::{self, cut};
 use super::view::{AccountView, Deadline, HandoffState, NoteView, RenewalState, RiskState, RiskView, WindowLine};
-use super::{Block, Message, Text};
+use super::{Block, Buttons, Message, Text};
 use crate::domain::account::Segment;
 use crate::domain::diagnosis::Cause;
 use crate::domain::routing::{Model, RenewalOwner};
@@ -60,6 +60,8 @@ pub fn renewal(account: &str, state: &RenewalState, today: NaiveDate) -> Message
 pub enum Escalation {
     /// To the one who must answer.
     Reminder { due: NaiveDate },
+    /// To a pool, any of which may claim it.
+    Unclaimed { due: NaiveDate },
     /// The same, pressed by a lead.
     Nudge { by: String },
     /// To whoever acknowledged a risk whose next step is overdue.
@@ -84,6 +86,9 @@ pub fn escalation(account: &str, what: &str, step: &Escalation, today: NaiveDate
     };
     Message::sentence(match step {
         Escalation::Reminder { due: day } => format!("Reminder: {account} · {what}. Your answer {}.", due(day)),
+        Escalation::Unclaimed { due: day } => {
+            format!("Reminder: {account} · {what}. Nobody has claimed it yet; the answer {}.", due(day))
+        }
         Escalation::Nudge { by } => format!("{account} · {what}. {by} asks for your answer."),
         Escalation::StillOnIt { due: day } => format!(
             "{account} · {what}. Still on it? The next step {}. Acknowledge says yes; or set the next step.",
@@ -113,6 +118,12 @@ pub fn escalation(account: &str, what: &str, step: &Escalation, today: NaiveDate
 /// What is left of an earlier message: the account's card stands in a newer one.
 pub fn moved_on(account: &str, on: NaiveDate, today: NaiveDate) -> Message {
     Message::sentence(format!("{account}: see the newer message of {}.", phrase::date(on, today)))
+}
+
+/// A line of a channel's thread, with what can be done there about it.
+pub fn with_buttons(mut line: Message, buttons: Option<Buttons>) -> Message {
+    line.blocks.extend(buttons.map(Block::Buttons));
+    line
 }
 
 /// The card, under the sentence that says why it comes.
@@ -460,6 +471,7 @@ mod tests {
         let due = sample::day("2026-11-02");
         let steps = [
             Escalation::Reminder { due: sample::today() },
+            Escalation::Unclaimed { due: sample::today() },
             Escalation::Nudge { by: "Robin".into() },
             Escalation::StillOnIt { due },
             Escalation::Idle,
@@ -475,6 +487,7 @@ mod tests {
             lines(steps.iter().map(|step| escalation("Acme", "more seats, about $12k", step, sample::today())).collect()),
             @"
         Reminder: Acme · more seats, about $12k. Your answer is due Tue 3 Nov.
+        Reminder: Acme · more seats, about $12k. Nobody has claimed it yet; the answer is due Tue 3 Nov.
         Acme · more seats, about $12k. Robin asks for your answer.
         Acme · more seats, about $12k. Still on it? The next step was due Mon 2 Nov. Acknowledge says yes; or set the next step.
         Acme · more seats, about $12k. Nothing came of the next step, so it is open again.
