@@ -402,6 +402,39 @@ mod tests {
     }
 
     #[test]
+    fn nothing_at_risk_is_one_word() {
+        let team = TeamView { at_risk: 0, arr_at_risk: Vec::new(), ..team() };
+        let said = to_text(&Message { summary: String::new(), blocks: blocks(&team, sample::today()) }, 100);
+        assert!(said.contains("nothing, down $380k since Mon 2 Nov"), "{said}");
+    }
+
+    #[test]
+    fn a_quiet_book_of_ones_own_is_told_from_the_team() {
+        let view = DigestView {
+            digest: Uuid::nil(),
+            name: "Lea".into(),
+            date: sample::today(),
+            angle: Angle::Csm,
+            basis: Some(Basis { diagnosed_on: sample::today(), hours_old: 6, delayed: false }),
+            totals: Totals { accounts: 1, ..Totals::default() },
+            news: None,
+            first_read: None,
+            sections: Vec::new(),
+            moved: Vec::new(),
+            rest: Vec::new(),
+            withheld: Vec::new(),
+            sources: Vec::new(),
+            gaps: None,
+            team: Some(team()),
+        };
+        let said = to_text(&message(&view), 100);
+        assert!(
+            said.contains("Your own accounts\n=================\n\nNothing needs you today. 1 account, none at risk."),
+            "{said}"
+        );
+    }
+
+    #[test]
     fn a_currency_that_came_or_went_is_a_change() {
         let mut team = team();
         team.arr_at_risk = vec![Money::new(1_000_000, crate::domain::money::Currency::EUR)];

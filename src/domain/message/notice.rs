@@ -431,6 +431,7 @@ fn brief(entry: &TransferredAccount, today: NaiveDate) -> Text {
 
 #[cfg(test)]
 mod tests {
+    use super::super::Style;
     use super::super::card::sample;
     use super::super::text::to_text;
     use super::*;
@@ -496,6 +497,25 @@ mod tests {
         Acme · more seats, about $12k. No answer from Kim yet; it is now with Robin.
         "
         );
+    }
+
+    #[test]
+    fn commands_for_the_admin_are_code_and_not_marks_around_words() {
+        let since = sample::today().and_hms_opt(2, 0, 0).unwrap();
+        for said in [
+            watch(&[(Late::Night, 1, since)], false),
+            given_up("Kim", "MessageWritesBlocked"),
+            given_up("Kim", "user_disabled"),
+            instead(Message::sentence("Acme"), "outsiders"),
+        ] {
+            let spans = said.blocks.iter().flat_map(|block| match block {
+                Block::Text(text) | Block::Context(text) => text.0.clone(),
+                _ => Vec::new(),
+            });
+            let spans: Vec<_> = spans.collect();
+            assert!(spans.iter().any(|span| span.style == Style::Code && span.text.starts_with("tandem ")), "{said:?}");
+            assert!(!said.summary.contains('`') && spans.iter().all(|span| !span.text.contains('`')), "{said:?}");
+        }
     }
 
     #[test]
