@@ -3,6 +3,7 @@
 
 use chrono::{DateTime, Utc};
 use serde_json::Value;
+use uuid::Uuid;
 
 use super::content::Content;
 use super::read::AccountRead;
@@ -71,12 +72,21 @@ pub async fn shown(
     person: PersonId,
 ) -> anyhow::Result<Option<Message>> {
     let snapshot = app.snapshot(tx).await?;
-    let content = pages::find(tx, workspace, person).await?.map(serde_json::from_value).transpose()?;
-    let page = match content {
-        Some(Content::Home { page }) => page,
-        _ => 1,
-    };
+    let page = page_of(pages::find(tx, workspace, person).await?)?.unwrap_or(1);
     message(tx, Reader::new(&snapshot, Some(person), app.now()), page).await
+}
+
+fn page_of(content: Option<Value>) -> anyhow::Result<Option<u16>> {
+    Ok(match content.map(serde_json::from_value).transpose()? {
+        Some(Content::Home { page }) => Some(page),
+        _ => None,
+    })
+}
+
+/// A kept home page at the page that its reader looks at now: `page` is the one that they turned to when it was queued.
+pub(super) async fn kept(tx: &mut Tenant, reader: Reader<'_>, id: Uuid, page: u16) -> anyhow::Result<Option<Message>> {
+    let page = page_of(pages::content(tx, id).await?)?.unwrap_or(page);
+    message(tx, reader, page).await
 }
 
 /// The accounts that a page is about: one's own, or one's team's.

@@ -258,6 +258,12 @@ pub(super) async fn confirmed(app: &App, org: OrgId, id: Uuid) -> anyhow::Result
     Ok(Some(wording::confirmed(&name, &snapshot.name_for(by, Some(person)), wanted)))
 }
 
+/// What somebody is written who is not whom they said to be.
+pub(super) fn not_confirmed(reader: super::views::Reader<'_>, person: PersonId, by: PersonId) -> Option<Message> {
+    let claimed = reader.snapshot.person(person)?;
+    Some(wording::not_you(&claimed.email, &reader.name(by)))
+}
+
 /// What was asked for, as it reads now: an answer, the account that was pressed on, or the button that opens its dialog.
 async fn shown(app: &App, asker: &Asker, wanted: &Wanted) -> anyhow::Result<Option<Message>> {
     let reply = match wanted {

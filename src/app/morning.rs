@@ -36,6 +36,9 @@ const FIRST_WITHIN: Days = Days::new(7);
 pub struct Totals {
     pub accounts: usize,
     pub at_risk: usize,
+    /// Of those, acknowledged; not known of mornings that were chosen before this was counted.
+    #[serde(default)]
+    pub in_hand: Option<usize>,
     pub arr_at_risk: Vec<Money>,
     pub windows: usize,
     pub window_amount: Vec<Money>,
@@ -144,6 +147,7 @@ fn totals(plan: &Plan, cards: &[Card], book: &[&AccountRead], first: bool) -> To
     Totals {
         accounts: book.len(),
         at_risk: counted.at_risk,
+        in_hand: Some(counted.in_hand),
         arr_at_risk: counted.arr.amounts(),
         windows: counted.handoffs,
         window_amount: counted.amount.amounts(),

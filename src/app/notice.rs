@@ -13,7 +13,6 @@ use uuid::Uuid;
 use super::content::{About, Content};
 use super::snapshot::Snapshot;
 use crate::domain::account::AccountId;
-use crate::domain::handoff::State;
 use crate::domain::person::PersonId;
 use crate::store::channel::{Channel, Whose};
 use crate::store::message::{self, Address, NewMessage};
@@ -35,19 +34,21 @@ pub(super) async fn notify(
 ) -> anyhow::Result<()> {
     let mut to: BTreeSet<PersonId> = to.into_iter().collect();
     let mut messages = Vec::new();
-    if let Some(account) = account
+    if let (Some(account), Some(subject)) = (account, content.subject())
         && let Some((pool, channel)) = offered_in_channel(tx, snapshot, content).await?
         && snapshot.people.pool(&pool).iter().any(|member| to.contains(member))
     {
         to.retain(|person| !snapshot.people.pool(&pool).contains(person));
-        let thread_of = message::thread_in(tx, &channel.workspace, &channel.id, account, now).await?;
+        let thread = card::thread_in(tx, &channel.workspace, &channel.id, account, &subject, now).await?;
+        // What is new to the thread comes with its card, what stands there already in a line.
+        let said = content.clone().in_thread(thread.is_some_and(|thread| thread.told));
         messages.push(NewMessage {
             id: Uuid::now_v7(),
             workspace: channel.workspace,
             to: Address::Channel(channel.id),
-            content: serde_json::to_value(Content::InChannel { pool, of: Box::new(content.clone()) })?,
+            content: serde_json::to_value(Content::InChannel { pool, of: Box::new(said) })?,
             accounts: vec![account.clone()],
-            thread_of,
+            thread_of: thread.map(|thread| thread.message_id),
         });
     }
     for id in to.into_iter().filter(|id| snapshot.person(*id).is_some_and(|person| person.active)) {
@@ -112,7 +113,6 @@ async fn offered_in_channel(
         return Ok(None);
     }
     let found = handoff::read(tx, &[*id]).await?.pop();
-    let Some(State::Offered { to, .. }) = found.as_ref().map(|handoff| handoff.state()) else { return Ok(None) };
-    let Some(pool) = to.pool() else { return Ok(None) };
+    let Some(pool) = found.as_ref().and_then(|handoff| handoff.offered_to_pool()) else { return Ok(None) };
     Ok(snapshot.channel_of(&Whose::Pool(pool.to_owned())).map(|channel| (pool.to_owned(), channel.clone())))
 }

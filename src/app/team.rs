@@ -17,7 +17,7 @@ use crate::domain::message::lead::{PersonLine, Previous, QuarterView, Stuck, Stu
 use crate::domain::money::Money;
 use crate::domain::person::{Person, PersonId};
 use crate::domain::risk;
-use crate::store::{Tenant, account, diagnosis, renewal};
+use crate::store::{Tenant, account, diagnosis, digest, renewal};
 
 /// The team of a lead; `None` for one who leads nobody.
 /// `on` is the date of the morning: the first of the reader's working week says what is said weekly, also when it is
@@ -33,11 +33,13 @@ pub async fn view(
         return Ok(None);
     }
     let reads = book(tx, reader, &team).await?;
+    let today = reader.today();
     let at_risk = |read: &&AccountRead| read.diagnosis.as_ref().is_some_and(|d| d.band == Band::AtRisk);
     Ok(Some(TeamView {
         at_risk: reads.values().filter(at_risk).count(),
         arr_at_risk: sum(reader, reads.values().filter(at_risk)),
-        previous: previous(tx, reader, &reads).await?,
+        now: (today != on).then_some(today),
+        previous: previous(tx, reader, lead, on, &reads).await?,
         renewals: quarter(tx, reader, &reads).await?,
         stuck: stuck(reader, &reads),
         // Who holds nothing has no load to show.
@@ -98,16 +100,17 @@ fn sum<'a>(reader: Reader<'_>, reads: impl Iterator<Item = &'a AccountRead>) -> 
     Sum::of(reads.filter_map(|read| read.account.arr), &reader.snapshot.rates).amounts()
 }
 
-/// What was at risk on the night before the latest.
+/// What was at risk at the lead's own last morning before the one of this date: that is what they read last.
 async fn previous(
     tx: &mut Tenant,
     reader: Reader<'_>,
+    lead: &Person,
+    date: NaiveDate,
     reads: &BTreeMap<AccountId, AccountRead>,
 ) -> anyhow::Result<Option<Previous>> {
-    let Some(latest) = reader.snapshot.organisation.diagnosed_on else { return Ok(None) };
-    let Some(on) = diagnosis::run_before(tx, latest).await? else { return Ok(None) };
+    let Some((on, night)) = digest::before(tx, lead.id, date).await? else { return Ok(None) };
     let ids: Vec<AccountId> = reads.keys().cloned().collect();
-    let were: BTreeSet<AccountId> = diagnosis::at_risk_on(tx, on, &ids).await?.into_iter().collect();
+    let were: BTreeSet<AccountId> = diagnosis::at_risk_on(tx, night, &ids).await?.into_iter().collect();
     let arr_at_risk = sum(reader, reads.values().filter(|read| were.contains(&read.account.id)));
     Ok(Some(Previous { on, arr_at_risk }))
 }

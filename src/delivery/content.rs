@@ -14,8 +14,7 @@ use crate::domain::person::PersonId;
 use crate::store::Tenant;
 
 /// How messages read now, in that order: app, transaction, which ones.
-pub type Render =
-    for<'a> fn(&'a App, &'a mut Tenant, &'a [Asked]) -> BoxFuture<'a, anyhow::Result<Vec<Option<Message>>>>;
+pub type Render = for<'a> fn(&'a App, Tenant, &'a [Asked]) -> BoxFuture<'a, anyhow::Result<Vec<Option<Message>>>>;
 /// What follows when they arrived: app, transaction, which ones, when.
 pub type Delivered =
     for<'a> fn(&'a App, &'a mut Tenant, &'a [Arrived], DateTime<Utc>) -> BoxFuture<'a, anyhow::Result<()>>;

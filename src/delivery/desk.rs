@@ -82,7 +82,7 @@ impl Held {
     /// How a row reads now; `None` where there is nothing left to say.
     pub(super) async fn draw(&self, row: &Outgoing) -> anyhow::Result<Option<Message>> {
         let (app, render) = (&self.shared.app, self.shared.contents.render);
-        let draw = |mut tx: Tenant, all: Vec<Asked>| async move { render(app, &mut tx, &all).await }.boxed();
+        let draw = |tx: Tenant, all: Vec<Asked>| async move { render(app, tx, &all).await }.boxed();
         let asked = Asked { message: row.message_id, content: row.content.clone(), reader: row.reader() };
         self.ask(&self.desk.drawing, asked, draw).await
     }

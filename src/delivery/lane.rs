@@ -271,6 +271,7 @@ pub(super) fn place(to: &Address) -> String {
     match to {
         Address::Person(person) => format!("person {person}"),
         Address::Channel(channel) => channel.clone(),
+        Address::ChatUser(user) => format!("chat user {user}"),
     }
 }
 

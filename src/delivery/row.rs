@@ -169,6 +169,7 @@ impl Claim<'_> {
         let place = match &self.row.to {
             Address::Person(person) => format!("preview:{person}"),
             Address::Channel(channel) => format!("preview:#{channel}"),
+            Address::ChatUser(user) => format!("preview:@{user}"),
         };
         // Sortable and never twice the same, also while the organisation's clock stands still.
         let ts = format!("{:039}", Uuid::now_v7().as_u128());

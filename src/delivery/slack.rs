@@ -20,7 +20,7 @@ use crate::app::home;
 use crate::app::roster::DEACTIVATED;
 use crate::domain::message::withdrawn;
 use crate::domain::person::PersonId;
-use crate::slack::client::{Error, Posted, Search};
+use crate::slack::client::{Error, Posted, Search, User};
 use crate::slack::render::{self, Rendered};
 use crate::store::message::{Address, MessageCopy, Outgoing, Sending};
 use crate::store::person;
@@ -104,6 +104,11 @@ impl Slack<'_, '_> {
             (_, Some(copy)) => copy.channel_id.clone(),
             (Address::Channel(channel), None) => channel.clone(),
             (Address::Person(person), None) => self.direct_messages(*person, known).await?,
+            (Address::ChatUser(user), None) => {
+                self.claim.held.clear()?;
+                let user = self.sender.client.user(&self.token, user).await?;
+                self.open(&user).await?
+            }
         };
         self.claim.held.turn_at(&place(&row.to)).await?;
         self.has_turn = true;
@@ -268,19 +273,26 @@ impl Slack<'_, '_> {
             None => client.user_by_email(token, &reach.email).await?,
         };
         let user = user.ok_or(Failure::Unreachable("users_not_found"))?;
+        let channel = self.open(&user).await?;
+        let mut tx = held.shared.app.store.tenant(held.lease.org).await?;
+        person::release_chat_user(&mut tx, &held.lease.workspace, person, &user.id).await?;
+        person::save_chat_user(&mut tx, &held.lease.workspace, person, &user.id, Some(&channel)).await?;
+        tx.commit().await?;
+        Ok(channel)
+    }
+}
+
+impl Slack<'_, '_> {
+    /// Opens the direct messages with a colleague. What Tandem knows is not for guests and people of other companies.
+    async fn open(&self, user: &User) -> Result<String, Failure> {
         if user.deleted {
             return Err(Failure::Unreachable(DEACTIVATED));
         }
         if !user.is_colleague() {
             return Err(Failure::Unreachable("not_a_colleague"));
         }
-        held.clear()?;
-        let channel = client.open_conversation(token, &user.id).await?;
-        let mut tx = held.shared.app.store.tenant(held.lease.org).await?;
-        person::release_chat_user(&mut tx, &held.lease.workspace, person, &user.id).await?;
-        person::save_chat_user(&mut tx, &held.lease.workspace, person, &user.id, Some(&channel)).await?;
-        tx.commit().await?;
-        Ok(channel)
+        self.claim.held.clear()?;
+        Ok(self.sender.client.open_conversation(&self.token, &user.id).await?)
     }
 }
 

@@ -69,7 +69,7 @@ pub(super) async fn send(claim: &mut Claim<'_>, sender: &TeamsSender) -> Result<
             // Whose chat it is that a post opens is asked once it is open.
             let place = match &row.to {
                 Address::Channel(channel) => Some(channel.as_str()),
-                Address::Person(_) => known.copies.first().map(|copy| copy.channel_id.as_str()),
+                Address::Person(_) | Address::ChatUser(_) => known.copies.first().map(|copy| copy.channel_id.as_str()),
             };
             if let Some(place) = place {
                 teams.keep_from_outsiders(place, &known).await?;
@@ -89,6 +89,7 @@ async fn reached(claim: &Claim<'_>, sender: &TeamsSender, known: &Known) -> anyh
     let channel = match &row.to {
         Address::Channel(channel) => Some(channel.as_str()),
         Address::Person(_) => known.user.as_ref().and_then(|user| user.dm_channel_id.as_deref()),
+        Address::ChatUser(_) => None,
     };
     let mut tx = claim.held.shared.app.store.tenant(claim.held.lease.org).await?;
     let (mut said, mut shared) = (None, false);
@@ -115,6 +116,7 @@ impl Teams<'_, '_> {
             (_, Some(conversation)) => conversation,
             (Address::Channel(channel), None) => thread(channel, known.parent.as_ref()),
             (Address::Person(person), None) => self.personal(*person, known).await?,
+            (Address::ChatUser(user), None) => self.open_with(user).await?,
         };
         self.turn_at().await?;
         self.claim.mark().await?;
@@ -225,8 +227,8 @@ impl Teams<'_, '_> {
         let failure = match row.to {
             Address::Channel(_) if !self.shared && !self.outsiders_in(place).await? => return Ok(()),
             Address::Channel(_) => Failure::Outsiders("outsiders"),
-            Address::Person(_) if !self.is_guests(place).await? => return Ok(()),
-            Address::Person(_) => Failure::Unreachable(NOT_A_COLLEAGUE),
+            Address::Person(_) | Address::ChatUser(_) if !self.is_guests(place).await? => return Ok(()),
+            Address::Person(_) | Address::ChatUser(_) => Failure::Unreachable(NOT_A_COLLEAGUE),
         };
         if !copies.is_empty() {
             self.turn_at().await?;
@@ -284,14 +286,12 @@ impl Teams<'_, '_> {
         let imported = known.reach.as_ref().and_then(|reach| reach.teams_user_id.clone());
         let user_id = known.user.as_ref().map(|user| user.user_id.clone()).or(imported);
         let user_id = user_id.ok_or(Failure::Unreachable("no_teams_user_id"))?.to_lowercase();
-        held.turn().await?;
         let workspace = &held.lease.workspace;
-        let opened = self.sender.client.open_conversation(&self.service, &workspace.id, &user_id).await;
-        let opened = match opened {
-            Ok(id) if self.is_guests(&id).await? => Err(Failure::Unreachable(NOT_A_COLLEAGUE)),
-            Ok(id) => Ok(id),
-            Err(error @ Error::Unreachable(_)) => Err(error.into()),
-            Err(error) => return Err(error.into()),
+        let opened = match self.open_with(&user_id).await {
+            Err(failure @ (Failure::Unreachable(NOT_A_COLLEAGUE) | Failure::Platform(Refusal::Unreachable(_)))) => {
+                Err(failure)
+            }
+            opened => Ok(opened?),
         };
         // Kept without a conversation where they can't be reached, so that it can be marked.
         let conversation = opened.as_ref().ok().map(String::as_str);
@@ -300,5 +300,13 @@ impl Teams<'_, '_> {
         person::save_chat_user(&mut tx, workspace, person, &user_id, conversation).await?;
         tx.commit().await?;
         opened
+    }
+
+    /// Opens the personal conversation with somebody of the tenant.
+    async fn open_with(&mut self, user_id: &str) -> Result<String, Failure> {
+        self.claim.held.turn().await?;
+        let tenant = &self.claim.held.lease.workspace.id;
+        let id = self.sender.client.open_conversation(&self.service, tenant, user_id).await?;
+        if self.is_guests(&id).await? { Err(Failure::Unreachable(NOT_A_COLLEAGUE)) } else { Ok(id) }
     }
 }

@@ -1,10 +1,12 @@
 //! Which message has whose card of an account. There is one open card an account
-//! and person: the newest message has it, and those before say where it is.
+//! and person: the newest message has it, and those before say where it is. In a
+//! channel there is one thread an account.
 
 use std::collections::BTreeMap;
 
 use anyhow::Context;
 use chrono::{DateTime, Utc};
+use sqlx::FromRow;
 use uuid::Uuid;
 
 use super::Tenant;
@@ -76,6 +78,19 @@ statements! {
             AND ", is_card!(), "
           GROUP BY mine.message_id, s.account_id"
     );
+    /// The newest message of a channel that is about this account alone and begins a thread, and whether it or a reply
+    /// there is about the subject.
+    THREAD_IN = "WITH thread AS (
+                   SELECT m.message_id FROM tandem.message_account s JOIN tandem.message m USING (org_id, message_id)
+                    WHERE s.org_id = $1 AND s.account_id = $2 AND m.platform = $3 AND m.workspace_id = $4 AND m.channel_id = $5
+                      AND m.thread_of IS NULL AND NOT m.content ? 'digest' AND m.created_at > $6
+                    ORDER BY m.created_at DESC, m.message_id LIMIT 1)
+                 SELECT t.message_id, coalesce(bool_or(
+                          m.content -> 'in_channel' -> 'of' -> 'notice' ->> split_part($7, ':', 1) = split_part($7, ':', 2)), false) AS told
+                   FROM thread t
+                   JOIN tandem.message_account s ON s.org_id = $1 AND s.account_id = $2
+                   JOIN tandem.message m ON m.org_id = $1 AND m.message_id = s.message_id AND t.message_id IN (m.message_id, m.thread_of)
+                  GROUP BY t.message_id";
     /// One redraw for each earlier message whose card of an account stands in one of these now.
     SUPERSEDE = concat!(
         "WITH fresh AS MATERIALIZED (", cards_of!("m.message_id = ANY ($2)"), "),
@@ -148,4 +163,36 @@ pub async fn supersede(tx: &mut Tenant, messages: &[Uuid], now: DateTime<Utc>) -
         .await
         .context("redraw the cards before")?;
     Ok(())
+}
+
+/// The thread about an account in a channel.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, FromRow)]
+pub struct Thread {
+    /// The message that begins it.
+    pub message_id: Uuid,
+    /// The subject stands in it already.
+    pub told: bool,
+}
+
+/// The thread about an account in a channel, if one was begun in the last 30 days: what happens later stands there, so
+/// that the channel stays readable.
+pub async fn thread_in(
+    tx: &mut Tenant,
+    workspace: &Workspace,
+    channel: &str,
+    account: &AccountId,
+    subject: &Subject,
+    now: DateTime<Utc>,
+) -> anyhow::Result<Option<Thread>> {
+    let org = tx.org().0;
+    Ok(sqlx::query_as(THREAD_IN)
+        .bind(org)
+        .bind(&account.0)
+        .bind(workspace.platform.as_str())
+        .bind(&workspace.id)
+        .bind(channel)
+        .bind(now - REDRAWN_FOR)
+        .bind(subject.to_string())
+        .fetch_optional(tx.connection())
+        .await?)
 }

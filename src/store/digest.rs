@@ -30,6 +30,8 @@ statements! {
              WHERE org_id = $1 AND digest_id = ANY ($2)";
     ITEMS = "SELECT digest_id, group_no, subject, account_id, heading, why, comes_back FROM tandem.digest_item
               WHERE org_id = $1 AND digest_id = ANY ($2) ORDER BY digest_id, position";
+    BEFORE = "SELECT local_date, diagnosed_on FROM tandem.digest
+               WHERE org_id = $1 AND person_id = $2 AND local_date < $3 ORDER BY local_date DESC LIMIT 1";
     LAST_SHOWN = "SELECT d.person_id, i.subject, max(d.local_date)
                     FROM tandem.digest d JOIN tandem.digest_item i USING (org_id, digest_id)
                    WHERE d.org_id = $1 AND d.person_id = ANY ($2) AND d.local_date < $3 AND i.group_no IS NULL
@@ -197,6 +199,16 @@ pub async fn read_all(tx: &mut Tenant, ids: &[Uuid]) -> anyhow::Result<BTreeMap<
         });
     }
     Ok(digests)
+}
+
+/// The date of a person's last morning before this one, and the night that it rested on.
+pub async fn before(
+    tx: &mut Tenant,
+    person: PersonId,
+    date: NaiveDate,
+) -> anyhow::Result<Option<(NaiveDate, NaiveDate)>> {
+    let org = tx.org().0;
+    Ok(sqlx::query_as(BEFORE).bind(org).bind(person.0).bind(date).fetch_optional(tx.connection()).await?)
 }
 
 /// When each subject last stood as a card in each of these people's mornings before `today`.

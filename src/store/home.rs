@@ -15,6 +15,7 @@ use crate::domain::person::PersonId;
 statements! {
     FIND = "SELECT message_id, content FROM tandem.message
              WHERE org_id = $1 AND platform = $2 AND workspace_id = $3 AND person_id = $4 AND content ? 'home'";
+    CONTENT = "SELECT content FROM tandem.message WHERE org_id = $1 AND message_id = $2 AND content ? 'home'";
     /// Made anew each time it is opened: what nobody looks at for 30 days is no longer redrawn.
     KEEP = "INSERT INTO tandem.message (org_id, message_id, platform, workspace_id, person_id, content, created_at)
             VALUES ($1, $2, $3, $4, $5, $6, $7)
@@ -28,9 +29,10 @@ statements! {
     POST = "INSERT INTO tandem.outbox (org_id, outbox_id, platform, workspace_id, message_id, kind, due_at, queued_at)
             VALUES ($1, $2, $3, $4, $5, 'post', $6, $6)
             ON CONFLICT (org_id, message_id) WHERE kind = 'post' DO NOTHING";
-    REDRAW = "INSERT INTO tandem.outbox (org_id, outbox_id, platform, workspace_id, message_id, kind, due_at, queued_at)
+    /// Where one is queued already, it is held until this turn is kept: it is claimed, and so drawn, after it.
+    REDRAW = "INSERT INTO tandem.outbox AS o (org_id, outbox_id, platform, workspace_id, message_id, kind, due_at, queued_at)
               VALUES ($1, $2, $3, $4, $5, 'redraw', $6, $6)
-              ON CONFLICT (org_id, message_id) WHERE kind = 'redraw' AND state = 'queued' DO NOTHING";
+              ON CONFLICT (org_id, message_id) WHERE kind = 'redraw' AND state = 'queued' DO UPDATE SET due_at = o.due_at";
 }
 
 /// What a person's home page shows, as its content says; `None` where it was never opened.
@@ -44,6 +46,12 @@ pub async fn find(tx: &mut Tenant, workspace: &Workspace, person: PersonId) -> a
         .fetch_optional(tx.connection())
         .await?;
     Ok(found.map(|(_, content)| content))
+}
+
+/// What a home page shows by now, as its content says: its reader may have turned it since it was queued.
+pub async fn content(tx: &mut Tenant, message: Uuid) -> anyhow::Result<Option<Value>> {
+    let org = tx.org().0;
+    Ok(sqlx::query_scalar(CONTENT).bind(org).bind(message).fetch_optional(tx.connection()).await?)
 }
 
 /// Remembers what a person's home page shows and queues its drawing, in the caller's transaction. `accounts` are those

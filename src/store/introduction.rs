@@ -51,7 +51,12 @@ statements! {
             )
         )
     );
-    FORGET = "DELETE FROM tandem.introduction WHERE org_id = $1 AND greatest(began_at, asked_at) < $2";
+    FORGET = "WITH over AS (
+                DELETE FROM tandem.introduction WHERE org_id = $1 AND greatest(began_at, asked_at) < $2
+                RETURNING platform, workspace_id, user_id)
+              DELETE FROM tandem.message m USING over
+               WHERE m.org_id = $1 AND m.platform = over.platform AND m.workspace_id = over.workspace_id
+                 AND m.chat_user_id = over.user_id";
 }
 
 /// How long an introduction is kept after somebody last asked.
@@ -230,7 +235,7 @@ pub async fn queue_redraws(tx: &mut Tenant, id: Uuid, now: DateTime<Utc>) -> any
     Ok(())
 }
 
-/// Forgets what nobody came back to.
+/// Forgets what nobody came back to, and what was said to them.
 pub async fn forget(tx: &mut Tenant, now: DateTime<Utc>) -> anyhow::Result<()> {
     let org = tx.org().0;
     sqlx::query(FORGET).bind(org).bind(now - KEPT_FOR).execute(tx.connection()).await?;

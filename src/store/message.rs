@@ -15,8 +15,9 @@ use crate::domain::account::AccountId;
 use crate::domain::person::PersonId;
 
 statements! {
-    INSERT = "INSERT INTO tandem.message (org_id, message_id, platform, workspace_id, person_id, channel_id, content, thread_of, created_at)
-              SELECT $1, m.*, $9 FROM unnest($2::uuid[], $3::text[], $4::text[], $5::uuid[], $6::text[], $7::jsonb[], $8::uuid[]) AS m";
+    INSERT = "INSERT INTO tandem.message (org_id, message_id, platform, workspace_id, person_id, channel_id, chat_user_id, content, thread_of, created_at)
+              SELECT $1, m.*, $10
+                FROM unnest($2::uuid[], $3::text[], $4::text[], $5::uuid[], $6::text[], $7::text[], $8::jsonb[], $9::uuid[]) AS m";
     SHOWS = "INSERT INTO tandem.message_account (org_id, account_id, message_id)
              SELECT $1, a.* FROM unnest($2::text[], $3::uuid[]) AS a ON CONFLICT DO NOTHING";
     QUEUE_POSTS = "INSERT INTO tandem.outbox (org_id, outbox_id, platform, workspace_id, message_id, kind, due_at, queued_at)
@@ -39,14 +40,14 @@ statements! {
     /// The rows first, then what they say: thousands of redraws may be due, and only a page of them is wanted. The index
     /// has them in this order.
     DUE = "SELECT o.outbox_id, o.message_id, o.kind, o.uncertain, o.attempts, o.queued_at,
-                  m.person_id, m.channel_id, m.content, m.thread_of
+                  m.person_id, m.channel_id, m.chat_user_id, m.content, m.thread_of
              FROM (SELECT outbox_id, message_id, kind, state = 'sending' OR sending_part IS NOT NULL AS uncertain,
                           attempts, queued_at, due_at
                      FROM tandem.outbox
                     WHERE org_id = $1 AND platform = $2 AND workspace_id = $3 AND due_at <= $4
                       AND state IN ('queued', 'sending') AND (state = 'queued' OR fence < $5)
                     ORDER BY due_at, outbox_id LIMIT $6) AS o
-            CROSS JOIN LATERAL (SELECT person_id, channel_id, content, thread_of FROM tandem.message
+            CROSS JOIN LATERAL (SELECT person_id, channel_id, chat_user_id, content, thread_of FROM tandem.message
                                  WHERE org_id = $1 AND message_id = o.message_id OFFSET 0) AS m
             ORDER BY o.due_at, o.outbox_id";
     NEXT_DUE = "SELECT min(due_at) FROM tandem.outbox
@@ -77,11 +78,6 @@ statements! {
     AT_PLACE = "SELECT m.message_id, m.content, m.person_id, c.part FROM tandem.message_copy c JOIN tandem.message m USING (org_id, message_id)
                  WHERE c.org_id = $1 AND c.channel_id = $2 AND c.ts = $3";
     ACCOUNTS_OF = "SELECT account_id FROM tandem.message_account WHERE org_id = $1 AND message_id = $2 ORDER BY account_id";
-    /// The newest message of a channel that is about this account alone and begins a thread.
-    THREAD_IN = "SELECT m.message_id FROM tandem.message_account s JOIN tandem.message m USING (org_id, message_id)
-                  WHERE s.org_id = $1 AND s.account_id = $2 AND m.platform = $3 AND m.workspace_id = $4 AND m.channel_id = $5
-                    AND m.thread_of IS NULL AND NOT m.content ? 'digest' AND m.created_at > $6
-                  ORDER BY m.created_at DESC, m.message_id LIMIT 1";
     POSTS_OPEN = "SELECT message_id FROM tandem.outbox WHERE org_id = $1 AND message_id = ANY ($2) AND kind = 'post'
                      AND state IN ('queued', 'sending')";
     OPEN_POSTS = "SELECT count(*) FROM tandem.outbox WHERE org_id = $1 AND kind = 'post' AND state IN ('queued', 'sending')";
@@ -134,6 +130,31 @@ pub enum Address {
     /// A person's direct messages.
     Person(PersonId),
     Channel(String),
+    /// The direct messages of somebody whom nobody is known by, as the platform names them.
+    ChatUser(String),
+}
+
+impl Address {
+    fn person(&self) -> Option<Uuid> {
+        match self {
+            Address::Person(person) => Some(person.0),
+            Address::Channel(_) | Address::ChatUser(_) => None,
+        }
+    }
+
+    fn channel(&self) -> Option<&str> {
+        match self {
+            Address::Channel(channel) => Some(channel),
+            Address::Person(_) | Address::ChatUser(_) => None,
+        }
+    }
+
+    fn chat_user(&self) -> Option<&str> {
+        match self {
+            Address::ChatUser(user) => Some(user),
+            Address::Person(_) | Address::Channel(_) => None,
+        }
+    }
 }
 
 /// Makes messages and queues their sending, in the caller's transaction.
@@ -155,20 +176,14 @@ pub async fn queue_posts_at(
     let ids: Vec<Uuid> = messages.iter().map(|message| message.id).collect();
     let platforms: Vec<&str> = messages.iter().map(|message| message.workspace.platform.as_str()).collect();
     let workspaces: Vec<&str> = messages.iter().map(|message| message.workspace.id.as_str()).collect();
-    let (people, channels): (Vec<Option<Uuid>>, Vec<Option<&str>>) = messages
-        .iter()
-        .map(|message| match &message.to {
-            Address::Person(person) => (Some(person.0), None),
-            Address::Channel(channel) => (None, Some(channel.as_str())),
-        })
-        .unzip();
     sqlx::query(INSERT)
         .bind(org)
         .bind(&ids)
         .bind(&platforms)
         .bind(&workspaces)
-        .bind(&people)
-        .bind(&channels)
+        .bind(messages.iter().map(|message| message.to.person()).collect::<Vec<_>>())
+        .bind(messages.iter().map(|message| message.to.channel()).collect::<Vec<_>>())
+        .bind(messages.iter().map(|message| message.to.chat_user()).collect::<Vec<_>>())
         .bind(messages.iter().map(|message| &message.content).collect::<Vec<_>>())
         .bind(messages.iter().map(|message| message.thread_of).collect::<Vec<_>>())
         .bind(now)
@@ -267,12 +282,9 @@ pub struct Outgoing {
 }
 
 impl Outgoing {
-    /// Whose direct messages it goes to; `None` for a channel.
+    /// The colleague whose direct messages it goes to; `None` for a channel and for somebody unknown.
     pub fn reader(&self) -> Option<PersonId> {
-        match self.to {
-            Address::Person(person) => Some(person),
-            Address::Channel(_) => None,
-        }
+        self.to.person().map(PersonId)
     }
 }
 
@@ -286,6 +298,7 @@ struct OutgoingRow {
     queued_at: DateTime<Utc>,
     person_id: Option<Uuid>,
     channel_id: Option<String>,
+    chat_user_id: Option<String>,
     content: Value,
     thread_of: Option<Uuid>,
 }
@@ -304,10 +317,11 @@ pub async fn due(tx: &mut Tenant, lease: &Lease, now: DateTime<Utc>, most: i64) 
         .await?;
     rows.into_iter()
         .map(|row| {
-            let to = match (row.person_id, row.channel_id) {
-                (Some(person), _) => Address::Person(PersonId(person)),
-                (None, Some(channel)) => Address::Channel(channel),
-                (None, None) => anyhow::bail!("message {} has no address", row.message_id),
+            let to = match (row.person_id, row.channel_id, row.chat_user_id) {
+                (Some(person), ..) => Address::Person(PersonId(person)),
+                (None, Some(channel), _) => Address::Channel(channel),
+                (None, None, Some(user)) => Address::ChatUser(user),
+                (None, None, None) => anyhow::bail!("message {} has no address", row.message_id),
             };
             Ok(Outgoing {
                 outbox_id: row.outbox_id,
@@ -416,27 +430,6 @@ pub async fn accounts_of(tx: &mut Tenant, message_id: Uuid) -> anyhow::Result<Ve
     let ids: Vec<String> =
         sqlx::query_scalar(ACCOUNTS_OF).bind(org).bind(message_id).fetch_all(tx.connection()).await?;
     Ok(ids.into_iter().map(AccountId).collect())
-}
-
-/// The thread about an account in a channel, if one was begun in the last 30 days: what happens later stands there, so
-/// that the channel stays readable.
-pub async fn thread_in(
-    tx: &mut Tenant,
-    workspace: &Workspace,
-    channel: &str,
-    account: &AccountId,
-    now: DateTime<Utc>,
-) -> anyhow::Result<Option<Uuid>> {
-    let org = tx.org().0;
-    Ok(sqlx::query_scalar(THREAD_IN)
-        .bind(org)
-        .bind(&account.0)
-        .bind(workspace.platform.as_str())
-        .bind(&workspace.id)
-        .bind(channel)
-        .bind(now - REDRAWN_FOR)
-        .fetch_optional(tx.connection())
-        .await?)
 }
 
 /// Of which of these messages the post still waits or is being sent.

@@ -7,6 +7,7 @@ mod clocks;
 mod contracts;
 mod first_day;
 mod handoffs;
+mod leads;
 mod one_card;
 mod out_of_reach;
 

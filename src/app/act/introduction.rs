@@ -62,24 +62,31 @@ pub(super) async fn press(click: &mut Click<'_>, verb: Verb, id: Uuid) -> anyhow
     if state == introduction::State::Refused {
         let data = json!({"introduction": id, "user": found.user_id, "workspace": found.workspace.id});
         let entry = Entry::new("person.refused", format!("person:{person}"), data);
+        let told = Content::NotIntroduced { person, by: click.me };
+        tell(click, &found, Address::ChatUser(found.user_id.clone()), &told).await?;
         let said = wording::present(&name(click, person), &State::Refused { by, on }, click.today);
         return Ok(changed(entry, Reply::Private(said)).into());
     }
     person::release_chat_user(&mut click.tx, &found.workspace, person, &found.user_id).await?;
     person::save_chat_user(&mut click.tx, &found.workspace, person, &found.user_id, None).await?;
     settings::touch(&mut click.tx).await?;
-    let told = NewMessage {
-        id: Uuid::now_v7(),
-        workspace: found.workspace.clone(),
-        to: Address::Person(person),
-        content: serde_json::to_value(Content::Introduced(id))?,
-        accounts: Vec::new(),
-        thread_of: None,
-    };
-    message::queue_posts(&mut click.tx, &[told], click.now).await?;
+    tell(click, &found, Address::Person(person), &Content::Introduced(id)).await?;
     let said = wording::present(&name(click, person), &State::Confirmed { by, on }, click.today);
     let effect = changed(introductions::linked(&found, person), Reply::Private(said));
     Ok(Answered { effect, waited: waited(click, found, person)? })
+}
+
+/// What came of it is written to whoever asked, in the chat where they did.
+async fn tell(click: &mut Click<'_>, found: &Introduction, to: Address, content: &Content) -> anyhow::Result<()> {
+    let told = NewMessage {
+        id: Uuid::now_v7(),
+        workspace: found.workspace.clone(),
+        to,
+        content: serde_json::to_value(content)?,
+        accounts: Vec::new(),
+        thread_of: None,
+    };
+    message::queue_posts(&mut click.tx, &[told], click.now).await
 }
 
 fn name(click: &Click<'_>, id: PersonId) -> String {

@@ -200,8 +200,8 @@ pub async fn given_up(
     at: DateTime<Utc>,
 ) -> anyhow::Result<()> {
     let Unwrapped { content, pool, .. } = unwrapped(content)?;
-    if matches!(content, Content::Home { .. }) {
-        // Drawn anew when it is opened next; nobody misses it.
+    if matches!(content, Content::Home { .. } | Content::NotIntroduced { .. }) {
+        // Drawn anew when it is opened next; said again when they ask again. Nobody else misses it.
         return Ok(());
     }
     let subject = match &content {

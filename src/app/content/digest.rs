@@ -111,6 +111,7 @@ fn totals_view(totals: &Totals, reads: &BTreeMap<AccountId, AccountRead>) -> dig
     digest::Totals {
         accounts: totals.accounts,
         at_risk: totals.at_risk,
+        in_hand: totals.in_hand,
         arr_at_risk: totals.arr_at_risk.clone(),
         windows: totals.windows,
         window_amount: totals.window_amount.clone(),

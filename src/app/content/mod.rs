@@ -47,7 +47,7 @@ pub enum Content {
         version: i32,
         #[serde(default, skip_serializing_if = "Option::is_none")]
         by: Option<PersonId>,
-        /// A short reply in the thread of the reader's card, instead of the card.
+        /// A short reply in the thread of the reader's card, or of the account in a channel, instead of the card.
         #[serde(default, skip_serializing_if = "std::ops::Not::not")]
         reply: bool,
     },
@@ -116,6 +116,11 @@ pub enum Content {
     },
     /// To whoever is known now.
     Introduced(Uuid),
+    /// To whoever said to be this person, and is not, as `by` says.
+    NotIntroduced {
+        person: PersonId,
+        by: PersonId,
+    },
     /// Files of the inbox, each with how many of its rows were rejected; 0 where it could not be taken at all.
     Inbox {
         files: Vec<(String, u64)>,
@@ -243,9 +248,9 @@ pub async fn render(
     content: &Value,
     reader: Option<PersonId>,
 ) -> anyhow::Result<Option<Message>> {
-    let mut tx = app.store.tenant(org).await?;
+    let tx = app.store.tenant(org).await?;
     let asked = Asked { message: id, content: content.clone(), reader };
-    Ok(render_all(app, &mut tx, std::slice::from_ref(&asked)).await?.pop().flatten())
+    Ok(render_all(app, tx, std::slice::from_ref(&asked)).await?.pop().flatten())
 }
 
 /// A message that is asked for as it reads now.
@@ -257,7 +262,20 @@ pub struct Asked {
 }
 
 /// As [`render`], of several, in that order: what mornings show is read together.
-pub async fn render_all(app: &App, tx: &mut Tenant, asked: &[Asked]) -> anyhow::Result<Vec<Option<Message>>> {
+pub async fn render_all(app: &App, mut tx: Tenant, asked: &[Asked]) -> anyhow::Result<Vec<Option<Message>>> {
+    let org = tx.org();
+    let mut messages = read_together(app, &mut tx, asked).await?;
+    // What somebody had asked for is asked anew, which takes a connection: this one is given back first.
+    drop(tx);
+    for (asked, message) in asked.iter().zip(&mut messages) {
+        if let Unwrapped { content: Content::Introduced(id), .. } = unwrapped(&asked.content)? {
+            *message = introduction::confirmed(app, org, id).await?;
+        }
+    }
+    Ok(messages)
+}
+
+async fn read_together(app: &App, tx: &mut Tenant, asked: &[Asked]) -> anyhow::Result<Vec<Option<Message>>> {
     let snapshot = app.snapshot(tx).await?;
     let found = asked.iter().map(|asked| unwrapped(&asked.content)).collect::<anyhow::Result<Vec<_>>>()?;
     let ids: Vec<Uuid> = found
@@ -284,7 +302,6 @@ pub async fn render_all(app: &App, tx: &mut Tenant, asked: &[Asked]) -> anyhow::
                 Some(stored) => shown.morning(tx, reader, stored, newer).await?,
                 None => None,
             },
-            Content::Introduced(id) => introduction::confirmed(app, tx.org(), id).await?,
             content => said(tx, reader, asked.message, content, newer).await?,
         };
         messages.push(match problem {
@@ -337,10 +354,11 @@ async fn said(
             Ok(trial::rules(&rules, &reader.snapshot.policy, reader.today()))
         }
         Content::Gaps { on } => gaps::message(tx, reader, on).await,
-        Content::Home { page } => home::message(tx, reader, page).await,
-        // Read together, and taken off before.
+        Content::Home { page } => home::kept(tx, reader, id, page).await,
+        // Read together, taken off before, and asked for afterwards.
         Content::Digest(_) | Content::InChannel { .. } | Content::Instead { .. } | Content::Introduced(_) => Ok(None),
         Content::Introduction { id, person } => introduction::question(tx, reader, id, person).await,
+        Content::NotIntroduced { person, by } => Ok(introduction::not_confirmed(reader, person, by)),
         Content::Feed { source, silent } => Ok(Some(match silent {
             Some(accounts) => notice::feed_silent(source, accounts as usize, reader.today(), reader.today()),
             None => notice::feed_back(source),

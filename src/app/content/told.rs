@@ -56,7 +56,11 @@ pub(super) async fn notice_message(
         None => got_worse(reader, &read, &told.event),
     };
     if told.reply {
-        return Ok(sentence.or_else(|| step_taken(reader, &read, &subject)));
+        let line = sentence.or_else(|| step_taken(reader, &read, &subject));
+        // A colleague's card above has the buttons; in a channel it may stand far up, so the line has them too.
+        let card = card_of(reader, &read, &subject, Why::Asked).filter(|_| reader.pool.is_some());
+        let buttons = card.and_then(|card| card.buttons(reader.angle(), reader.today()));
+        return Ok(line.map(|line| notice::with_buttons(line, buttons)));
     }
     let why = if told.event == "offered" { Why::Offered } else { Why::Asked };
     if card_of(reader, &read, &subject, why.clone()).is_none() {
@@ -135,7 +139,12 @@ fn escalation(
         Subject::Handoff(id) => read.handoff(*id).and_then(|handoff| handoff.accountable()).map(|id| reader.name(id)),
         _ => by.and_then(|late| reader.snapshot.people.lead_of(late, reader.today())).map(|id| reader.name(id)),
     };
+    let waits_for_pool = match subject {
+        Subject::Handoff(id) => read.handoff(*id).is_some_and(|handoff| handoff.offered_to_pool().is_some()),
+        _ => false,
+    };
     Some(match said {
+        Said::Reminded if waits_for_pool => Escalation::Unclaimed { due },
         Said::Reminded => Escalation::Reminder { due },
         Said::StillOnIt => match subject {
             Subject::Risk(_) => Escalation::StillOnIt { due: step },

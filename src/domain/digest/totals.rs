@@ -85,6 +85,8 @@ impl fmt::Display for Sum {
 pub struct Totals {
     /// Accounts with an open risk.
     pub at_risk: usize,
+    /// Of those, the ones that somebody has acknowledged.
+    pub in_hand: usize,
     /// Their ARR.
     pub arr: Sum,
     /// Windows and handoffs in this person's hands or offered to them, and their amounts.
@@ -98,12 +100,13 @@ impl Totals {
     pub(super) fn of(cards: &[&Card], rates: &Rates) -> Self {
         let mut at_risk = BTreeSet::new();
         let (mut arr, mut amounts) = (Vec::new(), Vec::new());
-        let (mut handoffs, mut renewals) = (0, 0);
+        let (mut in_hand, mut handoffs, mut renewals) = (0, 0, 0);
         for card in cards {
             match card.about {
                 CardRef::Risk(_) => {
                     if at_risk.insert(&card.account) {
                         arr.extend(card.stake);
+                        in_hand += usize::from(card.attention.acknowledged);
                     }
                 }
                 CardRef::Handoff(_) => {
@@ -113,6 +116,7 @@ impl Totals {
                 CardRef::Renewal(_) => renewals += 1,
             }
         }
-        Self { at_risk: at_risk.len(), arr: Sum::of(arr, rates), handoffs, amount: Sum::of(amounts, rates), renewals }
+        let (arr, amount) = (Sum::of(arr, rates), Sum::of(amounts, rates));
+        Self { at_risk: at_risk.len(), in_hand, arr, handoffs, amount, renewals }
     }
 }

@@ -424,6 +424,14 @@ impl Handoff {
         }
     }
 
+    /// The pool that may claim it now.
+    pub fn offered_to_pool(&self) -> Option<&str> {
+        match self.state() {
+            State::Offered { to, .. } => to.pool(),
+            _ => None,
+        }
+    }
+
     pub fn is_open(&self) -> bool {
         self.accountable().is_some()
     }

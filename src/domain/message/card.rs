@@ -113,6 +113,14 @@ impl Card {
             Card::HandedRisk(view) => &view.account,
         }
     }
+
+    /// What can be done about it.
+    pub fn buttons(&self, angle: Angle, today: NaiveDate) -> Option<Buttons> {
+        blocks(self, angle, today).into_iter().find_map(|block| match block {
+            Block::Buttons(buttons) => Some(buttons),
+            _ => None,
+        })
+    }
 }
 
 /// The card as at most three blocks: what it says, small print, buttons.

@@ -62,6 +62,8 @@ pub const STALE_AFTER_HOURS: u32 = 36;
 pub struct Totals {
     pub accounts: usize,
     pub at_risk: usize,
+    /// Of those, the ones that somebody has acknowledged; `None` where that is not known.
+    pub in_hand: Option<usize>,
     /// One sum a currency.
     pub arr_at_risk: Vec<Money>,
     pub windows: usize,
@@ -152,6 +154,9 @@ pub fn message(view: &DigestView) -> Message {
     }
     blocks.extend(moved(view).map(|said| Block::Context(said.into())));
     if quiet(view) && holds_book(view) {
+        if view.team.is_some() || view.gaps.is_some() {
+            blocks.push(Block::Heading("Your own accounts".to_owned()));
+        }
         blocks.push(Block::Text(nothing(view).into()));
     }
     let groups: Vec<&RestGroup> = view.rest.iter().filter(|group| !group.lines.is_empty()).collect();
@@ -268,12 +273,22 @@ fn nothing(view: &DigestView) -> String {
     let accounts = phrase::count(totals.accounts, "account");
     let mut out = match totals.at_risk {
         0 => format!("Nothing needs you today. {accounts}, none at risk."),
-        at_risk => format!("Nothing new needs you today. {accounts}, {at_risk} at risk and in hand."),
+        at_risk => format!("Nothing new needs you today. {accounts}, {}.", at_risk_of(at_risk, totals.in_hand)),
     };
     if let Some((name, deadline)) = &totals.next {
         out.push_str(&format!(" Next: {name}, {}.", card::deadline(*deadline, view.date)));
     }
     out
+}
+
+/// "6 at risk: 4 in hand, 2 not acknowledged yet".
+fn at_risk_of(at_risk: usize, in_hand: Option<usize>) -> String {
+    match in_hand {
+        None => format!("{at_risk} at risk"),
+        Some(0) => format!("{at_risk} at risk, not acknowledged yet"),
+        Some(all) if all >= at_risk => format!("{at_risk} at risk and in hand"),
+        Some(some) => format!("{at_risk} at risk: {some} in hand, {} not acknowledged yet", at_risk - some),
+    }
 }
 
 /// "usage: yesterday · crm: 3 days ago · billing: 41 days ago (late: usually every 7 days)".
@@ -300,6 +315,7 @@ mod tests {
             totals: Totals {
                 accounts: 42,
                 at_risk: 14,
+                in_hand: Some(3),
                 arr_at_risk: vec![sample::usd(410_000)],
                 windows: 1,
                 window_amount: vec![sample::usd(12_000)],
@@ -482,7 +498,7 @@ mod tests {
             ..Totals::default()
         };
         let mut in_hand = empty();
-        in_hand.totals.at_risk = 3;
+        (in_hand.totals.at_risk, in_hand.totals.in_hand) = (3, Some(3));
         let mut none = empty();
         none.totals = Totals::default();
         let mut before = none.clone();
@@ -516,6 +532,20 @@ mod tests {
 
         Nothing to show yet. Your first cards come after the first diagnosis.
         ");
+    }
+
+    #[test]
+    fn in_hand_is_what_somebody_has_acknowledged() {
+        let said = |in_hand| at_risk_of(6, in_hand);
+        assert_eq!(
+            [None, Some(0), Some(4), Some(6)].map(said),
+            [
+                "6 at risk",
+                "6 at risk, not acknowledged yet",
+                "6 at risk: 4 in hand, 2 not acknowledged yet",
+                "6 at risk and in hand"
+            ]
+        );
     }
 
     #[test]

@@ -4,7 +4,7 @@
 
 use chrono::NaiveDate;
 
-use super::card::{self, Card};
+use super::card::Card;
 use super::lead::{self, TeamView};
 use super::list::{HandoffLine, SnoozedLine, handoff_lines, renewal_lines, risk_lines, snoozed_lines, window_lines};
 use super::phrase::{self, cut};
@@ -200,7 +200,7 @@ fn nothing(view: &HomeView) -> String {
 
 fn entries(view: &HomeView, today: NaiveDate) -> Vec<Entry> {
     let cards = |section: &'static str, cards: &[Card]| -> Vec<Entry> {
-        let entry = |card: &Card| Entry { section, line: line(card, today), buttons: buttons(card, view.angle, today) };
+        let entry = |card: &Card| Entry { section, line: line(card, today), buttons: card.buttons(view.angle, today) };
         cards.iter().map(entry).collect()
     };
     let lines = |section: &'static str, lines: Vec<Text>| -> Vec<Entry> {
@@ -235,14 +235,6 @@ fn line(card: &Card, today: NaiveDate) -> Text {
         }
     };
     lines.into_iter().next().unwrap_or_default()
-}
-
-/// The card's own.
-fn buttons(card: &Card, angle: Angle, today: NaiveDate) -> Option<Buttons> {
-    card::blocks(card, angle, today).into_iter().find_map(|block| match block {
-        Block::Buttons(buttons) => Some(buttons),
-        _ => None,
-    })
 }
 
 fn footer(page: usize, pages: usize) -> Buttons {

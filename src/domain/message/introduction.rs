@@ -174,6 +174,15 @@ pub fn confirmed(name: &str, by: &str, wanted: Option<Message>) -> Message {
     message
 }
 
+/// To whoever said to be the colleague with this address, and is not: `by` is the first name of who says so.
+pub fn not_you(email: &str, by: &str) -> Message {
+    Message::sentence(format!(
+        "You introduced yourself as {}, and {by} says that this is not you. So nothing was done for you, and Tandem tells \
+         you nothing about accounts. If that is a mistake, talk to {by}, or ask your admin to enter your chat account.",
+        cut(email, 120)
+    ))
+}
+
 #[cfg(test)]
 mod tests {
     use super::super::card::sample;
@@ -226,6 +235,12 @@ mod tests {
         assert_eq!(
             asked(&["Lea".into(), "Ada".into()]).summary,
             "Asked whether it is you: Lea and Ada. Once it is confirmed, what you asked for is done and Tandem writes to you."
+        );
+        assert_eq!(
+            not_you("dana@x.eu", "Lea").summary,
+            "You introduced yourself as dana@x.eu, and Lea says that this is not you. So nothing was done for you, and \
+             Tandem tells you nothing about accounts. If that is a mistake, talk to Lea, or ask your admin to enter your \
+             chat account."
         );
         let wanted = Message::sentence("Acme is well.");
         insta::assert_snapshot!(to_text(&confirmed("Dana Reyes", "Lea", Some(wanted)), 100), @"

@@ -16,7 +16,9 @@ pub struct TeamView {
     pub at_risk: usize,
     /// One sum a currency.
     pub arr_at_risk: Vec<Money>,
-    /// The same at the previous morning; `None` on the first.
+    /// The reader's date, where a message of another day is drawn again: the team is shown as it stands now.
+    pub now: Option<NaiveDate>,
+    /// The same at the reader's last morning before this one; `None` on the first.
     pub previous: Option<Previous>,
     pub renewals: QuarterView,
     /// The most urgent first.
@@ -102,7 +104,8 @@ pub struct WeeklyView {
 
 pub(super) fn summary(team: &TeamView) -> String {
     let sum = phrase::amounts(&team.arr_at_risk).unwrap_or_else(|| "nothing".to_owned());
-    let mut out = format!("team: {sum} at risk{}", change(team).map(|c| format!(", {c}")).unwrap_or_default());
+    let whose = if team.now.is_some() { "team now" } else { "team" };
+    let mut out = format!("{whose}: {sum} at risk{}", change(team).map(|c| format!(", {c}")).unwrap_or_default());
     let stuck = [StuckKind::Escalated, StuckKind::Late, StuckKind::Unclaimed]
         .map(|kind| (team.stuck.iter().filter(|stuck| stuck.kind == kind).count(), kind));
     for (number, kind) in stuck.into_iter().filter(|(number, _)| *number > 0) {
@@ -118,7 +121,11 @@ const STUCK_LINES: usize = 15;
 const PEOPLE_LINES: usize = 20;
 
 pub(super) fn blocks(team: &TeamView, today: NaiveDate) -> Vec<Block> {
-    let mut blocks = vec![Block::Heading("Your team".to_owned()), Block::Facts(facts(team, today))];
+    let title = match team.now {
+        Some(now) => format!("Your team now, {}", phrase::date(now, today)),
+        None => "Your team".to_owned(),
+    };
+    let mut blocks = vec![Block::Heading(title), Block::Facts(facts(team, today))];
     if !team.stuck.is_empty() {
         blocks.push(Block::Heading(format!("Stuck ({})", team.stuck.len())));
         for stuck in team.stuck.iter().take(WITH_BUTTONS) {
@@ -191,7 +198,10 @@ fn facts(team: &TeamView, today: NaiveDate) -> Vec<(String, Text)> {
         (Some(previous), Some(change)) => format!(", {change} since {}", phrase::date(previous.on, today)),
         _ => String::new(),
     };
-    let at_risk = format!("{sum} in {}{change}", phrase::count(team.at_risk, "account"));
+    let at_risk = match team.at_risk {
+        0 => format!("nothing{change}"),
+        many => format!("{sum} in {}{change}", phrase::count(many, "account")),
+    };
     let quarter = &team.renewals;
     let mut renewals = match phrase::amounts(&quarter.arr) {
         Some(sum) => format!("{} due, {sum}; {} settled, {} lost", quarter.due, quarter.settled, quarter.lost),
@@ -266,6 +276,7 @@ mod tests {
         TeamView {
             at_risk: 14,
             arr_at_risk: vec![sample::usd(410_000)],
+            now: None,
             previous: Some(Previous { on: sample::day("2026-11-02"), arr_at_risk: vec![sample::usd(380_000)] }),
             renewals: QuarterView {
                 quarter: "Q4 2026".into(),
@@ -380,6 +391,47 @@ mod tests {
         - 20 handoffs offered in the last 30 days: 14 accepted in time, 3 late, 1 expired and 2 still in
           time. Half were accepted within 5.5 hours.
         ");
+    }
+
+    #[test]
+    fn a_message_of_an_earlier_day_says_that_it_shows_the_team_as_it_is_now() {
+        let team = TeamView { now: Some(sample::day("2026-11-05")), ..team() };
+        let said = to_text(&Message { summary: String::new(), blocks: blocks(&team, sample::today()) }, 100);
+        assert!(said.starts_with("Your team now, Thu 5 Nov\n"), "{said}");
+        assert!(summary(&team).starts_with("team now: $410k at risk"), "{}", summary(&team));
+    }
+
+    #[test]
+    fn nothing_at_risk_is_one_word() {
+        let team = TeamView { at_risk: 0, arr_at_risk: Vec::new(), ..team() };
+        let said = to_text(&Message { summary: String::new(), blocks: blocks(&team, sample::today()) }, 100);
+        assert!(said.contains("nothing, down $380k since Mon 2 Nov"), "{said}");
+    }
+
+    #[test]
+    fn a_quiet_book_of_ones_own_is_told_from_the_team() {
+        let view = DigestView {
+            digest: Uuid::nil(),
+            name: "Lea".into(),
+            date: sample::today(),
+            angle: Angle::Csm,
+            basis: Some(Basis { diagnosed_on: sample::today(), hours_old: 6, delayed: false }),
+            totals: Totals { accounts: 1, ..Totals::default() },
+            news: None,
+            first_read: None,
+            sections: Vec::new(),
+            moved: Vec::new(),
+            rest: Vec::new(),
+            withheld: Vec::new(),
+            sources: Vec::new(),
+            gaps: None,
+            team: Some(team()),
+        };
+        let said = to_text(&message(&view), 100);
+        assert!(
+            said.contains("Your own accounts\n=================\n\nNothing needs you today. 1 account, none at risk."),
+            "{said}"
+        );
     }
 
     #[test]

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use super::card;
 use super::phrase::{self, cut};
 use super::view::{AccountView, Deadline, HandoffState, NoteView, RenewalState, RiskState, RiskView, WindowLine};
-use super::{Block, Message, Text};
+use super::{Block, Buttons, Message, Text};
 use crate::domain::account::Segment;
 use crate::domain::diagnosis::Cause;
 use crate::domain::routing::{Model, RenewalOwner};
@@ -60,6 +60,8 @@ pub fn renewal(account: &str, state: &RenewalState, today: NaiveDate) -> Message
 pub enum Escalation {
     /// To the one who must answer.
     Reminder { due: NaiveDate },
+    /// To a pool, any of which may claim it.
+    Unclaimed { due: NaiveDate },
     /// The same, pressed by a lead.
     Nudge { by: String },
     /// To whoever acknowledged a risk whose next step is overdue.
@@ -84,6 +86,9 @@ pub fn escalation(account: &str, what: &str, step: &Escalation, today: NaiveDate
     };
     Message::sentence(match step {
         Escalation::Reminder { due: day } => format!("Reminder: {account} · {what}. Your answer {}.", due(day)),
+        Escalation::Unclaimed { due: day } => {
+            format!("Reminder: {account} · {what}. Nobody has claimed it yet; the answer {}.", due(day))
+        }
         Escalation::Nudge { by } => format!("{account} · {what}. {by} asks for your answer."),
         Escalation::StillOnIt { due: day } => format!(
             "{account} · {what}. Still on it? The next step {}. Acknowledge says yes; or set the next step.",
@@ -113,6 +118,12 @@ pub fn escalation(account: &str, what: &str, step: &Escalation, today: NaiveDate
 /// What is left of an earlier message: the account's card stands in a newer one.
 pub fn moved_on(account: &str, on: NaiveDate, today: NaiveDate) -> Message {
     Message::sentence(format!("{account}: see the newer message of {}.", phrase::date(on, today)))
+}
+
+/// A line of a channel's thread, with what can be done there about it.
+pub fn with_buttons(mut line: Message, buttons: Option<Buttons>) -> Message {
+    line.blocks.extend(buttons.map(Block::Buttons));
+    line
 }
 
 /// The card, under the sentence that says why it comes.
@@ -243,35 +254,40 @@ pub fn watch(late: &[(Late, i64, NaiveDateTime)], over: bool) -> Message {
         .collect();
     if over {
         lines.push("Everything that was late has been done.".to_owned());
-    } else if late.iter().any(|(what, ..)| *what != Late::Watch) {
-        lines.push("`tandem doctor` and the log say more.".to_owned());
     }
-    Message::sentence(lines.join("\n"))
+    let mut said = Text::plain(lines.join("\n"));
+    if !over && late.iter().any(|(what, ..)| *what != Late::Watch) {
+        said = said.then("\n").then_code("tandem doctor").then(" and the log say more.");
+    }
+    said_as(said)
+}
+
+/// A message of one text, which its notification line says too.
+fn said_as(text: Text) -> Message {
+    Message { summary: text.to_plain(), blocks: vec![Block::Text(text)] }
 }
 
 /// In direct messages, what could not be posted in a channel, and why.
 pub fn instead(mut message: Message, problem: &str) -> Message {
     let why = format!(
-        "This belongs in your channel, where it could not be posted: {}. An admin can choose another one with \
-         `tandem channel set`.",
+        "This belongs in your channel, where it could not be posted: {}. An admin can choose another one with ",
         reason(problem)
     );
-    message.blocks.push(Block::Context(why.into()));
+    message.blocks.push(Block::Context(Text::plain(why).then_code("tandem channel set").then(".")));
     message
 }
 
 /// To an admin: somebody's message could not be delivered. `problem` is the platform's code.
 pub fn given_up(whom: &str, problem: &str) -> Message {
     if problem == "user_disabled" {
-        return Message::sentence(format!(
+        let what = format!(
             "Nothing reaches {whom} any more: their chat account is deactivated. What lay with them is with whoever stands in, \
-             and comes back with the account; if they have left, `tandem transfer` gives their book to somebody."
-        ));
+             and comes back with the account; if they have left, "
+        );
+        return said_as(Text::plain(what).then_code("tandem transfer").then(" gives their book to somebody."));
     }
-    let reason = reason(problem);
-    Message::sentence(format!(
-        "A message to {whom} could not be delivered: {reason}. `tandem doctor` shows who cannot be reached."
-    ))
+    let what = format!("A message to {whom} could not be delivered: {}. ", reason(problem));
+    said_as(Text::plain(what).then_code("tandem doctor").then(" shows who cannot be reached."))
 }
 
 fn reason(problem: &str) -> String {
@@ -415,6 +431,7 @@ fn brief(entry: &TransferredAccount, today: NaiveDate) -> Text {
 
 #[cfg(test)]
 mod tests {
+    use super::super::Style;
     use super::super::card::sample;
     use super::super::text::to_text;
     use super::*;
@@ -455,6 +472,7 @@ mod tests {
         let due = sample::day("2026-11-02");
         let steps = [
             Escalation::Reminder { due: sample::today() },
+            Escalation::Unclaimed { due: sample::today() },
             Escalation::Nudge { by: "Robin".into() },
             Escalation::StillOnIt { due },
             Escalation::Idle,
@@ -470,6 +488,7 @@ mod tests {
             lines(steps.iter().map(|step| escalation("Acme", "more seats, about $12k", step, sample::today())).collect()),
             @"
         Reminder: Acme · more seats, about $12k. Your answer is due Tue 3 Nov.
+        Reminder: Acme · more seats, about $12k. Nobody has claimed it yet; the answer is due Tue 3 Nov.
         Acme · more seats, about $12k. Robin asks for your answer.
         Acme · more seats, about $12k. Still on it? The next step was due Mon 2 Nov. Acknowledge says yes; or set the next step.
         Acme · more seats, about $12k. Nothing came of the next step, so it is open again.
@@ -478,6 +497,25 @@ mod tests {
         Acme · more seats, about $12k. No answer from Kim yet; it is now with Robin.
         "
         );
+    }
+
+    #[test]
+    fn commands_for_the_admin_are_code_and_not_marks_around_words() {
+        let since = sample::today().and_hms_opt(2, 0, 0).unwrap();
+        for said in [
+            watch(&[(Late::Night, 1, since)], false),
+            given_up("Kim", "MessageWritesBlocked"),
+            given_up("Kim", "user_disabled"),
+            instead(Message::sentence("Acme"), "outsiders"),
+        ] {
+            let spans = said.blocks.iter().flat_map(|block| match block {
+                Block::Text(text) | Block::Context(text) => text.0.clone(),
+                _ => Vec::new(),
+            });
+            let spans: Vec<_> = spans.collect();
+            assert!(spans.iter().any(|span| span.style == Style::Code && span.text.starts_with("tandem ")), "{said:?}");
+            assert!(!said.summary.contains('`') && spans.iter().all(|span| !span.text.contains('`')), "{said:?}");
+        }
     }
 
     #[test]
@@ -506,7 +544,7 @@ mod tests {
         Back again: you. No longer standing in: Noa. Handed back: nothing open.
         The night's diagnosis is late: it was due on 3 Nov 2026 at 02:00.
         12 clocks not moved, the oldest due on 3 Nov 2026 at 02:00.
-        `tandem doctor` and the log say more.
+        tandem doctor and the log say more.
         Your organisation works differently from now on: each account has a CSM and an AM. SMB: a CSM on every account, an AM on some, pools for the rest. Renewals are owned by the AM. Yours now: 2 handoffs, 1 renewal. See /tandem handoffs and /tandem renewals.
         Tandem did not look after its clocks since 3 Nov 2026 at 02:00. What was owed meanwhile is being done now.
         Everything that was late has been done.

@@ -1,6 +1,6 @@
 //! Channels for pools and leads: what goes there, and where it goes when it cannot.
 
-use serde_json::json;
+use serde_json::{Value, json};
 use tandem::app::channels::{self, Named};
 use tandem::store::channel::Channel;
 use tandem::store::directory::{Platform, Workspace};
@@ -49,8 +49,16 @@ async fn a_pool_reads_its_channel_and_claims_there() {
     bot.at("2026-11-25T12:00:00Z").await;
     let there: Vec<_> = bot.slack.standing().into_iter().filter(|message| message.channel == "C7").collect();
     assert!(there.len() > 1 && there[1..].iter().all(|later| later.thread_ts.as_ref() == Some(&offer.ts)), "{there:?}");
+    // A line of it, with the buttons that fit, and not the card once more.
+    let reminder: Vec<Value> = serde_json::from_str(&there[1].blocks).unwrap();
+    assert_eq!(reminder.len(), 2, "{reminder:?}");
+    assert!(there[1].text.starts_with("Reminder: Bolt · more seats"), "{}", there[1].text);
+    assert!(there[1].text.contains("Nobody has claimed it yet; the answer is due"), "{}", there[1].text);
+    assert_eq!(reminder[1]["elements"][0]["accessibility_label"], "Claim Bolt");
     bot.click("pat", &offer, "Claim", "Bolt").await;
     assert!(bot.now(&offer).text().contains("Pat"), "{}", bot.now(&offer).text());
+    let later = bot.slack.standing().into_iter().find(|message| message.ts == there[1].ts).unwrap();
+    assert!(later.text.contains("Claimed by Pat") && !later.blocks.contains("Claim Bolt"), "{later:?}");
     bot.skip();
     bot.read_privates();
     bot.finish().await;

@@ -1,6 +1,8 @@
 //! Slack's App Home: drawn when it is looked at, and after whatever anybody does.
 
 use serde_json::json;
+use tandem::domain::person::PersonId;
+use tandem::domain::row::RowKind;
 
 use super::tuesday;
 use crate::support::bot::TestBot;
@@ -54,6 +56,50 @@ async fn a_lead_sees_the_team_and_a_view_that_slack_refuses_is_let_be() {
     bot.slack.once("views.publish", crate::support::fake_slack::Trouble::Refused("not_enabled"));
     bot.open_home("lea").await;
     assert_eq!(bot.times("digest.given_up").await, 0);
+    bot.finish().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_page_that_was_turned_again_before_it_was_drawn_is_the_one_that_is_looked_at() {
+    let bot = tuesday().await;
+    let mut accounts = "account_id,name,arr,csm_email,account_manager_email\n".to_owned();
+    let mut signals = "account_id,source,kind,observed_on,value\n".to_owned();
+    for n in 10..20 {
+        accounts += &format!("n{n},Notice {n},1000,dana@x.eu,kim@x.eu\n");
+        signals += &format!("n{n},crm,notice_served,2026-11-23,true\n");
+    }
+    bot.import(RowKind::Accounts, &accounts).await;
+    bot.import(RowKind::Signals, &signals).await;
+    bot.at("2026-11-25T01:00:00Z").await;
+    bot.skip();
+    let first = bot.open_home("dana").await;
+    assert!(first.labels().contains(&"Next page".to_owned()), "{:?}", first.labels());
+    // Two presses before delivery looks: one view, of the page that was asked for last.
+    let mut kept = Vec::new();
+    for value in ["turn_page|home:2", "turn_page|home:1", "turn_page|home:2"] {
+        let click = bot.clicks.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+        let payload = json!({
+            "type": "block_actions", "user": {"id": "Udana", "team_id": "T1"}, "team": {"id": "T1"},
+            "container": {"type": "view", "view_id": "VH"}, "view": {"id": "VH", "type": "home"},
+            "trigger_id": format!("{click}.2.x"),
+            "actions": [{"type": "button", "value": value, "action_ts": format!("{click}.1")}],
+        });
+        assert_eq!(bot.interact(&payload).await, (200, String::new()), "{value}");
+        let content = bot.text(&bot.org, "SELECT content::text FROM tandem.message WHERE content ? 'home'").await;
+        kept.push(serde_json::from_str::<serde_json::Value>(&content).unwrap());
+    }
+    let id = bot.text(&bot.org, "SELECT message_id::text FROM tandem.message WHERE content ? 'home'").await;
+    let id = uuid::Uuid::parse_str(&id).unwrap();
+    let dana = bot.text(&bot.org, "SELECT person_id::text FROM tandem.person WHERE email = 'dana@x.eu'").await;
+    let dana = PersonId(uuid::Uuid::parse_str(&dana).unwrap());
+    // As a lane that read the row before the last press would draw it.
+    let drawn = tandem::app::content::render(&bot.app, bot.org.id, id, &kept[1], Some(dana)).await.unwrap().unwrap();
+    assert!(format!("{drawn:?}").contains("Page 2 of 2"), "{drawn:?}");
+    let before = publishes(&bot);
+    bot.deliver().await;
+    assert_eq!(publishes(&bot) - before, 1);
+    assert!(bot.published(before).await.text().contains("Page 2 of 2"));
+    bot.read_privates();
     bot.finish().await;
 }
 

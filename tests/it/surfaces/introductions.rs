@@ -121,6 +121,11 @@ async fn nobody_takes_another_s_place_and_a_refusal_holds() {
     bot.click("ada", &second, "Refuse", "Rio").await;
     assert!(bot.private().await.contains("It is not Rio Vance: refused by you"));
     assert_eq!((bot.times("person.refused").await, bot.times("person.linked").await), (1, 0));
+    let told = bot.next_post("zed");
+    assert!(
+        told.text().contains("You introduced yourself as rio@x.eu, and Ada says that this is not you."),
+        "{told:?}"
+    );
     assert!(bot.slash("zed", "/account acme").await.contains("finding out"), "still unknown");
     bot.private().await;
     introduce(&bot, &value, "rio@x.eu").await;
@@ -163,6 +168,13 @@ async fn a_typed_command_is_answered_once_somebody_is_known_and_a_new_account_ta
     let linked = bot.events_of(&bot.org).await.into_iter().filter(|event| event.event == "person.linked");
     let how: Vec<Value> = linked.map(|event| event.data["how"].clone()).collect();
     assert_eq!(how, ["email", "confirmed"]);
+    // What was asked for is asked anew with the one connection that there may be.
+    let id = "SELECT m.message_id::text FROM tandem.message m WHERE m.content ? 'introduced'";
+    let id = uuid::Uuid::parse_str(&bot.text(&bot.org, id).await).unwrap();
+    let content = "SELECT m.content::text FROM tandem.message m WHERE m.content ? 'introduced'";
+    let content: Value = serde_json::from_str(&bot.text(&bot.org, content).await).unwrap();
+    let drawn = tandem::app::content::render(&bot.app.beside(1), bot.org.id, id, &content, None).await.unwrap();
+    assert!(drawn.is_some_and(|message| message.blocks.len() > 2), "with what was asked for");
     bot.skip();
     bot.finish().await;
 }

@@ -178,6 +178,7 @@ fn every(person: tandem::domain::person::PersonId) -> Vec<Content> {
         Content::Inbox { files: vec![("accounts.csv".into(), 3), ("people.csv".into(), 0)] },
         Content::Account(tandem::domain::account::AccountId("acme".into())),
         Content::Home { page: 1 },
+        Content::NotIntroduced { person, by: person },
         Content::Transfer {
             from: person,
             to: person,
@@ -194,7 +195,7 @@ fn every(person: tandem::domain::person::PersonId) -> Vec<Content> {
             Content::Introduction { .. } | Content::Introduced(_) => unreachable!("kept in the database"),
             Content::StandIn { .. } | Content::Model { .. } | Content::Watch { .. } | Content::Instead { .. } => {}
             Content::InChannel { .. } | Content::GivenUp { .. } | Content::Feed { .. } | Content::Inbox { .. } => {}
-            Content::Account(_) | Content::Home { .. } | Content::Transfer { .. } => {}
+            Content::Account(_) | Content::Home { .. } | Content::Transfer { .. } | Content::NotIntroduced { .. } => {}
         }
     }
     all
