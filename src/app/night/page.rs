@@ -310,7 +310,7 @@ impl Night {
         kept: &BTreeMap<AccountId, Kept>,
     ) -> anyhow::Result<()> {
         let stored = match span.again {
-            true => diagnosis::stored(&mut *rows.lock().await, self.date, &span.ids(), !span.tried).await?,
+            true => diagnosis::stored(*rows.lock().await, self.date, &span.ids(), !span.tried).await?,
             false => Stored::default(),
         };
         let changes = Changes::new(self.date, stored, new, kept);
