@@ -357,6 +357,7 @@ mod tests {
         held.withheld = Some(Withheld {
             cause: "Active users fell from 80 to 28".into(),
             handled_by: Some("Dana".into()),
+            with: None,
             since: sample::day("2026-11-02"),
         });
         AccountAnswer {

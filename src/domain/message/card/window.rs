@@ -120,9 +120,10 @@ fn qualification(known: &QualificationView, today: NaiveDate) -> String {
 /// What the reader is asked to do, where it is the reader's turn.
 fn ask(view: &WindowView) -> String {
     match (&view.state, view.part) {
-        (HandoffState::Detected { .. }, Part::Holder) if view.solo && view.withheld.is_none() => {
-            "Claim it, or pass with a reason.".to_owned()
+        (HandoffState::Detected { .. } | HandoffState::Qualified { .. }, Part::Holder) if is_gated(view) => {
+            "It waits until the account is no longer at risk; or pass with a reason.".to_owned()
         }
+        (HandoffState::Detected { .. }, Part::Holder) if view.solo => "Claim it, or pass with a reason.".to_owned(),
         (HandoffState::Detected { .. }, Part::Holder) => {
             "Ask the customer: is there a need, who decides, and when? Then qualify it, or pass.".to_owned()
         }
@@ -140,6 +141,11 @@ fn ask(view: &WindowView) -> String {
         ) => "It is back with you: offer it again, or pass.".to_owned(),
         _ => String::new(),
     }
+}
+
+/// Whether the health gate keeps it from being sold now.
+fn is_gated(view: &WindowView) -> bool {
+    view.withheld.is_some() && view.kind != WindowKind::Requested && view.overridden.is_none()
 }
 
 fn is_open(state: &HandoffState) -> bool {
@@ -208,7 +214,7 @@ fn buttons(view: &WindowView) -> Buttons {
     }
     let rest = [Verb::Note, Verb::NotUseful, Verb::Raise, Verb::ShowMore];
     let more = |first: &[Verb]| [first, &rest[..]].concat();
-    let gated = view.withheld.is_some() && view.kind != WindowKind::Requested && view.overridden.is_none();
+    let gated = is_gated(view);
     let qualify: &[Verb] = if view.qualification.is_none() { &[Verb::Qualify] } else { &[] };
     let claimed: &[Verb] = if view.solo { qualify } else { &[] };
     match (&view.state, view.part) {
@@ -222,7 +228,7 @@ fn buttons(view: &WindowView) -> Buttons {
         (Detected { .. }, Part::Holder) if view.solo => {
             keys.row(true, &[Verb::Claim, Verb::Pass], &more(&[Verb::Qualify]))
         }
-        (Detected { .. }, Part::Holder) => keys.row(true, &[Verb::Qualify, Verb::Pass], &more(&[])),
+        (Detected { .. }, Part::Holder) => keys.row(!gated, &[Verb::Qualify, Verb::Pass], &more(&[])),
         (Qualified { .. }, Part::Holder) if view.solo => keys.row(true, &[Verb::Claim, Verb::Pass], &more(&[])),
         (Qualified { .. }, Part::Holder) => keys.row(true, &[Verb::Offer, Verb::Pass], &more(&[])),
         (Offered { .. }, Part::Offered) => keys.row(true, &[Verb::Claim, Verb::Decline], &more(&[])),
@@ -352,6 +358,7 @@ mod tests {
         let held = Withheld {
             cause: "Notice served on Sun 1 Nov".into(),
             handled_by: Some("Dana".into()),
+            with: None,
             since: sample::day("2026-11-02"),
         };
         let view = WindowView {
