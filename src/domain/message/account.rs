@@ -421,6 +421,16 @@ mod tests {
     }
 
     #[test]
+    fn whoever_served_notice_does_not_renew_by_itself() {
+        let mut view = answer();
+        if let Some(diagnosis) = &mut view.diagnosis {
+            diagnosis.causes[0].rule = "notice_served".into();
+        }
+        let said = drawn(&view);
+        assert!(said.contains("notice served, ends Thu 25 Feb 2027") && !said.contains("by itself"), "{said}");
+    }
+
+    #[test]
     fn both_angles_and_all_evidence() {
         insta::assert_snapshot!(drawn(&answer()), @"
         Acme · health 34, at risk (was 52) · ARR $184k

@@ -3,7 +3,7 @@
 
 use chrono::NaiveDate;
 
-use super::super::view::{Angle, HandoffState, Part, QualificationView, WindowView};
+use super::super::view::{Angle, HandoffState, Part, QualificationView, Why, WindowView};
 use super::super::{Block, Buttons, Text, phrase};
 use super::Keys;
 use crate::domain::action::{Subject, Verb};
@@ -12,9 +12,9 @@ use crate::domain::diagnosis::WindowKind;
 pub(super) fn summary(view: &WindowView, today: NaiveDate) -> String {
     let what = title(view);
     match &view.state {
-        HandoffState::Offered { by, .. } if view.part == Part::Offered => match by {
-            Some(by) => format!("{}: {what}, offered to you by {by}", view.account.name),
-            None => format!("{}: {what}, offered to you", view.account.name),
+        HandoffState::Offered { to, by, .. } if view.part == Part::Offered => match by {
+            Some(by) => format!("{}: {what}, offered to {to} by {by}", view.account.name),
+            None => format!("{}: {what}, offered to {to}", view.account.name),
         },
         state => format!("{}: {what}. {}", view.account.name, handoff_state(state, today)),
     }
@@ -38,7 +38,9 @@ pub(super) fn blocks(view: &WindowView, angle: Angle, today: NaiveDate) -> Vec<B
         known.extend(super::doing(account, today).map(Text::plain));
     }
     lines.extend(said(view, known, today));
-    let mut small = vec![super::why(&view.why)];
+    // Whoever has answered it was given nothing any more.
+    let answered = view.why == Why::Offered && view.part != Part::Offered;
+    let mut small = vec![if answered { String::new() } else { super::why(&view.why) }];
     if is_open(&view.state) {
         small.push(format!("open until {}", phrase::date(view.closes_on, today)));
         if view.co_term {
@@ -121,7 +123,7 @@ fn qualification(known: &QualificationView, today: NaiveDate) -> String {
 fn ask(view: &WindowView) -> String {
     match (&view.state, view.part) {
         (HandoffState::Detected { .. } | HandoffState::Qualified { .. }, Part::Holder) if is_gated(view) => {
-            "It waits until the account is no longer at risk; or pass with a reason.".to_owned()
+            "Nothing to do while it is withheld; or pass with a reason.".to_owned()
         }
         (HandoffState::Detected { .. }, Part::Holder) if view.solo => "Claim it, or pass with a reason.".to_owned(),
         (HandoffState::Detected { .. }, Part::Holder) => {
@@ -327,6 +329,14 @@ mod tests {
     }
 
     #[test]
+    fn what_was_answered_was_given_to_nobody_any_more() {
+        let state = HandoffState::Accepted { by: "Pat".into(), on: sample::today() };
+        let said =
+            |part| drawn(WindowView { state: state.clone(), part, why: Why::Offered, ..sample::window() }, Angle::Both);
+        assert!(!said(Part::Holder).contains("Given to you") && !said(Part::Onlooker).contains("Given to you"));
+    }
+
+    #[test]
     fn a_timed_out_offer_to_a_pool_is_marked() {
         let view = WindowView {
             state: HandoffState::Offered {
@@ -341,7 +351,7 @@ mod tests {
             ..sample::window()
         };
         insta::assert_snapshot!(drawn(view, Angle::AccountManager), @"
-        (Globex: more seats, about $12k, offered to you)
+        (Globex: more seats, about $12k, offered to the EMEA pool)
         Globex · more seats, about $12k · not qualified · health 82, healthy · ARR $184k
         96 of 100 seats in use for three weeks.
         Nobody has confirmed need, contact and timing yet. Claim it, or decline with a reason.
