@@ -352,7 +352,9 @@ impl FromStr for Action {
     type Err = UnknownAction;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let (verb, subject) = text.split_once('|').ok_or(UnknownAction)?;
+        // No id of anybody's has a NUL in it, and Postgres takes none.
+        let whole = Some(text).filter(|text| !text.contains('\0'));
+        let (verb, subject) = whole.and_then(|text| text.split_once('|')).ok_or(UnknownAction)?;
         Ok(Self { verb: verb.parse()?, subject: subject.parse()? })
     }
 }
@@ -366,14 +368,14 @@ mod tests {
     fn any_subject() -> impl Strategy<Value = Subject> {
         let uuid = any::<u128>().prop_map(Uuid::from_u128);
         prop_oneof![
-            ".+".prop_map(|id| Subject::Account(AccountId(id))),
+            "[^\\x00\n]+".prop_map(|id| Subject::Account(AccountId(id))),
             uuid.clone().prop_map(Subject::Risk),
             uuid.clone().prop_map(Subject::Handoff),
             uuid.clone().prop_map(Subject::Renewal),
             uuid.clone().prop_map(Subject::Introduction),
             (uuid, any::<u16>()).prop_map(|(id, n)| Subject::Group(id, n)),
             any::<u16>().prop_map(Subject::Home),
-            ".+".prop_map(Subject::Rule),
+            "[^\\x00\n]+".prop_map(Subject::Rule),
         ]
     }
 
@@ -397,5 +399,6 @@ mod tests {
         names.dedup();
         assert_eq!(names.len(), Verb::ALL.len());
         assert_eq!("drop_table|risk:1".parse::<Action>(), Err(UnknownAction));
+        assert_eq!("note|account:a\0b".parse::<Action>(), Err(UnknownAction));
     }
 }

@@ -69,7 +69,7 @@ impl Handoff {
             return (self, None);
         }
         if window.closes_on < date {
-            let reason = format!("open until {}", window.closes_on);
+            let reason = format!("it was open until {}", window.closes_on.format("%-d %b %Y"));
             return (self.moved(State::Closed { reason }, at), Some(HandoffEvent::WindowClosed));
         }
         let before = self.clone();

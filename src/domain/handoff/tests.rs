@@ -192,6 +192,8 @@ fn windows_end_with_their_dates_unless_somebody_works_on_them() {
     assert!(open.is_open() && event.is_none());
     let (closed, event) = detected.nightly(None, None, day("2027-02-22"), hour(0));
     assert_eq!((closed.state_name(), event), ("closed", Some(HandoffEvent::WindowClosed)));
+    // As people write a date: the card says it.
+    assert_eq!(closed.state, State::Closed { reason: "it was open until 21 Feb 2027".into() });
     let accepted = seats(Start::Offered(pool())).accept(person(PIA), hour(1)).unwrap().0;
     assert!(accepted.nightly(None, Some("notice_served"), day("2027-02-22"), hour(0)).0.is_open());
 }

@@ -154,6 +154,9 @@ pub fn message(view: &DigestView) -> Message {
     }
     blocks.extend(moved(view).map(|said| Block::Context(said.into())));
     if quiet(view) && holds_book(view) {
+        if view.team.is_some() || view.gaps.is_some() {
+            blocks.push(Block::Heading("Your own accounts".to_owned()));
+        }
         blocks.push(Block::Text(nothing(view).into()));
     }
     let groups: Vec<&RestGroup> = view.rest.iter().filter(|group| !group.lines.is_empty()).collect();

@@ -38,8 +38,10 @@ pub fn message(view: &FiguresView, today: NaiveDate) -> Message {
     let mut blocks = vec![Block::Heading(title.clone())];
     let until = view.until.map(|until| format!("Until {}. ", phrase::date(until, today))).unwrap_or_default();
     blocks.push(Block::Context(
-        format!("{until}An account counts for whom it is assigned to today. Another period: /tandem kpi 2026-Q3, 2026-11 or 2026.")
-            .into(),
+        format!(
+            "{until}An account counts for whoever has it today. Another period: /tandem kpi 2026-Q3, 2026-11 or 2026."
+        )
+        .into(),
     ));
     blocks.extend(chart(view).map(Block::Chart));
     for side in &view.sides {
@@ -249,7 +251,10 @@ fn pair_line(pair: &Pair) -> String {
     .filter(|(number, _)| *number > 0)
     .map(|(number, word)| format!("{number} {word}"))
     .collect();
-    let median = pair.hours_to_accept.map(|hours| format!(" Half were accepted within {}.", Value::Hours(hours)));
+    let median = pair.hours_to_accept.map(|hours| match hours * 60.0 < 1.0 {
+        true => " Half were accepted at once.".to_owned(),
+        false => format!(" Half were accepted within {}.", Value::Hours(hours)),
+    });
     format!(
         "{} offered in the last {DAYS} days: {}.{}",
         phrase::count(pair.offered, "handoff"),
@@ -329,6 +334,7 @@ mod tests {
             ],
             failures: vec![
                 Measure::Pair(Pair { offered: 4, in_time: 3, late: 1, hours_to_accept: Some(26.5), ..Pair::default() }),
+                Measure::Pair(Pair { offered: 1, in_time: 1, hours_to_accept: Some(0.01), ..Pair::default() }),
                 Measure::Pair(Pair::default()),
                 Measure::Combined(Combined { value_done: 6, revenue_done: 18, value_open: 9, revenue_open: 3 }),
                 Measure::Combined(Combined::default()),
@@ -348,8 +354,8 @@ mod tests {
         (Key figures of your team, Q4 2026: customer retention rate 96.4%, churn rate 3.6%, upsell and cross-sell revenue $38k)
         Key figures of your team, Q4 2026
         =================================
-          Until Tue 3 Nov. An account counts for whom it is assigned to today. Another period: /tandem kpi 2026-Q3,
-          2026-11 or 2026.
+          Until Tue 3 Nov. An account counts for whoever has it today. Another period: /tandem kpi 2026-Q3, 2026-11 or
+          2026.
 
         Shares, Q4 2026
         Customers kept ███████████ 96.4%
@@ -373,6 +379,7 @@ mod tests {
         How the model holds
         ===================
         - 4 handoffs offered in the last 30 days: 3 accepted in time and 1 late. Half were accepted within 26.5 hours.
+        - 1 handoff offered in the last 30 days: 1 accepted in time. Half were accepted at once.
         - No handoff was offered in the last 30 days.
         - Of 24 actions in the last 30 days 25% served value and 75% revenue; of what is open 75% is value (9 risks)
           and 25% revenue (3 to sell or renew).

@@ -198,7 +198,10 @@ fn facts(team: &TeamView, today: NaiveDate) -> Vec<(String, Text)> {
         (Some(previous), Some(change)) => format!(", {change} since {}", phrase::date(previous.on, today)),
         _ => String::new(),
     };
-    let at_risk = format!("{sum} in {}{change}", phrase::count(team.at_risk, "account"));
+    let at_risk = match team.at_risk {
+        0 => format!("nothing{change}"),
+        many => format!("{sum} in {}{change}", phrase::count(many, "account")),
+    };
     let quarter = &team.renewals;
     let mut renewals = match phrase::amounts(&quarter.arr) {
         Some(sum) => format!("{} due, {sum}; {} settled, {} lost", quarter.due, quarter.settled, quarter.lost),
@@ -396,6 +399,39 @@ mod tests {
         let said = to_text(&Message { summary: String::new(), blocks: blocks(&team, sample::today()) }, 100);
         assert!(said.starts_with("Your team now, Thu 5 Nov\n"), "{said}");
         assert!(summary(&team).starts_with("team now: $410k at risk"), "{}", summary(&team));
+    }
+
+    #[test]
+    fn nothing_at_risk_is_one_word() {
+        let team = TeamView { at_risk: 0, arr_at_risk: Vec::new(), ..team() };
+        let said = to_text(&Message { summary: String::new(), blocks: blocks(&team, sample::today()) }, 100);
+        assert!(said.contains("nothing, down $380k since Mon 2 Nov"), "{said}");
+    }
+
+    #[test]
+    fn a_quiet_book_of_ones_own_is_told_from_the_team() {
+        let view = DigestView {
+            digest: Uuid::nil(),
+            name: "Lea".into(),
+            date: sample::today(),
+            angle: Angle::Csm,
+            basis: Some(Basis { diagnosed_on: sample::today(), hours_old: 6, delayed: false }),
+            totals: Totals { accounts: 1, ..Totals::default() },
+            news: None,
+            first_read: None,
+            sections: Vec::new(),
+            moved: Vec::new(),
+            rest: Vec::new(),
+            withheld: Vec::new(),
+            sources: Vec::new(),
+            gaps: None,
+            team: Some(team()),
+        };
+        let said = to_text(&message(&view), 100);
+        assert!(
+            said.contains("Your own accounts\n=================\n\nNothing needs you today. 1 account, none at risk."),
+            "{said}"
+        );
     }
 
     #[test]

@@ -254,35 +254,40 @@ pub fn watch(late: &[(Late, i64, NaiveDateTime)], over: bool) -> Message {
         .collect();
     if over {
         lines.push("Everything that was late has been done.".to_owned());
-    } else if late.iter().any(|(what, ..)| *what != Late::Watch) {
-        lines.push("`tandem doctor` and the log say more.".to_owned());
     }
-    Message::sentence(lines.join("\n"))
+    let mut said = Text::plain(lines.join("\n"));
+    if !over && late.iter().any(|(what, ..)| *what != Late::Watch) {
+        said = said.then("\n").then_code("tandem doctor").then(" and the log say more.");
+    }
+    said_as(said)
+}
+
+/// A message of one text, which its notification line says too.
+fn said_as(text: Text) -> Message {
+    Message { summary: text.to_plain(), blocks: vec![Block::Text(text)] }
 }
 
 /// In direct messages, what could not be posted in a channel, and why.
 pub fn instead(mut message: Message, problem: &str) -> Message {
     let why = format!(
-        "This belongs in your channel, where it could not be posted: {}. An admin can choose another one with \
-         `tandem channel set`.",
+        "This belongs in your channel, where it could not be posted: {}. An admin can choose another one with ",
         reason(problem)
     );
-    message.blocks.push(Block::Context(why.into()));
+    message.blocks.push(Block::Context(Text::plain(why).then_code("tandem channel set").then(".")));
     message
 }
 
 /// To an admin: somebody's message could not be delivered. `problem` is the platform's code.
 pub fn given_up(whom: &str, problem: &str) -> Message {
     if problem == "user_disabled" {
-        return Message::sentence(format!(
+        let what = format!(
             "Nothing reaches {whom} any more: their chat account is deactivated. What lay with them is with whoever stands in, \
-             and comes back with the account; if they have left, `tandem transfer` gives their book to somebody."
-        ));
+             and comes back with the account; if they have left, "
+        );
+        return said_as(Text::plain(what).then_code("tandem transfer").then(" gives their book to somebody."));
     }
-    let reason = reason(problem);
-    Message::sentence(format!(
-        "A message to {whom} could not be delivered: {reason}. `tandem doctor` shows who cannot be reached."
-    ))
+    let what = format!("A message to {whom} could not be delivered: {}. ", reason(problem));
+    said_as(Text::plain(what).then_code("tandem doctor").then(" shows who cannot be reached."))
 }
 
 fn reason(problem: &str) -> String {
@@ -426,6 +431,7 @@ fn brief(entry: &TransferredAccount, today: NaiveDate) -> Text {
 
 #[cfg(test)]
 mod tests {
+    use super::super::Style;
     use super::super::card::sample;
     use super::super::text::to_text;
     use super::*;
@@ -494,6 +500,25 @@ mod tests {
     }
 
     #[test]
+    fn commands_for_the_admin_are_code_and_not_marks_around_words() {
+        let since = sample::today().and_hms_opt(2, 0, 0).unwrap();
+        for said in [
+            watch(&[(Late::Night, 1, since)], false),
+            given_up("Kim", "MessageWritesBlocked"),
+            given_up("Kim", "user_disabled"),
+            instead(Message::sentence("Acme"), "outsiders"),
+        ] {
+            let spans = said.blocks.iter().flat_map(|block| match block {
+                Block::Text(text) | Block::Context(text) => text.0.clone(),
+                _ => Vec::new(),
+            });
+            let spans: Vec<_> = spans.collect();
+            assert!(spans.iter().any(|span| span.style == Style::Code && span.text.starts_with("tandem ")), "{said:?}");
+            assert!(!said.summary.contains('`') && spans.iter().all(|span| !span.text.contains('`')), "{said:?}");
+        }
+    }
+
+    #[test]
     fn absences_and_lateness_are_said_to_whom_they_concern() {
         let today = sample::today();
         let until = Some(sample::day("2026-11-06"));
@@ -519,7 +544,7 @@ mod tests {
         Back again: you. No longer standing in: Noa. Handed back: nothing open.
         The night's diagnosis is late: it was due on 3 Nov 2026 at 02:00.
         12 clocks not moved, the oldest due on 3 Nov 2026 at 02:00.
-        `tandem doctor` and the log say more.
+        tandem doctor and the log say more.
         Your organisation works differently from now on: each account has a CSM and an AM. SMB: a CSM on every account, an AM on some, pools for the rest. Renewals are owned by the AM. Yours now: 2 handoffs, 1 renewal. See /tandem handoffs and /tandem renewals.
         Tandem did not look after its clocks since 3 Nov 2026 at 02:00. What was owed meanwhile is being done now.
         Everything that was late has been done.

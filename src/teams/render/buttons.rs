@@ -23,12 +23,9 @@ pub(super) fn elements(buttons: &Buttons, targets: &mut usize) -> Vec<Value> {
     let carried = |button: &&Button| button.action.to_string().len() <= ACTION;
     let mut shown: Vec<Value> = buttons.shown.iter().filter(carried).map(button).collect();
     let rest: Vec<Value> = buttons.more.iter().filter(carried).map(button).collect();
-    // A menu of one or two is longer than what is in it.
-    if shown.is_empty() || (shown.len() + rest.len() <= ROW) {
+    // A menu of one or two is no shorter than what is in it.
+    if shown.is_empty() || rest.len() <= ROW {
         shown.extend(rest);
-        return rows(&shown);
-    }
-    if rest.is_empty() {
         return rows(&shown);
     }
     *targets += 1;

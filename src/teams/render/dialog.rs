@@ -73,12 +73,11 @@ fn problem(sentence: &str) -> Vec<Value> {
 
 fn input(field: &Field, typed: Option<&str>) -> Vec<Value> {
     let keep = |usual: &str| typed.unwrap_or(usual).to_owned();
-    let (mut element, more) = match &field.input {
-        Input::Line { value, max } => (text(&keep(value), *max, false), None),
-        Input::Paragraph { value, max } => (text(&keep(value), *max, true), None),
-        Input::Amount { value, currency } => {
-            (text(&keep(value), 30, false), Some(format!("In {}, digits only.", currency.as_str())))
-        }
+    let mut element = match &field.input {
+        Input::Line { value, max } => text(&keep(value), *max, false),
+        Input::Paragraph { value, max } => text(&keep(value), *max, true),
+        // The hint says the currency.
+        Input::Amount { value, .. } => text(&keep(value), 30, false),
         Input::Date { value, min } => {
             let mut element = json!({"type": "Input.Date"});
             let value = keep(&value.map(|day| day.to_string()).unwrap_or_default());
@@ -88,18 +87,16 @@ fn input(field: &Field, typed: Option<&str>) -> Vec<Value> {
             if let Some(day) = min {
                 element["min"] = day.to_string().into();
             }
-            (element, None)
+            element
         }
-        Input::Time { value } => {
-            (json!({"type": "Input.Time", "value": keep(&value.format("%H:%M").to_string())}), None)
-        }
+        Input::Time { value } => json!({"type": "Input.Time", "value": keep(&value.format("%H:%M").to_string())}),
         Input::Choices { values, options } => match choices(options) {
             Some(mut element) => {
                 element["isMultiSelect"] = true.into();
                 element["style"] = "expanded".into();
                 // Teams writes several with commas between.
                 element["value"] = keep(&values.join(",")).replace(';', ",").into();
-                (element, None)
+                element
             }
             None => return nothing_to_choose(field),
         },
@@ -109,7 +106,7 @@ fn input(field: &Field, typed: Option<&str>) -> Vec<Value> {
                 if options.iter().any(|(value, _)| *value == chosen) {
                     element["value"] = chosen.into();
                 }
-                (element, None)
+                element
             }
             None => return nothing_to_choose(field),
         },
@@ -120,10 +117,9 @@ fn input(field: &Field, typed: Option<&str>) -> Vec<Value> {
         element["isRequired"] = true.into();
         element["errorMessage"] = EMPTY.into();
     }
-    let hints: Vec<&str> =
-        field.hint.as_deref().into_iter().chain(more.as_deref()).filter(|hint| !hint.trim().is_empty()).collect();
     let mut drawn = vec![element];
-    for mut line in elements::lines(&Text::plain(hints.join(" ")), Size::Small) {
+    let hint = field.hint.as_deref().filter(|hint| !hint.trim().is_empty());
+    for mut line in hint.into_iter().flat_map(|hint| elements::lines(&Text::plain(hint), Size::Small)) {
         line["spacing"] = "None".into();
         drawn.push(line);
     }

@@ -284,6 +284,18 @@ fn rows_have_two_buttons_and_the_rest_stands_under_more() {
 }
 
 #[test]
+fn one_or_two_further_actions_need_no_menu() {
+    let buttons = |more: &[Verb]| {
+        let more = more.iter().map(|verb| press(*verb)).collect();
+        only(saying(vec![Block::Buttons(Buttons { shown: vec![press(Verb::Qualify), press(Verb::Pass)], more })]))
+    };
+    for more in [&[][..], &[Verb::NotUseful], &[Verb::NotUseful, Verb::Note]] {
+        assert!(all(&buttons(more), "Action.ToggleVisibility").is_empty(), "{more:?}");
+    }
+    assert_eq!(all(&buttons(&[Verb::NotUseful, Verb::Note, Verb::Raise]), "Action.ToggleVisibility").len(), 1);
+}
+
+#[test]
 fn titles_that_are_too_long_for_a_phone_stand_alone() {
     let named = |name: &str| {
         let mut button = press(Verb::ShowMore);
@@ -387,7 +399,7 @@ fn form() -> Dialog {
             Field {
                 id: "amount",
                 label: "Amount".into(),
-                hint: None,
+                hint: Some("In USD, digits only.".into()),
                 required: false,
                 input: Input::Amount { value: String::new(), currency: "USD".parse().unwrap() },
             },
@@ -406,6 +418,7 @@ fn a_dialog_asks_and_keeps_what_was_typed() {
     let input =
         |card: &Value, id: &str| card["body"].as_array().unwrap().iter().find(|e| e["id"] == id).unwrap().clone();
     assert_eq!(input(card, "f.step")["value"], "call");
+    assert_eq!(card.to_string().matches("digits only").count(), 1);
     assert_eq!(input(card, "f.due")["min"], "2026-11-03");
     assert_eq!(input(card, "f.how")["choices"][1], json!({"title": "Loss", "value": "loss"}));
     for element in card["body"].as_array().unwrap().iter().filter(|e| e["type"].as_str().unwrap().starts_with("Input."))

@@ -48,7 +48,7 @@ fn one_card_has_all_that_is_theirs_each_with_its_buttons() {
     With Dana until Fri 6 Nov.
     [Qualify] [Pass] More: [Not useful]
 
-    Renewal: Opt-out date: Fri 27 Nov, in 24 days. Without notice it renews by itself on Thu 25 Feb
+    Renewal. Opt-out date: Fri 27 Nov, in 24 days. Without notice it renews by itself on Thu 25 Feb
     2027.
     This step: Get the decision in writing.
     Work on it has not started. Owner: you, prepares: Dana.
