@@ -163,6 +163,7 @@ pub fn message(view: &DigestView) -> Message {
     if !groups.is_empty() {
         let lines = groups.iter().map(|group| group.lines.len()).sum::<usize>();
         blocks.push(Block::Heading(format!("Also on your list ({lines})")));
+        blocks.extend(rest::returning(&groups));
         blocks.extend(rest::whole(view.digest, &groups));
         blocks.extend(groups.iter().flat_map(|group| rest::blocks(view.digest, group, view.date)));
     }

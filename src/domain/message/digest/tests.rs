@@ -112,11 +112,11 @@ fn the_csms_morning() {
 
     Also on your list (2)
     =====================
+      Each comes back on the day it names, or earlier if it gets worse.
 
-    Usage is down: 2 accounts
+    Usage is down: 2 accounts, back tomorrow
     - Initech · ARR $30k · opt-out date Tue 1 Dec, in 28 days
     - Umbrella
-      Comes back tomorrow, or earlier if it gets worse.
     [Acknowledge all] [Snooze all]
       Last data: usage: yesterday · crm: 3 days ago · billing: 41 days ago (late: usually every 7 days)
       · onboarding: nothing yet (late)
