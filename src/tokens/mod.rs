@@ -111,7 +111,7 @@ pub enum Outcome {
 pub enum Refused {
     /// The workspace has removed Tandem; its tokens are deleted.
     Removed,
-    /// There is a newer one: the same again, with that.
+    /// There is a newer one, or will be in a moment: the same again.
     Renewed,
     /// Somebody has to see to it.
     Standing,
@@ -298,8 +298,8 @@ impl Tokens {
             Ok(Some(_)) => Refused::Renewed,
             Ok(None) => Refused::Standing,
             Err(error) => {
-                tracing::error!(team, %error, "a token that ran out early could not be refreshed");
-                Refused::Standing
+                tracing::warn!(team, %error, "a token that ran out early could not be refreshed; it is tried again");
+                Refused::Renewed
             }
         })
     }
