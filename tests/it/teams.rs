@@ -3,6 +3,7 @@
 
 mod channels;
 mod door;
+mod every;
 mod home;
 mod life;
 mod outsiders;

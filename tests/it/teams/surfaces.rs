@@ -53,7 +53,7 @@ async fn both() -> TestBot {
 }
 
 /// The words of a text: without markup, slashes and quotation marks, which each chat has in its own way.
-fn words(text: &str) -> BTreeSet<String> {
+pub(super) fn words(text: &str) -> BTreeSet<String> {
     // Slack writes a link as <address|words>, and both leave the address out.
     let shown = text.split('<').map(|part| part.rsplit_once('|').map_or(part, |(_, said)| said)).collect::<String>();
     // A grave accent stands for a backtick that would format.
@@ -77,7 +77,7 @@ fn without_more(text: &str) -> String {
     text.lines().filter(|line| *line != "More").collect::<Vec<_>>().join("\n")
 }
 
-fn texts(value: &Value, keys: &[&str]) -> Vec<String> {
+pub(super) fn texts(value: &Value, keys: &[&str]) -> Vec<String> {
     match value {
         Value::Object(fields) => fields
             .iter()
@@ -225,7 +225,7 @@ async fn every_kind_of_message_reads_the_same_in_both() {
 }
 
 /// The titles of buttons and of facts; what stands behind a button for old clients is the same button.
-fn titles(value: &Value) -> Vec<String> {
+pub(super) fn titles(value: &Value) -> Vec<String> {
     match value {
         Value::Object(fields) => {
             let own = fields.get("title").and_then(Value::as_str).map(str::to_owned);
