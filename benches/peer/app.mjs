@@ -16,7 +16,9 @@ const ACCOUNT = `
 const CLICK = 'INSERT INTO bench.click (team_id, user_id, value, at) VALUES ($1, $2, $3, now())';
 
 function card(account) {
-  const causes = (account.body?.causes ?? []).map((cause) => `• ${cause.headline}`).join('\n');
+  // The diagnosis is stored as text.
+  const diagnosis = JSON.parse(account.body ?? '{}');
+  const causes = (diagnosis.causes ?? []).map((cause) => `• ${cause.headline}`).join('\n');
   const text = `${account.name}: health ${account.health}, ${account.band}`;
   return {
     response_type: 'ephemeral',

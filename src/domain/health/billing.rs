@@ -15,8 +15,8 @@ use crate::domain::signal::Source;
 #[derive(Debug, Clone, PartialEq, Default)]
 pub(in crate::domain) struct Read {
     pub(super) overdue: Option<Observation>,
-    /// The account's own median before; none counts as 0.
-    usual_days: f64,
+    /// The account's own median before.
+    usual_days: Option<f64>,
     /// The sum over the policy's days.
     failures: Option<Observation>,
     discount: Option<Observation>,
@@ -27,7 +27,7 @@ impl Read {
         match look.kind {
             "invoice_overdue_days" => {
                 self.overdue = look.last();
-                self.usual_days = series::earlier_median(look.points, look.windows, look.today).unwrap_or(0.0);
+                self.usual_days = series::earlier_median(look.points, look.windows, look.today);
             }
             "payment_failures" => self.failures = look.sum(look.policy.billing.failures_days),
             "discount_expires_in_days" => self.discount = look.last(),
@@ -35,9 +35,9 @@ impl Read {
         }
     }
 
-    /// Days beyond the account's own habit.
+    /// Days beyond the account's own habit; without one, all of them.
     pub(super) fn beyond(&self, overdue: Observation) -> f64 {
-        (overdue.value - self.usual_days).max(0.0)
+        (overdue.value - self.usual_days.unwrap_or(0.0)).max(0.0)
     }
 }
 
@@ -70,14 +70,17 @@ pub(super) fn describe(case: &Case<'_>, rule: Rule) -> Option<(String, Vec<Fact>
     match rule {
         Rule::InvoiceOverdue => {
             let overdue = read.overdue?;
-            let habit = if read.usual_days < 1.0 {
-                "this account usually pays on time".to_owned()
-            } else {
-                format!("this account is usually {} late", days(read.usual_days))
-            };
-            let headline = format!("An invoice is {} overdue; {habit}", days(overdue.value));
-            let fact = fact("Invoice overdue", overdue.value, "days", billing, overdue.as_of).before(read.usual_days);
-            Some((headline, vec![fact]))
+            let headline = format!("An invoice is {} overdue", days(overdue.value));
+            let fact = fact("Invoice overdue", overdue.value, "days", billing, overdue.as_of);
+            Some(match read.usual_days {
+                None => (headline, vec![fact]),
+                Some(usual) if usual < 1.0 => {
+                    (format!("{headline}; this account usually pays on time"), vec![fact.before(usual)])
+                }
+                Some(usual) => {
+                    (format!("{headline}; this account is usually {} late", days(usual)), vec![fact.before(usual)])
+                }
+            })
         }
         Rule::PaymentFailures => {
             let count = read.failures?;

@@ -415,7 +415,7 @@ mod tests {
         With Dana until Fri 6 Nov.
         [Qualify] [Pass] More: [Not useful]
 
-        Renewal: Opt-out date: Fri 27 Nov, in 24 days. Without notice it renews by itself on Thu 25 Feb
+        Renewal. Opt-out date: Fri 27 Nov, in 24 days. Without notice it renews by itself on Thu 25 Feb
         2027.
         This step: Get the decision in writing.
         Work on it has not started. Owner: you, prepares: Dana.

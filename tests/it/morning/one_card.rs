@@ -38,7 +38,7 @@ async fn risk_window_and_renewal_stand_on_one_card_each_with_its_buttons() {
         assert!(!said.contains(heading), "a second card: {said}");
     }
     assert_eq!(said.matches("Acme").count() - said.matches("Acme served").count(), 1, "named once: {said}");
-    for words in ["*Renewal:* Opt-out date: Mon 21 Dec", "*More seats, about €", "Withheld: Notice to end the contract"]
+    for words in ["*Renewal*. Opt-out date: Mon 21 Dec", "*More seats, about €", "Withheld: Notice to end the contract"]
     {
         assert!(said.contains(words), "{words} is not in\n{said}");
     }

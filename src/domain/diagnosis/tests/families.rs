@@ -156,6 +156,12 @@ fn billing() {
     // An account that is always 20 days late is judged by what goes beyond.
     let habit = |days: f64| account().weekly("invoice_overdue_days", &[20.0, 20.0, 20.0, 20.0, days]);
     check(Source::Billing, &[(20.0, 0), (21.0, 10), (50.0, 50)], habit);
+    // Of a habit nothing is said where none has been seen.
+    let said = |customer: Customer| customer.diagnosis().headline("invoice_overdue").to_owned();
+    assert_eq!(said(overdue(34.0)), "An invoice is 34 days overdue");
+    assert_eq!(said(habit(50.0)), "An invoice is 50 days overdue; this account is usually 20 days late");
+    let prompt = account().weekly("invoice_overdue_days", &[0.0, 0.0, 0.0, 0.0, 34.0]);
+    assert_eq!(said(prompt), "An invoice is 34 days overdue; this account usually pays on time");
     check(Source::Billing, &[(0.0, 0), (1.0, 30), (2.0, 70), (3.0, 70)], |n| account().saw("payment_failures", 9, n));
     let discount = |days: f64| account().saw("discount_expires_in_days", 10, days);
     check(Source::Billing, &[(71.0, 0), (70.0, 40), (10.0, 40), (9.0, 0)], discount);

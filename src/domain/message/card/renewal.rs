@@ -61,11 +61,8 @@ pub(super) fn blocks(view: &RenewalView, angle: Angle, today: NaiveDate) -> Vec<
 /// Beneath another matter of the same account.
 pub(super) fn beneath(view: &RenewalView, angle: Angle, today: NaiveDate) -> (Vec<Text>, Buttons) {
     let open = is_open(&view.state);
-    let mut lines = vec![if open {
-        Text::strong("Renewal:").then(format!(" {}", dates(view, today)))
-    } else {
-        Text::strong("Renewal")
-    }];
+    let dates = if open { dates(view, today) } else { String::new() };
+    let mut lines = vec![Text::strong("Renewal").then(if dates.is_empty() { dates } else { format!(". {dates}") })];
     if open {
         if view.read.notice_period_missing {
             lines.push("The notice period is missing: the real deadline may be earlier. Add it in the CRM.".into());
