@@ -2,13 +2,16 @@
 //! that there is. The words, the buttons, the dialogs with their fields and errors, and what the database keeps are
 //! compared after each step; a verb or a command that one chat lacks fails here.
 
+mod form;
+mod words;
 mod world;
 
 use serde_json::json;
 use tandem::domain::action::Verb;
 use tandem::domain::command::{self, COMMANDS, Command};
 
-use world::{Answer, Both, Form, counted};
+use words::{counted, same_message};
+use world::{Answer, Both, Form};
 
 /// Who asks: a CSM, an AM, both in one, a lead, an admin, a viewer.
 const ROLES: [&str; 6] = ["dana", "kim", "cora", "lea", "ada", "vic"];
@@ -189,7 +192,7 @@ async fn a_channel_is_shown_the_same_and_the_home_turns_its_pages() {
     assert_eq!(counted(&[told["value"].as_str().unwrap().to_owned()]), counted(&[said]));
     bot.deliver().await;
     let (one, other) = (bot.next_post("C1"), bot.hears("19:team@thread.tacv2").await);
-    world::same_message("the shared account", &one, &other);
+    same_message("the shared account", &one, &other);
     // All pages of the home together, since each chat fits another number of lines on a page.
     for who in ROLES {
         both.homes_are_the_same(who).await;

@@ -11,8 +11,11 @@ use tandem::store::directory::{Organisation, Platform};
 
 use crate::support::bot::{BESIDE, Post, TEAM, TestBot};
 use crate::support::fake_teams::Standing;
-use crate::support::teams::{Card, TENANT};
-use crate::teams::surfaces::{texts, titles};
+use crate::support::teams::TENANT;
+use crate::teams::surfaces::texts;
+
+use super::form::{Field, is_input, slack_fields, slack_options, teams_fields, teams_options};
+use super::words::{counted, is_answer, pages, said, same, slack_lines, summary, teams_lines, text_of};
 
 const PATIENCE: Duration = Duration::from_secs(10);
 
@@ -32,140 +35,6 @@ pub(super) struct Form {
     view: Value,
     task: Value,
     pub(super) fields: Vec<Field>,
-}
-
-/// As a person meets it.
-#[derive(Debug, PartialEq)]
-pub(super) struct Field {
-    id: String,
-    label: String,
-    hint: Vec<String>,
-    pub(super) required: bool,
-    long: bool,
-    options: Vec<String>,
-    /// The words of what is chosen, or what is filled in.
-    value: String,
-    /// Of a date: the first that may be chosen.
-    first: String,
-}
-
-fn text_of(value: &Value) -> String {
-    value.as_str().unwrap_or_default().to_owned()
-}
-
-/// Words without markup and without what each chat or organisation has of its own, sorted; each as often as it is said.
-pub(super) fn counted(lines: &[String]) -> Vec<String> {
-    let mut words = Vec::new();
-    // Where a message shrinks, a part of it may be left over in the chat that splits it elsewhere.
-    for line in lines.iter().filter(|line| !matches!(line.as_str(), "More" | "This part is no longer needed.")) {
-        // Slack writes a link as <address|words>; Teams and Slack both leave the address out.
-        let shown: String = line.split('<').map(|part| part.rsplit_once('|').map_or(part, |(_, said)| said)).collect();
-        let mut shown = shown.replace("&amp;", "&");
-        // The number of a diagnosis is the organisation's own.
-        while let Some(at) = shown.find("iagnosis ").filter(|at| shown[at + 9..].chars().nth(4) == Some('-')) {
-            shown.replace_range(at..at + 18, "");
-        }
-        // A clock begins when the message has arrived; a card that was drawn before it does not name its end yet.
-        while let Some(at) = shown.find(", answer due ") {
-            let end = shown[at..].find('.').map_or(shown.len(), |length| at + length);
-            shown.replace_range(at..end, "");
-        }
-        let split = shown.split(|c: char| !c.is_alphanumeric() || c == 'ˋ').map(str::to_lowercase);
-        words.extend(split.filter(|word| {
-            !word.is_empty() && !matches!(word.as_str(), "tandem" | "slack" | "teams" | "north" | "south")
-        }));
-    }
-    words.sort_unstable();
-    words
-}
-
-#[track_caller]
-fn same(what: &str, slack: &[String], teams: &[String]) {
-    let (one, other) = (counted(slack), counted(teams));
-    let only = |some: &[String], others: &[String]| -> Vec<String> {
-        let mut left = others.to_vec();
-        let more = some.iter().filter(|word| match left.iter().position(|known| known == *word) {
-            Some(at) => {
-                left.swap_remove(at);
-                false
-            }
-            None => true,
-        });
-        more.cloned().collect()
-    };
-    assert!(
-        one == other,
-        "{what}: only Slack says {:?}, only Teams says {:?}\n--- Slack\n{}\n--- Teams\n{}",
-        only(&one, &other),
-        only(&other, &one),
-        slack.join("\n"),
-        teams.join("\n")
-    );
-}
-
-/// What is read: a picture says what it says to whoever cannot see it; how a card asks for itself is not read at all.
-fn read_of(value: &Value) -> Value {
-    match value {
-        Value::Array(items) => {
-            // Slack draws bars of letters, and the picture comes after.
-            let drawn = |item: &Value| match item["type"].as_str() {
-                Some("image") => None,
-                Some("Image") => Some(json!({"text": item["altText"]})),
-                _ => Some(read_of(item)),
-            };
-            Value::Array(items.iter().filter_map(drawn).collect())
-        }
-        Value::Object(fields) => {
-            let shown = fields.iter().filter(|(key, _)| *key != "refresh");
-            Value::Object(shown.map(|(key, value)| (key.clone(), read_of(value))).collect())
-        }
-        other => other.clone(),
-    }
-}
-
-fn slack_lines(blocks: &Value) -> Vec<String> {
-    texts(&read_of(blocks), &["text"])
-}
-
-fn teams_lines(card: &Value) -> Vec<String> {
-    let card = read_of(card);
-    [texts(&card, &["text"]), facts(&card), titles(&card)].concat()
-}
-
-/// What stands beside the titles of facts.
-fn facts(value: &Value) -> Vec<String> {
-    match value {
-        Value::Object(fields) if fields.get("type").and_then(Value::as_str) == Some("FactSet") => {
-            texts(&value["facts"], &["value"])
-        }
-        Value::Object(fields) => fields.values().flat_map(facts).collect(),
-        Value::Array(items) => items.iter().flat_map(facts).collect(),
-        _ => Vec::new(),
-    }
-}
-
-/// The notification line; a further part's has the number of the part, which is the chat's own.
-fn summary(said: &str) -> Option<String> {
-    let part = said.ends_with(')') && said.rsplit_once(" (").is_some_and(|(_, part)| part.contains('/'));
-    (!part).then(|| said.to_owned())
-}
-
-pub(super) fn same_message(what: &str, slack: &Post, teams: &Card) {
-    let blocks: Vec<String> = slack_lines(&Value::Array(slack.blocks.clone()));
-    let bodies: Vec<String> = teams.bodies.iter().flat_map(teams_lines).collect();
-    same(what, &[vec![slack.summary.clone()], blocks].concat(), &[vec![teams.summary.clone()], bodies].concat());
-}
-
-/// The words of all pages of a book, each once: headings stand on every page, and each chat fits another number of lines.
-fn pages(lines: Vec<String>) -> Vec<String> {
-    let of_paging = |line: &String| {
-        matches!(line.as_str(), "Previous page" | "Next page")
-            || line.starts_with("Page ")
-            || line.contains("next page")
-    };
-    let mut words = counted(&lines.into_iter().filter(|line| !of_paging(line)).collect::<Vec<_>>());
-    words.dedup();
-    words
 }
 
 impl Both {
@@ -247,7 +116,7 @@ impl Both {
         let said = self.bot.slash(who, &format!("/tandem {typed}")).await;
         let card = self.bot.types(who, typed).await;
         let (one, other) = (said.lines().next().unwrap_or_default(), &card.summary);
-        assert_eq!(counted(&[one.to_owned()]), counted(&[other.clone()]), "{who} types \"{typed}\"");
+        assert_eq!(counted(&[one.to_owned()]), counted(std::slice::from_ref(other)), "{who} types \"{typed}\"");
     }
 
     /// Reads both until they say the same, or complains of what they differ in.
@@ -576,7 +445,7 @@ impl Both {
             let at = bot.slack.calls("views.publish").len();
             let buttons = view.blocks.iter().flat_map(|block| block["elements"].as_array().into_iter().flatten());
             let next =
-                buttons.filter(|one| one["text"]["text"] == "Next page").map(|one| text_of(&one["value"])).last();
+                buttons.filter(|one| one["text"]["text"] == "Next page").map(|one| text_of(&one["value"])).next_back();
             let mut on_home = bot.press(TEAM, who, &view, &next.expect("a value"));
             on_home["container"] = json!({"type": "view", "view_id": "VH"});
             on_home["view"] = json!({"id": "VH", "type": "home"});
@@ -596,93 +465,4 @@ impl Both {
         }
         same(&format!("the home of {who}"), &pages(slack), &pages(teams));
     }
-}
-
-/// An answer can be asked how it reads now, a message of delivery's follows by itself.
-fn is_answer(activity: &Value) -> bool {
-    activity["attachments"][0]["content"]["refresh"].is_object()
-}
-
-fn said(activity: &Value) -> Vec<String> {
-    let line = activity["summary"].as_str().or(activity["text"].as_str()).unwrap_or_default();
-    summary(line).into_iter().chain(teams_lines(&activity["attachments"][0]["content"])).collect()
-}
-
-fn is_input(element: &Value) -> bool {
-    element["type"].as_str().is_some_and(|kind| kind.starts_with("Input."))
-}
-
-fn slack_options(view: &Value, id: &str) -> Vec<(String, String)> {
-    let block = view["blocks"].as_array().into_iter().flatten().find(|block| block["block_id"] == id);
-    let options = block.and_then(|block| block["element"]["options"].as_array());
-    options.into_iter().flatten().map(|option| (text_of(&option["text"]["text"]), text_of(&option["value"]))).collect()
-}
-
-fn teams_options(card: &Value, id: &str) -> Vec<(String, String)> {
-    let id = format!("f.{id}");
-    let input = card["body"].as_array().into_iter().flatten().find(|element| element["id"] == id.as_str());
-    let choices = input.and_then(|input| input["choices"].as_array());
-    choices.into_iter().flatten().map(|choice| (text_of(&choice["title"]), text_of(&choice["value"]))).collect()
-}
-
-fn slack_fields(view: &Value) -> Vec<Field> {
-    let inputs = view["blocks"].as_array().into_iter().flatten().filter(|block| block["type"] == "input");
-    let field = |block: &Value| {
-        let element = &block["element"];
-        let id = text_of(&block["block_id"]);
-        let hint = text_of(&block["hint"]["text"]);
-        // Slack's picker knows no first day, so the hint says it.
-        let (hint, first) = match hint.find("Not before ") {
-            Some(at) => (hint[..at].trim().to_owned(), hint[at + 11..].trim_end_matches('.').to_owned()),
-            None => (hint, String::new()),
-        };
-        let first = chrono::NaiveDate::parse_from_str(&first, "%d %b %Y").map(|day| day.to_string());
-        let chosen = element["initial_options"].as_array().cloned().unwrap_or_default();
-        let chosen = chosen.iter().chain(element.get("initial_option")).map(|option| text_of(&option["text"]["text"]));
-        let typed = ["initial_value", "initial_date", "initial_time"].map(|key| text_of(&element[key]));
-        Field {
-            label: text_of(&block["label"]["text"]),
-            hint: counted(&[hint]),
-            required: block["optional"] != true,
-            long: element["multiline"] == true,
-            options: slack_options(view, &id).into_iter().map(|(title, _)| title).collect(),
-            value: chosen.chain(typed).filter(|value| !value.is_empty()).collect::<Vec<_>>().join(", "),
-            first: first.unwrap_or_default(),
-            id,
-        }
-    };
-    inputs.map(field).collect()
-}
-
-fn teams_fields(card: &Value) -> Vec<Field> {
-    let body: Vec<&Value> = card["body"].as_array().into_iter().flatten().collect();
-    let field = |(at, element): (usize, &&Value)| {
-        let id = text_of(&element["id"]).trim_start_matches("f.").to_owned();
-        let options = teams_options(card, &id);
-        let hint: Vec<String> = body[at + 1..]
-            .iter()
-            .take_while(|one| !is_input(one) && one["spacing"] == "None")
-            .flat_map(|one| teams_lines(one))
-            .collect();
-        let value = text_of(&element["value"]);
-        let value = match options.is_empty() {
-            true => value,
-            false => {
-                let chosen: Vec<&str> = value.split(',').collect();
-                let titles = options.iter().filter(|(_, value)| chosen.contains(&value.as_str()));
-                titles.map(|(title, _)| title.clone()).collect::<Vec<_>>().join(", ")
-            }
-        };
-        Field {
-            label: text_of(&element["label"]),
-            hint: counted(&hint),
-            required: element["isRequired"] == true,
-            long: element["isMultiline"] == true,
-            options: options.into_iter().map(|(title, _)| title).collect(),
-            value,
-            first: text_of(&element["min"]),
-            id,
-        }
-    };
-    body.iter().enumerate().filter(|(_, element)| is_input(element)).map(field).collect()
 }
