@@ -2,6 +2,7 @@
 //! arrives, and that nothing is less than in Slack.
 
 mod channels;
+mod doctor;
 mod door;
 mod every;
 mod home;

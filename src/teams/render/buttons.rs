@@ -60,7 +60,11 @@ fn rows(buttons: &[Value]) -> Vec<Value> {
 
 fn button(button: &Button) -> Value {
     let action = button.action.to_string();
-    let title = words::line(&button.label, TITLE);
+    let title = match words::line(&button.label, TITLE) {
+        // A button without a title is no button.
+        empty if empty.is_empty() => button.action.verb.label().to_owned(),
+        title => title,
+    };
     let tooltip = words::line(&button.spoken, 75);
     let mut drawn = if button.action.verb.opens_dialog() {
         json!({"type": "Action.Submit", "title": title, "data": {"msteams": {"type": "task/fetch"}, "a": action}})

@@ -184,4 +184,6 @@ fn first_words(message: &Message) -> String {
 }
 
 #[cfg(test)]
+mod limit_tests;
+#[cfg(test)]
 mod tests;
