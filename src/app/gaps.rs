@@ -37,8 +37,7 @@ pub(super) async fn view(
         return Ok(None);
     }
     let Some(date) = reader.snapshot.organisation.diagnosed_on else { return Ok(None) };
-    let book: Option<Vec<AccountId>> =
-        if admin { None } else { Some(team::book_of(tx, reader, person).await?.into_keys().collect()) };
+    let book: Option<Vec<AccountId>> = if admin { None } else { Some(team::book_ids(tx, reader, person).await?) };
     let rows = diagnosis::gaps(tx, date, book.as_deref()).await?;
     let names = diagnosis::largest_unknown(tx, date, book.as_deref(), NAMED).await?;
     // What no account has is not connected: nothing is missing there.

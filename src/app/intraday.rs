@@ -193,7 +193,7 @@ impl Look {
     /// The health gate closes at once.
     async fn gate(&self, tx: &mut Tenant, merged: &Diagnosis, entries: &mut Vec<Entry>) -> anyhow::Result<()> {
         let rule = merged.causes.first().map(|cause| cause.rule.as_str());
-        let open = handoff::of_accounts_one_by_one(tx, std::slice::from_ref(self.id()), self.now, true).await?;
+        let open = handoff::lock_of_accounts(tx, std::slice::from_ref(self.id()), self.now).await?;
         for (_, held) in open {
             let held: Handoff = held?;
             let (after, event) = held.clone().nightly(None, rule, self.night, self.now);

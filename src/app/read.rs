@@ -6,7 +6,7 @@ use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 
 use super::snapshot::Snapshot;
 use crate::domain::account::{Account, AccountId};
-use crate::domain::diagnosis::Diagnosis;
+use crate::domain::diagnosis::{Diagnosis, RenewalRead};
 use crate::domain::handoff::Handoff;
 use crate::domain::renewal_work::RenewalWork;
 use crate::domain::risk::Risk;
@@ -51,39 +51,92 @@ pub async fn accounts(
     ids: &[AccountId],
     now: DateTime<Utc>,
 ) -> anyhow::Result<BTreeMap<AccountId, AccountRead>> {
-    let accounts = account::some(tx, ids).await?;
-    let mut diagnoses = BTreeMap::new();
-    let mut previous = BTreeMap::new();
+    let mut reads = to_choose(tx, snapshot, ids, now).await?;
     if let Some(date) = snapshot.organisation.diagnosed_on {
-        diagnoses = diagnosis::of_accounts(tx, date, &accounts, &snapshot.policy).await?;
-        previous = diagnosis::health_before(tx, date, ids).await?;
+        for (id, health) in diagnosis::health_before(tx, date, ids).await? {
+            reads.entry(id).and_modify(|read| read.previous_health = health);
+        }
     }
+    for note in note::latest(tx, ids).await? {
+        reads.entry(AccountId(note.account_id.clone())).and_modify(|read| read.last_note = Some(note));
+    }
+    Ok(reads)
+}
+
+/// The same without what is only told: the health before and the last note.
+pub(super) async fn to_choose(
+    tx: &mut Tenant,
+    snapshot: &Snapshot,
+    ids: &[AccountId],
+    now: DateTime<Utc>,
+) -> anyhow::Result<BTreeMap<AccountId, AccountRead>> {
+    let accounts = account::some(tx, ids).await?;
+    let mut diagnoses = match snapshot.organisation.diagnosed_on {
+        Some(date) => diagnosis::of_accounts(tx, date, &accounts, &snapshot.policy).await?,
+        None => BTreeMap::new(),
+    };
     let mut risks: BTreeMap<_, _> =
         risk::latest(tx, ids).await?.into_iter().map(|risk| (risk.account.clone(), risk)).collect();
-    let mut handoffs: BTreeMap<AccountId, Vec<Handoff>> = BTreeMap::new();
-    for handoff in handoff::of_accounts(tx, ids, now - ENDED_FOR).await? {
-        handoffs.entry(handoff.account.clone()).or_default().push(handoff);
-    }
+    let mut handoffs = handoffs(tx, ids, now).await?;
     let mut renewals: BTreeMap<_, _> =
         renewal::latest(tx, ids).await?.into_iter().map(|work| (work.account.clone(), work)).collect();
-    let mut notes: BTreeMap<_, _> =
-        note::latest(tx, ids).await?.into_iter().map(|note| (note.account_id.clone(), note)).collect();
     Ok(accounts
         .into_iter()
         .map(|account| {
             let id = account.id.clone();
             let read = AccountRead {
                 diagnosis: diagnoses.remove(&id),
-                previous_health: previous.remove(&id).flatten(),
+                previous_health: None,
                 risk: risks.remove(&id),
                 handoffs: handoffs.remove(&id).unwrap_or_default(),
                 renewal: renewals.remove(&id),
-                last_note: notes.remove(&id.0),
+                last_note: None,
                 account,
             };
             (id, read)
         })
         .collect())
+}
+
+async fn handoffs(
+    tx: &mut Tenant,
+    ids: &[AccountId],
+    now: DateTime<Utc>,
+) -> anyhow::Result<BTreeMap<AccountId, Vec<Handoff>>> {
+    let mut handoffs: BTreeMap<AccountId, Vec<Handoff>> = BTreeMap::new();
+    for handoff in handoff::of_accounts(tx, ids, now - ENDED_FOR).await? {
+        handoffs.entry(handoff.account.clone()).or_default().push(handoff);
+    }
+    Ok(handoffs)
+}
+
+/// What one line can say of an account: most of a morning is lines.
+#[derive(Debug, Clone)]
+pub(super) struct Line {
+    pub(super) account: Account,
+    /// By the latest complete diagnosis.
+    pub(super) renewal: Option<RenewalRead>,
+    pub(super) handoffs: Vec<Handoff>,
+}
+
+/// Reads these accounts as lines; those that do not exist are absent.
+pub(super) async fn lines(
+    tx: &mut Tenant,
+    snapshot: &Snapshot,
+    ids: &[AccountId],
+    now: DateTime<Utc>,
+) -> anyhow::Result<BTreeMap<AccountId, Line>> {
+    let accounts = account::some(tx, ids).await?;
+    let mut renewals = match snapshot.organisation.diagnosed_on {
+        Some(date) => diagnosis::renewals(tx, date, &accounts, &snapshot.policy).await?,
+        None => BTreeMap::new(),
+    };
+    let mut handoffs = handoffs(tx, ids, now).await?;
+    let line = |account: Account| {
+        let (renewal, handoffs) = (renewals.remove(&account.id), handoffs.remove(&account.id).unwrap_or_default());
+        (account.id.clone(), Line { account, renewal, handoffs })
+    };
+    Ok(accounts.into_iter().map(line).collect())
 }
 
 /// Reads one account.

@@ -5,9 +5,10 @@ use chrono::{DateTime, NaiveDate, Utc};
 
 use super::read::AccountRead;
 use super::snapshot::Snapshot;
+use crate::domain::account::Account;
 use crate::domain::action::Subject;
 use crate::domain::calendar;
-use crate::domain::diagnosis::{Band, Change};
+use crate::domain::diagnosis::{Band, Change, RenewalRead};
 use crate::domain::handoff::{Gate, Handoff, Matter, Return, State, Timer, Window};
 use crate::domain::message::card::Card;
 use crate::domain::message::view::{
@@ -72,8 +73,8 @@ impl<'a> Reader<'a> {
         }
     }
 
-    fn access(&self, read: &AccountRead) -> Access {
-        self.person.map_or(Access::Nothing, |person| self.snapshot.access(person, &read.account))
+    fn access(&self, account: &Account) -> Access {
+        self.person.map_or(Access::Nothing, |person| self.snapshot.access(person, account))
     }
 
     fn is(&self, person: Option<PersonId>) -> bool {
@@ -93,8 +94,12 @@ impl<'a> Reader<'a> {
 
     /// Whether this reader acts on the account's risks and notes.
     pub fn may_act(&self, read: &AccountRead) -> bool {
-        self.access(read) == Access::Act
-            || self.snapshot.route(&read.account, self.today()).is_ok_and(|routed| self.is(Some(routed.risks)))
+        self.may_act_for(&read.account)
+    }
+
+    pub(super) fn may_act_for(&self, account: &Account) -> bool {
+        self.access(account) == Access::Act
+            || self.snapshot.route(account, self.today()).is_ok_and(|routed| self.is(Some(routed.risks)))
     }
 
     pub fn account(&self, read: &AccountRead) -> AccountView {
@@ -123,7 +128,10 @@ impl<'a> Reader<'a> {
     }
 
     pub fn deadline(&self, read: &AccountRead) -> Option<Deadline> {
-        let renewal = &read.diagnosis.as_ref()?.renewal;
+        Self::next_deadline(&read.diagnosis.as_ref()?.renewal)
+    }
+
+    pub(super) fn next_deadline(renewal: &RenewalRead) -> Option<Deadline> {
         let on = renewal.next_deadline?;
         let kind = if renewal.opt_out_date == Some(on) && renewal.renewal_date != Some(on) {
             DeadlineKind::OptOut
@@ -317,7 +325,7 @@ impl<'a> Reader<'a> {
     /// Whether this reader may act on a handoff: whoever acts on the account, a pool's members
     /// on its offers, who is accountable, and the leads above them.
     pub fn may_act_on(&self, read: &AccountRead, handoff: &Handoff) -> bool {
-        match self.access(read) {
+        match self.access(&read.account) {
             Access::Act => true,
             Access::ActOnWindows if handoff.window().is_some() => true,
             _ => matches!(self.part(read, handoff), Part::Holder | Part::Offered | Part::Offerer | Part::Lead),

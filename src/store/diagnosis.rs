@@ -11,10 +11,10 @@ use sqlx::FromRow;
 use sqlx::types::Json;
 use uuid::Uuid;
 
-use super::detail::{Detail, StoredCause};
+use super::detail::{Detail, Outline, StoredCause};
 use super::{Tenant, word};
 use crate::domain::account::{Account, AccountId};
-use crate::domain::diagnosis::{self, Band, Diagnosis, FoundWindow, NightState, Previous};
+use crate::domain::diagnosis::{self, Band, Diagnosis, FoundWindow, NightState, Previous, RenewalRead};
 use crate::domain::money::Currency;
 use crate::domain::person::OrgId;
 use crate::domain::policy::Policy;
@@ -135,15 +135,38 @@ pub async fn of_accounts(
     policy: &Policy,
 ) -> anyhow::Result<BTreeMap<AccountId, Diagnosis>> {
     let org = tx.org();
+    let rows = rows_of(tx, date, accounts).await?;
+    rows.into_iter().map(|(account, row)| Ok((account.id.clone(), whole(org, account, row, policy)?))).collect()
+}
+
+/// What the diagnoses of that date say of the deadlines of these accounts.
+pub async fn renewals(
+    tx: &mut Tenant,
+    date: NaiveDate,
+    accounts: &[Account],
+    policy: &Policy,
+) -> anyhow::Result<BTreeMap<AccountId, RenewalRead>> {
+    let rows = rows_of(tx, date, accounts).await?;
+    rows.into_iter()
+        .map(|(account, row)| {
+            let Outline { auto_renew } = serde_json::from_str(&row.body).context("a stored diagnosis")?;
+            Ok((account.id.clone(), renewal::read(account, auto_renew, policy, row.date)))
+        })
+        .collect()
+}
+
+/// Those of these accounts that have a diagnosis of that date.
+async fn rows_of<'a>(
+    tx: &mut Tenant,
+    date: NaiveDate,
+    accounts: &'a [Account],
+) -> anyhow::Result<Vec<(&'a Account, DiagnosisRow)>> {
+    let org = tx.org().0;
     let ids: Vec<&str> = accounts.iter().map(|account| account.id.0.as_str()).collect();
     let rows: Vec<DiagnosisRow> =
-        sqlx::query_as(OF_ACCOUNTS).bind(org.0).bind(date).bind(&ids).fetch_all(tx.connection()).await?;
+        sqlx::query_as(OF_ACCOUNTS).bind(org).bind(date).bind(&ids).fetch_all(tx.connection()).await?;
     let mut rows: BTreeMap<String, DiagnosisRow> = rows.into_iter().map(|row| (row.account_id.clone(), row)).collect();
-    accounts
-        .iter()
-        .filter_map(|account| rows.remove(&account.id.0).map(|row| (account, row)))
-        .map(|(account, row)| Ok((account.id.clone(), whole(org, account, row, policy)?)))
-        .collect()
+    Ok(accounts.iter().filter_map(|account| Some((account, rows.remove(&account.id.0)?))).collect())
 }
 
 /// A stored diagnosis with what it takes from the account and the policy.
@@ -162,7 +185,7 @@ pub(super) fn whole(org: OrgId, account: &Account, row: DiagnosisRow, policy: &P
         families: detail.families.into_owned(),
         not_checked: detail.not_checked.into_owned(),
         stale: detail.stale.into_owned(),
-        causes: detail.causes.into_iter().map(|cause| cause.on(row.date)).collect(),
+        causes: detail.causes.into_iter().map(|cause| cause.on(row.date)).collect::<anyhow::Result<_>>()?,
         windows: detail.windows.into_owned(),
         renewal: renewal::read(account, detail.auto_renew, policy, row.date),
         change: word("change", &row.change)?,
@@ -370,7 +393,7 @@ struct EarlierRow {
     floors: Option<Json<Vec<String>>>,
 }
 
-#[derive(FromRow)]
+#[derive(Debug, FromRow)]
 struct StoredRow {
     account_id: String,
     health: Option<i16>,
@@ -461,11 +484,15 @@ pub async fn night_after(tx: &mut Tenant, date: NaiveDate) -> anyhow::Result<Opt
 
 /// The bodies that a night refers to, for these accounts.
 pub async fn kept(tx: &mut Tenant, date: NaiveDate, ids: &Between<'_>) -> anyhow::Result<BTreeMap<AccountId, Kept>> {
-    let rows = stored(tx, date, ids).await?;
+    let rows = stored_rows(tx, date, ids).await?;
     Ok(rows.into_values().map(|row| (AccountId(row.account_id.clone()), row.kept())).collect())
 }
 
-async fn stored(tx: &mut Tenant, date: NaiveDate, ids: &Between<'_>) -> anyhow::Result<BTreeMap<String, StoredRow>> {
+async fn stored_rows(
+    tx: &mut Tenant,
+    date: NaiveDate,
+    ids: &Between<'_>,
+) -> anyhow::Result<BTreeMap<String, StoredRow>> {
     let org = tx.org().0;
     let rows: Vec<StoredRow> = sqlx::query_as(STORED)
         .bind(org)
@@ -484,37 +511,80 @@ pub struct Between<'a> {
     pub last: Option<&'a AccountId>,
 }
 
-/// Stores a date's diagnoses of these accounts: those of `rows` stand; `again`, others of the date go, and what is stored
-/// already is not written once more. A body that `kept` has for the account is not sent.
-pub async fn save(
-    tx: &mut Tenant,
+/// What is to be written so that a date's diagnoses of some accounts are what they are now.
+#[derive(Debug)]
+pub struct Changes<'a> {
     date: NaiveDate,
-    again: bool,
-    ids: &Between<'_>,
-    rows: &[NewRow],
-    kept: &BTreeMap<AccountId, Kept>,
-) -> anyhow::Result<()> {
-    let org = tx.org().0;
-    let mut present = if again { stored(tx, date, ids).await? } else { BTreeMap::new() };
-    let (mut new, mut fresh) = (Vec::with_capacity(rows.len()), Vec::new());
-    for row in rows {
-        let stored = present.remove(&row.account.0);
-        if stored.as_ref().is_some_and(|stored| stored.says_the_same(row)) {
-            continue;
+    /// Each with a night that wrote its body.
+    rows: Vec<(&'a NewRow, NaiveDate)>,
+    /// Those whose body is not kept yet.
+    fresh: Vec<&'a NewRow>,
+    /// Accounts that an earlier run of the date had, and this one has not.
+    others: Vec<String>,
+}
+
+impl<'a> Changes<'a> {
+    /// Of `stored`, what says the same stays and what is not among `rows` goes. A body that `kept` has for the account is
+    /// not written.
+    pub fn new(date: NaiveDate, mut stored: Stored, rows: &'a [NewRow], kept: &BTreeMap<AccountId, Kept>) -> Self {
+        let mut changes = Self { date, rows: Vec::with_capacity(rows.len()), fresh: Vec::new(), others: Vec::new() };
+        for row in rows {
+            let stored = stored.rows.remove(&row.account.0).filter(|_| stored.whole);
+            if stored.as_ref().is_some_and(|stored| stored.says_the_same(row)) {
+                continue;
+            }
+            let known = [stored.map(|stored| stored.kept()), kept.get(&row.account).copied()];
+            let on = known.into_iter().flatten().find_map(|kept| kept.still(row.detail_id, date));
+            if on.is_none() {
+                changes.fresh.push(row);
+            }
+            changes.rows.push((row, on.unwrap_or(date)));
         }
-        let known = [stored.map(|stored| stored.kept()), kept.get(&row.account).copied()];
-        let on = known.into_iter().flatten().find_map(|kept| kept.still(row.detail_id, date));
-        if on.is_none() {
-            fresh.push(row);
-        }
-        new.push((row, on.unwrap_or(date)));
+        changes.others = stored.rows.into_keys().collect();
+        changes
     }
-    save_details(tx, date, &fresh).await?;
+}
+
+/// The rows that a date has already.
+#[derive(Debug, Default)]
+pub struct Stored {
+    rows: BTreeMap<String, StoredRow>,
+    /// Their bodies are there too.
+    whole: bool,
+}
+
+/// Reads the rows that a date has for these accounts; `whole` where their bodies are there too.
+pub async fn stored(tx: &mut Tenant, date: NaiveDate, ids: &Between<'_>, whole: bool) -> anyhow::Result<Stored> {
+    Ok(Stored { rows: stored_rows(tx, date, ids).await?, whole })
+}
+
+/// Writes the bodies. Nobody sees one before a row refers to it, so that they may be committed first.
+pub async fn save_bodies(tx: &mut Tenant, changes: &Changes<'_>) -> anyhow::Result<()> {
+    let fresh = &changes.fresh;
+    if fresh.is_empty() {
+        return Ok(());
+    }
+    let org = tx.org().0;
+    sqlx::query(SAVE_DETAILS)
+        .bind(org)
+        .bind(fresh.iter().map(|row| row.account.0.as_str()).collect::<Vec<_>>())
+        .bind(fresh.iter().map(|row| row.detail_id).collect::<Vec<_>>())
+        .bind(fresh.iter().map(|row| row.body.as_str()).collect::<Vec<_>>())
+        .bind(changes.date)
+        .execute(tx.connection())
+        .await
+        .context("save the causes")?;
+    Ok(())
+}
+
+/// Writes the rows, and takes away those that are no more; `again` where the date may have some already.
+pub async fn save(tx: &mut Tenant, changes: &Changes<'_>, again: bool) -> anyhow::Result<()> {
+    let (org, new) = (tx.org().0, &changes.rows);
     if !new.is_empty() {
         // Arrays rather than COPY: under row level security that would be a temporary table and the same statement again.
         sqlx::query(if again { SAVE_AGAIN } else { SAVE })
             .bind(org)
-            .bind(date)
+            .bind(changes.date)
             .bind(new.iter().map(|(row, _)| row.account.0.as_str()).collect::<Vec<_>>())
             .bind(new.iter().map(|(row, _)| row.health).collect::<Vec<_>>())
             .bind(new.iter().map(|(row, _)| row.risk).collect::<Vec<_>>())
@@ -528,27 +598,10 @@ pub async fn save(
             .await
             .context("save diagnoses")?;
     }
-    let others: Vec<String> = present.into_keys().collect();
-    if !others.is_empty() {
-        sqlx::query(DROP_OTHERS).bind(org).bind(date).bind(&others).execute(tx.connection()).await?;
+    if !changes.others.is_empty() {
+        let others = &changes.others;
+        sqlx::query(DROP_OTHERS).bind(org).bind(changes.date).bind(others).execute(tx.connection()).await?;
     }
-    Ok(())
-}
-
-async fn save_details(tx: &mut Tenant, date: NaiveDate, fresh: &[&NewRow]) -> anyhow::Result<()> {
-    if fresh.is_empty() {
-        return Ok(());
-    }
-    let org = tx.org().0;
-    sqlx::query(SAVE_DETAILS)
-        .bind(org)
-        .bind(fresh.iter().map(|row| row.account.0.as_str()).collect::<Vec<_>>())
-        .bind(fresh.iter().map(|row| row.detail_id).collect::<Vec<_>>())
-        .bind(fresh.iter().map(|row| row.body.as_str()).collect::<Vec<_>>())
-        .bind(date)
-        .execute(tx.connection())
-        .await
-        .context("save the causes")?;
     Ok(())
 }
 
@@ -561,9 +614,12 @@ pub async fn replace(
 ) -> anyhow::Result<()> {
     let row = NewRow::of(diagnosis, auto_renew)?;
     // Speaks for no id but its own: nothing lies after it and up to it.
-    let (id, none) = (row.account.clone(), BTreeMap::new());
+    let id = row.account.clone();
     let itself = Between { after: &id.0, last: Some(&id) };
-    save(tx, date, true, &itself, std::slice::from_ref(&row), &none).await
+    let stored = stored(tx, date, &itself, true).await?;
+    let changes = Changes::new(date, stored, std::slice::from_ref(&row), &BTreeMap::new());
+    save_bodies(tx, &changes).await?;
+    save(tx, &changes, true).await
 }
 
 /// An account that could not be read, and why.

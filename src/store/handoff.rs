@@ -25,6 +25,10 @@ statements! {
                                          WHERE org_id = $1 AND account_id = wanted.account_id
                                            AND (accountable IS NOT NULL OR since > $3) OFFSET 0) AS h
                     ORDER BY h.account_id, h.since, h.handoff_id";
+    /// The same of all accounts in a row: one look along the index.
+    BETWEEN = "SELECT * FROM tandem.handoff
+                WHERE org_id = $1 AND account_id BETWEEN $2 AND $3 AND (accountable IS NOT NULL OR since > $4)
+                ORDER BY account_id, since, handoff_id";
     LOCK_OF_ACCOUNTS = "SELECT h.* FROM unnest($2::text[]) AS wanted (account_id)
                     CROSS JOIN LATERAL (SELECT * FROM tandem.handoff
                                          WHERE org_id = $1 AND account_id = wanted.account_id
@@ -246,19 +250,34 @@ pub async fn save(tx: &mut Tenant, handoff: &Handoff) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// The handoffs of these accounts that are open, or that ended after `since`; what is wrong with a row stands in
-/// its place. With `lock` they are this transaction's until commit.
-pub async fn of_accounts_one_by_one(
+/// With what is wrong with a row in its place.
+pub type OneByOne = Vec<(AccountId, anyhow::Result<Handoff>)>;
+
+fn one_by_one(rows: Vec<HandoffRow>) -> OneByOne {
+    rows.into_iter().map(|row| (AccountId(row.account_id.clone()), Handoff::try_from(row))).collect()
+}
+
+/// The handoffs of the accounts from `first` to `last`, both included, that are open, or that ended after `since`.
+pub async fn between(
+    tx: &mut Tenant,
+    first: &AccountId,
+    last: &AccountId,
+    since: DateTime<Utc>,
+) -> anyhow::Result<OneByOne> {
+    let org = tx.org().0;
+    let query = sqlx::query_as(BETWEEN).bind(org).bind(&first.0).bind(&last.0).bind(since);
+    Ok(one_by_one(query.fetch_all(tx.connection()).await?))
+}
+
+/// Those of these accounts, locked until commit.
+pub async fn lock_of_accounts(
     tx: &mut Tenant,
     accounts: &[AccountId],
     since: DateTime<Utc>,
-    lock: bool,
-) -> anyhow::Result<Vec<(AccountId, anyhow::Result<Handoff>)>> {
+) -> anyhow::Result<OneByOne> {
     let org = tx.org().0;
     let ids: Vec<&str> = accounts.iter().map(|id| id.0.as_str()).collect();
-    let sql = if lock { LOCK_OF_ACCOUNTS } else { OF_ACCOUNTS };
-    let rows: Vec<HandoffRow> = sqlx::query_as(sql).bind(org).bind(&ids).bind(since).fetch_all(tx.connection()).await?;
-    Ok(rows.into_iter().map(|row| (AccountId(row.account_id.clone()), Handoff::try_from(row))).collect())
+    Ok(one_by_one(sqlx::query_as(LOCK_OF_ACCOUNTS).bind(org).bind(&ids).bind(since).fetch_all(tx.connection()).await?))
 }
 
 /// Saves many new handoffs in one statement.

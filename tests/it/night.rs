@@ -445,6 +445,26 @@ async fn one_poisoned_account_does_not_spoil_the_night() {
     assert!(report.rejected[0].reason.contains("handoff"), "{}", report.rejected[0].reason);
 }
 
+/// What the database refuses to move is one account's fault too: the others are made anew, and are whole.
+#[tokio::test]
+async fn an_account_whose_moves_are_refused_stands_alone() {
+    let world = world().await;
+    world.pair().await;
+    for account in ["a", "b"] {
+        world.signals(&[(account, "crm", "notice_served", "2026-11-10", "true")]).await;
+    }
+    let refuse = "ALTER TABLE tandem.risk ADD CHECK (account_id <> 'b')";
+    world.db.pool.execute(refuse).await.unwrap();
+    let report = world.live().await;
+    assert_eq!((report.accounts, report.rejected.len()), (1, 1));
+    assert_eq!(report.rejected[0].account_id, AccountId::from("b"));
+    let all = world.diagnoses("2026-11-23").await;
+    assert_eq!(all.keys().collect::<Vec<_>>(), ["a"]);
+    assert_eq!(all["a"].causes[0].rule, "notice_served");
+    let risks = store::risk::open(&mut world.tenant().await).await.unwrap();
+    assert_eq!(risks.iter().map(|risk| risk.account.0.as_str()).collect::<Vec<_>>(), ["a"]);
+}
+
 #[tokio::test]
 async fn a_feed_that_breaks_is_withheld_and_told_once() {
     let world = world().await;

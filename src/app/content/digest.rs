@@ -7,11 +7,12 @@ use uuid::Uuid;
 
 use super::{Newer, account_card};
 use crate::app::morning::{self, Totals};
-use crate::app::read::{self, AccountRead};
+use crate::app::read::{self, AccountRead, Line};
 use crate::app::views::Reader;
 use crate::app::{gaps, team};
 use crate::domain::account::AccountId;
 use crate::domain::action::Subject;
+use crate::domain::handoff::Handoff;
 use crate::domain::message::card::{AccountCard, Card};
 use crate::domain::message::digest::{
     self, Basis, DigestView, RestGroup, RestKind, RestLine, Section, SectionKind, SourceAge, WithheldLine,
@@ -32,7 +33,10 @@ pub async fn morning_message(tx: &mut Tenant, reader: Reader<'_>, stored: &Diges
 
 /// What mornings that are drawn together show.
 pub(super) struct Shown {
+    /// What has a card, or is withheld.
     reads: BTreeMap<AccountId, AccountRead>,
+    /// The rest, and what the totals name.
+    lines: BTreeMap<AccountId, Line>,
     /// The sources, by the night.
     sources: BTreeMap<NaiveDate, BTreeMap<Source, Feed>>,
 }
@@ -43,18 +47,27 @@ impl Shown {
         reader: Reader<'_>,
         stored: impl Iterator<Item = &Digest> + Send,
     ) -> anyhow::Result<Self> {
-        let (mut ids, mut nights) = (BTreeSet::new(), BTreeSet::new());
+        let (mut ids, mut in_lines, mut nights) = (BTreeSet::new(), BTreeSet::new(), BTreeSet::new());
         for digest in stored {
             let totals: Totals = serde_json::from_value(digest.totals.clone())?;
-            ids.extend(digest.items.iter().map(|item| item.account.clone()));
-            ids.extend(totals.next.into_iter().map(|(id, _)| id).chain(totals.news.into_iter().map(|(id, _)| id)));
+            for item in &digest.items {
+                match item.place {
+                    Place::Card | Place::Withheld => ids.insert(item.account.clone()),
+                    Place::Group(_) => in_lines.insert(item.account.clone()),
+                };
+            }
+            in_lines.extend(totals.next.into_iter().map(|(id, _)| id).chain(totals.news.into_iter().map(|(id, _)| id)));
             nights.insert(digest.diagnosed_on);
         }
         let mut sources = BTreeMap::new();
         for night in nights {
             sources.insert(night, diagnosis::run_sources(tx, night).await?);
         }
-        Ok(Self { reads: read::accounts(tx, reader.snapshot, &Vec::from_iter(ids), reader.now).await?, sources })
+        Ok(Self {
+            reads: read::accounts(tx, reader.snapshot, &Vec::from_iter(ids), reader.now).await?,
+            lines: read::lines(tx, reader.snapshot, &Vec::from_iter(in_lines), reader.now).await?,
+            sources,
+        })
     }
 
     /// `newer` has the accounts whose card moved on to a newer message since.
@@ -76,7 +89,7 @@ impl Shown {
     }
 
     fn view(&self, reader: Reader<'_>, person: &Person, stored: &Digest, newer: &Newer) -> anyhow::Result<DigestView> {
-        let reads = &self.reads;
+        let Self { reads, lines, .. } = self;
         let (sections, moved) = sections(reader, &stored.items, reads, newer);
         let totals: Totals = serde_json::from_value(stored.totals.clone())?;
         let organisation = &reader.snapshot.organisation;
@@ -90,12 +103,12 @@ impl Shown {
                 hours_old: u32::try_from((reader.now - at).num_hours()).unwrap_or(0),
                 delayed: stored.late,
             }),
-            totals: totals_view(&totals, reads),
-            news: totals.news.as_ref().and_then(|(id, words)| Some(format!("{} {words}", reads.get(id)?.account.name))),
+            totals: totals_view(&totals, lines),
+            news: totals.news.as_ref().and_then(|(id, words)| Some(format!("{} {words}", lines.get(id)?.account.name))),
             first_read: totals.first_read,
             sections,
             moved,
-            rest: rest(reader, &stored.items, reads),
+            rest: rest(reader, &stored.items, lines),
             withheld: withheld(reader, &stored.items, reads),
             sources: self
                 .sources
@@ -107,7 +120,7 @@ impl Shown {
     }
 }
 
-fn totals_view(totals: &Totals, reads: &BTreeMap<AccountId, AccountRead>) -> digest::Totals {
+fn totals_view(totals: &Totals, lines: &BTreeMap<AccountId, Line>) -> digest::Totals {
     digest::Totals {
         accounts: totals.accounts,
         at_risk: totals.at_risk,
@@ -116,7 +129,7 @@ fn totals_view(totals: &Totals, reads: &BTreeMap<AccountId, AccountRead>) -> dig
         windows: totals.windows,
         window_amount: totals.window_amount.clone(),
         renewals: totals.renewals,
-        next: totals.next.as_ref().and_then(|(id, deadline)| Some((reads.get(id)?.account.name.clone(), *deadline))),
+        next: totals.next.as_ref().and_then(|(id, deadline)| Some((lines.get(id)?.account.name.clone(), *deadline))),
     }
 }
 
@@ -180,18 +193,18 @@ fn section_of(card: &Card) -> SectionKind {
     }
 }
 
-fn rest(reader: Reader<'_>, items: &[Item], reads: &BTreeMap<AccountId, AccountRead>) -> Vec<RestGroup> {
+fn rest(reader: Reader<'_>, items: &[Item], lines: &BTreeMap<AccountId, Line>) -> Vec<RestGroup> {
     let mut groups: BTreeMap<u16, RestGroup> = BTreeMap::new();
     for item in items {
         let Place::Group(number) = item.place else { continue };
-        let Some(read) = reads.get(&item.account) else { continue };
+        let Some(Line { account, renewal, handoffs }) = lines.get(&item.account) else { continue };
         let (kind, amount) = match &item.subject {
             Subject::Handoff(id) => {
-                let amount = read.handoff(*id).and_then(|handoff| handoff.window()).and_then(|window| window.amount);
-                (RestKind::Windows, amount)
+                let window = handoffs.iter().find(|handoff| handoff.id == *id).and_then(Handoff::window);
+                (RestKind::Windows, window.and_then(|window| window.amount))
             }
-            Subject::Renewal(_) => (RestKind::Renewals, read.account.arr),
-            _ => (RestKind::Risks, read.account.arr),
+            Subject::Renewal(_) => (RestKind::Renewals, account.arr),
+            _ => (RestKind::Risks, account.arr),
         };
         let group = groups.entry(number).or_insert_with(|| RestGroup {
             number,
@@ -201,8 +214,9 @@ fn rest(reader: Reader<'_>, items: &[Item], reads: &BTreeMap<AccountId, AccountR
             returns_on: item.comes_back,
             may_act: true,
         });
-        group.may_act &= reader.may_act(read);
-        group.lines.push(RestLine { name: read.account.name.clone(), amount, deadline: reader.deadline(read) });
+        group.may_act &= reader.may_act_for(account);
+        let deadline = renewal.as_ref().and_then(Reader::next_deadline);
+        group.lines.push(RestLine { name: account.name.clone(), amount, deadline });
     }
     groups.into_values().collect()
 }
@@ -220,8 +234,8 @@ pub async fn group_message(
     }
     let items: Vec<Item> = stored.items.into_iter().filter(|item| item.place == Place::Group(number)).collect();
     let ids: Vec<AccountId> = items.iter().map(|item| item.account.clone()).collect();
-    let reads = read::accounts(tx, reader.snapshot, &ids, reader.now).await?;
-    Ok(rest(reader, &items, &reads).first().map(|group| digest::whole_group(group, reader.today())))
+    let lines = read::lines(tx, reader.snapshot, &ids, reader.now).await?;
+    Ok(rest(reader, &items, &lines).first().map(|group| digest::whole_group(group, reader.today())))
 }
 
 fn withheld(reader: Reader<'_>, items: &[Item], reads: &BTreeMap<AccountId, AccountRead>) -> Vec<WithheldLine> {

@@ -58,7 +58,7 @@ impl Books {
         Ok(Self {
             today,
             books,
-            reads: active(read::accounts(tx, snapshot, &accounts, now).await?),
+            reads: active(read::to_choose(tx, snapshot, &accounts, now).await?),
             stands_for: readers.into_iter().map(|reads| (reads.reader, reads.stands_for)).collect(),
             shown: mornings::last_shown(tx, &ids, today).await?,
             told: mornings::told_by_day(tx, &ids, now - TOLD_WITHIN).await?,

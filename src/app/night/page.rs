@@ -4,6 +4,8 @@
 //! or none. What people have in hand (risks, handoffs, renewals) moves in a short
 //! transaction a page, since a click on one of them waits for its lock. Diagnoses
 //! go first: where the moves are refused, the page is made anew and replaces them.
+//! Their bodies are most of what is written and go into the page's transaction,
+//! several pages beside each other: nobody sees a body that no diagnosis refers to.
 
 use std::collections::BTreeMap;
 use std::ops::Range;
@@ -26,7 +28,7 @@ use crate::domain::renewal_work::RenewalWork;
 use crate::domain::risk::Risk;
 use crate::domain::window::{Cooling, OpenWindow};
 use crate::store::audit::{self, Actor};
-use crate::store::diagnosis::{Between, Earlier, Kept, NewRow, Rejected};
+use crate::store::diagnosis::{Between, Changes, Earlier, Kept, NewRow, Rejected, Stored};
 use crate::store::outcome::{self, KnownOutcome};
 use crate::store::{self, Tenant, diagnosis, handoff, message, renewal, risk, rule};
 
@@ -77,12 +79,14 @@ struct Span {
     empty: bool,
     /// Some of its ids may have a diagnosis of the date already, which is replaced.
     again: bool,
+    /// It was tried tonight: of what was stored of it the bodies may be missing.
+    tried: bool,
 }
 
 impl Span {
     /// Once more, whatever of it was stored.
     fn again(self) -> Self {
-        Self { again: true, ..self }
+        Self { again: true, tried: true, ..self }
     }
 
     /// Cut into spans of at most `most` accounts, at least one.
@@ -118,15 +122,16 @@ pub(super) struct Inputs {
 impl Inputs {
     pub(super) async fn read(tx: &mut Tenant, night: &Night, page: &[Box<Seen>]) -> anyhow::Result<Self> {
         let (Some(first), Some(last)) = (page.first(), page.last()) else { return Ok(Self::default()) };
-        let ids = ids(page);
         let (first, last) = (&first.account.id, &last.account.id);
         let earlier = match night.before {
             Some(date) => diagnosis::earlier(tx, date, first, last, night.book.withholds()).await?,
             None => BTreeMap::new(),
         };
         let quiet = TimeDelta::days(i64::from(night.policy.windows.cooling_days));
-        let live = night.run == Run::Live;
-        let handoffs = handoff::of_accounts_one_by_one(tx, &ids, night.at - quiet, live).await?;
+        let handoffs = match night.run {
+            Run::Live => handoff::lock_of_accounts(tx, &ids(page), night.at - quiet).await?,
+            Run::History => handoff::between(tx, first, last, night.at - quiet).await?,
+        };
         let outcomes = outcome::between(tx, first, last, night.date).await?;
         Ok(Self {
             earlier,
@@ -179,7 +184,7 @@ impl Night {
         each: Each<'_>,
     ) -> anyhow::Result<Done> {
         let rows = Mutex::new(rows);
-        let all = Span { range: 0..seen.len(), all: Arc::new(seen), empty: false, again: self.again };
+        let all = Span { range: 0..seen.len(), all: Arc::new(seen), empty: false, again: self.again, tried: false };
         // Boxed before the stream: of a closure within it the compiler can't tell that its futures may change threads.
         let pages: Vec<_> =
             all.cut(PAGE).into_iter().map(|span| self.page_or_one_by_one(span, &rows).boxed()).collect();
@@ -244,16 +249,16 @@ impl Night {
         let (night, page) = (self.clone(), span.clone());
         let made = tokio::task::spawn_blocking(move || night.make(page.seen(), inputs, risks, renewals));
         let Made { mut done, rows: new, moves, shadowed } = made.await.context("the rules' thread broke off")?;
-        self.store(rows, span, &new, &kept).await?;
+        self.store(&mut tx, rows, span, &new, &kept).await?;
         if live {
             done.unrouted = moves.unrouted;
             done.events = self.save_moves(&mut tx, &moves).await?;
             rule::fired(&mut tx, self.date, &shadowed).await?;
-            tx.commit().await?;
         } else {
             done.redrawn.clear();
             done.worse.clear();
         }
+        tx.commit().await?;
         Ok(done)
     }
 
@@ -295,17 +300,24 @@ impl Night {
         Made { done, rows, moves, shadowed }
     }
 
-    /// Stores a page's diagnoses, as a part of the night's transaction that a refusal does not end.
+    /// Stores a page's diagnoses: bodies in its own transaction, rows as a part of the night's that a refusal does not end.
     async fn store(
         &self,
+        tx: &mut Tenant,
         rows: &Mutex<&mut Tenant>,
         span: &Span,
         new: &[NewRow],
         kept: &BTreeMap<AccountId, Kept>,
     ) -> anyhow::Result<()> {
+        let stored = match span.again {
+            true => diagnosis::stored(*rows.lock().await, self.date, &span.ids(), !span.tried).await?,
+            false => Stored::default(),
+        };
+        let changes = Changes::new(self.date, stored, new, kept);
+        diagnosis::save_bodies(tx, &changes).await?;
         let mut rows = rows.lock().await;
         rows.begin_part().await?;
-        let saved = diagnosis::save(&mut rows, self.date, span.again, &span.ids(), new, kept).await;
+        let saved = diagnosis::save(&mut rows, &changes, span.again).await;
         rows.end_part(saved.is_ok()).await?;
         saved
     }
@@ -397,7 +409,7 @@ impl Night {
             let (Some(first), Some(last)) = (ids.first(), ids.last()) else { continue };
             let mut tx = self.app.store.tenant(self.org).await?;
             // Open ones only: none ended later than now.
-            let handoffs = handoff::of_accounts_one_by_one(&mut tx, ids, self.at, true).await?;
+            let handoffs = handoff::lock_of_accounts(&mut tx, ids, self.at).await?;
             let mut handoffs = by_account(handoffs, |(account, _)| account);
             let mut risks = risk::lock_latest(&mut tx, ids).await?;
             let mut renewals = renewal::lock_latest(&mut tx, ids).await?;

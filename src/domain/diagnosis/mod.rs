@@ -6,9 +6,12 @@ mod diagnose;
 #[cfg(test)]
 mod tests;
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
+use std::fmt;
 
 use chrono::NaiveDate;
+use serde::de::{Deserializer, Visitor};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
@@ -136,8 +139,8 @@ pub struct Cause {
 /// What each role does about it this week.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RoleActions {
-    pub csm: String,
-    pub account_manager: String,
+    pub csm: Cow<'static, str>,
+    pub account_manager: Cow<'static, str>,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -151,13 +154,50 @@ pub struct Fact {
     pub as_of: NaiveDate,
 }
 
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize)]
 #[serde(untagged)]
 pub enum FactValue {
     Bool(bool),
     Number(f64),
     Date(NaiveDate),
     Text(String),
+}
+
+/// By what stands there: derived, each is tried as all four in turn, which was a quarter of reading a diagnosis.
+impl<'de> Deserialize<'de> for FactValue {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Value;
+
+        impl Visitor<'_> for Value {
+            type Value = FactValue;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("true or false, a number, a date or a text")
+            }
+
+            fn visit_bool<E>(self, value: bool) -> Result<FactValue, E> {
+                Ok(FactValue::Bool(value))
+            }
+
+            fn visit_f64<E>(self, value: f64) -> Result<FactValue, E> {
+                Ok(FactValue::Number(value))
+            }
+
+            fn visit_u64<E>(self, value: u64) -> Result<FactValue, E> {
+                Ok(FactValue::Number(value as f64))
+            }
+
+            fn visit_i64<E>(self, value: i64) -> Result<FactValue, E> {
+                Ok(FactValue::Number(value as f64))
+            }
+
+            fn visit_str<E>(self, text: &str) -> Result<FactValue, E> {
+                Ok(text.parse().map_or_else(|_| FactValue::Text(text.to_owned()), FactValue::Date))
+            }
+        }
+
+        deserializer.deserialize_any(Value)
+    }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]

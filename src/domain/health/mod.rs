@@ -26,6 +26,7 @@ use chrono::NaiveDate;
 
 pub(super) use case::{Case, Part, causes, score_family, weight_of};
 pub(super) use floors::floors;
+pub use plays::usual_play;
 pub use rules::{Declared, RULES, Rule};
 pub use series::TrendRead;
 pub(super) use usage::MEASURES as USAGE_MEASURES;

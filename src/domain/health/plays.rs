@@ -4,13 +4,26 @@
 //! contract (terms, deadlines, money). Each play names the other's part where the
 //! two would otherwise trip over each other.
 
-use super::Rule;
 use super::case::Case;
 use super::onboarding::Blocked;
 use super::wording::day;
+use super::{RULES, Rule};
 use crate::domain::diagnosis::RoleActions;
 
 pub(super) fn play(case: &Case<'_>, rule: Rule) -> RoleActions {
+    usual(rule).unwrap_or_else(|| match rule {
+        Rule::OptOutNearSilent => opt_out(case),
+        _ => onboarding(case, rule),
+    })
+}
+
+/// The play of a rule, by its name, that is the same for every account; `None` where it depends on the account, and for
+/// measures of one's own.
+pub fn usual_play(rule: &str) -> Option<RoleActions> {
+    usual(RULES.iter().find(|declared| declared.name == rule)?.rule)
+}
+
+fn usual(rule: Rule) -> Option<RoleActions> {
     let (csm, account_manager) = match rule {
         Rule::UsageTrend => (
             "Call the champion this week: ask what changed, which team stopped, and agree one use to win back by date",
@@ -60,7 +73,6 @@ pub(super) fn play(case: &Case<'_>, rule: Rule) -> RoleActions {
             "Ask your contact for two introductions, to a daily user and to the owner of the budget, and invite them to the next review",
             "Map who signs and who can veto; get one more decision maker into the next meeting",
         ),
-        Rule::OptOutNearSilent => return opt_out(case),
         Rule::Sev1Open => (
             "Take ownership in front of the customer: daily update, a named engineer, a date; escalate inside today",
             "Stay out of commercial talk until it is closed; call the sponsor once to say who is on it",
@@ -105,7 +117,7 @@ pub(super) fn play(case: &Case<'_>, rule: Rule) -> RoleActions {
             "Write down the one thing that must change for the pulse to turn, who does it and by when",
             "Sit down with the CSM for 15 minutes: what worries them, and what the contract could do about it",
         ),
-        Rule::MilestonesOverdue | Rule::GoLiveLate => return onboarding(case, rule),
+        Rule::OptOutNearSilent | Rule::MilestonesOverdue | Rule::GoLiveLate => return None,
         Rule::LowEngagement => (
             "Ask the sponsor to free named people with hours for the rollout, and cut the plan to the first use that pays",
             "Remind the buyer what the delay costs of the term they pay for, and get the sponsor to back the plan",
@@ -115,7 +127,7 @@ pub(super) fn play(case: &Case<'_>, rule: Rule) -> RoleActions {
             "Do not plan expansion on it; agree with the buyer what first value means, and when they will see it",
         ),
     };
-    RoleActions { csm: csm.to_owned(), account_manager: account_manager.to_owned() }
+    Some(RoleActions { csm: csm.into(), account_manager: account_manager.into() })
 }
 
 /// Who is blocked decides the addressee.
@@ -126,28 +138,26 @@ fn onboarding(case: &Case<'_>, rule: Rule) -> RoleActions {
             format!(
                 "It is on us: get an owner and a date for {what} from our implementation lead, and tell the customer both"
             ),
-            "Call the buyer before they call you: own the delay, and agree with the CSM what we offer for it"
-                .to_owned(),
+            "Call the buyer before they call you: own the delay, and agree with the CSM what we offer for it",
         ),
         Blocked::ByCustomer => (
             format!(
                 "It is on the customer: go through {what} with their project lead, and agree who frees what by when"
             ),
-            "Take it to the economic buyer: name what their side must free, and what the delay costs them of the term"
-                .to_owned(),
+            "Take it to the economic buyer: name what their side must free, and what the delay costs them of the term",
         ),
         Blocked::ByBoth => (
             format!(
                 "Both sides are blocked: make one plan for {what} with one owner on each side, and review it weekly"
             ),
-            "Get the buyer and our implementation lead into one call to back the joint plan".to_owned(),
+            "Get the buyer and our implementation lead into one call to back the joint plan",
         ),
         Blocked::Unsaid => (
             format!("Find out who holds up {what}, record it, and set a new date with that person"),
-            "Ask the sponsor whether the date still matters to them; do not sell on top of a late start".to_owned(),
+            "Ask the sponsor whether the date still matters to them; do not sell on top of a late start",
         ),
     };
-    RoleActions { csm, account_manager }
+    RoleActions { csm: csm.into(), account_manager: account_manager.into() }
 }
 
 fn opt_out(case: &Case<'_>) -> RoleActions {
@@ -155,9 +165,11 @@ fn opt_out(case: &Case<'_>) -> RoleActions {
     RoleActions {
         csm: format!(
             "Reach anyone at the customer{until}: call the champion and two users, and bring the goals reached"
-        ),
+        )
+        .into(),
         account_manager: format!(
             "Call the economic buyer{until} and ask plainly whether they will renew; silence now can become notice"
-        ),
+        )
+        .into(),
     }
 }

@@ -27,11 +27,11 @@ pub fn heading(cause: &str) -> String {
         return known.to_owned();
     }
     if let Some(kind) = WindowKind::ALL.into_iter().find(|kind| kind.as_str() == cause) {
-        return format!("Window: {}", kind.label());
+        return super::phrase::capital(kind.label());
     }
     if let Some(step) = cause.strip_prefix("renewal_") {
         let on_ladder = LADDER.iter().any(|stage| stage.as_str() == step);
-        return if on_ladder { format!("Renewal, {step} days before its deadline") } else { "Renewal".to_owned() };
+        return if on_ladder { format!("{step} days before the deadline") } else { "Near the deadline".to_owned() };
     }
     super::phrase::capital(&cause.replace('_', " "))
 }
@@ -85,7 +85,7 @@ mod tests {
             assert_eq!(decision(rule.name).is_some(), rule.floor, "{}", rule.name);
         }
         assert_eq!(heading("support_minutes"), "Support minutes");
-        assert_eq!(heading("seats"), "Window: more seats");
-        assert_eq!(heading("renewal_90"), "Renewal, 90 days before its deadline");
+        assert_eq!(heading("seats"), "More seats");
+        assert_eq!(heading("renewal_90"), "90 days before the deadline");
     }
 }

@@ -163,6 +163,7 @@ pub fn message(view: &DigestView) -> Message {
     if !groups.is_empty() {
         let lines = groups.iter().map(|group| group.lines.len()).sum::<usize>();
         blocks.push(Block::Heading(format!("Also on your list ({lines})")));
+        blocks.extend(rest::returning(&groups));
         blocks.extend(rest::whole(view.digest, &groups));
         blocks.extend(groups.iter().flat_map(|group| rest::blocks(view.digest, group, view.date)));
     }
@@ -418,11 +419,11 @@ mod tests {
 
         Also on your list (2)
         =====================
+          Each comes back on the day it names, or earlier if it gets worse.
 
-        Usage is down: 2 accounts
+        Usage is down: 2 accounts, back tomorrow
         - Initech · ARR $30k · opt-out date Tue 1 Dec, in 28 days
         - Umbrella
-          Comes back tomorrow, or earlier if it gets worse.
         [Acknowledge all] [Snooze all]
           Last data: usage: yesterday · crm: 3 days ago · billing: 41 days ago (late: usually every 7 days)
           · onboarding: nothing yet (late)

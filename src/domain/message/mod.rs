@@ -175,9 +175,14 @@ pub enum Emphasis {
 impl Button {
     /// The verb's own label, spoken with what it is about.
     pub fn new(action: Action, about: &str) -> Self {
-        let label = action.verb.label().to_owned();
+        let label = action.verb.label();
+        Self::labelled(action, label, about)
+    }
+
+    /// Another label, spoken with what it is about.
+    pub fn labelled(action: Action, label: &str, about: &str) -> Self {
         let spoken = format!("{label} {about}").chars().take(75).collect();
-        Self { label, action, emphasis: Emphasis::Normal, spoken }
+        Self { label: label.to_owned(), action, emphasis: Emphasis::Normal, spoken }
     }
 
     #[must_use]

@@ -77,8 +77,8 @@ fn plain_headline() -> String {
 
 fn plain_actions() -> RoleActions {
     RoleActions {
-        csm: "Ask the customer this week what is behind it, and note the answer".to_owned(),
-        account_manager: "Hear from the CSM what is behind it before the next commercial talk".to_owned(),
+        csm: "Ask the customer this week what is behind it, and note the answer".into(),
+        account_manager: "Hear from the CSM what is behind it before the next commercial talk".into(),
     }
 }
 

@@ -45,7 +45,7 @@ pub(in super::super) fn cause(headline: &str, csm: &str, account_manager: &str) 
         points: 31,
         floor: false,
         headline: headline.into(),
-        actions: RoleActions { csm: csm.into(), account_manager: account_manager.into() },
+        actions: RoleActions { csm: csm.to_owned().into(), account_manager: account_manager.to_owned().into() },
         facts: vec![Fact {
             label: "Active users".into(),
             value: FactValue::Number(28.0),

@@ -53,6 +53,12 @@ const LINES: usize = 15;
 /// The number of a group that is all the groups of a digest's rest together.
 pub const WHOLE: u16 = u16::MAX;
 
+/// Said once for all groups: each names its day.
+pub(super) fn returning(groups: &[&RestGroup]) -> Option<Block> {
+    let returns = groups.iter().any(|group| group.returns_on.is_some());
+    returns.then(|| Block::Context("Each comes back on the day it names, or earlier if it gets worse.".into()))
+}
+
 /// What settles every risk of the rest at once; nothing where one group's own buttons do.
 pub(super) fn whole(digest: Uuid, groups: &[&RestGroup]) -> Vec<Block> {
     let risks: Vec<usize> =
@@ -79,18 +85,24 @@ pub(super) fn whole(digest: Uuid, groups: &[&RestGroup]) -> Vec<Block> {
 
 pub(super) fn blocks(digest: Uuid, group: &RestGroup, today: NaiveDate) -> Vec<Block> {
     let total = group.lines.len();
-    let title =
-        Text::strong(group.cause.trim_end_matches('.')).then(format!(": {}", phrase::count(total, group.kind.noun())));
+    let returns = group.returns_on.map(|day| format!(", back {}", on(day, today))).unwrap_or_default();
+    let title = Text::strong(group.cause.trim_end_matches('.'))
+        .then(format!(": {}{returns}", phrase::count(total, group.kind.noun())));
     let mut lines: Vec<Text> = group.lines.iter().take(LINES).map(|line| rest_line(group.kind, line, today)).collect();
     if total > LINES {
         lines.push(format!("and {} more", total - LINES).into());
     }
     let mut blocks = vec![Block::Text(title), Block::Bullets(lines)];
-    if let Some(day) = group.returns_on {
-        blocks.push(Block::Context(format!("Comes back {}, or earlier if it gets worse.", on(day, today)).into()));
-    }
     let subject = Subject::Group(digest, group.number);
-    let button = |verb| Button::new(Action::new(verb, subject.clone()), &group.cause);
+    let button = |verb: Verb| {
+        let one = match verb {
+            Verb::AcknowledgeGroup => Verb::Acknowledge,
+            Verb::SnoozeGroup => Verb::Snooze,
+            other => other,
+        };
+        let label = if total == 1 { one.label() } else { verb.label() };
+        Button::labelled(Action::new(verb, subject.clone()), label, &group.cause)
+    };
     let shown = if group.may_act && group.kind == RestKind::Risks {
         vec![button(Verb::AcknowledgeGroup), button(Verb::SnoozeGroup)]
     } else {
