@@ -16,8 +16,8 @@ const ROW: usize = 2;
 /// Characters of two titles that stand whole beside each other at 320 px.
 const ROW_TITLES: usize = 30;
 const TITLE: usize = 30;
-/// Teams allows far more; an id of a customer's that is longer is no id.
-const ACTION: usize = 2_000;
+/// Teams allows far more; an id of a customer's that is longer is no id, and a dozen buttons have to fit into a card.
+pub(super) const ACTION: usize = 400;
 
 pub(super) fn elements(buttons: &Buttons, targets: &mut usize) -> Vec<Value> {
     let carried = |button: &&Button| button.action.to_string().len() <= ACTION;

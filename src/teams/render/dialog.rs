@@ -72,7 +72,7 @@ fn problem(sentence: &str) -> Vec<Value> {
 }
 
 fn input(field: &Field, typed: Option<&str>) -> Vec<Value> {
-    let keep = |usual: &str| typed.unwrap_or(usual).to_owned();
+    let keep = |usual: &str| words::visible(typed.unwrap_or(usual));
     let mut element = match &field.input {
         Input::Line { value, max } => text(&keep(value), *max, false),
         Input::Paragraph { value, max } => text(&keep(value), *max, true),

@@ -1,5 +1,6 @@
 //! What an administrator hears of Teams before anybody misses a morning.
 
+use tandem::domain::row::RowKind;
 use tempfile::TempDir;
 
 use super::sunday;
@@ -10,6 +11,7 @@ use crate::support::teams::TENANT;
 #[tokio::test(flavor = "multi_thread")]
 async fn the_doctor_names_what_is_wrong_with_teams_and_who_is_not_reached() {
     let bot = sunday().await;
+    bot.import(RowKind::People, "email,name,roles\nnia@x.eu,Nia New,csm\n").await;
     let dir = TempDir::new().unwrap();
     let bare = Program::bare(dir.path()).with("DATABASE_URL", bot.url());
     let url = bot.teams.url();
@@ -27,7 +29,7 @@ async fn the_doctor_names_what_is_wrong_with_teams_and_who_is_not_reached() {
         "keys of Microsoft's to check requests with",
         "warn   north: nothing came from aaaaaaaa-0000-4000-8000-000000000001 yet: the Azure Bot's messaging endpoint has to \
          be https://tandem.example.com/teams/messages, and the app installed",
-        "no teams_user_id is imported and they have not written to Tandem yet, so no morning reaches them: vic@x.eu",
+        "no teams_user_id is imported and they have not written to Tandem yet, so no morning reaches them: nia@x.eu",
     ] {
         assert!(well.contains(words), "{words}\n{well}");
     }

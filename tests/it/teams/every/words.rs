@@ -14,7 +14,8 @@ pub(super) fn text_of(value: &Value) -> String {
 pub(super) fn counted(lines: &[String]) -> Vec<String> {
     let mut words = Vec::new();
     // Where a message shrinks, a part of it may be left over in the chat that splits it elsewhere.
-    for line in lines.iter().filter(|line| !matches!(line.as_str(), "More" | "This part is no longer needed.")) {
+    let lines = lines.iter().flat_map(|lines| lines.lines());
+    for line in lines.filter(|line| !matches!(*line, "More" | "This part is no longer needed.")) {
         // Slack writes a link as <address|words>; Teams and Slack both leave the address out.
         let shown: String = line.split('<').map(|part| part.rsplit_once('|').map_or(part, |(_, said)| said)).collect();
         let mut shown = shown.replace("&amp;", "&");
@@ -26,6 +27,9 @@ pub(super) fn counted(lines: &[String]) -> Vec<String> {
         while let Some(at) = shown.find(", answer due ") {
             let end = shown[at..].find('.').map_or(shown.len(), |length| at + length);
             shown.replace_range(at..end, "");
+        }
+        if let Some(at) = shown.find(" until ").filter(|_| shown.starts_with("With ")) {
+            shown.truncate(at);
         }
         let split = shown.split(|c: char| !c.is_alphanumeric() || c == 'ˋ').map(str::to_lowercase);
         words.extend(split.filter(|word| {

@@ -279,7 +279,6 @@ impl Both {
     fn form(&self, what: &str, view: Value, task: Value) -> Form {
         let card = &task["value"]["card"]["content"];
         let (slack, teams) = (slack_fields(&view), teams_fields(card));
-        let intro = |fields: &[String]| counted(fields);
         let before: Vec<String> = view["blocks"]
             .as_array()
             .into_iter()
@@ -289,7 +288,7 @@ impl Both {
             .collect();
         let body: Vec<Value> = card["body"].as_array().into_iter().flatten().cloned().collect();
         let above: Vec<String> = body.iter().take_while(|one| !is_input(one)).flat_map(teams_lines).collect();
-        assert_eq!(intro(&before), intro(&above), "{what}: the words above the fields");
+        assert_eq!(counted(&before), counted(&above), "{what}: the words above the fields");
         assert_eq!(slack, teams, "{what}: the fields");
         assert_eq!(view["title"]["text"], task["value"]["title"], "{what}: the title");
         assert_eq!(view["submit"]["text"], card["actions"][0]["title"], "{what}: the button");
@@ -312,10 +311,8 @@ impl Both {
         };
         let in_slack = chosen(&|id| slack_options(&form.view, id));
         let in_teams = chosen(&|id| teams_options(&form.task["value"]["card"]["content"], id));
-        let of = |all: &[(String, String)]| -> Vec<(String, String)> { all.to_vec() };
-        let (one, other) = (of(&in_slack), of(&in_teams));
-        let slack: Vec<(&str, &str)> = one.iter().map(|(id, said)| (id.as_str(), said.as_str())).collect();
-        let teams: Vec<(&str, &str)> = other.iter().map(|(id, said)| (id.as_str(), said.as_str())).collect();
+        let slack: Vec<(&str, &str)> = in_slack.iter().map(|(id, said)| (id.as_str(), said.as_str())).collect();
+        let teams: Vec<(&str, &str)> = in_teams.iter().map(|(id, said)| (id.as_str(), said.as_str())).collect();
         let answered = bot.submit_view(who, &form.view, &slack).await;
         let returned = bot.submits(who, &form.task, &teams).await;
         let task = &returned["task"];
