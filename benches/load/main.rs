@@ -1,6 +1,7 @@
 //! The load of `benches/run`: data to import, signed requests at a steady rate
 //! or as fast as they are answered, and a Slack that says yes. See benches/README.md.
 
+mod bare;
 mod book;
 mod request;
 mod slack;
@@ -16,7 +17,7 @@ use tokio::net::TcpStream;
 /// Longer than any measurement: a peer that hangs ends the run instead of holding it up.
 const GIVE_UP: Duration = Duration::from_secs(120);
 
-const USAGE: &str = "usage: load book DIR ACCOUNTS PEOPLE | load slack PORT
+const USAGE: &str = "usage: load book DIR ACCOUNTS PEOPLE | load slack PORT | load bare PORT DATABASE_URL ORG_ID
        load commands URL CONNECTIONS SECONDS RATE|max NAMES.txt
        load clicks URL CONNECTIONS SECONDS RATE|max RISKS.txt
 
@@ -34,6 +35,12 @@ fn main() -> anyhow::Result<()> {
             people.parse().context("PEOPLE is a number")?,
         ),
         ["slack", port] => runtime.block_on(slack::serve(port.parse().context("PORT is a number")?)),
+        ["bare", port, database, org] => {
+            // What is measured has both cores, as the others have.
+            let both = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+            let (port, org) = (port.parse().context("PORT is a number")?, org.parse().context("ORG_ID is a uuid")?);
+            both.block_on(bare::serve(port, database, org))
+        }
         [kind @ ("commands" | "clicks"), url, connections, seconds, rate, lines] => {
             let lines = std::fs::read_to_string(lines).with_context(|| format!("read {lines}"))?;
             let signer = request::Signer::from_environment(url)?;

@@ -124,7 +124,8 @@ async fn view(tx: &mut Tenant, reader: Reader<'_>, page: u16) -> anyhow::Result<
     let today = reader.today();
     let zone = snapshot.organisation.timezone;
     let (_, night) = calendar::next_night(zone, reader.now);
-    let morning = snapshot.calendar(person).next_digest_at(person.digest_time, reader.now);
+    let morning = morning::gets_mornings(person)
+        .then(|| snapshot.calendar(person).next_digest_at(person.digest_time, reader.now));
     let said = |at: DateTime<Utc>, zone: chrono_tz::Tz| {
         let local = at.with_timezone(&zone).naive_local();
         format!("{} at {} ({})", phrase::date(local.date(), today), local.format("%H:%M"), zone.name())
@@ -143,7 +144,7 @@ async fn view(tx: &mut Tenant, reader: Reader<'_>, page: u16) -> anyhow::Result<
         snoozed: snoozed(reader, &book),
         diagnosed_on: snapshot.organisation.diagnosed_on,
         next_night: said(night, zone),
-        next_morning: said(morning, person.timezone),
+        next_morning: morning.map(|at| said(at, person.timezone)),
         page,
     };
     handoffs(reader, &book, &mut view);

@@ -256,13 +256,14 @@ impl<'a> Reader<'a> {
         let causes = read.diagnosis.as_ref().map_or(&[][..], |diagnosis| diagnosis.causes.as_slice());
         let cause = causes.iter().find(|cause| cause.rule == *rule).or(causes.first());
         let handler = read.risk.as_ref().and_then(|risk| match risk.state() {
-            risk::State::Acknowledged { by, .. } => Some(*by),
+            risk::State::Acknowledged { by, .. } | risk::State::Snoozed { by, .. } => Some(*by),
             _ => None,
         });
         let routed = self.snapshot.route(&read.account, self.today()).ok().map(|routed| routed.risks);
         Some(Withheld {
             cause: cause.map_or_else(|| "the account is at risk".to_owned(), |cause| cause.headline.clone()),
-            handled_by: handler.or(routed).map(|id| self.name(id)),
+            handled_by: handler.map(|id| self.name(id)),
+            with: routed.map(|id| self.name(id)),
             since: self.date(*since),
         })
     }
@@ -473,6 +474,8 @@ impl<'a> Reader<'a> {
             why,
             may_act: self.may_act(read) || self.is(Some(work.owner())),
             asked: work.is_asked(),
+            notice_served: diagnosis.causes.iter().any(|cause| cause.rule == "notice_served"),
+            leads: self.leads(Some(work.owner())),
         })
     }
 }

@@ -10,7 +10,7 @@ use tracing::debug;
 use uuid::Uuid;
 
 use super::lane::Held;
-use crate::app::content::{Arrived, Asked};
+use crate::app::content::{self, Arrived, Asked};
 use crate::app::together::Together;
 use crate::domain::message::Message;
 use crate::domain::person::PersonId;
@@ -24,6 +24,8 @@ pub(super) struct Desk {
     knowing: Together<Question, Known>,
     claiming: Together<Uuid, bool>,
     drawing: Together<Asked, Option<Message>>,
+    /// What is about a whole team takes seconds where that is large; others would wait for it.
+    drawing_teams: Together<Asked, Option<Message>>,
     noting: Together<(Uuid, MessageCopy), ()>,
     settling: Together<Outgoing, ()>,
 }
@@ -35,6 +37,7 @@ impl Default for Desk {
             claiming: Together::new(1),
             // While Postgres reads for some, the messages of others are made.
             drawing: Together::new(2),
+            drawing_teams: Together::new(1),
             noting: Together::new(1),
             settling: Together::new(1),
         }
@@ -84,7 +87,8 @@ impl Held {
         let (app, render) = (&self.shared.app, self.shared.contents.render);
         let draw = |tx: Tenant, all: Vec<Asked>| async move { render(app, tx, &all).await }.boxed();
         let asked = Asked { message: row.message_id, content: row.content.clone(), reader: row.reader() };
-        self.ask(&self.desk.drawing, asked, draw).await
+        let long = content::is_of_a_team(app, self.lease.org, &asked);
+        self.ask(if long { &self.desk.drawing_teams } else { &self.desk.drawing }, asked, draw).await
     }
 
     /// Keeps where a part of a message stands.

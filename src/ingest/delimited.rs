@@ -64,6 +64,9 @@ fn guess_separator(header: &[u8], schema: &Schema) -> (u8, &'static str) {
     best
 }
 
+/// Unknown columns that are named; a table of another kind altogether may have hundreds.
+const NAMED: usize = 10;
+
 fn header(record: &ByteRecord, name: &str, schema: &'static Schema) -> Result<Header, Refused> {
     let mut positions = Vec::with_capacity(record.len());
     let mut unknown = Vec::new();
@@ -96,7 +99,10 @@ fn header(record: &ByteRecord, name: &str, schema: &'static Schema) -> Result<He
         return Err(Refused::header(name, None, reason));
     }
     if let Some(first) = unknown.first() {
-        let reasons: Vec<String> = unknown.iter().map(|column| schema.unknown(column)).collect();
+        let mut reasons: Vec<String> = unknown.iter().take(NAMED).map(|column| schema.unknown(column)).collect();
+        if unknown.len() > NAMED {
+            reasons.push(format!("and so on, {} columns in all", unknown.len()));
+        }
         return Err(Refused::header(name, Some(first), reasons.join("; ")));
     }
     let missing = schema.columns.iter().enumerate().find(|(at, column)| column.required && !positions.contains(at));

@@ -101,12 +101,16 @@ pub(super) fn past_date(text: &str, today: NaiveDate) -> Result<NaiveDate, Strin
     }
 }
 
-/// A finite number of 0 or more.
+/// What the database takes as a signal's number: nothing that anybody measures comes near it.
+const LARGEST: f64 = 1e300;
+
+/// A number of 0 or more.
 pub(super) fn number(text: &str) -> Result<f64, String> {
     let plausible = text.bytes().all(|b| b.is_ascii_digit() || matches!(b, b'.' | b'-' | b'+' | b'e' | b'E'));
     let number = text.parse::<f64>().ok().filter(|number| plausible && number.is_finite());
     match number {
         Some(number) if number < 0.0 => Err(format!("{text} is negative; expected 0 or more")),
+        Some(number) if number > LARGEST => Err(format!("{text} is too large; expected at most {LARGEST:e}")),
         // Adding zero turns -0 into 0.
         Some(number) => Ok(number + 0.0),
         None => Err(format!("\"{text}\" is no number; {}", number_hint(text))),

@@ -2,7 +2,7 @@
 
 use super::WIDTH;
 use super::canvas::{Align, BLACK, BLUE, Canvas, Ink, MARGIN, TITLE, WORDS};
-use crate::domain::message::chart::{Bar, longest};
+use crate::domain::message::chart::{Bar, whole};
 
 /// What a full bar would cover.
 pub(super) const TRACK: Ink = Ink(233, 236, 239);
@@ -16,7 +16,7 @@ pub(super) fn height(bars: &[Bar]) -> f32 {
 }
 
 pub(super) fn draw(canvas: &mut Canvas, bars: &[Bar]) {
-    let most = longest(bars);
+    let most = whole(bars);
     let wide = WIDTH - 2.0 * MARGIN;
     for (number, bar) in bars.iter().enumerate() {
         let top = MARGIN + TITLE + 12.0 + ROW * number as f32;

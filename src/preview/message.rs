@@ -203,7 +203,7 @@ mod tests {
         <p>
         <strong>Your &lt;quarter&gt;</strong>
         <br>
-        <code>NPS ████████████</code> 41<br>
+        <code>NPS █████</code> 41<br>
         </p>
         "##);
         let press = Press { draw: |_| Some("data:image/png;base64,AA".to_owned()), ..PRESS };

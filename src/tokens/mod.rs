@@ -54,6 +54,8 @@ struct Shared {
     bot: Option<Bot>,
     installations: Option<Installations>,
     known: Mutex<HashMap<String, Known>>,
+    /// Who reads a workspace's token now: the others wait for what it finds, and hold no connection meanwhile.
+    reading: Mutex<HashMap<String, Arc<tokio::sync::Mutex<()>>>>,
 }
 
 /// What many workspaces need.
@@ -122,7 +124,9 @@ impl Tokens {
     }
 
     fn new(client: Client, bot: Option<Bot>, installations: Option<Installations>) -> Self {
-        Self { shared: Arc::new(Shared { client, bot, installations, known: Mutex::default() }) }
+        Self {
+            shared: Arc::new(Shared { client, bot, installations, known: Mutex::default(), reading: Mutex::default() }),
+        }
     }
 
     /// Which lanes can be served with these.
@@ -139,6 +143,11 @@ impl Tokens {
         }
         let Some(Installations { app, keys, .. }) = &self.shared.installations else { return Ok(None) };
         let now = app.now();
+        if let Some(known) = self.known(team, now) {
+            return Ok(known.token);
+        }
+        let turn = self.turn(team);
+        let _mine = turn.lock().await;
         if let Some(known) = self.known(team, now) {
             return Ok(known.token);
         }
@@ -167,6 +176,14 @@ impl Tokens {
         let now = self.shared.installations.as_ref()?.app.now();
         let known = self.shared.known.lock().unwrap_or_else(PoisonError::into_inner).get(team).cloned()?;
         known.token.filter(|_| known.expires_at.is_none_or(|at| at > now))
+    }
+
+    fn turn(&self, team: &str) -> Arc<tokio::sync::Mutex<()>> {
+        let mut reading = self.shared.reading.lock().unwrap_or_else(PoisonError::into_inner);
+        if reading.len() >= REMEMBERED_MOST {
+            reading.clear();
+        }
+        reading.entry(team.to_owned()).or_default().clone()
     }
 
     fn known(&self, team: &str, now: DateTime<Utc>) -> Option<Known> {

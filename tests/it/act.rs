@@ -298,7 +298,7 @@ async fn a_withheld_window_is_claimed_only_after_an_override() {
     let held = act::press(&world.app, &world.asker("kim"), &claim, None).await.unwrap();
     assert_eq!(
         private(held),
-        "Acme: withheld: A sev-1 ticket is open, since Tue 3 Nov. Nobody handles it yet. \
+        "Acme: withheld since Tue 3 Nov: A sev-1 ticket is open. With Dana, not acknowledged yet. \
          To work on it all the same, press Override."
     );
     let said = dialog(&world, "kim", Verb::Override, subject, &[("reason", "the CFO asked")]).await;

@@ -20,6 +20,7 @@ mod morning;
 mod names;
 mod night;
 mod quarter;
+mod readme;
 mod rls;
 mod secrets;
 mod socket;

@@ -408,6 +408,7 @@ pub(super) async fn withheld(
     Ok(Withheld {
         cause: cause.unwrap_or_else(|| rule.replace('_', " ")),
         handled_by: handled_by.map(|by| click.name(by)),
+        with: account.csm.map(|csm| click.name(csm)),
         since: click.reader().date(since),
     })
 }

@@ -23,7 +23,7 @@ use crate::domain::message::card::{AccountCard, Card};
 pub use crate::domain::message::notice::Load;
 use crate::domain::message::view::Why;
 use crate::domain::message::{Message, notice, trial};
-use crate::domain::person::{OrgId, PersonId};
+use crate::domain::person::{OrgId, PersonId, Role};
 use crate::domain::signal::Source;
 use crate::store::{Tenant, card, digest as mornings};
 
@@ -259,6 +259,13 @@ pub struct Asked {
     pub message: Uuid,
     pub content: Value,
     pub reader: Option<PersonId>,
+}
+
+/// Whether it is about a whole team: a lead's morning, as far as this process knows its reader.
+pub fn is_of_a_team(app: &App, org: OrgId, asked: &Asked) -> bool {
+    let leads = |id| app.remembered(org).is_some_and(|known| known.person(id).is_some_and(|one| one.is(Role::Lead)));
+    // In a channel a morning is a lead's.
+    asked.content.get("digest").is_some() && asked.reader.is_none_or(leads)
 }
 
 /// As [`render`], of several, in that order: what mornings show is read together.

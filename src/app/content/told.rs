@@ -69,8 +69,14 @@ pub(super) async fn notice_message(
     if let Some(at) = newer.get(&account) {
         return Ok(Some(notice::moved_on(name, reader.date(*at), reader.today())));
     }
-    let Some(card) = account_card(reader, &read, vec![(subject, why)]) else { return Ok(None) };
-    let drawn = card.message(reader.angle(), reader.today());
+    let Some(card) = account_card(reader, &read, vec![(subject.clone(), why)]) else { return Ok(None) };
+    let mut drawn = card.message(reader.angle(), reader.today());
+    if let (Subject::Renewal(_), None, Some(step)) =
+        (&subject, Said::of(&told.event), step_taken(reader, &read, &subject))
+    {
+        // A renewal's own line is its date; what somebody did about it is the news.
+        drawn.summary = step.summary;
+    }
     Ok(Some(match sentence {
         Some(sentence) => notice::above(sentence, drawn),
         None => drawn,

@@ -357,6 +357,7 @@ mod tests {
         held.withheld = Some(Withheld {
             cause: "Active users fell from 80 to 28".into(),
             handled_by: Some("Dana".into()),
+            with: None,
             since: sample::day("2026-11-02"),
         });
         AccountAnswer {
@@ -417,6 +418,16 @@ mod tests {
 
     fn drawn(view: &AccountAnswer) -> String {
         to_text(&message(view, sample::today()), 100)
+    }
+
+    #[test]
+    fn whoever_served_notice_does_not_renew_by_itself() {
+        let mut view = answer();
+        if let Some(diagnosis) = &mut view.diagnosis {
+            diagnosis.causes[0].rule = "notice_served".into();
+        }
+        let said = drawn(&view);
+        assert!(said.contains("notice served, ends Thu 25 Feb 2027") && !said.contains("by itself"), "{said}");
     }
 
     #[test]

@@ -466,7 +466,7 @@ mod tests {
             not_there(),
             look_only(&[dana(), "Kim".to_owned()]),
             cannot("Acme", &Cannot::QualifyFirst, today),
-            cannot("Acme", &Cannot::Withheld(Withheld { cause: "Notice served".into(), handled_by: None, since: on }), today),
+            cannot("Acme", &Cannot::Withheld(Withheld { cause: "Notice served".into(), handled_by: None, with: None, since: on }), today),
             cannot("Acme", &Cannot::NotWithheld, today),
             cannot("Acme", &Cannot::HasIt("Kim".into()), today),
             cannot("Acme", &Cannot::TooOld(on), today),

@@ -54,7 +54,7 @@ pub struct Mark {
 #[derive(Debug, Clone, PartialEq)]
 pub struct Bar {
     pub label: String,
-    /// Its length; not below zero.
+    /// A share, in percent; not below zero.
     pub value: f64,
     /// As people read it: "94%".
     pub said: String,
@@ -65,7 +65,7 @@ pub const MOST_MARKS: usize = 6;
 pub const MOST_BARS: usize = 12;
 /// At most so many blocks in the line that stands for a picture: they fit one line of a phone.
 const BLOCKS: usize = 30;
-/// Of the longest bar in text.
+/// Of a full bar in text.
 const BAR_BLOCKS: usize = 12;
 const LEVELS: [char; 8] = ['▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'];
 /// Movements smaller than this are noise to a reader.
@@ -123,7 +123,7 @@ impl Chart {
         let text = match &self.kind {
             Kind::Line(line) => text.then_code(sparkline(&line.points)).then("\n"),
             Kind::Bars(bars) => {
-                let most = longest(bars);
+                let most = whole(bars);
                 let wide = bars.iter().map(|bar| phrase::cut(&bar.label, 20).chars().count()).max().unwrap_or(0);
                 bars.iter().fold(text, |text, bar| {
                     let filled = (bar.value / most * BAR_BLOCKS as f64).round() as usize;
@@ -140,10 +140,10 @@ impl Chart {
     }
 }
 
-/// The value that fills the width; 1 where all are zero.
-pub fn longest(bars: &[Bar]) -> f64 {
-    let most = bars.iter().map(|bar| bar.value).fold(0.0, f64::max);
-    if most > 0.0 { most } else { 1.0 }
+/// The value that fills the width: 100 %, or the largest where one is beyond that, so that a bar says of itself how much
+/// of the whole it is.
+pub fn whole(bars: &[Bar]) -> f64 {
+    bars.iter().map(|bar| bar.value).fold(100.0, f64::max)
 }
 
 /// "3 Sep", with the year where it is not this one: "3 Sep 2025".
@@ -246,8 +246,8 @@ pub(crate) mod tests {
         ");
         insta::assert_snapshot!(figures().in_words().to_plain(), @"
         Your quarter
-        Renewal rate ████████████ 94%
-        Adoption     ████████ 61.5%
+        Renewal rate ███████████ 94%
+        Adoption     ███████ 61.5%
         Churn 0%
         ");
     }

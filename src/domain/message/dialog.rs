@@ -472,6 +472,7 @@ mod tests {
         view.withheld = Some(Withheld {
             cause: "Notice served".into(),
             handled_by: Some("Dana".into()),
+            with: None,
             since: sample::day("2026-11-02"),
         });
         view.group = 6;

@@ -35,8 +35,8 @@ pub struct HomeView {
     pub diagnosed_on: Option<NaiveDate>,
     /// "Wed 25 Nov at 02:00 (Europe/Berlin)".
     pub next_night: String,
-    /// The reader's: "Wed 25 Nov at 08:00 (Europe/Berlin)".
-    pub next_morning: String,
+    /// The reader's: "Wed 25 Nov at 08:00 (Europe/Berlin)"; `None` where they get none.
+    pub next_morning: Option<String>,
     /// From 1; a page beyond the last is the last.
     pub page: u16,
 }
@@ -142,10 +142,11 @@ fn overview(entries: &[Entry]) -> (Vec<&Entry>, Vec<&Entry>) {
 }
 
 fn title(view: &HomeView) -> String {
-    let whose = cut(&view.name, 60);
+    let (whose, accounts) = (cut(&view.name, 60), view.book.total());
     match &view.team {
-        Some(_) if !view.holds_book => format!("{whose}'s team: {}", phrase::count(view.book.total(), "account")),
-        _ => format!("{whose}'s book: {}", phrase::count(view.book.total(), "account")),
+        _ if view.holds_book => format!("{whose}'s book: {}", phrase::count(accounts, "account")),
+        None if accounts == 0 => format!("{whose}'s page"),
+        _ => format!("{whose}'s team: {}", phrase::count(accounts, "account")),
     }
 }
 
@@ -163,12 +164,11 @@ fn head(view: &HomeView, today: NaiveDate) -> Vec<Block> {
         blocks.push(Block::Facts(parts.map(|(label, said)| (label.to_owned(), said.into())).into()));
     }
     let basis = match view.diagnosed_on {
-        Some(day) => format!(
-            "Based on the diagnosis of {}. Next one: {}. Your next morning message: {}.",
-            phrase::date(day, today),
-            view.next_night,
-            view.next_morning
-        ),
+        Some(day) => {
+            let morning = view.next_morning.as_ref().map(|at| format!(" Your next morning message: {at}."));
+            let (on, night) = (phrase::date(day, today), &view.next_night);
+            format!("Based on the diagnosis of {on}. Next one: {night}.{}", morning.unwrap_or_default())
+        }
         None => format!("The first diagnosis: {}.", view.next_night),
     };
     blocks.push(Block::Context(basis.into()));
@@ -189,10 +189,11 @@ fn nothing(view: &HomeView) -> String {
         };
     }
     if view.diagnosed_on.is_none() {
+        let morning = view.next_morning.as_ref().map(|at| format!(", and in your first morning message on {at}"));
         return format!(
-            "Nothing has been read yet. Your accounts are read on {}; what needs you stands here then, and in your first \
-             morning message on {}.",
-            view.next_night, view.next_morning
+            "Nothing has been read yet. Your accounts are read on {}; what needs you stands here then{}.",
+            view.next_night,
+            morning.unwrap_or_default()
         );
     }
     "Nothing is open on your accounts. What a night finds stands here, and in the next morning message.".to_owned()
@@ -288,7 +289,7 @@ mod tests {
             }],
             diagnosed_on: Some(sample::today()),
             next_night: "Wed 4 Nov at 02:00 (Europe/Berlin)".into(),
-            next_morning: "Wed 4 Nov at 08:00 (Europe/Berlin)".into(),
+            next_morning: Some("Wed 4 Nov at 08:00 (Europe/Berlin)".into()),
             page: 1,
         }
     }
@@ -347,6 +348,10 @@ mod tests {
         assert!(said(&empty).starts_with("No account is yours yet."));
         empty.holds_book = false;
         assert!(said(&empty).contains("/account"));
+        // Whoever only looks gets no mornings.
+        let looks = HomeView { diagnosed_on: Some(sample::today()), next_morning: None, ..empty };
+        let page = to_text(&home(&looks, sample::today()), 120);
+        assert!(page.starts_with("Dana's page\n") && !page.contains("morning message"), "{page}");
     }
 
     #[test]

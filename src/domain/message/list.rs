@@ -159,8 +159,12 @@ pub(super) fn handoff_lines(lines: &[HandoffLine], today: NaiveDate) -> Vec<Text
     lines
         .iter()
         .map(|entry| {
-            let state = card::handoff_state(&entry.state, today);
-            line(&entry.account, vec![entry.what.clone(), state.trim_end_matches('.').to_owned()])
+            let state = match &entry.state {
+                // Said above all of them.
+                HandoffState::Detected { holder, until: None } if holder == "you" => String::new(),
+                state => card::handoff_state(state, today).trim_end_matches('.').to_owned(),
+            };
+            line(&entry.account, vec![entry.what.clone(), state])
         })
         .collect()
 }
@@ -244,6 +248,7 @@ mod tests {
         held.withheld = Some(Withheld {
             cause: "Notice served".into(),
             handled_by: Some("Dana".into()),
+            with: None,
             since: sample::day("2026-11-02"),
         });
         let all = [

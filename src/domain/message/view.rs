@@ -100,8 +100,10 @@ pub struct WindowLine {
 pub struct Withheld {
     /// The headline of the first cause.
     pub cause: String,
-    /// Who handles the risk.
+    /// Who has acknowledged the risk.
     pub handled_by: Option<String>,
+    /// With whom it lies, where nobody has.
+    pub with: Option<String>,
     pub since: NaiveDate,
 }
 
@@ -337,6 +339,10 @@ pub struct RenewalView {
     pub may_act: bool,
     /// Under way and idle: one tap says that somebody is still on it.
     pub asked: bool,
+    /// The customer has served notice: it does not renew, unless they are won back.
+    pub notice_served: bool,
+    /// The reader leads whoever owns it.
+    pub leads: bool,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]

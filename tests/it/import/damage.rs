@@ -131,6 +131,11 @@ async fn each_kind_of_damage_has_its_sentence() {
         ("Excel's sep line", "accounts.csv", rows(&["sep=;", "account_id;name", "acme;Acme"])),
         ("no header", "accounts.csv", rows(&[fine])),
         ("an unknown column", "accounts.csv", rows(&["account_id,name,renewal", "acme,Acme,2027-01-31"])),
+        (
+            "unknown columns by the dozen",
+            "accounts.csv",
+            rows(&["account_id,name,xa,xb,xc,xd,xe,xf,xg,xh,xi,xj,xk,xl", "acme,Acme,1,2,3,4,5,6,7,8,9,10,11,12"]),
+        ),
         ("a column missing", "accounts.csv", rows(&["account_id,arr", "acme,5"])),
         ("a column twice", "accounts.csv", rows(&["account_id,name,name", "acme,Acme,Acme"])),
         ("a nameless column", "accounts.csv", rows(&["account_id,name,", "acme,Acme,"])),
@@ -154,6 +159,8 @@ async fn each_kind_of_damage_has_its_sentence() {
         ("a currency sign", "accounts.csv", rows(&[accounts, "acme,Acme,\"$1,000\",", fine])),
         ("money below zero", "accounts.csv", rows(&[accounts, "acme,Acme,-5,", fine])),
         ("not a number", "signals.csv", rows(&[signals, "acme,usage,sessions,2026-11-20,NaN", good])),
+        ("a number beyond all", "signals.csv", rows(&[signals, "acme,usage,sessions,2026-11-20,1e301", good])),
+        ("an endless number", "signals.csv", rows(&[signals, "acme,usage,sessions,2026-11-20,1e400", good])),
         ("a spreadsheet's fault", "signals.csv", rows(&[signals, "acme,usage,sessions,2026-11-20,#N/A", good])),
         ("a foreign date", "accounts.csv", rows(&[accounts, "acme,Acme,5,31.01.2027", fine])),
         ("a day that is none", "accounts.csv", rows(&[accounts, "acme,Acme,5,2027-02-30", fine])),
@@ -233,6 +240,8 @@ async fn each_kind_of_damage_has_its_sentence() {
         accounts.csv, line 1: the first line names no column of accounts; expected a header with some of account_id, name, segment, arr, currency, seats, plan, domains, url, goals, start_date, go_live_date, renewal_date, term_months, notice_period_days, auto_renew, csm_email, account_manager_email, pool, status, cost_to_serve
     an unknown column: 0 taken, 1 rejected
         accounts.csv, line 1, renewal: "renewal" is no column of accounts; the nearest known one is renewal_date
+    unknown columns by the dozen: 0 taken, 1 rejected
+        accounts.csv, line 1, xa: "xa" is no column of accounts; the nearest known one is plan; "xb" is no column of accounts; the nearest known one is cost_to_serve; "xc" is no column of accounts; the nearest known one is currency; "xd" is no column of accounts; the nearest known one is domains; "xe" is no column of accounts; the nearest known one is seats; "xf" is no column of accounts; the nearest known one is cost_to_serve; "xg" is no column of accounts; the nearest known one is goals; "xh" is no column of accounts; the nearest known one is cost_to_serve; "xi" is no column of accounts; the nearest known one is go_live_date; "xj" is no column of accounts; the nearest known one is cost_to_serve; and so on, 12 columns in all
     a column missing: 0 taken, 1 rejected
         accounts.csv, line 1, name: the column "name" is missing; accounts needs account_id, name
     a column twice: 0 taken, 1 rejected
@@ -280,6 +289,10 @@ async fn each_kind_of_damage_has_its_sentence() {
         accounts.csv, line 2, arr: -5 is negative; expected 0 or more
     not a number: 1 taken, 1 rejected
         signals.csv, line 2, value: sessions: "NaN" is no number; expected digits such as 42 or 0.5
+    a number beyond all: 1 taken, 1 rejected
+        signals.csv, line 2, value: sessions: 1e301 is too large; expected at most 1e300
+    an endless number: 1 taken, 1 rejected
+        signals.csv, line 2, value: sessions: "1e400" is no number; expected digits such as 42 or 0.5
     a spreadsheet's fault: 1 taken, 1 rejected
         signals.csv, line 2, value: sessions: "#N/A" is no number; expected digits such as 42 or 0.5
     a foreign date: 1 taken, 1 rejected

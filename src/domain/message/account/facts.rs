@@ -93,8 +93,11 @@ fn deadlines(view: &AccountAnswer, today: NaiveDate) -> String {
         let tense = if opt_out < today { "opt-out date was" } else { "opt-out date" };
         parts.push(format!("{tense} {}", phrase::date_and_distance(opt_out, today)));
     }
+    let causes = view.diagnosis.iter().flat_map(|diagnosis| &diagnosis.causes);
+    let notice_served = causes.into_iter().any(|cause| cause.rule == "notice_served");
     if let Some(renewal) = read.renewal_date {
         let how = match view.auto_renew {
+            _ if notice_served => "notice served, ends",
             Some(true) => "renews by itself",
             Some(false) => "ends unless renewed",
             None => "renewal date",

@@ -95,6 +95,10 @@ fn next(view: &RenewalView) -> Option<(&'static str, NaiveDate)> {
 }
 
 fn dates(view: &RenewalView, today: NaiveDate) -> String {
+    if view.notice_served {
+        let ends = view.read.renewal_date.map(|on| format!(": it ends on {}", phrase::date_and_distance(on, today)));
+        return format!("They served notice{}.", ends.unwrap_or_default());
+    }
     let mut out = String::new();
     if let Some((kind, on)) = next(view) {
         out = format!("{}: {}.", phrase::capital(kind), phrase::date_and_distance(on, today));
@@ -116,6 +120,9 @@ fn dates(view: &RenewalView, today: NaiveDate) -> String {
 fn ask(view: &RenewalView) -> String {
     match (view.part, view.read.stage) {
         (_, Stage::None) => String::new(),
+        (RenewalPart::Owner, stage) if view.notice_served && stage != Stage::Overdue => {
+            "Win them back before then, or record what came of it.".to_owned()
+        }
         (RenewalPart::Owner, Stage::D180) => "Check the contract's dates and who signs on their side.".to_owned(),
         (RenewalPart::Owner, Stage::D120) => match &view.other {
             Some(other) => format!("Start preparing: get the value brief from {other}."),
@@ -211,6 +218,9 @@ fn buttons(view: &RenewalView) -> Buttons {
         (RenewalPart::Prepares, RenewalState::Preparing { .. } | RenewalState::Negotiating { .. }) => {
             keys.row(view.brief.is_none(), &[Verb::Brief, Verb::Note], &rest[1..])
         }
+        (RenewalPart::Informed, state) if view.leads && is_open(state) => {
+            keys.row(false, &[Verb::Nudge, Verb::Reassign], &rest)
+        }
         _ => keys.row(false, &[Verb::Note, Verb::ShowMore], &[Verb::Raise]),
     }
 }
@@ -261,6 +271,24 @@ mod tests {
           Step: 30 days before the deadline · owner: Kim, prepares: you · diagnosis 7F3A-9C01
         [Add value brief] [Note] More: [Raise] [Show more]
         ");
+    }
+
+    #[test]
+    fn whoever_served_notice_does_not_renew_by_itself() {
+        let view = RenewalView { notice_served: true, ..sample::renewal() };
+        let said = drawn(view.clone(), Angle::AccountManager);
+        assert!(said.contains("They served notice: it ends on Thu 25 Feb 2027, in 114 days."), "{said}");
+        assert!(said.contains("This step: Win them back before then, or record what came of it."), "{said}");
+        assert!(!said.contains("by itself"), "{said}");
+    }
+
+    #[test]
+    fn whoever_leads_the_owner_can_nudge_and_reassign() {
+        let view = RenewalView { part: RenewalPart::Informed, leads: true, ..sample::renewal() };
+        let verbs =
+            |view: &RenewalView| buttons(view).shown.iter().map(|button| button.action.verb).collect::<Vec<_>>();
+        assert_eq!(verbs(&view), [Verb::Nudge, Verb::Reassign]);
+        assert_eq!(verbs(&RenewalView { may_act: false, ..view }), [Verb::ShowMore]);
     }
 
     #[test]

@@ -159,6 +159,8 @@ pub(in super::super) fn renewal() -> RenewalView {
         why: Why::LadderStep(30),
         may_act: true,
         asked: false,
+        notice_served: false,
+        leads: false,
     }
 }
 

@@ -3,7 +3,7 @@
 
 use chrono::NaiveDate;
 
-use super::super::view::{Angle, HandoffState, Part, QualificationView, WindowView};
+use super::super::view::{Angle, HandoffState, Part, QualificationView, Why, WindowView};
 use super::super::{Block, Buttons, Text, phrase};
 use super::Keys;
 use crate::domain::action::{Subject, Verb};
@@ -12,9 +12,9 @@ use crate::domain::diagnosis::WindowKind;
 pub(super) fn summary(view: &WindowView, today: NaiveDate) -> String {
     let what = title(view);
     match &view.state {
-        HandoffState::Offered { by, .. } if view.part == Part::Offered => match by {
-            Some(by) => format!("{}: {what}, offered to you by {by}", view.account.name),
-            None => format!("{}: {what}, offered to you", view.account.name),
+        HandoffState::Offered { to, by, .. } if view.part == Part::Offered => match by {
+            Some(by) => format!("{}: {what}, offered to {to} by {by}", view.account.name),
+            None => format!("{}: {what}, offered to {to}", view.account.name),
         },
         state => format!("{}: {what}. {}", view.account.name, handoff_state(state, today)),
     }
@@ -38,7 +38,9 @@ pub(super) fn blocks(view: &WindowView, angle: Angle, today: NaiveDate) -> Vec<B
         known.extend(super::doing(account, today).map(Text::plain));
     }
     lines.extend(said(view, known, today));
-    let mut small = vec![super::why(&view.why)];
+    // Whoever has answered it was given nothing any more.
+    let answered = view.why == Why::Offered && view.part != Part::Offered;
+    let mut small = vec![if answered { String::new() } else { super::why(&view.why) }];
     if is_open(&view.state) {
         small.push(format!("open until {}", phrase::date(view.closes_on, today)));
         if view.co_term {
@@ -120,9 +122,10 @@ fn qualification(known: &QualificationView, today: NaiveDate) -> String {
 /// What the reader is asked to do, where it is the reader's turn.
 fn ask(view: &WindowView) -> String {
     match (&view.state, view.part) {
-        (HandoffState::Detected { .. }, Part::Holder) if view.solo && view.withheld.is_none() => {
-            "Claim it, or pass with a reason.".to_owned()
+        (HandoffState::Detected { .. } | HandoffState::Qualified { .. }, Part::Holder) if is_gated(view) => {
+            "Nothing to do while it is withheld; or pass with a reason.".to_owned()
         }
+        (HandoffState::Detected { .. }, Part::Holder) if view.solo => "Claim it, or pass with a reason.".to_owned(),
         (HandoffState::Detected { .. }, Part::Holder) => {
             "Ask the customer: is there a need, who decides, and when? Then qualify it, or pass.".to_owned()
         }
@@ -140,6 +143,11 @@ fn ask(view: &WindowView) -> String {
         ) => "It is back with you: offer it again, or pass.".to_owned(),
         _ => String::new(),
     }
+}
+
+/// Whether the health gate keeps it from being sold now.
+fn is_gated(view: &WindowView) -> bool {
+    view.withheld.is_some() && view.kind != WindowKind::Requested && view.overridden.is_none()
 }
 
 fn is_open(state: &HandoffState) -> bool {
@@ -208,7 +216,7 @@ fn buttons(view: &WindowView) -> Buttons {
     }
     let rest = [Verb::Note, Verb::NotUseful, Verb::Raise, Verb::ShowMore];
     let more = |first: &[Verb]| [first, &rest[..]].concat();
-    let gated = view.withheld.is_some() && view.kind != WindowKind::Requested && view.overridden.is_none();
+    let gated = is_gated(view);
     let qualify: &[Verb] = if view.qualification.is_none() { &[Verb::Qualify] } else { &[] };
     let claimed: &[Verb] = if view.solo { qualify } else { &[] };
     match (&view.state, view.part) {
@@ -222,7 +230,7 @@ fn buttons(view: &WindowView) -> Buttons {
         (Detected { .. }, Part::Holder) if view.solo => {
             keys.row(true, &[Verb::Claim, Verb::Pass], &more(&[Verb::Qualify]))
         }
-        (Detected { .. }, Part::Holder) => keys.row(true, &[Verb::Qualify, Verb::Pass], &more(&[])),
+        (Detected { .. }, Part::Holder) => keys.row(!gated, &[Verb::Qualify, Verb::Pass], &more(&[])),
         (Qualified { .. }, Part::Holder) if view.solo => keys.row(true, &[Verb::Claim, Verb::Pass], &more(&[])),
         (Qualified { .. }, Part::Holder) => keys.row(true, &[Verb::Offer, Verb::Pass], &more(&[])),
         (Offered { .. }, Part::Offered) => keys.row(true, &[Verb::Claim, Verb::Decline], &more(&[])),
@@ -321,6 +329,14 @@ mod tests {
     }
 
     #[test]
+    fn what_was_answered_was_given_to_nobody_any_more() {
+        let state = HandoffState::Accepted { by: "Pat".into(), on: sample::today() };
+        let said =
+            |part| drawn(WindowView { state: state.clone(), part, why: Why::Offered, ..sample::window() }, Angle::Both);
+        assert!(!said(Part::Holder).contains("Given to you") && !said(Part::Onlooker).contains("Given to you"));
+    }
+
+    #[test]
     fn a_timed_out_offer_to_a_pool_is_marked() {
         let view = WindowView {
             state: HandoffState::Offered {
@@ -335,7 +351,7 @@ mod tests {
             ..sample::window()
         };
         insta::assert_snapshot!(drawn(view, Angle::AccountManager), @"
-        (Globex: more seats, about $12k, offered to you)
+        (Globex: more seats, about $12k, offered to the EMEA pool)
         Globex · more seats, about $12k · not qualified · health 82, healthy · ARR $184k
         96 of 100 seats in use for three weeks.
         Nobody has confirmed need, contact and timing yet. Claim it, or decline with a reason.
@@ -352,6 +368,7 @@ mod tests {
         let held = Withheld {
             cause: "Notice served on Sun 1 Nov".into(),
             handled_by: Some("Dana".into()),
+            with: None,
             since: sample::day("2026-11-02"),
         };
         let view = WindowView {
