@@ -257,6 +257,8 @@ async fn chats(
         if workspace.platform == Platform::Teams && config.teams.app_id.is_none() {
             let what = format_args!("{slug}: the tenant {} is linked, but TEAMS_APP_ID is not set", workspace.id);
             findings.say(Mark::Fault, what);
+        } else if workspace.platform == Platform::Teams {
+            self::teams::heard(findings, tx, config, workspace, slug).await?;
         }
         let mut unmapped = Vec::new();
         let mut unreachable = Vec::new();

@@ -64,6 +64,8 @@ pub(super) enum Failure {
     Outsiders(&'static str),
     /// Tandem was removed from the workspace.
     Uninstalled,
+    /// The token ran out while it was used, and there is a new one.
+    Renewed,
     /// The workspace's token is there and can't be opened.
     Locked(String),
     /// What it replies to is not sent yet.
@@ -190,6 +192,7 @@ impl Claim<'_> {
             Err(Failure::Unreachable(code)) => self.unreachable(code).await,
             Err(Failure::Outsiders(code)) => self.give_up("outsiders", code, false).await,
             Err(Failure::Uninstalled) => self.give_up("uninstalled", "uninstalled", false).await,
+            Err(Failure::Renewed) => self.again("token_renewed", "token_expired", TimeDelta::zero()).await,
             Err(Failure::Locked(why)) => self.unauthorized("token_unreadable", &why).await,
             Err(Failure::Render(problem)) => {
                 error!(message = %self.row.message_id, error = format!("{problem:#}"), "a message can't be rendered");

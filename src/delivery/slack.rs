@@ -24,6 +24,7 @@ use crate::slack::client::{Error, Posted, Search, User};
 use crate::slack::render::{self, Rendered};
 use crate::store::message::{Address, MessageCopy, Outgoing, Sending};
 use crate::store::person;
+use crate::tokens::Refused;
 
 /// How far Slack's clock and ours may be apart, in seconds.
 const CLOCKS_APART: i64 = 300;
@@ -64,10 +65,12 @@ pub(super) async fn send(claim: &mut Claim<'_>, sender: &SlackSender) -> Result<
     let token = sender.tokens.of(&team).await?.ok_or(Failure::Uninstalled)?;
     let mut slack = Slack { claim, sender, token: token.clone(), has_turn: false };
     let sent = slack.send(row, &known).await;
-    if let Err(Failure::Platform(Refusal::Unauthorized(code))) = &sent
-        && sender.tokens.refused(&team, &token, code).await?
-    {
-        return Err(Failure::Uninstalled);
+    if let Err(Failure::Platform(Refusal::Unauthorized(code))) = &sent {
+        match sender.tokens.refused(&team, &token, code).await? {
+            Refused::Removed => return Err(Failure::Uninstalled),
+            Refused::Renewed => return Err(Failure::Renewed),
+            Refused::Standing => {}
+        }
     }
     if let (Address::Person(_), Some(user), Err(Failure::Platform(Refusal::Unreachable(_)))) =
         (&row.to, &known.user, &sent)

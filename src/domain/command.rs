@@ -91,7 +91,7 @@ pub const COMMANDS: [Usage; 12] = [
         "/tandem settings",
         "When your morning message comes, and who stands in for you.",
     ),
-    usage("help", Kind::Help, &["hi", "hello", "hey", "?"], "/tandem help", "This list."),
+    usage("help", Kind::Help, &["hi", "hello", "hey", "?"], "/tandem help", "What you can ask, and how."),
 ];
 
 /// A typed command, understood.

@@ -106,6 +106,17 @@ pub enum Outcome {
     OrganisationWide,
 }
 
+/// What is to be done about a token that Slack refused.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Refused {
+    /// The workspace has removed Tandem; its tokens are deleted.
+    Removed,
+    /// There is a newer one, or will be in a moment: the same again.
+    Renewed,
+    /// Somebody has to see to it.
+    Standing,
+}
+
 impl Tokens {
     /// One workspace, or none.
     pub fn configured(client: Client, bot: Option<Bot>) -> Self {
@@ -260,18 +271,37 @@ impl Tokens {
         }
     }
 
-    /// Slack refused a token. True where the workspace has removed Tandem: its tokens are then deleted.
-    pub async fn refused(&self, team: &str, token: &SecretString, code: &str) -> anyhow::Result<bool> {
+    /// Slack refused a token.
+    pub async fn refused(&self, team: &str, token: &SecretString, code: &str) -> anyhow::Result<Refused> {
         self.forget(team);
-        let Some(Installations { app, keys, .. }) = &self.shared.installations else { return Ok(false) };
-        // Slack's method pages: "the app has been removed", "for a deleted user or workspace".
-        if !matches!(code, "account_inactive" | "token_revoked") {
-            return Ok(false);
+        let Some(Installations { app, keys, .. }) = &self.shared.installations else { return Ok(Refused::Standing) };
+        // Slack's method pages: "the app has been removed", "for a deleted user or workspace"; and "has expired", by
+        // Slack's clock, wherever ours stands.
+        let (removed, expired) = (matches!(code, "account_inactive" | "token_revoked"), code == "token_expired");
+        if !(removed || expired) {
+            return Ok(Refused::Standing);
         }
+        // Of many calls that meet it at once the first renews it.
+        let turn = self.turn(team);
+        let _mine = turn.lock().await;
         let now = app.now();
-        let opened = installation::read(&app.store, keys, team, now).await?;
-        let is_current = opened.is_some_and(|opened| opened.tokens.access.expose_secret() == token.expose_secret());
-        Ok(is_current && installation::remove(&app.store, team, now, code, now).await?)
+        let Some(opened) = installation::read(&app.store, keys, team, now).await? else { return Ok(Refused::Standing) };
+        let is_current = opened.tokens.access.expose_secret() == token.expose_secret();
+        if removed {
+            let gone = is_current && installation::remove(&app.store, team, now, code, now).await?;
+            return Ok(if gone { Refused::Removed } else { Refused::Standing });
+        }
+        if !is_current {
+            return Ok(Refused::Renewed);
+        }
+        Ok(match self.refresh(team, DateTime::<Utc>::MAX_UTC).await {
+            Ok(Some(_)) => Refused::Renewed,
+            Ok(None) => Refused::Standing,
+            Err(error) => {
+                tracing::warn!(team, %error, "a token that ran out early could not be refreshed; it is tried again");
+                Refused::Renewed
+            }
+        })
     }
 
     /// Slack says that Tandem was removed from a workspace at that time. False where that was known, or is older than

@@ -400,6 +400,15 @@ async fn tokens_that_end_are_refreshed_before_anybody_waits() {
     service.clock.set(at(81));
     assert_eq!(deliver(&service).await, (1, 0));
     assert_eq!(posted_with(&service).last().unwrap(), "Bearer xoxe-4");
+
+    // Slack's clock is ahead of ours: what it calls expired is renewed at once, and sent with the new one.
+    service.slack.grant("r-4", rotating("T5", "xoxe-5", "r-5"));
+    service.slack.once("chat.postMessage", crate::support::fake_slack::Trouble::Refused("token_expired"));
+    say(&service, fifth, "T5").await;
+    assert_eq!(deliver(&service).await, (0, 0));
+    service.clock.set(at(81) + TimeDelta::seconds(10));
+    assert_eq!(deliver(&service).await, (1, 0));
+    assert_eq!(posted_with(&service).last().unwrap(), "Bearer xoxe-5");
     let expiry: DateTime<chrono::Utc> = {
         let mut tx = service.db.pool.begin_with("BEGIN; SET LOCAL ROLE tandem_directory").await.unwrap();
         sqlx::query_scalar("SELECT expires_at FROM directory.slack_installation").fetch_one(&mut *tx).await.unwrap()

@@ -2,7 +2,9 @@
 //! arrives, and that nothing is less than in Slack.
 
 mod channels;
+mod doctor;
 mod door;
+mod every;
 mod home;
 mod life;
 mod outsiders;

@@ -4,18 +4,24 @@ use super::{Findings, Mark};
 use crate::app::App;
 use crate::cli::sentence;
 use crate::cli::teams::Teams;
-use crate::store::directory::{Organisation, Platform};
-use crate::store::{channel, conversation};
+use crate::config::Config;
+use crate::store::directory::{Organisation, Platform, Workspace};
+use crate::store::{Tenant, channel, conversation};
 use crate::teams::client::Error;
 
 /// Whether the bot gets a token, and has keys to check requests with.
 pub(super) async fn check(findings: &mut Findings, teams: &Teams) {
     match teams.client.sign_in().await {
         Ok(()) => findings.say(Mark::Well, "teams: Microsoft's login accepts TEAMS_APP_ID and TEAMS_APP_SECRET"),
-        Err(problem) => findings.say(
-            Mark::Fault,
-            format_args!("teams: no token: {problem}; check TEAMS_APP_ID, TEAMS_APP_SECRET and TEAMS_TENANT_ID"),
-        ),
+        Err(problem) => {
+            let look = match problem {
+                Error::Transient { .. } | Error::RateLimited { .. } => {
+                    "check that this machine reaches Microsoft's login, or TEAMS_LOGIN_URL where that is set"
+                }
+                _ => "check TEAMS_APP_ID, TEAMS_APP_SECRET and TEAMS_TENANT_ID",
+            };
+            findings.say(Mark::Fault, format_args!("teams: no token: {problem}; {look}"));
+        }
     }
     match teams.gate.look().await {
         Ok(keys) => findings.say(Mark::Well, format_args!("teams: {keys} keys of Microsoft's to check requests with")),
@@ -27,6 +33,28 @@ pub(super) async fn check(findings: &mut Findings, teams: &Teams) {
             ),
         ),
     }
+}
+
+/// Whether anything came from a linked tenant yet. Mornings go out all the same; presses and questions come in nowhere.
+pub(super) async fn heard(
+    findings: &mut Findings,
+    tx: &mut Tenant,
+    config: &Config,
+    workspace: &Workspace,
+    slug: &str,
+) -> anyhow::Result<()> {
+    if conversation::latest_service_url(tx, workspace).await?.is_some() {
+        return Ok(());
+    }
+    let base = config.base_url.as_ref().map_or("https://YOUR-ADDRESS/", |url| url.as_str());
+    let what = format_args!(
+        "{slug}: nothing came from {} yet: the Azure Bot's messaging endpoint has to be {}/teams/messages, and the app \
+         installed",
+        workspace.id,
+        base.trim_end_matches('/')
+    );
+    findings.say(Mark::Warning, what);
+    Ok(())
 }
 
 /// Whether each channel that is set can be posted in. Where it can't, messages go to people instead: a warning.

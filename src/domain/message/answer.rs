@@ -592,7 +592,7 @@ mod tests {
         - /tandem snoozed: What you put to sleep, and when it wakes.
         - /tandem home: Your book on one page: by band and change, your matters, your team.
         - /tandem settings: When your morning message comes, and who stands in for you.
-        - /tandem help: This list.
+        - /tandem help: What you can ask, and how.
         /tandem windows: Open chances to sell more, and who has each.
         Hello Dana. Each working morning I send one message: the accounts that need you, why, and what to do. On other days I stay silent unless a customer decides something. Try /account NAME or /tandem
         help. Your hour is in /tandem settings.

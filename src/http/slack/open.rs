@@ -1,14 +1,17 @@
 //! Dialogs. A `trigger_id` lives 3 seconds and opens one view, so an empty view
 //! is opened at once and filled when the use case knows what to ask.
 
+use secrecy::SecretString;
 use serde_json::Value;
 
-use super::Desk;
+use super::{Desk, SlackDoor};
 use crate::domain::message::{Message, Reply, answer};
 use crate::http::ask::Ask;
 use crate::slack::address::ResponseUrl;
+use crate::slack::client::Error;
 use crate::slack::inbound::{Origin, Press, SlashCommand, Who};
 use crate::slack::render;
+use crate::tokens::Refused;
 
 /// Where a dialog is asked for.
 pub(super) struct Place<'a> {
@@ -32,11 +35,24 @@ impl<'a> Place<'a> {
     }
 }
 
+impl SlackDoor {
+    /// Opens a view, once more where the token ran out before its time and there is a new one.
+    async fn open_view(&self, team: &str, token: &SecretString, trigger: &str, view: &Value) -> Result<String, Error> {
+        let opened = self.client.open_view(token, trigger, view).await;
+        let Err(Error::Unauthorized(code)) = &opened else { return opened };
+        let renewed = matches!(self.tokens.refused(team, token, code).await, Ok(Refused::Renewed));
+        match self.token(team).await.filter(|_| renewed) {
+            Some(token) => self.client.open_view(&token, trigger, view).await,
+            None => opened,
+        }
+    }
+}
+
 impl Desk {
     /// Opens a view; false where that can't be done any more.
     pub(super) async fn open(&self, who: &Who, trigger: Option<&str>, view: &Value) -> bool {
         let (Some(token), Some(trigger)) = (self.slack.token(&who.team_id).await, trigger) else { return false };
-        let opened = self.slack.client.open_view(&token, trigger, view).await;
+        let opened = self.slack.open_view(&who.team_id, &token, trigger, view).await;
         if let Err(error) = &opened {
             tracing::warn!(%error, "a view could not be opened");
         }
@@ -47,7 +63,7 @@ impl Desk {
     pub(super) async fn ask_for_more(&self, place: Place<'_>, title: &str, ask: &Ask) {
         let Some(token) = self.slack.token_at_once(&place.who.team_id).await else { return };
         let skeleton = render::skeleton(title);
-        let opening = self.slack.client.open_view(&token, place.trigger, &skeleton);
+        let opening = self.slack.open_view(&place.who.team_id, &token, place.trigger, &skeleton);
         let (found, opened) = tokio::join!(self.begin(ask).at_last(), opening);
         let view_id = match opened {
             Ok(view_id) => view_id,
@@ -68,6 +84,8 @@ impl Desk {
             Reply::Silent => render::notice(title, &answer::done_here()),
             Reply::FieldErrors(errors) => render::notice(title, &Message::sentence(sentences(errors))),
         };
+        // Renewed meanwhile, perhaps.
+        let token = self.slack.token_at_once(&place.who.team_id).await.unwrap_or(token);
         if let Err(error) = self.slack.client.update_view(&token, &view_id, &view).await {
             tracing::warn!(%error, "a dialog could not be filled");
             self.say(place.response_url, &Reply::Private(answer::expired_form())).await;

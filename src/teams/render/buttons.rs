@@ -16,8 +16,8 @@ const ROW: usize = 2;
 /// Characters of two titles that stand whole beside each other at 320 px.
 const ROW_TITLES: usize = 30;
 const TITLE: usize = 30;
-/// Teams allows far more; an id of a customer's that is longer is no id.
-const ACTION: usize = 2_000;
+/// Teams allows far more; an id of a customer's that is longer is no id, and a dozen buttons have to fit into a card.
+pub(super) const ACTION: usize = 400;
 
 pub(super) fn elements(buttons: &Buttons, targets: &mut usize) -> Vec<Value> {
     let carried = |button: &&Button| button.action.to_string().len() <= ACTION;
@@ -60,7 +60,11 @@ fn rows(buttons: &[Value]) -> Vec<Value> {
 
 fn button(button: &Button) -> Value {
     let action = button.action.to_string();
-    let title = words::line(&button.label, TITLE);
+    let title = match words::line(&button.label, TITLE) {
+        // A button without a title is no button.
+        empty if empty.is_empty() => button.action.verb.label().to_owned(),
+        title => title,
+    };
     let tooltip = words::line(&button.spoken, 75);
     let mut drawn = if button.action.verb.opens_dialog() {
         json!({"type": "Action.Submit", "title": title, "data": {"msteams": {"type": "task/fetch"}, "a": action}})

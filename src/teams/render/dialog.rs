@@ -72,11 +72,10 @@ fn problem(sentence: &str) -> Vec<Value> {
 }
 
 fn input(field: &Field, typed: Option<&str>) -> Vec<Value> {
-    let keep = |usual: &str| typed.unwrap_or(usual).to_owned();
+    let keep = |usual: &str| words::visible(typed.unwrap_or(usual));
     let mut element = match &field.input {
         Input::Line { value, max } => text(&keep(value), *max, false),
         Input::Paragraph { value, max } => text(&keep(value), *max, true),
-        // The hint says the currency.
         Input::Amount { value, .. } => text(&keep(value), 30, false),
         Input::Date { value, min } => {
             let mut element = json!({"type": "Input.Date"});
@@ -118,8 +117,13 @@ fn input(field: &Field, typed: Option<&str>) -> Vec<Value> {
         element["errorMessage"] = EMPTY.into();
     }
     let mut drawn = vec![element];
-    let hint = field.hint.as_deref().filter(|hint| !hint.trim().is_empty());
-    for mut line in hint.into_iter().flat_map(|hint| elements::lines(&Text::plain(hint), Size::Small)) {
+    let mut hints: Vec<String> = field.hint.iter().filter(|hint| !hint.trim().is_empty()).cloned().collect();
+    if let Input::Amount { currency, .. } = &field.input
+        && !hints.iter().any(|hint| hint.contains(currency.as_str()))
+    {
+        hints.push(format!("In {}.", currency.as_str()));
+    }
+    for mut line in elements::lines(&Text::plain(hints.join(" ")), Size::Small) {
         line["spacing"] = "None".into();
         drawn.push(line);
     }

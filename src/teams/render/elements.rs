@@ -8,6 +8,9 @@ use crate::domain::message::{Block, Span, Style, Text};
 
 /// A heading is cut to this.
 const HEADING: usize = 150;
+/// Characters of one fact's value, and bytes of the facts that stand in one set.
+const FACT: usize = 2_000;
+const FACTS: usize = 8_000;
 /// The longest text that is drawn as one element; longer ones are cut into several.
 const RUN: usize = 2_000;
 
@@ -51,7 +54,7 @@ pub(super) fn block(block: &Block, draw: Draw, targets: &mut usize) -> Vec<Piece
             .flat_map(|item| lines(&Text::plain("• ").append(item.clone()), Size::Normal))
             .map(Piece::body)
             .collect(),
-        Block::Facts(facts) => facts_set(facts).into_iter().map(Piece::body).collect(),
+        Block::Facts(facts) => facts_sets(facts).into_iter().map(Piece::body).collect(),
         Block::Context(text) => lines(text, Size::Small).into_iter().map(Piece::body).collect(),
         Block::Chart(chart) => match draw(chart) {
             Some(address) => vec![Piece::body(picture(chart, &address))],
@@ -151,12 +154,27 @@ fn run(text: &str, span: &Span, size: Size) -> Value {
     run
 }
 
-fn facts_set(facts: &[(String, Text)]) -> Option<Value> {
-    let facts: Vec<Value> = facts
+/// One set, or several below each other where one would not fit into a card.
+fn facts_sets(facts: &[(String, Text)]) -> Vec<Value> {
+    let value = |text: &Text| match words::markdown(text) {
+        long if long.chars().count() > FACT => words::line(&words::plain(&words::as_typed(&text.to_plain())), FACT),
+        whole => whole,
+    };
+    let drawn = facts
         .iter()
-        .map(|(label, value)| (words::plain(&words::line(label, 75)), words::markdown(value)))
+        .map(|(label, text)| (words::plain(&words::line(label, 75)), value(text)))
         .filter(|(_, value)| !value.trim().is_empty())
-        .map(|(title, value)| json!({"title": title, "value": value}))
-        .collect();
-    (!facts.is_empty()).then(|| json!({"type": "FactSet", "facts": facts}))
+        .map(|(title, value)| json!({"title": title, "value": value}));
+    let mut sets: Vec<(usize, Vec<Value>)> = Vec::new();
+    for fact in drawn {
+        let weight = fact.to_string().len();
+        match sets.last_mut() {
+            Some((filled, set)) if *filled + weight <= FACTS => {
+                *filled += weight;
+                set.push(fact);
+            }
+            _ => sets.push((weight, vec![fact])),
+        }
+    }
+    sets.into_iter().map(|(_, set)| json!({"type": "FactSet", "facts": set})).collect()
 }

@@ -83,12 +83,12 @@ pub fn page(
 ) -> Drawn {
     let mut targets = 0;
     let pieces = said.blocks.iter().flat_map(|block| elements::block(block, draw, &mut targets)).collect();
-    let pages = pages::split(pieces, pages::PAGE_MAX);
+    let pages = pages::split(pieces, pages::PAGE_MAX, 0);
     let count = pages.len();
     let number = wanted.clamp(1, count);
     let mut body = pages.into_iter().nth(number - 1).unwrap_or_default();
     let foot = foot(number, count).iter().flat_map(|block| elements::block(block, draw, &mut targets)).collect();
-    let mut foot = pages::split(foot, pages::BODY_MAX).swap_remove(0);
+    let mut foot = pages::split(foot, pages::BODY_MAX, 0).swap_remove(0);
     if let Some(first) = foot.first_mut() {
         first["separator"] = true.into();
         first["spacing"] = "Large".into();
@@ -115,7 +115,11 @@ fn drawn(message: &Message, draw: Draw, carried: &dyn Fn(usize) -> Carried, refr
     let mut targets = 0;
     let pieces: Vec<Piece> =
         message.blocks.iter().flat_map(|block| elements::block(block, draw, &mut targets)).collect();
-    let pages = pages::split(pieces, pages::BODY_MAX);
+    let added = match carried(0) {
+        empty if empty == Carried::default() => 0,
+        more => serde_json::to_string(&more).map_or(0, |text| text.len()),
+    };
+    let pages = pages::split(pieces, pages::BODY_MAX, added);
     let count = pages.len();
     let first = words::line(&words::as_typed(&message.summary), SUMMARY);
     let fallback = if first.is_empty() { first_words(message) } else { first };
@@ -183,5 +187,7 @@ fn first_words(message: &Message) -> String {
         .unwrap_or_else(|| "Tandem".to_owned())
 }
 
+#[cfg(test)]
+mod limit_tests;
 #[cfg(test)]
 mod tests;

@@ -4,22 +4,23 @@ use serde_json::Value;
 
 use super::elements::{Piece, Role};
 
-/// Of a body as JSON in UTF-8. What stands around it (the activity, `refresh`, what buttons carry) fits beside it
-/// under the 28 KB that are known to arrive everywhere.
+/// Of a body as JSON in UTF-8, with what its buttons carry. What stands around it (the activity, `refresh`) fits beside
+/// it under the 28 KB that are known to arrive everywhere.
 pub(super) const BODY_MAX: usize = 24_000;
 
 /// The same where each page gets a foot, and every button says which page it stands on.
 pub(super) const PAGE_MAX: usize = 18_000;
 
 /// Splits between cards; a card that is too long for one message between its pieces; never between a text and the
-/// buttons after it, nor after a heading. One page at least, even if it is empty. `most` is the weight of a page.
-pub(super) fn split(pieces: Vec<Piece>, most: usize) -> Vec<Vec<Value>> {
+/// buttons after it, nor after a heading. One page at least, even if it is empty. `most` is the weight of a page, `carried`
+/// what every action gets added, in bytes.
+pub(super) fn split(pieces: Vec<Piece>, most: usize, carried: usize) -> Vec<Vec<Value>> {
     let mut pages: Vec<Page> = vec![Page::default()];
     for unit in units(pieces) {
-        let whole = unit.iter().map(weight).sum::<usize>() <= most;
-        let parts = if whole { vec![unit] } else { parts(unit) };
+        let whole = unit.iter().map(|piece| weight(piece, carried)).sum::<usize>() <= most;
+        let parts = if whole { vec![unit] } else { parts(unit, most, carried) };
         for part in parts {
-            let weight: usize = part.iter().map(weight).sum();
+            let weight: usize = part.iter().map(|piece| weight(piece, carried)).sum();
             let fits = pages.last().is_some_and(|page| page.weight + weight <= most || page.body.is_empty());
             if !fits {
                 pages.push(Page::default());
@@ -66,9 +67,13 @@ impl Page {
     }
 }
 
-fn weight(piece: &Piece) -> usize {
-    // Each element gets a comma, and perhaps a line above it.
-    piece.elements.iter().map(|element| element.to_string().len() + 40).sum()
+fn weight(piece: &Piece, carried: usize) -> usize {
+    let one = |element: &Value| {
+        let text = element.to_string();
+        // Each element gets a comma, and perhaps a line above it.
+        text.len() + 40 + carried * text.matches("\"data\":{").count()
+    };
+    piece.elements.iter().map(one).sum()
 }
 
 /// A unit begins at a heading and after a divider, and ends with its buttons.
@@ -90,8 +95,9 @@ fn units(pieces: Vec<Piece>) -> Vec<Vec<Piece>> {
     units
 }
 
-/// The parts of a unit that is too long: a heading with its first text, the buttons with the text before them.
-fn parts(unit: Vec<Piece>) -> Vec<Vec<Piece>> {
+/// The parts of a unit that is too long: a heading with its first text, the buttons with the text before them, as far as
+/// they fit into one card.
+fn parts(unit: Vec<Piece>, most: usize, carried: usize) -> Vec<Vec<Piece>> {
     let mut parts: Vec<Vec<Piece>> = Vec::new();
     for piece in unit {
         let before = parts.last().and_then(|part| part.last()).map(|piece| piece.role);
@@ -99,8 +105,11 @@ fn parts(unit: Vec<Piece>) -> Vec<Vec<Piece>> {
             (before, piece.role),
             (Some(Role::Heading | Role::Divider), _) | (Some(Role::Body), Role::Buttons)
         );
+        let fits = |part: &[Piece]| {
+            part.iter().map(|piece| weight(piece, carried)).sum::<usize>() + weight(&piece, carried) <= most
+        };
         match parts.last_mut() {
-            Some(part) if joins => part.push(piece),
+            Some(part) if joins && fits(part) => part.push(piece),
             _ => parts.push(vec![piece]),
         }
     }
