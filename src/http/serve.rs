@@ -46,6 +46,12 @@ impl Drain {
     pub fn spawn<T: Send + 'static>(&self, work: impl Future<Output = T> + Send + 'static) -> JoinHandle<T> {
         self.tasks.spawn(work)
     }
+
+    /// Ends once no such work is under way.
+    pub async fn idle(&self) {
+        self.tasks.close();
+        self.tasks.wait().await;
+    }
 }
 
 /// Serves until `shutdown`, then ends in order: not ready at once, no new connections after a second,
@@ -73,10 +79,9 @@ pub async fn serve(
     drop(listener);
     closing.cancel();
     connections.close();
-    drain.tasks.close();
     let all = async {
         connections.wait().await;
-        drain.tasks.wait().await;
+        drain.idle().await;
     };
     if tokio::time::timeout(GRACE, all).await.is_err() {
         let (connections, tasks) = (connections.len(), drain.tasks.len());

@@ -120,6 +120,8 @@ async fn figures_are_of_whoever_asks() {
     // What the admin hears on a Monday comes in her morning.
     bot.at("2026-11-23T07:00:00Z").await;
     bot.skip();
+    // The pictures.
+    bot.read_privates().await;
     bot.finish().await;
 }
 

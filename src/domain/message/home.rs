@@ -247,11 +247,11 @@ fn footer(page: usize, pages: usize) -> Buttons {
         button
     };
     let mut shown = Vec::new();
-    if page < pages {
-        shown.push(turn(page + 1, "Next page"));
-    }
     if page > 1 {
         shown.push(turn(page - 1, "Previous page"));
+    }
+    if page < pages {
+        shown.push(turn(page + 1, "Next page"));
     }
     let here = u16::try_from(page).unwrap_or(u16::MAX);
     let settings = Button::new(Action::new(Verb::Settings, Subject::Home(here)), "of your morning message");

@@ -350,7 +350,7 @@ async fn a_negotiation_that_lies_there_is_asked_about() {
     assert_eq!(asked.summary, words);
     bot.click("pat", &asked, "Note", "Near").await;
     bot.submit("pat", &[("text", "Waiting for their lawyer")]).await;
-    bot.read_privates();
+    bot.read_privates().await;
     assert!(!bot.now(&asked).labels().contains(&"Acknowledge".to_owned()), "{:?}", bot.now(&asked).labels());
     bot.at("2026-12-11T12:00:00Z").await;
     assert_eq!(bot.escalations().await.len(), 1, "the note has answered");

@@ -61,6 +61,7 @@ pub(crate) struct TestBot {
     pub(crate) app: App,
     delivery: Delivery,
     pub(super) address: SocketAddr,
+    drain: Drain,
     pub(super) http: reqwest::Client,
     db: TestDb,
     /// Numbers clicks, each with an `action_ts` of its own.
@@ -173,7 +174,7 @@ impl TestBot {
         let http = http.with_teams(Some(teams_door));
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
-        tokio::spawn(serve(listener, router(http), drain, std::future::pending()));
+        tokio::spawn(serve(listener, router(http), drain.clone(), std::future::pending()));
         let http = reqwest::Client::builder().no_proxy().timeout(Duration::from_secs(20)).build().unwrap();
 
         let mut made = Vec::new();
@@ -206,6 +207,7 @@ impl TestBot {
             app,
             delivery,
             address,
+            drain,
             http,
             db,
             clicks,
@@ -458,8 +460,9 @@ impl TestBot {
         call.arguments["text"].as_str().expect("a text").to_owned()
     }
 
-    /// Looks at every private answer there is by now.
-    pub(crate) fn read_privates(&self) {
+    /// Looks at every private answer, also those that are under way.
+    pub(crate) async fn read_privates(&self) {
+        self.drain.idle().await;
         self.seen.lock().unwrap().answers = self.slack.calls("response").len();
     }
 
@@ -574,6 +577,7 @@ impl TestBot {
 
     /// The end of a test: nothing is left over, and nothing went astray.
     pub(crate) async fn finish(self) {
+        self.drain.idle().await;
         self.deliver().await;
         assert_eq!(self.unseen_lines(), [], "posts that nobody looked at");
         let looked_at = self.seen.lock().unwrap().answers;

@@ -40,7 +40,7 @@ async fn a_pool_reads_its_channel_and_claims_there() {
     set(&bot, Named::Pool("emea".into()), "C7").await;
     offer_to_the_pool(&bot).await;
     bot.deliver().await;
-    bot.read_privates();
+    bot.read_privates().await;
     let offer = bot.next_post("C7");
     assert!(offer.text().contains("Bolt"), "{}", offer.text());
     assert!(bot.unseen_lines().iter().all(|(place, _)| place != "Dpat"), "once, and not to each member");
@@ -60,7 +60,7 @@ async fn a_pool_reads_its_channel_and_claims_there() {
     let later = bot.slack.standing().into_iter().find(|message| message.ts == there[1].ts).unwrap();
     assert!(later.text.contains("Claimed by Pat") && !later.blocks.contains("Claim Bolt"), "{later:?}");
     bot.skip();
-    bot.read_privates();
+    bot.read_privates().await;
     bot.finish().await;
 }
 
@@ -100,7 +100,7 @@ async fn what_a_channel_does_not_take_goes_to_direct_messages_and_says_so() {
         let pats = bot.next_post("pat");
         assert!(pats.text().contains("Bolt") && pats.text().contains(words), "{}", pats.text());
         bot.skip();
-        bot.read_privates();
+        bot.read_privates().await;
         bot.finish().await;
     }
 }

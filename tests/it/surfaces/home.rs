@@ -43,7 +43,7 @@ async fn a_home_tab_shows_the_book_and_stays_true() {
     let last = bot.published(publishes(&bot) - 1).await;
     assert!(last.text().contains("Snoozed (1)"), "{}", last.text());
     assert_eq!(publishes(&bot) - before, 2);
-    bot.read_privates();
+    bot.read_privates().await;
     bot.skip();
     bot.finish().await;
 }
@@ -99,7 +99,7 @@ async fn a_page_that_was_turned_again_before_it_was_drawn_is_the_one_that_is_loo
     bot.deliver().await;
     assert_eq!(publishes(&bot) - before, 1);
     assert!(bot.published(before).await.text().contains("Page 2 of 2"));
-    bot.read_privates();
+    bot.read_privates().await;
     bot.finish().await;
 }
 

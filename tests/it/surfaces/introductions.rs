@@ -51,7 +51,7 @@ async fn a_click_by_somebody_unknown_is_done_once_their_lead_says_who_they_are()
     pool_channel(&bot, "C7").await;
     offer_to_the_pool(&bot).await;
     bot.deliver().await;
-    bot.read_privates();
+    bot.read_privates().await;
     let offer = bot.next_post("C7");
     bot.skip();
 

@@ -94,7 +94,7 @@ async fn what_is_done_in_one_chat_is_redrawn_in_the_other() {
     assert!(bot.now(&danas).text().contains("Claimed by Kim"), "{}", bot.now(&danas).text());
     bot.skip();
     assert_eq!(bot.done().await, ["risk.acknowledged", "handoff.qualified", "handoff.offered", "handoff.accepted"]);
-    bot.read_privates();
+    bot.read_privates().await;
     bot.finish().await;
 }
 
