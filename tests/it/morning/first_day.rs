@@ -101,7 +101,7 @@ async fn a_first_morning_may_come_a_day_after_the_first_diagnosis() {
     bot.at("2026-11-23T01:00:00Z").await;
     bot.at("2026-11-23T07:00:30Z").await;
     let first = bot.next_post("dana").text();
-    assert!(first.contains("First read of 1 account: the card that matters most today."), "{first}");
+    assert!(first.contains("First read of 1 account: 1 needs you today."), "{first}");
     bot.at("2026-11-24T01:00:00Z").await;
     bot.at("2026-11-24T07:00:30Z").await;
     let second = bot.next_post("dana").text();

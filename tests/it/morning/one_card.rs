@@ -38,8 +38,11 @@ async fn risk_window_and_renewal_stand_on_one_card_each_with_its_buttons() {
         assert!(!said.contains(heading), "a second card: {said}");
     }
     assert_eq!(said.matches("Acme").count() - said.matches("Acme served").count(), 1, "named once: {said}");
-    for words in ["*Renewal*. Opt-out date: Mon 21 Dec", "*More seats, about €", "Withheld: Notice to end the contract"]
-    {
+    for words in [
+        "*Renewal*. They served notice: it ends on Wed 20 Jan 2027",
+        "*More seats, about €",
+        "Withheld while the account is",
+    ] {
         assert!(said.contains(words), "{words} is not in\n{said}");
     }
     let labels = danas.labels();
