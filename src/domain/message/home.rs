@@ -373,7 +373,7 @@ mod tests {
         };
         let pages: Vec<Message> = (1..=4).map(|page| home(&long(page), sample::today())).collect();
         assert_eq!(labels(&pages[0]), ["Next page: page 2 of 3 → home:2"]);
-        assert_eq!(labels(&pages[1]), ["Next page: page 3 of 3 → home:3", "Previous page: page 1 of 3 → home:1"]);
+        assert_eq!(labels(&pages[1]), ["Previous page: page 1 of 3 → home:1", "Next page: page 3 of 3 → home:3"]);
         assert_eq!(labels(&pages[2]), ["Previous page: page 2 of 3 → home:2"]);
         assert_eq!(pages[2], pages[3], "beyond the last is the last");
         let said = to_text(&pages[0], 120);
