@@ -79,11 +79,10 @@ impl App {
                 snapshots: snapshot::Snapshots::default(),
                 links: query::Links::default(),
                 names: names::Names::default(),
-                // While Postgres reads for some, the answers of others are made: with fewer at once both cores of a small
-                // machine were idle at times, with more each reading served too few.
-                reading: query::Reading::new(4),
-                // Those who press meanwhile share one flush to disk.
-                acknowledging: act::Acknowledging::new(1),
+                // While Postgres works for some, the answers of others are made. With more at once each serving has fewer,
+                // and at half of a small machine's load the slowest waited ten times as long.
+                reading: query::Reading::new(2),
+                acknowledging: act::Acknowledging::new(2),
             }),
         }
     }
