@@ -5,10 +5,14 @@ use serde_json::{Value, json};
 
 use super::elements::{self, Size};
 use super::{CARD, Draw, whole, words};
-use crate::domain::message::{Answers, Dialog, Field, Input, Message, Text};
+use crate::domain::message::{Answers, Dialog, Field, Input, Message, Text, phrase};
 use crate::teams::inbound::{Carried, FIELD};
 
 const TITLE: usize = 60;
+/// Nobody reads more than so many characters beside a field.
+const BESIDE: usize = 500;
+/// More than so many characters are never asked for: a dialog of 100 KB is refused.
+const TYPED: u16 = 4_000;
 /// What Teams says itself where a required input is empty; the service says the same.
 const EMPTY: &str = "Please fill this in.";
 
@@ -38,7 +42,8 @@ pub fn said(message: &Message) -> Value {
 }
 
 fn open(dialog: &Dialog, carried: &Carried, typed: &Answers, errors: &[(String, String)], first: bool) -> Value {
-    let mut body: Vec<Value> = dialog.intro.iter().flat_map(|text| elements::lines(text, Size::Normal)).collect();
+    let mut body: Vec<Value> =
+        dialog.intro.iter().flat_map(|text| elements::lines(&short(text), Size::Normal)).collect();
     let at_no_field = errors.iter().filter(|(id, _)| !dialog.fields.iter().any(|field| field.id == id));
     body.extend(at_no_field.flat_map(|(_, sentence)| problem(sentence)));
     for field in &dialog.fields {
@@ -61,9 +66,14 @@ fn opened(title: &str, height: &str, card: Value) -> Value {
     json!({"task": {"type": "continue", "value": {"title": title, "height": height, "width": "medium", "card": card}}})
 }
 
+fn short(text: &Text) -> Text {
+    let plain = text.to_plain();
+    if plain.chars().count() <= BESIDE { text.clone() } else { Text::plain(phrase::cut(&plain, BESIDE)) }
+}
+
 /// Said in words before the field, since a colour alone says nothing to some.
 fn problem(sentence: &str) -> Vec<Value> {
-    let text = Text::strong("Not saved: ").then(sentence);
+    let text = Text::strong("Not saved: ").then(words::line(sentence, BESIDE));
     let mut lines = elements::lines(&text, Size::Normal);
     for run in lines.iter_mut().flat_map(|line| line["inlines"].as_array_mut().into_iter().flatten()) {
         run["color"] = "Attention".into();
@@ -72,7 +82,7 @@ fn problem(sentence: &str) -> Vec<Value> {
 }
 
 fn input(field: &Field, typed: Option<&str>) -> Vec<Value> {
-    let keep = |usual: &str| words::visible(typed.unwrap_or(usual));
+    let keep = |usual: &str| words::visible(typed.unwrap_or(usual)).chars().take(TYPED.into()).collect::<String>();
     let mut element = match &field.input {
         Input::Line { value, max } => text(&keep(value), *max, false),
         Input::Paragraph { value, max } => text(&keep(value), *max, true),
@@ -123,7 +133,7 @@ fn input(field: &Field, typed: Option<&str>) -> Vec<Value> {
     {
         hints.push(format!("In {}.", currency.as_str()));
     }
-    for mut line in elements::lines(&Text::plain(hints.join(" ")), Size::Small) {
+    for mut line in elements::lines(&Text::plain(words::line(&hints.join(" "), BESIDE)), Size::Small) {
         line["spacing"] = "None".into();
         drawn.push(line);
     }
@@ -144,8 +154,9 @@ fn nothing_to_choose(field: &Field) -> Vec<Value> {
 }
 
 fn text(value: &str, max: u16, multiline: bool) -> Value {
-    let mut element = json!({"type": "Input.Text", "maxLength": max.max(1), "isMultiline": multiline});
-    let value: String = words::visible(value).chars().take(usize::from(max.max(1))).collect();
+    let max = max.clamp(1, TYPED);
+    let mut element = json!({"type": "Input.Text", "maxLength": max, "isMultiline": multiline});
+    let value: String = words::visible(value).chars().take(usize::from(max)).collect();
     if !value.is_empty() {
         element["value"] = value.into();
     }

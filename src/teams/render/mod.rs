@@ -83,23 +83,30 @@ pub fn page(
 ) -> Drawn {
     let mut targets = 0;
     let pieces = said.blocks.iter().flat_map(|block| elements::block(block, draw, &mut targets)).collect();
-    let pages = pages::split(pieces, pages::PAGE_MAX, 0);
+    let carried = |page: usize| Carried { question: Some(question(page)), ..Carried::default() };
+    let added = added(&carried(wanted));
+    let pages = pages::split(pieces, pages::PAGE_MAX, added);
     let count = pages.len();
     let number = wanted.clamp(1, count);
     let mut body = pages.into_iter().nth(number - 1).unwrap_or_default();
     let foot = foot(number, count).iter().flat_map(|block| elements::block(block, draw, &mut targets)).collect();
-    let mut foot = pages::split(foot, pages::BODY_MAX, 0).swap_remove(0);
+    let mut foot = pages::split(foot, pages::BODY_MAX, added).swap_remove(0);
     if let Some(first) = foot.first_mut() {
         first["separator"] = true.into();
         first["spacing"] = "Large".into();
     }
     body.extend(foot);
-    let carried = Carried { question: Some(question(number)), ..Carried::default() };
+    let carried = carried(number);
     let mut card = whole(body);
     buttons::carry(&mut card, &carried);
     refresh(&mut card, &carried, account_id);
     let summary = words::line(&words::as_typed(&said.summary), SUMMARY);
     Drawn { summary: if summary.is_empty() { first_words(said) } else { summary }, card }
+}
+
+/// What each button weighs more for what it carries.
+fn added(carried: &Carried) -> usize {
+    if *carried == Carried::default() { 0 } else { serde_json::to_string(carried).map_or(0, |text| text.len()) }
 }
 
 /// Asks by itself how it reads now, for this reader.
@@ -115,11 +122,7 @@ fn drawn(message: &Message, draw: Draw, carried: &dyn Fn(usize) -> Carried, refr
     let mut targets = 0;
     let pieces: Vec<Piece> =
         message.blocks.iter().flat_map(|block| elements::block(block, draw, &mut targets)).collect();
-    let added = match carried(0) {
-        empty if empty == Carried::default() => 0,
-        more => serde_json::to_string(&more).map_or(0, |text| text.len()),
-    };
-    let pages = pages::split(pieces, pages::BODY_MAX, added);
+    let pages = pages::split(pieces, pages::BODY_MAX, added(&carried(0)));
     let count = pages.len();
     let first = words::line(&words::as_typed(&message.summary), SUMMARY);
     let fallback = if first.is_empty() { first_words(message) } else { first };

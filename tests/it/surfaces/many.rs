@@ -47,6 +47,10 @@ async fn fourteen_accounts_are_handled_in_under_ten_taps() {
     assert_eq!(open_risks(&bot).await, 14);
     bot.at("2026-11-23T07:00:00Z").await;
     let morning = bot.next_post("dana");
+    // The AM reads of the same accounts, and leaves settling them to their CSM.
+    let kims = bot.next_post("kim");
+    assert!(kims.text().contains("Also on your list"), "{}", kims.text());
+    assert!(!kims.labels().iter().any(|label| label.starts_with("Acknowledge")), "{:?}", kims.labels());
     bot.skip();
     let mut taps = 0;
     bot.click("dana", &morning, "Acknowledge all 9", "settle them all at once").await;
