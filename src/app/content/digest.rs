@@ -17,7 +17,7 @@ use crate::domain::message::card::{AccountCard, Card};
 use crate::domain::message::digest::{
     self, Basis, DigestView, RestGroup, RestKind, RestLine, Section, SectionKind, SourceAge, WithheldLine,
 };
-use crate::domain::message::view::{Angle, HandoffState, Part, Why};
+use crate::domain::message::view::{HandoffState, Part, Why};
 use crate::domain::message::{Message, cause, phrase};
 use crate::domain::person::{Person, Role};
 use crate::domain::rhythm;
@@ -214,9 +214,7 @@ fn rest(reader: Reader<'_>, items: &[Item], lines: &BTreeMap<AccountId, Line>) -
             returns_on: item.comes_back,
             may_act: true,
         });
-        // As on a card: the AM reads of risks, and settles those that have no CSM.
-        let is_others = reader.angle() == Angle::AccountManager && account.csm.is_some();
-        group.may_act &= reader.may_act_for(account) && !is_others;
+        group.may_act &= reader.may_act_for(account) && reader.angle().settles_risks(account.csm.is_some());
         let deadline = renewal.as_ref().and_then(Reader::next_deadline);
         group.lines.push(RestLine { name: account.name.clone(), amount, deadline });
     }

@@ -20,6 +20,13 @@ pub enum Angle {
     Both,
 }
 
+impl Angle {
+    /// Whether this side settles an account's risks: they are the CSM's, and the AM's where there is none.
+    pub fn settles_risks(self, has_csm: bool) -> bool {
+        self != Angle::AccountManager || !has_csm
+    }
+}
+
 /// What every card says about its account.
 #[derive(Debug, Clone, PartialEq)]
 pub struct AccountView {

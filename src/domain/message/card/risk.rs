@@ -133,8 +133,8 @@ fn buttons(view: &RiskView, angle: Angle) -> Buttons {
     if !view.may_act {
         return keys.look_only();
     }
-    // The AM warns and notes; the risk is the CSM's, unless there is none.
-    if angle == Angle::AccountManager && view.account.csm.is_some() {
+    // Who does not settle it warns and notes.
+    if !angle.settles_risks(view.account.csm.is_some()) {
         return keys.row(false, &[Verb::Note, Verb::Raise], &[Verb::NotUseful, Verb::ShowMore]);
     }
     let can_hand = angle == Angle::Csm && view.account.account_manager.is_some() && view.handed.is_none();
