@@ -3,6 +3,8 @@
 
 pub mod account;
 pub mod answer;
+#[cfg(test)]
+pub(crate) mod any;
 pub mod card;
 pub mod cause;
 pub mod chart;

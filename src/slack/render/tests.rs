@@ -9,7 +9,7 @@ use crate::domain::money::Currency;
 use crate::slack::address::ApiUrl;
 use crate::slack::inbound::{Inbound, Origin, interaction};
 
-pub(super) fn risk(n: u128) -> Subject {
+fn risk(n: u128) -> Subject {
     Subject::Risk(Uuid::from_u128(n))
 }
 

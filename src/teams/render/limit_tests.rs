@@ -2,17 +2,13 @@
 
 use std::collections::BTreeSet;
 
-use chrono::{NaiveDate, NaiveTime};
+use proptest::bool;
 use proptest::prelude::*;
 use serde_json::Value;
-use uuid::Uuid;
 
 use super::*;
-use crate::domain::account::AccountId;
-use crate::domain::action::{Action, Subject, Verb};
-use crate::domain::message::chart::{Chart, Kind};
-use crate::domain::message::{Answers, Button, Buttons, Dialog, Emphasis, Field, Input, Span, Style, Text};
-use crate::domain::money::Currency;
+use crate::domain::message::any::{self, button, text, words};
+use crate::domain::message::{Answers, Button, Dialog, Field};
 
 /// The largest activity that is known to arrive everywhere, in bytes.
 const ACTIVITY: usize = 28 * 1024;
@@ -60,88 +56,13 @@ fn holds(card: &Value) {
     hold_limits(card, &mut BTreeSet::new());
 }
 
-fn words() -> impl Strategy<Value = String> {
-    let sample = prop_oneof![
-        4 => "[ -~]{0,30}",
-        2 => "\\PC{0,40}",
-        1 => Just("👩‍👩‍👧🇺🇦".to_owned()),
-        1 => Just("שלום \u{202e}مرحبا".to_owned()),
-        1 => Just("\0\u{1}\r\n\t".to_owned()),
-        1 => Just("**a** [b](https://x.example) _c_ `d`\n- e".to_owned()),
-        1 => Just(String::new()),
-    ];
-    let times = prop_oneof![60 => Just(1usize), 12 => Just(60), 1 => Just(1000)];
-    (sample, times).prop_map(|(text, times)| text.repeat(times))
-}
-
-fn text() -> impl Strategy<Value = Text> {
-    let style = prop_oneof![
-        Just(Style::Plain),
-        Just(Style::Strong),
-        Just(Style::Emphasis),
-        Just(Style::Code),
-        words().prop_map(Style::Link),
-        Just(Style::Link("https://crm.example/?a=<b>|c&d".into())),
-    ];
-    let span = (words(), style).prop_map(|(text, style)| Span { text, style });
-    prop::collection::vec(span, 0..4).prop_map(Text)
-}
-
-fn button() -> impl Strategy<Value = Button> {
-    let subject = prop_oneof![
-        3 => any::<u128>().prop_map(|id| Subject::Risk(Uuid::from_u128(id))),
-        1 => words().prop_map(|id| Subject::Account(AccountId(format!("x{id}")))),
-    ];
-    let emphasis = prop_oneof![Just(Emphasis::Normal), Just(Emphasis::Primary), Just(Emphasis::Danger)];
-    (words(), prop::sample::select(&Verb::ALL[..]), subject, emphasis, words()).prop_map(
-        |(label, verb, subject, emphasis, spoken)| Button {
-            label,
-            action: Action::new(verb, subject),
-            emphasis,
-            spoken,
-        },
-    )
-}
-
-fn any_block() -> impl Strategy<Value = Block> {
-    // A chart is made with its words.
-    let chart = (words(), "\\PC{0,300}[a-z]");
-    let chart = chart.prop_map(|(title, alt)| Chart { title, alt, kind: Kind::Bars(Vec::new()) });
-    prop_oneof![
-        1 => words().prop_map(Block::Heading),
-        3 => text().prop_map(Block::Text),
-        1 => prop::collection::vec(text(), 0..6).prop_map(Block::Bullets),
-        1 => prop::collection::vec((words(), text()), 0..14).prop_map(Block::Facts),
-        1 => text().prop_map(Block::Context),
-        1 => chart.prop_map(Block::Chart),
-        1 => Just(Block::Divider),
-        2 => (prop::collection::vec(button(), 0..4), prop::collection::vec(button(), 0..9))
-            .prop_map(|(shown, more)| Block::Buttons(Buttons { shown, more })),
-    ]
-}
-
 fn any_message() -> impl Strategy<Value = Message> {
-    (words(), prop::collection::vec(any_block(), 0..25)).prop_map(|(summary, blocks)| Message { summary, blocks })
+    // A chart is made with its words.
+    any::message("\\PC{0,300}[a-z]")
 }
 
 fn any_dialog() -> impl Strategy<Value = Dialog> {
-    let date = prop::option::of((1900i32..2200, 1u32..366).prop_map(|(y, d)| NaiveDate::from_yo_opt(y, d).unwrap()));
-    let options = |most| prop::collection::vec(("[a-z0-9-]{1,36}", words()), 0..most);
-    let input = prop_oneof![
-        (words(), any::<u16>()).prop_map(|(value, max)| Input::Line { value, max }),
-        (words(), any::<u16>()).prop_map(|(value, max)| Input::Paragraph { value, max }),
-        (date.clone(), date).prop_map(|(value, min)| Input::Date { value, min }),
-        words().prop_map(|value| Input::Amount { value, currency: Currency::USD }),
-        (0..24_u32, 0..60_u32)
-            .prop_map(|(hour, minute)| Input::Time { value: NaiveTime::from_hms_opt(hour, minute, 0).unwrap() }),
-        options(8).prop_map(|options| Input::Choices {
-            values: options.iter().take(2).map(|option| option.0.clone()).collect(),
-            options,
-        }),
-        options(100)
-            .prop_map(|options| Input::Select { value: options.first().map(|option| option.0.clone()), options }),
-    ];
-    let field = ("\\PC{1,80}[a-z]", prop::option::of(words()), any::<bool>(), input)
+    let field = ("\\PC{1,80}[a-z]", prop::option::of(words()), bool::ANY, any::input("[a-z0-9-]{1,36}"))
         .prop_map(|(label, hint, required, input)| Field { id: "f", label, hint, required, input });
     ("\\PC{1,80}[a-z]", "[a-zA-Z ]{1,40}[a-z]", prop::option::of(text()), field, button()).prop_map(
         |(title, submit, intro, field, button)| Dialog {
