@@ -457,9 +457,7 @@ fn a_quote_that_never_closes_is_found() {
 
     let missing = "account_id,name\nb,\"B\nc,C\nd,\"D, E\"\ne,E\n";
     assert_eq!(lines(&read_text(RowKind::Accounts, missing).0), [5]);
-    insta::assert_snapshot!(complaints(RowKind::Accounts, missing), @"
-    accounts.csv, line 2: 3 cells where the header has 2; it runs over 3 lines: is a quote missing?
-    ");
+    insta::assert_snapshot!(complaints(RowKind::Accounts, missing), @"accounts.csv, line 2: 3 cells where the header has 2; it runs over 3 lines: is a quote missing?");
 }
 
 #[test]
