@@ -103,6 +103,11 @@ impl World {
         App::new(self.db.store().await, Arc::new(self.clock.clone()))
     }
 
+    /// Another replica, with so many connections.
+    pub(super) fn replica_with(&self, connections: u32) -> App {
+        App::new(self.app.store.beside(connections), Arc::new(self.clock.clone()))
+    }
+
     pub(super) fn id(&self, who: &str) -> PersonId {
         self.people.iter().find(|(name, _)| name == who).unwrap_or_else(|| panic!("nobody is called {who}")).1
     }
