@@ -1,4 +1,4 @@
-//! How far an import or a diagnosis is, on a terminal and only there.
+//! How far an import, a diagnosis or an export is, on a terminal and only there.
 
 use std::io::{self, IsTerminal, Read, Write as _};
 use std::sync::Arc;
@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use tokio::task::AbortHandle;
 
+use crate::app::export;
 use crate::app::import::Progress;
 
 /// Between two looks: often enough to see it move.
@@ -96,17 +97,33 @@ pub(super) fn watch(gauges: Vec<Gauge>) -> Watching {
 
 /// Shows how many accounts are diagnosed, until what comes back is dropped. Nothing where standard error is no terminal.
 pub(super) fn diagnosed(so_far: Arc<AtomicU64>) -> Watching {
+    said(move || {
+        Some(match so_far.load(Ordering::Relaxed) {
+            0 => "reading what the sources say".to_owned(),
+            accounts => format!("{} accounts diagnosed", grouped(accounts)),
+        })
+    })
+}
+
+/// Shows which file of an export is written, until what comes back is dropped. Nothing where standard error is no terminal.
+pub(super) fn exported(progress: Arc<export::Progress>) -> Watching {
+    said(move || {
+        let (file, rows) = progress.now()?;
+        Some(format!("{file}: {} rows", grouped(rows)))
+    })
+}
+
+/// Shows what `line` says, where it says something, until what comes back is dropped.
+fn said(line: impl Fn() -> Option<String> + Send + 'static) -> Watching {
     if !io::stderr().is_terminal() {
         return Watching(None);
     }
     let task = tokio::spawn(async move {
         loop {
             tokio::time::sleep(LOOK).await;
-            let line = match so_far.load(Ordering::Relaxed) {
-                0 => "reading what the sources say".to_owned(),
-                accounts => format!("{} accounts diagnosed", grouped(accounts)),
-            };
-            let _ = write!(io::stderr(), "\r\x1b[K{line}");
+            if let Some(line) = line() {
+                let _ = write!(io::stderr(), "\r\x1b[K{line}");
+            }
         }
     });
     Watching(Some(task.abort_handle()))
@@ -126,7 +143,7 @@ fn line(name: &str, rows: u64, share: Option<f64>, elapsed: Duration) -> String 
 }
 
 /// 1200000 → 1,200,000
-fn grouped(number: u64) -> String {
+pub(super) fn grouped(number: u64) -> String {
     let digits = number.to_string();
     let mut out = String::new();
     for (at, digit) in digits.char_indices() {

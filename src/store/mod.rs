@@ -96,6 +96,7 @@ mod detail;
 pub mod diagnosis;
 pub mod digest;
 pub mod directory;
+pub mod export;
 pub mod figures;
 pub mod fresh;
 pub mod handoff;
@@ -216,6 +217,16 @@ impl Store {
         Ok(Tenant { transaction, org })
     }
 
+    /// Begins a transaction that only reads, and sees the organisation throughout as it was at its first question.
+    pub async fn tenant_at_one_moment(&self, org: OrgId) -> anyhow::Result<Tenant> {
+        let begin = format!(
+            "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; SET LOCAL ROLE tandem_app; SET LOCAL tandem.org_id = '{}'",
+            org.0
+        );
+        let transaction = self.pool.begin_with(AssertSqlSafe(begin)).await.context("begin")?;
+        Ok(Tenant { transaction, org })
+    }
+
     /// Begins a transaction over the directory.
     pub async fn directory(&self) -> anyhow::Result<Directory> {
         let transaction = self.pool.begin_with("BEGIN; SET LOCAL ROLE tandem_directory").await.context("begin")?;
@@ -315,6 +326,7 @@ pub fn statements() -> Vec<(&'static str, &'static str, &'static str)> {
         conversation::STATEMENTS,
         diagnosis::STATEMENTS,
         digest::STATEMENTS,
+        export::STATEMENTS,
         figures::STATEMENTS,
         fresh::STATEMENTS,
         handoff::STATEMENTS,
