@@ -7,6 +7,7 @@ mod demo;
 mod diagnose;
 mod digest;
 mod doctor;
+mod erase;
 mod export;
 mod figures;
 mod import;
@@ -96,6 +97,8 @@ enum Command {
     Audit(audit::Command),
     /// Write everything that is kept about an organisation to a folder
     Export(export::Args),
+    /// Forget an organisation, a contact or a colleague
+    Erase(erase::Args),
 }
 
 /// How a command prints.
@@ -170,6 +173,7 @@ async fn run(command: Command, config: Config) -> anyhow::Result<Done> {
         Command::Model(command) => model::run(command, &config).await,
         Command::Audit(command) => audit::run(command, &config).await,
         Command::Export(args) => export::run(args, &config).await,
+        Command::Erase(args) => erase::run(args, &config).await,
     }
 }
 

@@ -1,4 +1,4 @@
-//! How far an import, a diagnosis or an export is, on a terminal and only there.
+//! How far an import, a diagnosis, an export or an erasure is, on a terminal and only there.
 
 use std::io::{self, IsTerminal, Read, Write as _};
 use std::sync::Arc;
@@ -7,8 +7,8 @@ use std::time::{Duration, Instant};
 
 use tokio::task::AbortHandle;
 
-use crate::app::export;
 use crate::app::import::Progress;
+use crate::app::{erase, export};
 
 /// Between two looks: often enough to see it move.
 const LOOK: Duration = Duration::from_millis(250);
@@ -111,6 +111,11 @@ pub(super) fn exported(progress: Arc<export::Progress>) -> Watching {
         let (file, rows) = progress.now()?;
         Some(format!("{file}: {} rows", grouped(rows)))
     })
+}
+
+/// Shows what is being erased, until what comes back is dropped. Nothing where standard error is no terminal.
+pub(super) fn erased(progress: Arc<erase::Progress>) -> Watching {
+    said(move || progress.now())
 }
 
 /// Shows what `line` says, where it says something, until what comes back is dropped.

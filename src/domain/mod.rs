@@ -17,6 +17,7 @@ pub mod window;
 
 pub mod calendar;
 pub mod digest;
+pub mod erasure;
 pub mod figures;
 pub mod handoff;
 pub mod holidays;

@@ -22,8 +22,13 @@ use crate::domain::signal::{Shape, SignalValue, known_kind};
 macro_rules! lines {
     ($columns:literal, $from:literal, $order:literal) => {
         concat!(
-            "SELECT row_to_json(line)::text FROM (SELECT ", $columns, " FROM ", $from, " WHERE t.org_id = $1 ORDER BY ",
-            $order, ") AS line"
+            "SELECT row_to_json(line)::text FROM (SELECT ",
+            $columns,
+            " FROM ",
+            $from,
+            " WHERE t.org_id = $1 ORDER BY ",
+            $order,
+            ") AS line"
         )
     };
 }
@@ -55,7 +60,7 @@ statements! {
                  WHERE org_id = $1 ORDER BY account_id, decided_on, kind";
     QUOTAS = "SELECT person.email, t.period, t.amount_minor, t.currency
                 FROM tandem.quota t JOIN tandem.person USING (org_id, person_id)
-               WHERE t.org_id = $1 AND person.email LIKE '%@%' ORDER BY t.person_id, t.period";
+               WHERE t.org_id = $1 AND person.email LIKE '%@%' ORDER BY person.email, t.period";
     HOLIDAYS = "SELECT date, name, country FROM tandem.holiday WHERE org_id = $1 ORDER BY date, country";
     ORGANISATION = lines!(
         "t.org_id, t.slug, t.name, t.timezone, t.currency, t.model, t.diagnosed_on, t.diagnosed_at, t.created_at,

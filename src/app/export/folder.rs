@@ -53,7 +53,9 @@ pub fn check(dir: &Path) -> anyhow::Result<()> {
             Ok(())
         }
         Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
-        Err(error) if error.kind() == ErrorKind::NotADirectory => bail!("{shown} is no folder; name a new or an empty one"),
+        Err(error) if error.kind() == ErrorKind::NotADirectory => {
+            bail!("{shown} is no folder; name a new or an empty one")
+        }
         Err(error) => bail!("{shown} can't be read: {error}"),
     }
 }
