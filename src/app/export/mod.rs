@@ -16,7 +16,7 @@ use serde_json::json;
 
 pub use folder::{Written, check};
 
-use super::{import, policy};
+use super::{import, organisation, policy};
 use crate::domain::row::Rows;
 use crate::ingest;
 use crate::store::audit::{self, Actor, Entry};
@@ -72,6 +72,8 @@ pub async fn export(
     now: DateTime<Utc>,
 ) -> anyhow::Result<Exported> {
     let folder = Folder::begin(dir)?;
+    // The trail goes out with its hashes.
+    organisation::seal(store, organisation.id, None).await?;
     let mut tx = store.tenant_at_one_moment(organisation.id).await?;
     let settings = settings::read(&mut tx).await?;
     let context = import::context(organisation, &settings, now)?;
@@ -218,6 +220,7 @@ fn count(rows: &Rows) -> usize {
 
 fn readme(organisation: &Organisation, now: DateTime<Utc>, files: &[Written], about: &[&str]) -> String {
     let rows: Vec<String> = ROW_FILES.iter().map(|file| format!("{}.csv", file.kind.as_str())).collect();
+    let (back, rest): (Vec<_>, Vec<_>) = files.iter().zip(about).partition(|(file, _)| rows.contains(&file.name));
     let mut text = format!(
         "Everything that Tandem keeps about {} ({}), as of one moment: {} UTC.\n\n\
          It holds personal data. Keep it where only those can read it who may.\n\n\
@@ -226,23 +229,15 @@ fn readme(organisation: &Organisation, now: DateTime<Utc>, files: &[Written], ab
         organisation.slug,
         now.format("%Y-%m-%d %H:%M")
     );
-    let mut line = |file: &Written, holds: &str| {
-        let _ = writeln!(text, "  {:<26} {:>10}   {holds}", file.name, file.rows);
-    };
-    let (back, rest): (Vec<_>, Vec<_>) = files.iter().zip(about).partition(|(file, _)| rows.contains(&file.name));
-    back.iter().for_each(|(file, holds)| line(file, holds));
+    list(&mut text, &back);
     text += "\n  Into another organisation, the policy first, since signals may be measures of its own:\n\n      \
-             tandem policy use policy.toml --org SLUG\n      tandem import --org SLUG";
-    for name in &rows {
-        text += " ";
-        text += name;
-    }
-    text += "\n\nEVERYTHING ELSE\n\n  One JSON object a line. Amounts whose name ends in _minor are in hundredths, or whatever the \
-             smallest unit of\n  their currency is; times are UTC; workdays are bits, Monday is 1.\n\n";
-    let mut line = |file: &Written, holds: &str| {
-        let _ = writeln!(text, "  {:<26} {:>10}   {holds}", file.name, file.rows);
-    };
-    rest.iter().for_each(|(file, holds)| line(file, holds));
+             tandem policy use policy.toml --org SLUG\n      tandem import --org SLUG ";
+    text += &rows.join(" ");
+    text += "\n\nEVERYTHING ELSE\n\n  \
+             One JSON object a line. Amounts whose name ends in _minor are in hundredths, or whatever the smallest unit of\n  \
+             their currency is; times are UTC; workdays are bits, Monday is 1. What a cause asks of each role is kept only\n  \
+             where it differs from the rule's usual words.\n\n";
+    list(&mut text, &rest);
     text += "\nWHAT IS NOT IN HERE\n\n";
     for (what, why) in LEFT_OUT {
         let _ = writeln!(text, "  {what:<44} {why}");
@@ -250,4 +245,12 @@ fn readme(organisation: &Organisation, now: DateTime<Utc>, files: &[Written], ab
     text += "\n  What was posted to Slack or Teams stands there: Tandem keeps ids of messages, never their texts.\n\n\
              SHA256SUMS has the SHA-256 of each file; `sha256sum --check SHA256SUMS` compares them.\n";
     text
+}
+
+/// One line a file: its rows, and what it holds.
+fn list(text: &mut String, files: &[(&Written, &&str)]) {
+    for (file, holds) in files {
+        let rows = if file.name == POLICY { String::new() } else { file.rows.to_string() };
+        let _ = writeln!(text, "  {:<26} {rows:>10}   {holds}", file.name);
+    }
 }

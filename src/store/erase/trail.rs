@@ -5,7 +5,7 @@ use anyhow::Context;
 use sqlx::AssertSqlSafe;
 
 use crate::domain::person::OrgId;
-use crate::store::Directory;
+use crate::store::{Directory, audit};
 
 statements! {
     /// Also those that are linked and not sealed for it yet.
@@ -61,6 +61,8 @@ pub(super) async fn cut_off(tx: &mut Directory, org: OrgId) -> anyhow::Result<u6
 pub(super) async fn organisation(tx: &mut Directory, org: OrgId) -> anyhow::Result<u64> {
     let whose = format!("SET LOCAL tandem.org_id = '{}'", org.0);
     sqlx::raw_sql(AssertSqlSafe(whose)).execute(tx.connection()).await?;
+    // An event that is sealed between the two deletions below could not be deleted.
+    audit::lock_chain(tx.connection(), org).await?;
     // In the time since the first cut somebody may have asked for more of it.
     let mut deleted = cut_off(tx, org).await?;
     deleted += sqlx::query(DATA_KEY).bind(org.0).execute(tx.connection()).await?.rows_affected();

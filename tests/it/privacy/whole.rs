@@ -109,12 +109,29 @@ async fn a_night_and_clicks_beside_an_erasure_leave_nothing() {
             done
         }
     });
-    tokio::time::sleep(Duration::from_millis(300)).await;
+    let sealing = tokio::spawn({
+        let (store, org, stop) = (bot.db().store().await, bot.org.id, stop.clone());
+        async move {
+            while !stop.load(std::sync::atomic::Ordering::Relaxed) {
+                organisation::seal(&store, org, None).await.unwrap();
+            }
+        }
+    });
+    // Enough of a trail for its sealing to take a moment.
+    let many = format!(
+        "INSERT INTO tandem.audit_event SELECT '{}', gen_random_uuid(), now(), 'system', 'digest.sent', 'x', '{{}}'
+           FROM generate_series(1, 30000)",
+        bot.org.id
+    );
+    let mut tx = bot.db().tenant(bot.org.id).await;
+    sqlx::query(sqlx::AssertSqlSafe(many)).execute(&mut *tx).await.unwrap();
+    tx.commit().await.unwrap();
     let nothing = || anyhow::bail!("no key is needed");
     erase::organisation(&bot.app.store, &bot.org, nothing, &erase::Progress::default(), bot.app.now()).await.unwrap();
     tokio::time::sleep(Duration::from_millis(300)).await;
     stop.store(true, std::sync::atomic::Ordering::Relaxed);
     assert!(busy.await.unwrap() > 1);
+    sealing.await.unwrap();
     let left = rows(bot.pool(), bot.org.id).await;
     assert!(left.values().all(|count| *count == 0), "{left:?}");
     let bot = std::sync::Arc::into_inner(bot).expect("nobody else has it");
