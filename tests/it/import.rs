@@ -5,6 +5,7 @@ mod damage;
 mod desk;
 mod inbox;
 mod measures;
+mod policy_fit;
 mod sources;
 mod warehouse;
 

@@ -14,7 +14,7 @@ use crate::domain::figures::decisions::Imported;
 use crate::domain::health::Evidence;
 use crate::domain::person::OrgId;
 use crate::domain::policy::Policy;
-use crate::domain::policy_fit::{self, Fit, Knobs, Sample, as_then, pairs};
+use crate::domain::policy_fit::{self, ANNOUNCING, Decided, Fit, Knobs, Notices, Sample, as_then, decided, pairs};
 use crate::domain::signal::{Signal, Source};
 use crate::store::{Tenant, account, figures, outcome, signal};
 
@@ -131,6 +131,16 @@ fn monday(day: NaiveDate) -> NaiveDate {
     day.checked_sub_days(Days::new(day.weekday().num_days_from_monday().into())).unwrap_or(day)
 }
 
+/// All that is imported of how these accounts decided.
+async fn outcomes(tx: &mut Tenant, ids: &[AccountId]) -> anyhow::Result<BTreeMap<AccountId, Vec<Imported>>> {
+    let mut by_account: BTreeMap<AccountId, Vec<Imported>> = BTreeMap::new();
+    let ids: Vec<&str> = ids.iter().map(|id| id.0.as_str()).collect();
+    for outcome in figures::outcomes(tx, &ids).await? {
+        by_account.entry(outcome.account.clone()).or_default().push(outcome);
+    }
+    Ok(by_account)
+}
+
 struct Reading<'a> {
     policy: &'a Policy,
     today: NaiveDate,
@@ -141,23 +151,30 @@ impl Reading<'_> {
     /// By lead, the accounts with outcomes as they were read before each.
     async fn before_outcomes(&self, tx: &mut Tenant, leads: &[u32]) -> anyhow::Result<Vec<ByLead>> {
         let ids = outcome::accounts(tx).await?;
+        let outcomes = outcomes(tx, &ids).await?;
+        let of = |account: &Account| outcomes.get(&account.id).map_or(&[][..], Vec::as_slice);
+        let days = outcomes.values().flatten().map(|outcome| outcome.on);
+        let Some((first, last)) = days.clone().min().zip(days.max()) else { return Ok(vec![ByLead::default()]) };
+        // An announcement stands at most a term before its outcome, and what is read before that.
+        let since = first.checked_sub_days(signal::LOOK_BACK).and_then(|day| day.checked_sub_days(signal::LOOK_BACK));
+        let since = since.unwrap_or(first);
+
+        let mut decisions: BTreeMap<AccountId, Vec<Decided>> = BTreeMap::new();
+        for ids in ids.chunks(AT_ONCE) {
+            self.each(tx, ids, &ANNOUNCING, since, last, |account, signals| {
+                decisions.insert(account.id.clone(), decided(account, of(account), signals, self.today));
+            })
+            .await?;
+        }
+        let notices = Notices::of(decisions.values().flatten());
+
         let mut by_lead: Vec<ByLead> = leads.iter().map(|_| ByLead::default()).collect();
         for ids in ids.chunks(AT_ONCE) {
-            let known: Vec<&str> = ids.iter().map(|id| id.0.as_str()).collect();
-            let mut outcomes: BTreeMap<AccountId, Vec<Imported>> = BTreeMap::new();
-            for outcome in figures::outcomes(tx, &known).await? {
-                outcomes.entry(outcome.account.clone()).or_default().push(outcome);
-            }
-            let days = outcomes.values().flatten().map(|outcome| outcome.on);
-            let Some((first, last)) = days.clone().min().zip(days.max()) else { continue };
-            // An announcement stands at most a term before its outcome, and its lead before that.
-            let since =
-                first.checked_sub_days(signal::LOOK_BACK).and_then(|day| day.checked_sub_days(signal::LOOK_BACK));
-            self.each(tx, ids, since.unwrap_or(first), last, |account, signals| {
-                let outcomes = outcomes.get(&account.id).map_or(&[][..], Vec::as_slice);
+            self.each(tx, ids, &[], since, last, |account, signals| {
+                let decided = decisions.get(&account.id).map_or(&[][..], Vec::as_slice);
                 for (lead, by_lead) in leads.iter().zip(&mut by_lead) {
-                    for pair in pairs(account, outcomes, signals, *lead, self.today) {
-                        let account = as_then(account, outcomes, pair.as_of);
+                    for pair in pairs(decided, &notices, *lead) {
+                        let account = as_then(account, of(account), pair.as_of);
                         // Whatever a customer had decided by then decides alone; what is weighed is the rest.
                         let evidence = Evidence::reduce(&account, &[], signals, pair.as_of, self.policy);
                         let evidence = evidence.settled_by(pair.as_of);
@@ -167,6 +184,7 @@ impl Reading<'_> {
                         }
                     }
                 }
+                self.progress.read.fetch_add(1, Ordering::Relaxed);
             })
             .await?;
         }
@@ -181,22 +199,24 @@ impl Reading<'_> {
             mondays.iter().map(|day| (*day, BookSoFar::new(self.policy, None, *day))).collect();
         let since = first.checked_sub_days(signal::LOOK_BACK).unwrap_or(*first);
         for ids in account::spread(tx, BOOK).await?.chunks(AT_ONCE) {
-            self.each(tx, ids, since, *last, |account, signals| {
+            self.each(tx, ids, &[], since, *last, |account, signals| {
                 for (day, book) in &mut books {
                     let account = as_then(account, &[], *day);
                     book.add(&Evidence::reduce(&account, &[], signals, *day, self.policy));
                 }
+                self.progress.read.fetch_add(1, Ordering::Relaxed);
             })
             .await?;
         }
         Ok(books.into_iter().map(|(day, book)| (day, book.close())).collect())
     }
 
-    /// Hands over these accounts with their signals, of which some have none.
+    /// Hands over these accounts with their signals, of these kinds where some are named; some have none.
     async fn each(
         &self,
         tx: &mut Tenant,
         ids: &[AccountId],
+        kinds: &[&str],
         since: NaiveDate,
         until: NaiveDate,
         mut take: impl FnMut(&Account, &[Signal]),
@@ -205,13 +225,12 @@ impl Reading<'_> {
         let mut silent: BTreeMap<&str, &Account> =
             accounts.iter().map(|account| (account.id.0.as_str(), account)).collect();
         let mut fault = Ok(());
-        signal::of_accounts(tx, ids, since, until, |id, signals| {
+        signal::of_accounts(tx, ids, kinds, since, until, |id, signals| {
             let Some(account) = silent.remove(id) else { return };
             match signals {
                 Ok(signals) => take(account, signals),
                 Err(error) => fault = Err(error.context(format!("the signals of account {id} can't be read"))),
             }
-            self.progress.read.fetch_add(1, Ordering::Relaxed);
         })
         .await?;
         fault?;

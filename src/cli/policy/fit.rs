@@ -124,7 +124,11 @@ fn as_json(fitted: &Fitted, out: &Path) -> Json {
             "auc": estimate(worth.auc),
             "lift_at_10": estimate(worth.lift_at_10),
             "recall_at_20": estimate(worth.recall_at_20),
-            "calibration_error": estimate(worth.calibration_error),
+            "calibration_error": {
+                "value": rounded(worth.calibration_error.value),
+                "chance_low": rounded(worth.calibration_error.chance_low),
+                "chance_high": rounded(worth.calibration_error.chance_high),
+            },
         })
     };
     json!({
@@ -147,7 +151,11 @@ fn as_json(fitted: &Fitted, out: &Path) -> Json {
 }
 
 /// Four decimals: more would only show how floats are printed.
+fn rounded(number: f64) -> f64 {
+    // Zero has no sign.
+    (number * 10_000.0).round() / 10_000.0 + 0.0
+}
+
 fn estimate(of: Estimate) -> Json {
-    let rounded = |number: f64| (number * 10_000.0).round() / 10_000.0 + 0.0;
     json!({"value": rounded(of.value), "low": rounded(of.low), "high": rounded(of.high)})
 }

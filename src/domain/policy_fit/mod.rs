@@ -28,7 +28,7 @@ mod tests;
 use serde::Serialize;
 
 pub use knobs::{Knobs, Number};
-pub use pairs::{Pair, as_then, pairs};
+pub use pairs::{ANNOUNCING, Decided, Notices, Pair, as_then, decided, pairs};
 pub use sample::Sample;
 pub use split::Needed;
 pub use tally::{Scale, Tally};
@@ -43,8 +43,9 @@ const RESAMPLINGS: usize = 1_000;
 const LIFT_AT: f64 = 0.1;
 /// The part of the accounts with the highest risk among which losses are looked for.
 const RECALL_AT: f64 = 0.2;
-/// Dice of the resamplings, apart from those of the split.
+/// Dice of the resamplings and of what chance alone gives, apart from each other.
 const RESAMPLING: u64 = 1;
+const CHANCE: u64 = 2;
 
 /// A figure and its 95 % interval.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
@@ -52,6 +53,16 @@ pub struct Estimate {
     pub value: f64,
     pub low: f64,
     pub high: f64,
+}
+
+/// How far chances of loss are off what happened, on average, as a share. Few outcomes are never lost in just the
+/// expected number, so it is not 0 for the best of curves: the bounds are what chance alone gives 95 times in 100
+/// where every chance of loss is right. (Resampling outcomes would only add noise to noise.)
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+pub struct Calibration {
+    pub value: f64,
+    pub chance_low: f64,
+    pub chance_high: f64,
 }
 
 /// What a policy is worth on held-out accounts.
@@ -63,14 +74,8 @@ pub struct Worth {
     pub lift_at_10: Estimate,
     /// The part of all losses that is among the fifth with the highest risk.
     pub recall_at_20: Estimate,
-    /// How far the chance of loss that a risk had among fitted accounts is off here, on average; a share.
-    pub calibration_error: Estimate,
-}
-
-impl Worth {
-    pub fn all(&self) -> [Estimate; 4] {
-        [self.auc, self.lift_at_10, self.recall_at_20, self.calibration_error]
-    }
+    /// Of the chance of loss that a risk stood for among fitted accounts.
+    pub calibration_error: Calibration,
 }
 
 /// How many stand in a part.
@@ -130,11 +135,16 @@ pub fn fit(samples: &[Sample], policy: &Policy, holdout: f64, seed: u64) -> Resu
     let scale = |knobs: &Knobs| Scale::of(&tally(&fitted_on, knobs, policy));
     let (scales, knobs) = ([scale(&in_use), scale(&found)], [&in_use, &found]);
     let whole = knobs.map(|knobs| tally(&held_out, knobs, policy));
-    let values = [0, 1].map(|i| figures(&whole[i], &scales[i]));
-    let drawn = resampled(&held_out, knobs, &scales, policy, seed);
+    let values = [0, 1].map(|i| figures(&whole[i]));
+    let drawn = resampled(&held_out, knobs, policy, seed);
     let worth = |i: usize| {
         let of = |figure: usize| estimate(values[i][figure], drawn.iter().map(|drawn| drawn[i][figure]));
-        Worth { auc: of(0), lift_at_10: of(1), recall_at_20: of(2), calibration_error: of(3) }
+        Worth {
+            auc: of(0),
+            lift_at_10: of(1),
+            recall_at_20: of(2),
+            calibration_error: calibration(&whole[i], &scales[i], seed),
+        }
     };
     let difference = estimate(values[1][0] - values[0][0], drawn.iter().map(|[in_use, fitted]| fitted[0] - in_use[0]));
     let verdict = match () {
@@ -166,20 +176,21 @@ fn tally(samples: &[&Sample], knobs: &Knobs, policy: &Policy) -> Tally {
     tally
 }
 
-/// AUC, lift, recall and calibration error.
-fn figures(tally: &Tally, scale: &Scale) -> [f64; 4] {
-    [tally.auc(), tally.lift(LIFT_AT), tally.recall(RECALL_AT), tally.calibration_error(scale)]
+/// AUC, lift and recall.
+fn figures(tally: &Tally) -> [f64; 3] {
+    [tally.auc(), tally.lift(LIFT_AT), tally.recall(RECALL_AT)]
+}
+
+fn calibration(tally: &Tally, scale: &Scale, seed: u64) -> Calibration {
+    let mut dice = Dice::new(seed, CHANCE);
+    let by_chance = (0..RESAMPLINGS).map(|_| tally.redrawn(scale, &mut dice).calibration_error(scale));
+    let Estimate { value, low, high } = estimate(tally.calibration_error(scale), by_chance);
+    Calibration { value, chance_low: low, chance_high: high }
 }
 
 /// The figures of each policy over held-out accounts drawn with replacement: accounts, since two results of one account
 /// are not independent of each other. A drawing without a loss, or with nothing else, says nothing and is left out.
-fn resampled(
-    held_out: &[&Sample],
-    knobs: [&Knobs; 2],
-    scales: &[Scale; 2],
-    policy: &Policy,
-    seed: u64,
-) -> Vec<[[f64; 4]; 2]> {
+fn resampled(held_out: &[&Sample], knobs: [&Knobs; 2], policy: &Policy, seed: u64) -> Vec<[[f64; 3]; 2]> {
     let risks: Vec<([u8; 2], bool)> = held_out
         .iter()
         .map(|sample| (knobs.map(|knobs| sample.rounded_risk(knobs, &policy.score)), sample.lost))
@@ -201,7 +212,7 @@ fn resampled(
             }
         }
         if tallies[0].has_both() {
-            drawn.push([0, 1].map(|i| figures(&tallies[i], &scales[i])));
+            drawn.push(tallies.each_ref().map(figures));
         }
     }
     drawn

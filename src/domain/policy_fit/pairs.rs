@@ -5,6 +5,10 @@
 //!   it: notice, auto-renewal switched off, a downgrade asked for, within the term
 //!   that the result ends. What is read lies before that day, so an announcement is
 //!   never taken for a forecast of itself.
+//! - Only who leaves announces, often months ahead. Read sixty days before their
+//!   renewal those who stay would stand nearer to it than those who left, and
+//!   whatever grows towards a renewal would seem to speak for staying. So each kept
+//!   one is read as long before its day as some lost one was ([`Notices`]).
 //! - Lost is churned or contracted, kept is renewed or expanded. Two results of an
 //!   account that are read on the same day are one, and a loss if one of them is.
 //! - Only dated signals are read. Files overwrite contacts, renewal dates, notice
@@ -16,29 +20,79 @@
 
 use chrono::{Days, Months, NaiveDate};
 
-use crate::domain::account::Account;
+use super::split::lot;
+use crate::domain::account::{Account, AccountId};
 use crate::domain::figures::decisions::Imported;
 use crate::domain::row::OutcomeKind;
 use crate::domain::signal::Signal;
 
-/// A known result, and the day as of which its account is read.
+/// The signals by which customers announce what they have decided.
+pub const ANNOUNCING: [&str; 3] = ["notice_served", "downgrade_requested", "auto_renew"];
+
+/// A known result.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Decided {
+    pub account: AccountId,
+    pub on: NaiveDate,
+    /// Days between its announcement and its day, where it was announced.
+    pub announced: Option<u64>,
+    pub lost: bool,
+}
+
+/// The day as of which an account is read, and what became of it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Pair {
     pub as_of: NaiveDate,
     pub lost: bool,
 }
 
-/// Of one account, by day. `outcomes` and `signals` are its own, in any order; outcomes decided after `today` are not
-/// known yet.
-pub fn pairs(account: &Account, outcomes: &[Imported], signals: &[Signal], lead: u32, today: NaiveDate) -> Vec<Pair> {
-    let mut pairs: Vec<Pair> = Vec::new();
-    for outcome in outcomes.iter().filter(|outcome| outcome.on <= today) {
+/// How an account decided. `outcomes` and `signals` are its own, in any order; outcomes after `today` are not known yet.
+pub fn decided(account: &Account, outcomes: &[Imported], signals: &[Signal], today: NaiveDate) -> Vec<Decided> {
+    let known = outcomes.iter().filter(|outcome| outcome.on <= today);
+    let decided = known.map(|outcome| {
         let before = outcomes.iter().map(|other| other.on).filter(|on| *on < outcome.on).max();
         let since = term_before(account, outcome.on).max(before);
-        let told = announced(signals, since, outcome.on).unwrap_or(outcome.on);
-        let Some(as_of) = told.checked_sub_days(Days::new(lead.into())) else { continue };
-        pairs.push(Pair { as_of, lost: is_loss(outcome.kind) });
+        let told = announced(signals, since, outcome.on);
+        Decided {
+            account: account.id.clone(),
+            on: outcome.on,
+            announced: told.map(|day| (outcome.on - day).num_days().unsigned_abs()),
+            lost: is_loss(outcome.kind),
+        }
+    });
+    decided.collect()
+}
+
+/// How long before its day each loss was announced, 0 where it was not; rising.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Notices(Vec<u64>);
+
+impl Notices {
+    pub fn of<'a>(decided: impl Iterator<Item = &'a Decided>) -> Self {
+        let mut notices: Vec<u64> =
+            decided.filter(|decided| decided.lost).map(|decided| decided.announced.unwrap_or(0)).collect();
+        notices.sort_unstable();
+        Self(notices)
     }
+
+    /// Its own where it was announced or lost; of a kept one that of some loss, drawn by its id.
+    fn before(&self, decided: &Decided) -> u64 {
+        let own = decided.announced.or(decided.lost.then_some(0));
+        own.unwrap_or_else(|| {
+            let place = lot(&decided.account, 0).checked_rem(self.0.len() as u64).unwrap_or(0);
+            // A remainder below the length of a list.
+            self.0.get(place as usize).copied().unwrap_or(0)
+        })
+    }
+}
+
+/// When one account is read, by day, `lead` days before each of its decisions.
+pub fn pairs(decided: &[Decided], notices: &Notices, lead: u32) -> Vec<Pair> {
+    let pair = |decided: &Decided| {
+        let as_of = decided.on.checked_sub_days(Days::new(notices.before(decided) + u64::from(lead)))?;
+        Some(Pair { as_of, lost: decided.lost })
+    };
+    let mut pairs: Vec<Pair> = decided.iter().filter_map(pair).collect();
     pairs.sort_unstable_by_key(|pair| (pair.as_of, !pair.lost));
     // Of two on a day the loss comes first and stays.
     pairs.dedup_by_key(|pair| pair.as_of);

@@ -77,7 +77,7 @@ fn drawn<'a>(samples: impl Iterator<Item = &'a Sample>, seed: u64) -> [Vec<Vec<&
 }
 
 /// An account's lot: by its id and the seed alone, so that no other account moves it.
-fn lot(id: &AccountId, seed: u64) -> u64 {
+pub(super) fn lot(id: &AccountId, seed: u64) -> u64 {
     let digest = Sha256::digest(id.0.as_bytes());
     let stream = digest.iter().take(8).fold(0_u64, |sum, byte| (sum << 8) | u64::from(*byte));
     Dice::new(seed, stream).next()

@@ -3,6 +3,8 @@
 //! Risks are the whole numbers that a diagnosis prints, so a tally of 101 pairs of
 //! counts holds all that the figures need, and no order of rows can change them.
 
+use crate::domain::dice::Dice;
+
 /// How many groups of equal size predictions are compared in, at most.
 const GROUPS: u64 = 10;
 /// Outcomes that a group has at least: with fewer, chance alone moves a group's share by tens of points.
@@ -23,6 +25,16 @@ impl Tally {
     pub fn add(&mut self, risk: u8, lost: bool) {
         let (losses, kept) = &mut self.0[usize::from(risk.min(100))];
         *(if lost { losses } else { kept }) += 1;
+    }
+
+    /// The same risks, each lost with the chance that `scale` gives it.
+    pub(super) fn redrawn(&self, scale: &Scale, dice: &mut Dice) -> Self {
+        let mut drawn = Self::default();
+        for (risk, (lost, kept)) in (0_u8..).zip(self.0).filter(|(_, (lost, kept))| lost + kept > 0) {
+            let chance = scale.chance(risk);
+            (0..lost + kept).for_each(|_| drawn.add(risk, dice.chance(chance)));
+        }
+        drawn
     }
 
     fn sums(&self) -> (u64, u64) {

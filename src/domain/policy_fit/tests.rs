@@ -59,11 +59,12 @@ fn lift_and_recall_are_of_the_highest_risks() {
 #[test]
 fn calibration_error_is_the_mean_distance_of_equal_groups() {
     // A book in which a risk of 20 meant a quarter lost and one of 80 three quarters.
-    let fitted = [(20, 250, 750), (80, 750, 250)].into_iter().fold(Tally::default(), |mut tally, (risk, lost, kept)| {
-        (0..lost).for_each(|_| tally.add(risk, true));
-        (0..kept).for_each(|_| tally.add(risk, false));
-        tally
-    });
+    let fitted =
+        [(20, 250, 750), (80, 750, 250)].into_iter().fold(Tally::default(), |mut tally, (risk, lost, kept)| {
+            (0..lost).for_each(|_| tally.add(risk, true));
+            (0..kept).for_each(|_| tally.add(risk, false));
+            tally
+        });
     let scale = Scale::of(&fitted);
     assert!((scale.chance(20) - 0.25).abs() < 0.002 && (scale.chance(80) - 0.75).abs() < 0.002, "{scale:?}");
     assert!(fitted.calibration_error(&scale) < 0.002);
@@ -193,7 +194,8 @@ fn an_account_is_never_in_both_parts() {
         samples.push(Sample { as_of: sample.as_of - Days::new(365), lost: false, ..sample });
     }
     let parts = split::split(&samples, 0.3, 1).unwrap();
-    let ids = |samples: &[&Sample]| samples.iter().map(|s| s.account.clone()).collect::<std::collections::BTreeSet<_>>();
+    let ids =
+        |samples: &[&Sample]| samples.iter().map(|s| s.account.clone()).collect::<std::collections::BTreeSet<_>>();
     let (fitted_on, held_out) = (ids(&parts.fitted_on), ids(&parts.held_out));
     assert!(fitted_on.is_disjoint(&held_out));
     assert_eq!((fitted_on.len() + held_out.len(), parts.fitted_on.len() + parts.held_out.len()), (120, 160));
@@ -232,7 +234,8 @@ fn an_account_is_read_before_its_decision_and_before_it_was_announced() {
     let account = Account::new("acme", "Acme");
     let today = day("2026-11-26");
     let of = |outcomes: &[Imported], signals: &[Signal]| {
-        pairs(&account, outcomes, signals, 60, today)
+        let decided = decided(&account, outcomes, signals, today);
+        pairs(&decided, &Notices::of([].iter()), 60)
             .into_iter()
             .map(|pair| (pair.as_of.to_string(), pair.lost))
             .collect::<Vec<_>>()
@@ -256,6 +259,29 @@ fn an_account_is_read_before_its_decision_and_before_it_was_announced() {
     // Two on a day are one, and a loss; one that is yet to come is not known.
     let same = [outcome(Renewed, "2026-10-31"), outcome(Contracted, "2026-10-31"), outcome(Expanded, "2026-12-24")];
     assert_eq!(of(&same, &[]), [pair("2026-09-01", true)]);
+}
+
+#[test]
+fn the_kept_are_read_as_long_before_as_the_lost() {
+    let decided = |id: usize, announced: Option<u64>, lost: bool| Decided {
+        account: AccountId(format!("a{id}")),
+        on: day("2026-10-31"),
+        announced,
+        lost,
+    };
+    let lost = [decided(0, Some(90), true), decided(1, None, true), decided(2, Some(40), true)];
+    let notices = Notices::of(lost.iter().chain(&[decided(3, Some(7), false)]));
+    let before = |decided: &Decided| {
+        let read = pairs(std::slice::from_ref(decided), &notices, 60)[0].as_of;
+        (day("2026-10-31") - read).num_days() - 60
+    };
+    assert_eq!(lost.each_ref().map(before), [90, 0, 40]);
+    assert_eq!(before(&decided(3, Some(7), false)), 7, "what was announced is read before it");
+    let mut kept: Vec<i64> = (4..304).map(|id| before(&decided(id, None, false))).collect();
+    kept.sort_unstable();
+    let third = |days: i64| kept.iter().filter(|before| **before == days).count();
+    assert_eq!(third(0) + third(40) + third(90), 300);
+    assert!([0, 40, 90].iter().all(|days| (80..=120).contains(&third(*days))), "{kept:?}");
 }
 
 #[test]
