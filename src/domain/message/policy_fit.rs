@@ -166,6 +166,9 @@ pub fn verdict(fit: &Fit) -> String {
         Verdict::NotBetter if high < 0.0 => {
             format!("The fit is worse than the policy in use: AUC {difference}. Keep the policy in use.")
         }
+        Verdict::NotBetter if low > 0.0 => {
+            format!("The fit is better by too little to matter: AUC {difference}. Keep the policy in use.")
+        }
         Verdict::NotBetter => format!(
             "The fit is not better than the policy in use: the difference in AUC, {difference}, may be chance. \
              Keep the policy in use."
@@ -263,7 +266,7 @@ mod tests {
             numbers: vec![
                 number("weights.usage.established", 35.0, 1.0),
                 number("weights.crm.established", 25.0, 25.0),
-                number("measures.minutes.weight", 1.0, 1.41421),
+                number("measures.minutes.weight", 1.0, 2.82843),
             ],
             unscored: 2,
             policy: Policy::default(),
@@ -291,7 +294,7 @@ mod tests {
         In brackets: the 95 % interval; of the calibration error, what luck alone gives.
 
         weights.usage.established  35 → 1
-        measures.minutes.weight    1 → 1.41421
+        measures.minutes.weight    1 → 2.82843
 
         The fit is better: on accounts that it had not seen, its AUC is higher by 0.167 (0.094 to 0.244).
         On these accounts the policy in use can't be told from a coin toss.
@@ -304,11 +307,13 @@ mod tests {
         let said = [
             fit(Verdict::NotBetter, estimate(0.012, -0.031, 0.05)),
             fit(Verdict::NotBetter, estimate(-0.08, -0.12, -0.01)),
+            fit(Verdict::NotBetter, estimate(0.007, 0.001, 0.015)),
             fit(Verdict::Same, estimate(0.0, 0.0, 0.0)),
         ];
         insta::assert_snapshot!(said.iter().map(verdict).collect::<Vec<_>>().join("\n"), @"
         The fit is not better than the policy in use: the difference in AUC, +0.012 (−0.031 to +0.050), may be chance. Keep the policy in use.
         The fit is worse than the policy in use: AUC −0.080 (−0.120 to −0.010). Keep the policy in use.
+        The fit is better by too little to matter: AUC +0.007 (+0.001 to +0.015). Keep the policy in use.
         The fit is not better than the policy in use: no other weights foretell these outcomes better than chance would. Keep the policy in use.
         ");
     }

@@ -183,7 +183,7 @@ fn other_numbers_leave_the_rest_of_the_file_alone() {
         ("weights.usage.established", 31.5),
         ("weights.crm.established", 33.0),
         ("weights.crm.onboarding", 21.0),
-        ("measures.a.b.weight", 1.41421),
+        ("measures.a.b.weight", 2.82843),
     ];
     let other = Policy::with_numbers(text, &numbers).unwrap();
     insta::assert_snapshot!(other, @r#"
@@ -202,11 +202,11 @@ fn other_numbers_leave_the_rest_of_the_file_alone() {
         source = "support"
         healthy = 1
         critical = 2
-        weight = 1.41421
+        weight = 2.82843
         "#);
     let policy = Policy::from_toml(&other).unwrap();
     assert_eq!((policy.weights.usage.established, policy.weights.crm.onboarding), (31.5, 21.0));
-    assert_eq!(policy.measures["a.b"].weight, 1.41421);
+    assert_eq!(policy.measures["a.b"].weight, 2.82843);
     insta::assert_snapshot!(Policy::with_numbers("", &numbers[..1]).unwrap(), @"
     [weights.usage]
     established = 31.5

@@ -43,6 +43,8 @@ const RESAMPLINGS: usize = 1_000;
 const LIFT_AT: f64 = 0.1;
 /// The part of the accounts with the highest risk among which losses are looked for.
 const RECALL_AT: f64 = 0.2;
+/// A gain in AUC below this is no reason to change what people have got used to, however certain it is.
+const MATTERS: f64 = 0.01;
 /// Dice of the resamplings and of what chance alone gives, apart from each other.
 const RESAMPLING: u64 = 1;
 const CHANCE: u64 = 2;
@@ -92,9 +94,9 @@ pub struct Part {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Verdict {
-    /// The whole 95 % interval of the difference in AUC is above 0.
+    /// The whole 95 % interval of the difference in AUC is above 0, and the difference matters.
     Better,
-    /// The difference may be chance, or is a loss.
+    /// The difference may be chance, is too small to matter, or is a loss.
     NotBetter,
     /// The fit found nothing to change.
     Same,
@@ -149,7 +151,7 @@ pub fn fit(samples: &[Sample], policy: &Policy, holdout: f64, seed: u64) -> Resu
     let difference = estimate(values[1][0] - values[0][0], drawn.iter().map(|[in_use, fitted]| fitted[0] - in_use[0]));
     let verdict = match () {
         () if found == in_use => Verdict::Same,
-        () if difference.low > 0.0 => Verdict::Better,
+        () if difference.low > 0.0 && difference.value >= MATTERS => Verdict::Better,
         () => Verdict::NotBetter,
     };
     Ok(Fit {
