@@ -12,7 +12,7 @@ use crate::app::{App, absence, notice as telling, roster};
 use crate::domain::account::AccountId;
 use crate::domain::action::Subject;
 use crate::domain::digest as digest_rules;
-use crate::domain::handoff::State;
+use crate::domain::handoff::{Handoff, State};
 use crate::domain::person::{Person, PersonId, Role};
 use crate::domain::timer::Timer;
 use crate::store::audit::{self, Actor, Entry};
@@ -70,7 +70,8 @@ pub async fn delivered(app: &App, tx: &mut Tenant, arrived: &[Arrived], at: Date
     start_clocks(tx, &snapshot, &shown, at).await
 }
 
-/// Starts clocks once the person who must act has the matter before them.
+/// Starts clocks once the person who must act has the matter before them. By when they answer is then said wherever a
+/// handoff that has changed hands is shown; what nobody but its finder has seen yet need not be drawn again.
 async fn start_clocks(
     tx: &mut Tenant,
     snapshot: &Snapshot,
@@ -97,6 +98,7 @@ async fn start_clocks(
     let accounts = by_id(account::some(tx, &at_risk).await?, |account| account.id.clone());
     let work = &snapshot.policy.work;
     let mut started: BTreeSet<Uuid> = BTreeSet::new();
+    let mut passed: BTreeSet<AccountId> = BTreeSet::new();
     for (person, subject) in shown {
         let calendar = snapshot.calendar(person);
         let today = calendar.local_date(at);
@@ -112,6 +114,9 @@ async fn start_clocks(
                 };
                 if must_act && replaced(found, |found| found.delivered(at, work.clocks(), &calendar)) {
                     started.insert(*id);
+                    if says_by_when(found) {
+                        passed.insert(found.account.clone());
+                    }
                 }
             }
             Subject::Risk(id) => {
@@ -147,7 +152,20 @@ async fn start_clocks(
         handoff::save(tx, moved).await?;
     }
     risks::save_all(tx, &risks.into_values().collect::<Vec<_>>()).await?;
-    renewal::save_all(tx, &renewals.into_values().collect::<Vec<_>>()).await
+    renewal::save_all(tx, &renewals.into_values().collect::<Vec<_>>()).await?;
+    if !passed.is_empty() {
+        message::queue_redraws(tx, &Vec::from_iter(passed), at).await?;
+    }
+    Ok(())
+}
+
+/// Whether others who see it read by when it is answered: a window just detected is nobody else's yet.
+fn says_by_when(handoff: &Handoff) -> bool {
+    match handoff.state() {
+        State::Offered { .. } => true,
+        State::Detected { .. } => handoff.version() > 1,
+        _ => false,
+    }
 }
 
 fn by_id<K: Ord, T>(found: Vec<T>, id: impl Fn(&T) -> K) -> BTreeMap<K, T> {

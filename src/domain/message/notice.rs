@@ -28,9 +28,14 @@ pub fn decision(account: &AccountView, cause: &Cause) -> Message {
     Message::sentence(format!("{}: {}{stake}", account.name, phrase::sentence(&cause.headline)))
 }
 
-/// To the other side of a handoff: where it stands now. `what` as in "more seats, about $12k".
+/// To the other side of a handoff: where it stands now. `what` as in "more seats, about $12k". By when it is answered
+/// stands on the card, which is drawn again once it is known; this sentence is said once, and perhaps before.
 pub fn handoff(account: &str, what: &str, state: &HandoffState, today: NaiveDate) -> Message {
-    Message::sentence(format!("{account} · {what}. {}", card::handoff_state(state, today)))
+    let mut state = state.clone();
+    if let HandoffState::Detected { until, .. } | HandoffState::Offered { until, .. } = &mut state {
+        *until = None;
+    }
+    Message::sentence(format!("{account} · {what}. {}", card::handoff_state(&state, today)))
 }
 
 /// To the other half of the pair: what became of the risk.

@@ -71,6 +71,11 @@ async fn a_window_is_qualified_raced_for_handed_back_and_won() {
     assert_eq!(bot.unseen_lines(), [], "everybody has the card already");
     let again = pats.clone();
     assert!(bot.replies(&again).last().is_some_and(|said| said.contains("Offered")), "{:?}", bot.replies(&again));
+    bot.deliver().await;
+    for copy in [&danas, &again] {
+        let now = bot.now(copy).text();
+        assert!(now.contains(", answer due Tue 24 Nov"), "known since it was read: {now}");
+    }
     bot.click("pat", &again, "Claim", "Bolt").await;
     bot.click("pat", &again, "Won", "Bolt").await;
     let wrong = bot.submit("pat", &[("amount", "a lot")]).await;
