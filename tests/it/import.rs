@@ -5,7 +5,6 @@ mod damage;
 mod desk;
 mod inbox;
 mod measures;
-mod policy_fit;
 mod sources;
 mod warehouse;
 

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use tandem::clock::{Clock as _, SystemClock};
 use tandem::domain::calendar;
 
-use super::desk::Desk;
+use crate::import::desk::Desk;
 use crate::support::program::Said;
 
 const SOURCES: [&str; 5] = ["usage", "crm", "support", "billing", "sentiment"];
