@@ -1,5 +1,7 @@
 //! The diagnosis policy in use.
 
+pub mod fit;
+
 use std::collections::BTreeMap;
 
 use anyhow::Context;

@@ -109,7 +109,10 @@ async fn whole(opened: &Opened, organisation: &Organisation, config: &Config) ->
         ensure!(typed.trim() == slug, "that is not {slug}; nothing was erased");
     }
     let progress = Arc::new(erase::Progress::default());
-    let watching = progress::erased(Arc::clone(&progress));
+    let watching = progress::line({
+        let progress = Arc::clone(&progress);
+        move || progress.now()
+    });
     let keys = || master_keys(config);
     let rows = erase::organisation(&opened.store, organisation, keys, &progress, SystemClock.now()).await;
     drop(watching);

@@ -26,7 +26,13 @@ pub(super) async fn run(args: Args, config: &Config) -> anyhow::Result<Done> {
     let opened = open(config, 2).await?;
     let organisation = opened.organisation(&args.org).await?;
     let progress = Arc::new(Progress::default());
-    let watching = progress::exported(Arc::clone(&progress));
+    let watching = progress::line({
+        let progress = Arc::clone(&progress);
+        move || {
+            let (file, rows) = progress.now();
+            if file.is_empty() { file } else { format!("{file}: {} rows", progress::grouped(rows)) }
+        }
+    });
     let (mut interrupt, mut terminate) = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
     let exported = tokio::select! {
         done = export::export(&opened.store, &organisation, &args.out, &progress, SystemClock.now()) => done,

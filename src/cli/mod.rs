@@ -72,7 +72,7 @@ enum Command {
     Import(import::Args),
     /// Diagnose every account for a date and store it
     Diagnose(diagnose::Args),
-    /// Show, try or switch the diagnosis policy
+    /// Show, try, fit or switch the diagnosis policy
     #[command(subcommand)]
     Policy(policy::Command),
     /// Print a morning's messages; send nothing

@@ -1,5 +1,7 @@
 //! `tandem policy`
 
+mod fit;
+
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -30,6 +32,8 @@ pub(super) enum Command {
         #[arg(long, value_enum, default_value_t)]
         format: Format,
     },
+    /// Fit the policy's weights to the imported outcomes, and print what that is worth on accounts held out; changes nothing
+    Fit(fit::Args),
     /// Use a policy from the next diagnosis on
     Use {
         /// TOML file that names what differs from the default policy
@@ -54,6 +58,7 @@ pub(super) async fn run(command: Command, config: &Config) -> anyhow::Result<Don
                 Format::Text => print(&trial),
             }
         }
+        Command::Fit(args) => fit::run(args, config).await?,
         Command::Use { file, org } => {
             let (text, policy) = read(&file)?;
             let opened = open(config, 2).await?;

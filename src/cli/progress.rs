@@ -1,4 +1,4 @@
-//! How far an import, a diagnosis, an export or an erasure is, on a terminal and only there.
+//! How far an import, a diagnosis, a fit, an export or an erasure is, on a terminal and only there.
 
 use std::io::{self, IsTerminal, Read, Write as _};
 use std::sync::Arc;
@@ -8,7 +8,6 @@ use std::time::{Duration, Instant};
 use tokio::task::AbortHandle;
 
 use crate::app::import::Progress;
-use crate::app::{erase, export};
 
 /// Between two looks: often enough to see it move.
 const LOOK: Duration = Duration::from_millis(250);
@@ -45,7 +44,7 @@ impl Gauge {
         // Rows read wait to be stored, so bytes alone would promise too much: of those read, so many are dealt with.
         let read = self.bytes.map(|bytes| self.read.load(Ordering::Relaxed) as f64 / bytes.max(1) as f64);
         let dealt_with = self.progress.rows() as f64 / self.progress.read().max(1) as f64;
-        line(&self.name, self.progress.rows(), read.map(|read| read.min(1.0) * dealt_with.min(1.0)), elapsed)
+        of_rows(&self.name, self.progress.rows(), read.map(|read| read.min(1.0) * dealt_with.min(1.0)), elapsed)
     }
 }
 
@@ -95,47 +94,30 @@ pub(super) fn watch(gauges: Vec<Gauge>) -> Watching {
     Watching(Some(task.abort_handle()))
 }
 
-/// Shows how many accounts are diagnosed, until what comes back is dropped. Nothing where standard error is no terminal.
+/// Shows how many accounts are diagnosed, until what comes back is dropped.
 pub(super) fn diagnosed(so_far: Arc<AtomicU64>) -> Watching {
-    said(move || {
-        Some(match so_far.load(Ordering::Relaxed) {
-            0 => "reading what the sources say".to_owned(),
-            accounts => format!("{} accounts diagnosed", grouped(accounts)),
-        })
+    line(move || match so_far.load(Ordering::Relaxed) {
+        0 => "reading what the sources say".to_owned(),
+        accounts => format!("{} accounts diagnosed", grouped(accounts)),
     })
 }
 
-/// Shows which file of an export is written, until what comes back is dropped. Nothing where standard error is no terminal.
-pub(super) fn exported(progress: Arc<export::Progress>) -> Watching {
-    said(move || {
-        let (file, rows) = progress.now()?;
-        Some(format!("{file}: {} rows", grouped(rows)))
-    })
-}
-
-/// Shows what is being erased, until what comes back is dropped. Nothing where standard error is no terminal.
-pub(super) fn erased(progress: Arc<erase::Progress>) -> Watching {
-    said(move || progress.now())
-}
-
-/// Shows what `line` says, where it says something, until what comes back is dropped.
-fn said(line: impl Fn() -> Option<String> + Send + 'static) -> Watching {
+/// Shows what `now` says, until what comes back is dropped. Nothing where standard error is no terminal.
+pub(super) fn line(now: impl Fn() -> String + Send + 'static) -> Watching {
     if !io::stderr().is_terminal() {
         return Watching(None);
     }
     let task = tokio::spawn(async move {
         loop {
             tokio::time::sleep(LOOK).await;
-            if let Some(line) = line() {
-                let _ = write!(io::stderr(), "\r\x1b[K{line}");
-            }
+            let _ = write!(io::stderr(), "\r\x1b[K{}", now());
         }
     });
     Watching(Some(task.abort_handle()))
 }
 
 /// `share`: how much of it is done, 0 to 1, where that is known.
-fn line(name: &str, rows: u64, share: Option<f64>, elapsed: Duration) -> String {
+fn of_rows(name: &str, rows: u64, share: Option<f64>, elapsed: Duration) -> String {
     let seconds = elapsed.as_secs_f64().max(0.001);
     let mut line = format!("{name}: {} rows, {} a second", grouped(rows), grouped((rows as f64 / seconds) as u64));
     if let Some(share) = share {
@@ -176,10 +158,10 @@ mod tests {
     fn the_line_says_rows_speed_and_time_left() {
         let after = Duration::from_secs;
         insta::assert_snapshot!([
-            line("signals.csv", 412_000, Some(0.34), after(4)),
-            line("signals.csv", 0, Some(0.001), after(0)),
-            line("signals.csv", 1_200_000, Some(0.02), after(100)),
-            line("standard input", 5_000, None, after(2)),
+            of_rows("signals.csv", 412_000, Some(0.34), after(4)),
+            of_rows("signals.csv", 0, Some(0.001), after(0)),
+            of_rows("signals.csv", 1_200_000, Some(0.02), after(100)),
+            of_rows("standard input", 5_000, None, after(2)),
         ].join("\n"), @"
         signals.csv: 412,000 rows, 103,000 a second, 34 %, 7 s left
         signals.csv: 0 rows, 0 a second, 0 %

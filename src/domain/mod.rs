@@ -2,6 +2,7 @@
 //! Same inputs, same outputs, byte for byte. Time is always an argument.
 
 pub mod account;
+pub(crate) mod dice;
 pub mod likeness;
 pub mod money;
 pub mod person;
@@ -14,6 +15,8 @@ pub mod diagnosis;
 pub mod health;
 pub mod renewal;
 pub mod window;
+
+pub mod policy_fit;
 
 pub mod calendar;
 pub mod digest;

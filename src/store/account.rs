@@ -23,6 +23,11 @@ statements! {
                    go_live_date, renewal_date, term_months, notice_period_days, auto_renew, csm_id,
                    account_manager_id, pool, status, cost_to_serve_minor
               FROM tandem.account WHERE org_id = $1 AND account_id = ANY ($2) ORDER BY account_id";
+    /// Every so many-th account, in the order of ids, so that there are at most `$2`; those that have left too.
+    SPREAD = "SELECT account_id
+                FROM (SELECT account_id, row_number() OVER (ORDER BY account_id) - 1 AS place, count(*) OVER () AS accounts
+                        FROM tandem.account WHERE org_id = $1) AS a
+               WHERE place % ((accounts + $2 - 1) / $2) = 0 ORDER BY account_id";
     CONTACTS_BETWEEN = "SELECT account_id, email, name, title, phone, persona, last_interaction, departed_on
                           FROM tandem.contact WHERE org_id = $1 AND account_id BETWEEN $2 AND $3
                          ORDER BY account_id, email";
@@ -205,6 +210,13 @@ pub async fn some(tx: &mut Tenant, ids: &[AccountId]) -> anyhow::Result<Vec<Acco
     let ids: Vec<&str> = ids.iter().map(|id| id.0.as_str()).collect();
     let rows: Vec<AccountRow> = sqlx::query_as(SOME).bind(org).bind(&ids).fetch_all(tx.connection()).await?;
     rows.into_iter().map(Account::try_from).collect()
+}
+
+/// The ids of at most `most` accounts, spread evenly over all of them, those that have left too.
+pub async fn spread(tx: &mut Tenant, most: i64) -> anyhow::Result<Vec<AccountId>> {
+    let org = tx.org().0;
+    let ids: Vec<String> = sqlx::query_scalar(SPREAD).bind(org).bind(most.max(1)).fetch_all(tx.connection()).await?;
+    Ok(ids.into_iter().map(AccountId).collect())
 }
 
 /// Locks the account until commit, so that what must be one of a kind on it is made once.

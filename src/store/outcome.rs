@@ -11,6 +11,7 @@ use crate::domain::row::OutcomeKind;
 statements! {
     BETWEEN = "SELECT account_id, decided_on, kind, arr_after_minor, currency FROM tandem.outcome
                 WHERE org_id = $1 AND account_id BETWEEN $2 AND $3 AND decided_on <= $4 ORDER BY account_id, decided_on, kind";
+    ACCOUNTS = "SELECT DISTINCT account_id FROM tandem.outcome WHERE org_id = $1 ORDER BY account_id";
 }
 
 /// A known result, as it was imported.
@@ -53,4 +54,11 @@ pub async fn between(
             })
         })
         .collect()
+}
+
+/// The accounts of which some outcome is known, in the order of their ids.
+pub async fn accounts(tx: &mut Tenant) -> anyhow::Result<Vec<AccountId>> {
+    let org = tx.org().0;
+    let ids: Vec<String> = sqlx::query_scalar(ACCOUNTS).bind(org).fetch_all(tx.connection()).await?;
+    Ok(ids.into_iter().map(AccountId).collect())
 }

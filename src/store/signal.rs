@@ -40,14 +40,23 @@ pub async fn read_between(
     date: NaiveDate,
     pieces: &Sender<Bytes>,
 ) -> anyhow::Result<()> {
-    let since = date.checked_sub_days(LOOK_BACK).unwrap_or(date);
+    let which = format!("account_id BETWEEN {} AND {}", quoted(&first.0), quoted(&last.0));
+    copy(tx, &which, date.checked_sub_days(LOOK_BACK).unwrap_or(date), date, pieces).await
+}
+
+/// The signals for which the condition `which` holds, observed from `since` to `until`, as [`read_between`] sends them.
+async fn copy(
+    tx: &mut Tenant,
+    which: &str,
+    since: NaiveDate,
+    until: NaiveDate,
+    pieces: &Sender<Bytes>,
+) -> anyhow::Result<()> {
     let sql = format!(
         "COPY (SELECT account_id, source, kind, observed_on, number, words, reference FROM tandem.signal \
-          WHERE org_id = '{}' AND account_id BETWEEN {} AND {} AND observed_on BETWEEN '{since}' AND '{date}' \
+          WHERE org_id = '{}' AND {which} AND observed_on BETWEEN '{since}' AND '{until}' \
           ORDER BY account_id, kind, observed_on, reference) TO STDOUT (FORMAT binary)",
         tx.org().0,
-        quoted(&first.0),
-        quoted(&last.0),
     );
     let connection: &mut PgConnection = tx.connection();
     let mut rows = connection.copy_out_raw(&sql).await.context("read signals")?;
@@ -68,23 +77,49 @@ pub async fn read_between(
 /// # Errors
 /// The database's, and a row that can't be read.
 pub async fn of_account(tx: &mut Tenant, id: &AccountId, date: NaiveDate) -> anyhow::Result<Vec<Signal>> {
+    let mut signals = Ok(Vec::new());
+    let since = date.checked_sub_days(LOOK_BACK).unwrap_or(date);
+    of_accounts(tx, std::slice::from_ref(id), &[], since, date, |_, read| signals = read.map(<[Signal]>::to_vec))
+        .await?;
+    signals
+}
+
+/// Hands over the signals of these accounts observed from `since` to `until`, of these kinds where some are named,
+/// account by account in the order of ids, each account's in the order of kinds and days. Those without a signal are
+/// not handed over.
+pub async fn of_accounts(
+    tx: &mut Tenant,
+    ids: &[AccountId],
+    kinds: &[&str],
+    since: NaiveDate,
+    until: NaiveDate,
+    mut each: impl FnMut(&str, anyhow::Result<&[Signal]>),
+) -> anyhow::Result<()> {
+    let any = |of: &mut dyn Iterator<Item = &str>| {
+        let listed: Vec<String> = of.map(quoted).collect();
+        format!("= ANY (ARRAY[{}]::text[])", listed.join(", "))
+    };
+    let mut which = format!("account_id {}", any(&mut ids.iter().map(|id| id.0.as_str())));
+    if !kinds.is_empty() {
+        which += &format!(" AND kind {}", any(&mut kinds.iter().copied()));
+    }
     let (pieces, mut received) = tokio::sync::mpsc::channel(4);
     let reading = async {
-        let read = read_between(tx, id, id, date, &pieces).await;
+        let read = copy(tx, &which, since, until, &pieces).await;
         drop(pieces);
         read
     };
     let decoding = async move {
-        let (mut decoder, mut signals) = (Decoder::default(), Ok(Vec::new()));
+        let mut decoder = Decoder::default();
         while let Some(piece) = received.recv().await {
-            decoder.take(&piece, |_, read| signals = read.map(<[Signal]>::to_vec))?;
+            decoder.take(&piece, &mut each)?;
         }
-        decoder.end(|_, read| signals = read.map(<[Signal]>::to_vec));
-        signals
+        decoder.end(&mut each);
+        anyhow::Ok(())
     };
-    let (read, signals) = tokio::join!(reading, decoding);
+    let (read, decoded) = tokio::join!(reading, decoding);
     read?;
-    signals
+    decoded
 }
 
 fn quoted(text: &str) -> String {

@@ -23,10 +23,8 @@ const LOOK: Duration = Duration::from_millis(50);
 pub struct Progress(Mutex<String>);
 
 impl Progress {
-    /// `None` before it begins.
-    pub fn now(&self) -> Option<String> {
-        let now = self.0.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        (!now.is_empty()).then_some(now)
+    pub fn now(&self) -> String {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     fn at(&self, what: &str) {

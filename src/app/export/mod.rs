@@ -38,10 +38,9 @@ pub struct Progress {
 }
 
 impl Progress {
-    /// The file that is written now, and its rows so far; `None` before the first.
-    pub fn now(&self) -> Option<(String, u64)> {
-        let file = self.file.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        (!file.is_empty()).then(|| (file, self.rows.load(Ordering::Relaxed)))
+    /// The file that is written now, and its rows so far.
+    pub fn now(&self) -> (String, u64) {
+        (self.file.lock().unwrap_or_else(PoisonError::into_inner).clone(), self.rows.load(Ordering::Relaxed))
     }
 
     fn begin(&self, file: &str) {

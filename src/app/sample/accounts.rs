@@ -4,10 +4,10 @@ use chrono::{Days, Months, NaiveDate};
 
 use super::book::{Entry, Story};
 use super::course::Course;
-use super::dice::Dice;
 use super::people::POOL;
 use super::{before, working};
 use crate::domain::account::{AccountId, AccountStatus, Persona, Segment, name_key};
+use crate::domain::dice::Dice;
 use crate::domain::money::Money;
 use crate::domain::row::{AccountRow, ContactRow, OutcomeKind, OutcomeRow, Patch};
 

@@ -2,8 +2,8 @@
 //! Days count back from today. Numbers lean on diagnosis.md's thresholds with room to spare.
 
 use super::book::{Entry, Story};
-use super::dice::Dice;
 use crate::domain::account::Segment;
+use crate::domain::dice::Dice;
 
 /// `None` is a source that never delivered for this account.
 pub(super) struct Course {

@@ -7,7 +7,6 @@
 mod accounts;
 mod book;
 mod course;
-mod dice;
 mod later;
 mod people;
 mod signals;
@@ -15,10 +14,10 @@ mod signals;
 use chrono::{Days, NaiveDate, TimeDelta};
 
 use crate::domain::account::AccountId;
+use crate::domain::dice::Dice;
 use crate::domain::row::{AccountRow, ContactRow, HolidayRow, OutcomeRow, PersonRow, QuotaRow, SignalRow};
 
 pub use book::Story;
-use dice::Dice;
 
 /// Rows of every kind, ready for the store.
 #[derive(Debug, Clone, PartialEq)]

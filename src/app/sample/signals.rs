@@ -5,8 +5,8 @@
 use chrono::NaiveDate;
 
 use super::course::{Billing, Course, Crm, EventValue, Onboarding, Sentiment, Support, Usage};
-use super::dice::Dice;
 use super::{before, working};
+use crate::domain::dice::Dice;
 use crate::domain::row::{AccountRow, SignalRow};
 use crate::domain::signal::{SignalValue, Source};
 

@@ -71,6 +71,57 @@ fn level_bit(measure: usize) -> u16 {
     1 << (Source::ALL.len() + measure)
 }
 
+/// The whole book while it is looked over, one account after another.
+pub struct BookSoFar<'a> {
+    policy: &'a Policy,
+    previous_night: Option<&'a NightState>,
+    date: NaiveDate,
+    connected: [bool; 6],
+    trends: BTreeMap<&'a str, Vec<f64>>,
+    /// Measures of one's own that are read as a trend.
+    own: Vec<(usize, &'a str)>,
+    guard: Guard,
+}
+
+impl<'a> BookSoFar<'a> {
+    /// `previous_night` is the stored state of the latest earlier night; none on the first.
+    pub fn new(policy: &'a Policy, previous_night: Option<&'a NightState>, date: NaiveDate) -> Self {
+        Self {
+            policy,
+            previous_night,
+            date,
+            connected: [false; 6],
+            trends: BTreeMap::new(),
+            own: own_trends(policy),
+            guard: Guard { silent: [0; 6], had: [0; 6], accounts: BTreeMap::new() },
+        }
+    }
+
+    pub fn add(&mut self, account: &Evidence) {
+        for source in Source::ALL {
+            self.connected[source as usize] |= account.feed(source).live;
+        }
+        for (index, name) in USAGE_MEASURES.into_iter().enumerate() {
+            self.trends.entry(name).or_default().extend(account.usage_trend(index));
+        }
+        for (index, name) in &self.own {
+            self.trends.entry(name).or_default().extend(account.measure_trend(*index));
+        }
+        self.guard.count(account, self.previous_night);
+    }
+
+    pub fn close(self) -> Book {
+        let least = self.policy.reading.book_accounts.max(1) as usize;
+        let medians = self
+            .trends
+            .into_iter()
+            .filter(|(_, values)| values.len() >= least)
+            .filter_map(|(name, mut values)| Some((name.to_owned(), median(&mut values)?)))
+            .collect();
+        self.guard.close(self.connected, medians, self.previous_night, self.policy, self.date)
+    }
+}
+
 impl Book {
     /// Looks once over the evidence of all accounts of an organisation.
     /// `previous_night` is the stored state of the latest earlier night; none on the first.
@@ -80,29 +131,9 @@ impl Book {
         policy: &Policy,
         date: NaiveDate,
     ) -> Book {
-        let mut connected = [false; 6];
-        let mut trends: BTreeMap<&str, Vec<f64>> = BTreeMap::new();
-        let mut guard = Guard { silent: [0; 6], had: [0; 6], accounts: BTreeMap::new() };
-        let own: Vec<(usize, &str)> = own_trends(policy);
-        for account in evidence {
-            for source in Source::ALL {
-                connected[source as usize] |= account.feed(source).live;
-            }
-            for (index, name) in USAGE_MEASURES.iter().enumerate() {
-                trends.entry(name).or_default().extend(account.usage_trend(index));
-            }
-            for (index, name) in &own {
-                trends.entry(name).or_default().extend(account.measure_trend(*index));
-            }
-            guard.count(account, previous_night);
-        }
-        let least = policy.reading.book_accounts.max(1) as usize;
-        let medians = trends
-            .into_iter()
-            .filter(|(_, values)| values.len() >= least)
-            .filter_map(|(name, mut values)| Some((name.to_owned(), median(&mut values)?)))
-            .collect();
-        guard.close(connected, medians, previous_night, policy, date)
+        let mut book = BookSoFar::new(policy, previous_night, date);
+        evidence.for_each(|account| book.add(account));
+        book.close()
     }
 
     /// A ratio of one account, minus what happened to the whole book: divided by

@@ -7,6 +7,7 @@ use chrono::NaiveDate;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
+use super::weigh::{Weighed, rounded};
 use super::{Band, Book, Cause, Change, Diagnosis};
 use crate::domain::account::Account;
 use crate::domain::health::{self, Case, Evidence, Part, Rule};
@@ -66,7 +67,8 @@ pub fn diagnose(
     let stood = before.previous.map_or(&[][..], |previous| previous.floors.as_slice());
     let floors = health::floors(&case, stood);
     let causes = health::causes(&case, &read.parts, &floors);
-    let risk = read.risk(&policy.score, &floors);
+    let floor = floors.iter().map(|(_, floor)| *floor).reduce(f64::max);
+    let risk = read.weighed.risk(&policy.score, floor).map(rounded);
     let health = risk.map(|risk| 100 - risk);
     let band = band(health, !floors.is_empty(), &policy.score);
     let renewal = renewal::read(account, evidence.auto_renew(), policy, date);
@@ -82,7 +84,7 @@ pub fn diagnose(
         band,
         risk,
         // Two decimals: what is printed is what is compared.
-        coverage: (read.coverage() * 100.0).round() / 100.0,
+        coverage: (read.weighed.coverage() * 100.0).round() / 100.0,
         families: read.rounded(),
         not_checked: read.not_checked(),
         stale: read.stale.clone(),
@@ -108,11 +110,9 @@ pub fn id(org: OrgId, account: &Account, date: NaiveDate) -> Uuid {
     Uuid::new_v5(&org.0, format!("diagnosis\n{}\n{date}", account.id).as_bytes())
 }
 
-/// The families of one account, with their weights. Arrays are in the order of [`Source::ALL`].
+/// The families of one account, with their weights.
 struct Families {
-    risks: [Option<f64>; 6],
-    weights: [f64; 6],
-    connected: [bool; 6],
+    weighed: Weighed,
     /// What each finding adds to the account's risk.
     parts: Vec<Part>,
     stale: Vec<Source>,
@@ -120,69 +120,37 @@ struct Families {
 
 impl Families {
     fn read(case: &Case<'_>, previous: Option<&Previous>) -> Self {
-        let mut families = Families {
+        let mut weighed = Weighed {
             risks: [None; 6],
             weights: Source::ALL.map(|source| health::weight_of(case, source)),
             connected: Source::ALL.map(|source| case.book.is_connected(source)),
-            parts: Vec::new(),
-            stale: Vec::new(),
         };
+        let (mut parts, mut stale) = (Vec::new(), Vec::new());
         // A family that does not count for this account is not read either.
-        for source in Source::ALL.into_iter().filter(|source| families.weights[*source as usize] > 0.0) {
-            families.risks[source as usize] = if case.book.is_withheld(source) {
+        for source in Source::ALL.into_iter().filter(|source| weighed.weights[*source as usize] > 0.0) {
+            weighed.risks[source as usize] = if case.book.is_withheld(source) {
                 let value = previous.and_then(|previous| previous.families.get(&source).copied().flatten());
-                families.stale.extend(value.map(|_| source));
+                stale.extend(value.map(|_| source));
                 value.map(f64::from)
             } else {
-                health::score_family(case, source, &mut families.parts)
+                health::score_family(case, source, &mut parts)
             };
         }
-        let known = families.known_weight();
-        for part in &mut families.parts {
-            part.points *= families.weights[part.source as usize] / known;
+        let known = weighed.known_weight();
+        for part in &mut parts {
+            part.points *= weighed.weights[part.source as usize] / known;
         }
-        families
-    }
-
-    fn known_weight(&self) -> f64 {
-        // From zero: the sum of nothing is -0 otherwise, and JSON says so.
-        let known = self.risks.iter().zip(self.weights).filter(|(risk, _)| risk.is_some());
-        known.fold(0.0, |sum, (_, weight)| sum + weight)
-    }
-
-    fn coverage(&self) -> f64 {
-        let all: f64 = self.weights.iter().sum();
-        if all > 0.0 { self.known_weight() / all } else { 0.0 }
-    }
-
-    /// The account's risk, rounded last. `None` where too little is known for a
-    /// score and no floor stands; with a floor the floor alone is the risk then.
-    fn risk(&self, score: &Score, floors: &[(Rule, f64)]) -> Option<u8> {
-        let floor = floors.iter().map(|(_, floor)| *floor).reduce(f64::max);
-        let known = self.known_weight();
-        let connected: f64 =
-            self.weights.iter().zip(self.connected).filter(|(_, connected)| *connected).map(|(weight, _)| weight).sum();
-        let enough = known > 0.0 && known / connected >= score.known_share_at_least;
-        let measured = enough.then(|| {
-            let sum: f64 = self.risks.iter().zip(self.weights).filter_map(|(risk, w)| risk.map(|risk| risk * w)).sum();
-            let without_usage =
-                self.risks[Source::Usage as usize].is_none() && self.risks[Source::Onboarding as usize].is_none();
-            let least = if without_usage { 100.0 - f64::from(score.most_without_usage) } else { 0.0 };
-            (sum / known).max(least)
-        });
-        let risk = [measured, floor].into_iter().flatten().reduce(f64::max)?;
-        // 0 to 100, so the conversion keeps the value.
-        Some(risk.round().clamp(0.0, 100.0) as u8)
+        Families { weighed, parts, stale }
     }
 
     fn rounded(&self) -> BTreeMap<Source, Option<u8>> {
-        let round = |risk: f64| risk.round().clamp(0.0, 100.0) as u8;
-        Source::ALL.into_iter().map(|source| (source, self.risks[source as usize].map(round))).collect()
+        Source::ALL.into_iter().map(|source| (source, self.weighed.risks[source as usize].map(rounded))).collect()
     }
 
     /// The families that count for this account and could not be read.
     fn not_checked(&self) -> Vec<Source> {
-        let counts = |source: &Source| self.weights[*source as usize] > 0.0 && self.risks[*source as usize].is_none();
+        let Weighed { risks, weights, .. } = &self.weighed;
+        let counts = |source: &Source| weights[*source as usize] > 0.0 && risks[*source as usize].is_none();
         Source::ALL.into_iter().filter(counts).collect()
     }
 }

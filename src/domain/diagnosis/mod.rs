@@ -5,6 +5,7 @@ mod book;
 mod diagnose;
 #[cfg(test)]
 mod tests;
+mod weigh;
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -19,8 +20,9 @@ use super::account::AccountId;
 use super::money::Currency;
 use super::signal::Source;
 
-pub use book::{Book, GuardChange, GuardEvent, NightState};
+pub use book::{Book, BookSoFar, GuardChange, GuardEvent, NightState};
 pub use diagnose::{Before, Previous, diagnose, id, shadowed};
+pub(super) use weigh::{Weighed, rounded};
 
 /// `healthy` (≥ 70), `watch` (50–69), `at_risk` (< 50), `unknown` (too little data).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]

@@ -2,6 +2,7 @@
 
 use chrono::{Days, Months, NaiveDate};
 
+use super::measures::Scored;
 use super::wording::fact_date;
 use super::{Evidence, Rule, billing, crm, measures, onboarding, plays, sentiment, support, usage};
 use crate::domain::account::Account;
@@ -45,7 +46,7 @@ impl Case<'_> {
     /// most 12 months after the start; without any onboarding signal for the first 90
     /// days. Without a start date the go-live date decides alone, and without either
     /// a live onboarding feed.
-    pub(super) fn is_onboarding(&self) -> bool {
+    pub(in crate::domain) fn is_onboarding(&self) -> bool {
         let phase = &self.policy.phase;
         let after =
             |day: Option<NaiveDate>, days: u32| day.and_then(|day| day.checked_add_days(Days::new(days.into())));
@@ -106,37 +107,58 @@ pub(in crate::domain) fn weight_of(case: &Case<'_>, source: Source) -> f64 {
     if case.is_onboarding() { weight.onboarding } else { weight.established }
 }
 
+/// What one family's evidence says, before its measures are weighed against its rules.
+#[derive(Debug, Clone, PartialEq)]
+pub(in crate::domain) struct FamilyRead {
+    /// Of the built-in rules together, 0–100; `None` where they know nothing, or are off.
+    built_in: Option<f64>,
+    own: Vec<Scored>,
+}
+
+impl FamilyRead {
+    /// `parts` gains what each built-in rule adds to their risk.
+    pub(in crate::domain) fn of(case: &Case<'_>, source: Source, parts: &mut Vec<(Rule, f64)>) -> Self {
+        let built_in = case.policy.built_in(source).then(|| match source {
+            Source::Usage => usage::score(case, parts),
+            Source::Crm => crm::score(case, parts),
+            Source::Support => support::score(case, parts),
+            Source::Billing => billing::score(case, parts),
+            Source::Sentiment => sentiment::score(case, parts),
+            Source::Onboarding => onboarding::score(case, parts),
+        });
+        Self { built_in: built_in.flatten(), own: measures::scores(case, source) }
+    }
+
+    /// The built-in rules weigh 1 beside the source's own measures.
+    fn weight(&self, of: impl Fn(&Scored) -> f64) -> f64 {
+        self.own.iter().fold(if self.built_in.is_some() { 1.0 } else { 0.0 }, |sum, scored| sum + of(scored))
+    }
+
+    /// Risk 0–100, with a weight `of` each measure; `None` where nothing is known.
+    pub(in crate::domain) fn risk(&self, of: impl Fn(&Scored) -> f64) -> Option<f64> {
+        let weight = self.weight(&of);
+        let sum = self.own.iter().fold(self.built_in.unwrap_or(0.0), |sum, scored| sum + of(scored) * scored.risk);
+        (weight > 0.0).then(|| sum / weight)
+    }
+}
+
 /// Risk 0–100 of one family from this account's own evidence; `None` where it is
-/// not known. `parts` gains what each rule adds to it: together the risk.
-/// The built-in rules weigh 1 beside the weights of the source's own measures.
+/// not known. `parts` gains what each rule and measure adds to it: together the risk.
 pub(in crate::domain) fn score_family(case: &Case<'_>, source: Source, parts: &mut Vec<Part>) -> Option<f64> {
     let mut built_in = Vec::new();
-    let risk = case.policy.built_in(source).then(|| match source {
-        Source::Usage => usage::score(case, &mut built_in),
-        Source::Crm => crm::score(case, &mut built_in),
-        Source::Support => support::score(case, &mut built_in),
-        Source::Billing => billing::score(case, &mut built_in),
-        Source::Sentiment => sentiment::score(case, &mut built_in),
-        Source::Onboarding => onboarding::score(case, &mut built_in),
-    });
-    let risk = risk.flatten();
-    let own = measures::scores(case, source);
-    let weight = own.iter().fold(if risk.is_some() { 1.0 } else { 0.0 }, |sum, scored| sum + scored.weight);
-    if weight <= 0.0 {
-        return None;
-    }
+    let read = FamilyRead::of(case, source, &mut built_in);
+    let weight = read.weight(|scored| scored.weight);
+    let risk = read.risk(|scored| scored.weight)?;
     parts.extend(built_in.into_iter().map(|(rule, points)| Part {
         finding: Finding::Rule(rule),
         source,
         points: points / weight,
     }));
-    let mut sum = risk.unwrap_or(0.0);
-    for scored in own {
-        sum += scored.weight * scored.risk;
+    for scored in read.own {
         let points = scored.weight * scored.risk / weight;
         parts.push(Part { finding: Finding::Measure(scored.index), source, points });
     }
-    Some(sum / weight)
+    Some(risk)
 }
 
 /// The causes: every floor, and every part with enough points; floors first, then

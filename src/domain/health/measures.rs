@@ -27,10 +27,12 @@ enum Value {
 }
 
 /// A measure's risk and weight within its source.
-pub(super) struct Scored {
-    pub(super) index: usize,
-    pub(super) risk: f64,
-    pub(super) weight: f64,
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(in crate::domain) struct Scored {
+    /// Its place among the policy's measures.
+    pub(in crate::domain) index: usize,
+    pub(in crate::domain) risk: f64,
+    pub(in crate::domain) weight: f64,
 }
 
 /// Reads one measure; `None` where nothing was observed within its window.

@@ -24,7 +24,7 @@ pub(crate) mod wording;
 
 use chrono::NaiveDate;
 
-pub(super) use case::{Case, Part, causes, score_family, weight_of};
+pub(super) use case::{Case, FamilyRead, Part, causes, score_family, weight_of};
 pub(super) use floors::floors;
 pub use plays::usual_play;
 pub use rules::{Declared, RULES, Rule};

@@ -20,6 +20,7 @@ pub mod lead;
 pub mod list;
 pub mod notice;
 pub mod phrase;
+pub mod policy_fit;
 pub mod text;
 pub mod trial;
 pub mod view;

@@ -2,7 +2,7 @@
 
 use sha2::{Digest, Sha256};
 use toml::{Table, Value};
-use toml_edit::{Array, DocumentMut};
+use toml_edit::{Array, DocumentMut, InlineTable, Item};
 
 use super::{Curve, Policy, measure};
 use crate::domain::health::RULES;
@@ -58,6 +58,25 @@ impl Policy {
             text.parse().map_err(|e: toml_edit::TomlError| PolicyError::Syntax(e.to_string()))?;
         file["shadow"] = toml_edit::value(names.into_iter().collect::<Array>());
         Ok(Some(file.to_string()))
+    }
+
+    /// A policy file with other numbers, and everything else of it, comments too, as it was. Each number stands under a
+    /// table, a name in it, and its own key, such as `weights.usage.established`.
+    ///
+    /// # Errors
+    /// What was no policy before, or is none with these numbers.
+    pub fn with_numbers(text: &str, numbers: &[(&str, f64)]) -> Result<String, PolicyError> {
+        let mut file: DocumentMut =
+            text.parse().map_err(|e: toml_edit::TomlError| PolicyError::Syntax(e.to_string()))?;
+        for (path, number) in numbers {
+            // The name between may have dots of its own.
+            let parts = path.split_once('.').and_then(|(table, rest)| Some((table, rest.rsplit_once('.')?)));
+            if let Some((table, (name, key))) = parts {
+                set(file.as_item_mut(), &[table, name, key], *number);
+            }
+        }
+        let text = file.to_string();
+        Policy::from_toml(&text).map(|_| text)
     }
 
     /// All of it, in a form that [`Policy::from_toml`] reads back to an equal policy.
@@ -221,6 +240,37 @@ impl Policy {
             ("onboarding.late_days", &self.onboarding.late_days),
             ("onboarding.engagement", &self.onboarding.engagement),
         ]
+    }
+}
+
+/// Sets one number, in tables that are made where they are missing; what is written beside it stays.
+fn set(item: &mut Item, path: &[&str], number: f64) {
+    let Some((key, rest)) = path.split_first() else {
+        if let Item::Value(value) = item {
+            let beside = value.decor().clone();
+            *value = number.into();
+            *value.decor_mut() = beside;
+        }
+        return;
+    };
+    let inline = item.is_value();
+    let Some(table) = item.as_table_like_mut() else { return };
+    if !table.contains_key(key) {
+        let made = match rest {
+            [] => toml_edit::value(number),
+            _ if inline => Item::Value(InlineTable::new().into()),
+            [_] => Item::Table(toml_edit::Table::new()),
+            _ => {
+                let mut table = toml_edit::Table::new();
+                // It has tables alone, so its own header would stand empty.
+                table.set_implicit(true);
+                Item::Table(table)
+            }
+        };
+        table.insert(key, made);
+    }
+    if let Some(next) = table.get_mut(key) {
+        set(next, rest, number);
     }
 }
 

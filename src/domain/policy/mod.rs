@@ -85,6 +85,17 @@ pub struct Weights {
 }
 
 impl Weights {
+    pub fn of_mut(&mut self, source: Source) -> &mut Weight {
+        match source {
+            Source::Usage => &mut self.usage,
+            Source::Crm => &mut self.crm,
+            Source::Support => &mut self.support,
+            Source::Billing => &mut self.billing,
+            Source::Sentiment => &mut self.sentiment,
+            Source::Onboarding => &mut self.onboarding,
+        }
+    }
+
     pub fn of(&self, source: Source) -> Weight {
         match source {
             Source::Usage => self.usage,

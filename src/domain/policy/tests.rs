@@ -174,3 +174,48 @@ fn a_trial_leaves_the_rest_of_the_file_alone() {
     let first = Policy::with_trial("", "usage_trend", true).unwrap().unwrap();
     assert_eq!(Policy::from_toml(&first).unwrap().shadow, ["usage_trend"]);
 }
+
+#[test]
+fn other_numbers_leave_the_rest_of_the_file_alone() {
+    let text = "# What we found out in spring.\n[work]\nhold_days = 4 # was 5\n\n[weights.usage]\nestablished = 40 # from sales\n\n\
+        [measures.\"a.b\"]\nsource = \"support\"\nhealthy = 1\ncritical = 2\n";
+    let numbers = [
+        ("weights.usage.established", 31.5),
+        ("weights.crm.established", 33.0),
+        ("weights.crm.onboarding", 21.0),
+        ("measures.a.b.weight", 2.82843),
+    ];
+    let other = Policy::with_numbers(text, &numbers).unwrap();
+    insta::assert_snapshot!(other, @r#"
+        # What we found out in spring.
+        [work]
+        hold_days = 4 # was 5
+
+        [weights.usage]
+        established = 31.5 # from sales
+
+        [weights.crm]
+        established = 33.0
+        onboarding = 21.0
+
+        [measures."a.b"]
+        source = "support"
+        healthy = 1
+        critical = 2
+        weight = 2.82843
+        "#);
+    let policy = Policy::from_toml(&other).unwrap();
+    assert_eq!((policy.weights.usage.established, policy.weights.crm.onboarding), (31.5, 21.0));
+    assert_eq!(policy.measures["a.b"].weight, 2.82843);
+    insta::assert_snapshot!(Policy::with_numbers("", &numbers[..1]).unwrap(), @"
+    [weights.usage]
+    established = 31.5
+    ");
+    let inline = Policy::with_numbers("weights = { usage = { onboarding = 6 } }\n", &numbers[..2]).unwrap();
+    insta::assert_snapshot!(inline, @"weights = { usage = { onboarding = 6 , established = 31.5 } , crm = { established = 33.0 } }");
+    assert_eq!(
+        Policy::with_numbers(&text.replace("hold_days", "hold_day"), &numbers).unwrap_err(),
+        Policy::from_toml(&text.replace("hold_days", "hold_day")).unwrap_err()
+    );
+    assert!(Policy::with_numbers("", &[("weights.usage.established", -1.0)]).is_err());
+}

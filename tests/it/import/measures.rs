@@ -1,6 +1,8 @@
 //! Measures of one's own: from a file's rows through the night to the diagnosis as JSON, and what another policy
 //! would change.
 
+mod policy_fit;
+
 use std::collections::BTreeMap;
 
 use chrono::Days;
