@@ -53,7 +53,7 @@ async fn contact(app: &App, organisation: &Organisation, email: &str) -> anyhow:
     let erased = erase::contact(app, organisation.id, email).await?;
     println!(
         "Erased the contact at {}, and their name or address in {}.",
-        counted(erased.accounts, "account"),
+        counted(erased.accounts, "account", "accounts"),
         texts(erased.texts)
     );
     println!(
@@ -73,14 +73,14 @@ async fn person(app: &App, organisation: &Organisation, email: &str) -> anyhow::
     if erased.handoffs + erased.renewals > 0 {
         println!(
             "What lay with them ({}, {}) went to who comes after them.",
-            counted(erased.handoffs, "open handoff"),
-            counted(erased.renewals, "renewal")
+            counted(erased.handoffs, "open handoff", "open handoffs"),
+            counted(erased.renewals, "renewal", "renewals")
         );
     }
     if erased.accounts > 0 {
         println!(
             "They still hold {}: give them on with `tandem transfer --org {} --from {} --to EMAIL`.",
-            counted(erased.accounts, "account"),
+            counted(erased.accounts, "account", "accounts"),
             organisation.slug,
             erased.now_called
         );
@@ -94,7 +94,7 @@ async fn whole(opened: &Opened, organisation: &Organisation, config: &Config) ->
     let mut tx = opened.store.tenant(organisation.id).await?;
     let (accounts, people) = size(&mut tx).await?;
     drop(tx);
-    let holds = format!("{} accounts, {} people", grouped(accounts.unsigned_abs()), grouped(people.unsigned_abs()));
+    let holds = format!("{}, {}", counted(accounts, "account", "accounts"), counted(people, "person", "people"));
     if io::stdin().is_terminal() {
         let mut terminal = io::stderr();
         write!(
@@ -121,14 +121,10 @@ async fn whole(opened: &Opened, organisation: &Organisation, config: &Config) ->
     Ok(())
 }
 
-fn counted(number: usize, what: &str) -> String {
-    if number == 1 { format!("1 {what}") } else { format!("{number} {what}s") }
+fn counted(number: u64, one: &str, many: &str) -> String {
+    if number == 1 { format!("1 {one}") } else { format!("{} {many}", grouped(number)) }
 }
 
 fn texts(number: u64) -> String {
-    if number == 1 {
-        "1 text that a colleague wrote".to_owned()
-    } else {
-        format!("{number} texts that colleagues wrote")
-    }
+    counted(number, "text that a colleague wrote", "texts that colleagues wrote")
 }

@@ -7,6 +7,7 @@
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
+use super::steadily;
 use crate::app::installation;
 use crate::domain::person::OrgId;
 use crate::store::directory::{self, Organisation};
@@ -52,9 +53,10 @@ pub async fn organisation(
     diagnosis::lock_night(&mut gate).await?;
     give_installations_on(store, org, keys, now).await?;
     let mut rows = erase::organisation::cut_off(store, org).await?;
-    rows += erase::organisation::rows(store, org, |table| progress.at(&format!("erasing {table}"))).await?;
+    rows +=
+        steadily(|| erase::organisation::rows(store, org, |table| progress.at(&format!("erasing {table}")))).await?;
     progress.at("erasing the organisation and its audit trail");
-    rows += erase::organisation::itself(store, org).await?;
+    rows += steadily(|| erase::organisation::itself(store, org)).await?;
     let gone = store.database_time().await?;
     // Whoever waited behind these locks finds no organisation.
     drop(gate);

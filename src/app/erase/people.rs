@@ -2,6 +2,7 @@
 
 use serde_json::json;
 
+use super::steadily;
 use crate::app::snapshot::Snapshot;
 use crate::app::{App, absence, departure};
 use crate::domain::account::AccountId;
@@ -10,10 +11,8 @@ use crate::domain::person::{OrgId, PersonId};
 use crate::store::audit::{self, Actor, Entry};
 use crate::store::erase::texts::Rewritten;
 use crate::store::erase::{person, texts};
-use crate::store::{self, Tenant, handoff, import, message, renewal, settings};
+use crate::store::{Tenant, handoff, import, message, renewal, settings};
 
-/// How often it is tried where somebody's click stood in the way.
-const TRIES: u32 = 5;
 /// Addresses less alike than this are not meant.
 const NEAR: f64 = 0.9;
 
@@ -21,7 +20,7 @@ const NEAR: f64 = 0.9;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Contact {
     /// Of how many accounts.
-    pub accounts: usize,
+    pub accounts: u64,
     /// In how many texts of colleagues they were named.
     pub texts: u64,
 }
@@ -32,9 +31,9 @@ pub struct Colleague {
     /// What stands for their address from now on: `tandem transfer --from` takes it.
     pub now_called: String,
     /// Accounts in whose seats they still are.
-    pub accounts: usize,
-    pub handoffs: usize,
-    pub renewals: usize,
+    pub accounts: u64,
+    pub handoffs: u64,
+    pub renewals: u64,
     pub texts: u64,
 }
 
@@ -44,15 +43,9 @@ pub struct Colleague {
 /// One sentence where nobody has this address, with the nearest one; the database's.
 pub async fn contact(app: &App, org: OrgId, email: &str) -> anyhow::Result<Contact> {
     let email = email.trim().to_lowercase();
-    let mut tries = 1;
-    let (erased, accounts) = loop {
-        match try_contact(app, org, &email).await {
-            Err(error) if store::is_deadlock(&error) && tries < TRIES => tries += 1,
-            done => break done?,
-        }
-    };
+    let (erased, accounts) = steadily(|| try_contact(app, org, &email)).await?;
     app.outbox_bell.notify_waiters();
-    Ok(Contact { accounts: accounts.len(), texts: erased.texts })
+    Ok(Contact { accounts: accounts.len() as u64, texts: erased.texts })
 }
 
 async fn try_contact(app: &App, org: OrgId, email: &str) -> anyhow::Result<(Rewritten, Vec<AccountId>)> {
@@ -95,19 +88,13 @@ pub async fn colleague(app: &App, org: OrgId, email: &str) -> anyhow::Result<Col
     let (id, handoffs, renewals) = leave(app, org, &email).await?;
     absence::turn_all(&app.store, org, app.now()).await?;
     departure::settle(&app.store, org, app.now()).await?;
-    let mut tries = 1;
-    let (rewritten, accounts, now_called) = loop {
-        match try_colleague(app, org, id, &email).await {
-            Err(error) if store::is_deadlock(&error) && tries < TRIES => tries += 1,
-            done => break done?,
-        }
-    };
+    let (rewritten, accounts, now_called) = steadily(|| try_colleague(app, org, id, &email)).await?;
     app.outbox_bell.notify_waiters();
-    Ok(Colleague { now_called, accounts: accounts.len(), handoffs, renewals, texts: rewritten.texts })
+    Ok(Colleague { now_called, accounts: accounts.len() as u64, handoffs, renewals, texts: rewritten.texts })
 }
 
 /// They are no longer here: nothing new comes to them. Killed after this, the same again finds them by their address still.
-async fn leave(app: &App, org: OrgId, email: &str) -> anyhow::Result<(PersonId, usize, usize)> {
+async fn leave(app: &App, org: OrgId, email: &str) -> anyhow::Result<(PersonId, u64, u64)> {
     let mut tx = app.store.tenant(org).await?;
     import::take_turns(&mut tx).await?;
     let snapshot = Snapshot::load(&mut tx).await?;
@@ -118,8 +105,8 @@ async fn leave(app: &App, org: OrgId, email: &str) -> anyhow::Result<(PersonId, 
         return Err(nobody("nobody", &snapshot, email, contact, known));
     };
     let id = found.id;
-    let handoffs = handoff::held_by(&mut tx, &[id]).await?.len();
-    let renewals = renewal::owned_by(&mut tx, &[id]).await?.len();
+    let handoffs = handoff::held_by(&mut tx, &[id]).await?.len() as u64;
+    let renewals = renewal::owned_by(&mut tx, &[id]).await?.len() as u64;
     if person::leave(&mut tx, id).await? {
         settings::touch(&mut tx).await?;
     }

@@ -92,9 +92,10 @@ pub fn tables() -> Vec<&'static str> {
 }
 
 /// How many accounts and colleagues there are.
-pub async fn size(tx: &mut Tenant) -> anyhow::Result<(i64, i64)> {
+pub async fn size(tx: &mut Tenant) -> anyhow::Result<(u64, u64)> {
     let org = tx.org().0;
-    Ok(sqlx::query_as(SIZE).bind(org).fetch_one(tx.connection()).await?)
+    let (accounts, people): (i64, i64) = sqlx::query_as(SIZE).bind(org).fetch_one(tx.connection()).await?;
+    Ok((u64::try_from(accounts)?, u64::try_from(people)?))
 }
 
 /// Nothing reaches the organisation any more, and nothing is owed or sent to it: its links, keys, installations with their

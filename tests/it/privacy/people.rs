@@ -143,7 +143,7 @@ async fn a_colleague_is_forgotten_and_what_they_did_stays() {
     let lea = "email,name,roles\nsam@x.eu,Sam Novak,csm\n";
     bot.import_to(&bot.org, RowKind::People, lea).await;
     let given = transfer::transfer(&bot.app, bot.org.id, &erased.now_called, "sam@x.eu", None, Actor::System).await;
-    assert_eq!(given.unwrap().accounts, erased.accounts);
+    assert_eq!(given.unwrap().accounts as u64, erased.accounts);
     let again = erase::colleague(&bot.app, bot.org.id, &erased.now_called).await.unwrap_err().to_string();
     assert!(again.starts_with("nobody in north has the e-mail"), "{again}");
 
