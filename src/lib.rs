@@ -17,7 +17,7 @@
 //!
 //! | module | what it does |
 //! |---|---|
-//! | [`domain`] | the rules. `health`, `diagnosis`, `window`, `renewal`: signals to one read of an account; `risk`, `handoff`, `renewal_work`: the state machines, with `timer` their clock; `routing`: who gets what; `digest`, `calendar`: what is due, when, in which order; `command`, `message`: what people type and what we say |
+//! | [`domain`] | the rules. `health`, `diagnosis`, `window`, `renewal`: signals to one read of an account, and `policy_fit`: whether that read foretold what became of it; `risk`, `handoff`, `renewal_work`: the state machines, with `timer` their clock; `routing`: who gets what; `digest`, `calendar`: what is due, when, in which order; `command`, `message`: what people type and what we say |
 //! | [`clock`] | the one injected trait: the time |
 //! | [`vault`] | secrets at rest: master keys, data keys, what is sealed for one place |
 //! | [`ingest`] | files and pushed rows to validated domain values |

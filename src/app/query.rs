@@ -133,7 +133,7 @@ async fn account_from_memory(app: &App, asker: &Asker, name: &str) -> anyhow::Re
     let [id] = named.as_deref().unwrap_or_default() else { return Ok(None) };
     let reader = Reader::new(&snapshot, Some(person.id), app.now());
     let begin = app.store.tenant(asker.org);
-    let read = app.memory.reading.ask(asker.org, id.clone(), begin, |tx, ids| read_all(app, tx, ids)).await?;
+    let read = app.memory.reading.ask(asker.org, id.clone(), begin, |tx, ids, _turn| read_all(app, tx, ids)).await?;
     let Some(stored) = read.flatten() else { return Ok(None) };
     let read = stored.answer(asker.org, &snapshot.policy)?;
     if read.stamp != snapshot.settings.stamp {

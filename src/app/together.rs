@@ -6,11 +6,14 @@
 //! who wait are served by one transaction. Nothing is kept between them, and
 //! nothing is read for anybody before they have asked, so that nobody gets older
 //! facts than they would have got alone. Alone, nobody waits.
+//!
+//! A commit waits for the disk and for nothing else, several at a time as well as
+//! one: whoever has only that left gives the turn back, and the next begin.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use tokio::sync::{Semaphore, oneshot};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 
 use crate::domain::person::OrgId;
 
@@ -25,9 +28,12 @@ type Lines<Ask, Answer> = Mutex<HashMap<OrgId, Arc<Line<Ask, Answer>>>>;
 
 #[derive(Debug)]
 struct Line<Ask, Answer> {
-    turns: Semaphore,
+    turns: Arc<Semaphore>,
     waiting: Mutex<Vec<(Ask, Tell<Answer>)>>,
 }
+
+/// Whose turn it is; the next have theirs once it is dropped.
+pub type Turn = OwnedSemaphorePermit;
 
 type Tell<Answer> = oneshot::Sender<Result<Answer, Shared>>;
 
@@ -54,26 +60,29 @@ impl<Ask, Answer> Line<Ask, Answer> {
 }
 
 impl<Ask, Answer> Together<Ask, Answer> {
-    /// With at most so many servings of one organisation under way: more keep Postgres busier, and serve fewer each.
+    /// With at most so many turns of one organisation at once: more keep Postgres busier, and serve fewer each.
     pub fn new(at_once: usize) -> Self {
         Self { lines: Lines::default(), at_once }
     }
 
     fn line(&self, org: OrgId) -> Arc<Line<Ask, Answer>> {
         let mut lines = self.lines.lock().unwrap_or_else(PoisonError::into_inner);
-        let new = || Arc::new(Line { turns: Semaphore::new(self.at_once), waiting: Mutex::default() });
+        let new = || {
+            let turns = Arc::new(Semaphore::new(self.at_once));
+            Arc::new(Line { turns, waiting: Mutex::default() })
+        };
         lines.entry(org).or_insert_with(new).clone()
     }
 
     /// Asks, and is served with all others who wait. Whoever has a turn begins a transaction and calls `serve` with all
-    /// who have come by then; it answers each, in that order. A failure is everybody's. `None` where who served was cut
-    /// off: then what came of it is not known, and everybody may ask alone.
+    /// who have come by then; it answers each, in that order, and may give the turn back before it is done. A failure is
+    /// everybody's. `None` where who served was cut off: then what came of it is not known, and everybody may ask alone.
     pub async fn ask<Begun, Serving>(
         &self,
         org: OrgId,
         ask: Ask,
         begin: impl Future<Output = anyhow::Result<Begun>>,
-        serve: impl FnOnce(Begun, Vec<Ask>) -> Serving,
+        serve: impl FnOnce(Begun, Vec<Ask>, Turn) -> Serving,
     ) -> anyhow::Result<Option<Answer>>
     where
         Serving: Future<Output = anyhow::Result<Vec<Answer>>>,
@@ -84,10 +93,11 @@ impl<Ask, Answer> Together<Ask, Answer> {
         let told = tokio::select! {
             biased;
             told = &mut hear => told,
-            _turn = line.turns.acquire() => {
+            turn = line.turns.clone().acquire_owned() => {
                 // Nobody waits any more where another's turn has taken this one along as well.
-                if !line.waiting().is_empty() {
-                    line.serve(begin, serve).await;
+                let somebody_waits = !line.waiting().is_empty();
+                if let Ok(turn) = turn && somebody_waits {
+                    line.serve(turn, begin, serve).await;
                 }
                 hear.await
             }
@@ -99,8 +109,9 @@ impl<Ask, Answer> Together<Ask, Answer> {
 impl<Ask, Answer> Line<Ask, Answer> {
     async fn serve<Begun, Serving>(
         &self,
+        turn: Turn,
         begin: impl Future<Output = anyhow::Result<Begun>>,
-        serve: impl FnOnce(Begun, Vec<Ask>) -> Serving,
+        serve: impl FnOnce(Begun, Vec<Ask>, Turn) -> Serving,
     ) where
         Serving: Future<Output = anyhow::Result<Vec<Answer>>>,
     {
@@ -110,7 +121,7 @@ impl<Ask, Answer> Line<Ask, Answer> {
         let served = match begun {
             // Another turn has taken them all.
             _ if asks.is_empty() => return,
-            Ok(begun) => serve(begun, asks).await,
+            Ok(begun) => serve(begun, asks, turn).await,
             Err(error) => Err(error),
         };
         // Who has gone meanwhile need not be told.
@@ -149,7 +160,7 @@ mod tests {
                 let (together, servings) = (&together, &servings);
                 // Who asks first is served before the others come.
                 let begin = async move { if n < at_once { Ok(()) } else { begin().await } };
-                let serve = move |(), all: Vec<usize>| async move {
+                let serve = move |(), all: Vec<usize>, _turn| async move {
                     servings.fetch_add(1, Ordering::Relaxed);
                     tokio::task::yield_now().await;
                     Ok(all.into_iter().map(|n| n * n).collect())
@@ -165,11 +176,11 @@ mod tests {
     #[tokio::test]
     async fn organisations_do_not_wait_for_each_other() {
         let together = Together::<(), ()>::new(1);
-        let stuck = |(), _| std::future::pending::<anyhow::Result<Vec<()>>>();
+        let stuck = |(), _, _| std::future::pending::<anyhow::Result<Vec<()>>>();
         let other = OrgId(Uuid::from_u128(1));
         tokio::select! {
             _ = join_all([0, 1].map(|_| together.ask(ORG, (), begin(), stuck))) => unreachable!("they wait for ever"),
-            told = together.ask(other, (), begin(), |(), all| async move { Ok(all) }) => {
+            told = together.ask(other, (), begin(), |(), all, _| async move { Ok(all) }) => {
                 assert_eq!(told.unwrap(), Some(()));
             }
         }
@@ -178,14 +189,14 @@ mod tests {
     #[tokio::test]
     async fn a_failure_is_everybodys_and_the_next_are_served() {
         let together = Together::<u8, u8>::new(1);
-        let failing = |n| together.ask(ORG, n, begin(), |(), _| async { bail!("the server is gone") });
+        let failing = |n| together.ask(ORG, n, begin(), |(), _, _| async { bail!("the server is gone") });
         for told in join_all((0..5).map(failing)).await {
             let said = format!("{:#}", told.unwrap_err());
             assert!(said.ends_with("the server is gone"), "{said}");
         }
-        let unanswered = together.ask(ORG, 1, begin(), |(), _| async { Ok(Vec::new()) }).await;
+        let unanswered = together.ask(ORG, 1, begin(), |(), _, _| async { Ok(Vec::new()) }).await;
         assert_eq!(unanswered.unwrap(), None, "nothing was said");
-        let told = together.ask(ORG, 2, begin(), |(), all| async move { Ok(all) }).await;
+        let told = together.ask(ORG, 2, begin(), |(), all, _| async move { Ok(all) }).await;
         assert_eq!(told.unwrap(), Some(2));
     }
 }

@@ -29,7 +29,7 @@ use crate::postgres;
 use crate::scheduler;
 use crate::store::audit::Actor;
 use crate::store::directory::{self, Organisation, Platform, Workspace};
-use crate::store::{Store, migrate, settings};
+use crate::store::{self, Store, migrate, settings};
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
@@ -62,7 +62,7 @@ pub(super) async fn run(args: Args, config: &Config) -> anyhow::Result<Done> {
     })?;
     let stop = stop_signal()?;
     let server = postgres::start(postgres::Settings::demo(&config.data_dir, config.pg_bin.clone())).await?;
-    let store = Store::connect(server.connect_options(), 16).await?;
+    let store = Store::connect(server.connect_options(), 16, store::PATIENCE).await?;
     migrate::run(&store).await?;
 
     let today = first_day(calendar::local_date(ZONE, SystemClock.now()));

@@ -9,7 +9,7 @@ use sqlx::postgres::PgConnectOptions;
 use crate::config::{Config, Database};
 use crate::postgres::{self, Embedded};
 use crate::store::directory::{self, Organisation};
-use crate::store::{Store, migrate};
+use crate::store::{PATIENCE, Store, migrate};
 
 /// A store with, where it is embedded, the server behind it.
 pub(super) struct Opened {
@@ -41,7 +41,7 @@ pub(super) async fn open_as_it_is(config: &Config, connections: u32) -> anyhow::
             (server.connect_options(), Some(server))
         }
     };
-    let store = Store::connect(options.application_name("tandem"), connections).await?;
+    let store = Store::connect(options.application_name("tandem"), connections, PATIENCE).await?;
     Ok(Opened { store, server })
 }
 

@@ -11,7 +11,7 @@ use uuid::Uuid;
 
 use super::lane::Held;
 use crate::app::content::{self, Arrived, Asked};
-use crate::app::together::Together;
+use crate::app::together::{Together, Turn};
 use crate::domain::message::Message;
 use crate::domain::person::PersonId;
 use crate::store::Tenant;
@@ -66,14 +66,15 @@ pub(super) struct Known {
 impl Held {
     pub(super) async fn known(&self, row: &Outgoing) -> anyhow::Result<Known> {
         let question = Question { message: row.message_id, thread_of: row.thread_of, reader: row.reader() };
-        self.ask(&self.desk.knowing, question, |tx, all| known(tx, &self.lease, all).boxed()).await
+        self.ask(&self.desk.knowing, question, |tx, all, _turn| known(tx, &self.lease, all).boxed()).await
     }
 
     /// Claims a row for this lease; false where the lease is lost or the row is another's.
     pub(super) async fn claim(&self, outbox_id: Uuid) -> anyhow::Result<bool> {
-        let claim = |mut tx: Tenant, all: Vec<Uuid>| {
+        let claim = |mut tx: Tenant, all: Vec<Uuid>, turn| {
             async move {
                 let ours = message::mark_sending(&mut tx, &all, &self.lease).await?;
+                drop(turn);
                 tx.commit().await?;
                 Ok(all.iter().map(|id| ours.contains(id)).collect())
             }
@@ -85,7 +86,7 @@ impl Held {
     /// How a row reads now; `None` where there is nothing left to say.
     pub(super) async fn draw(&self, row: &Outgoing) -> anyhow::Result<Option<Message>> {
         let (app, render) = (&self.shared.app, self.shared.contents.render);
-        let draw = |tx: Tenant, all: Vec<Asked>| async move { render(app, tx, &all).await }.boxed();
+        let draw = |tx: Tenant, all: Vec<Asked>, _turn| async move { render(app, tx, &all).await }.boxed();
         let asked = Asked { message: row.message_id, content: row.content.clone(), reader: row.reader() };
         let long = content::is_of_a_team(app, self.lease.org, &asked);
         self.ask(if long { &self.desk.drawing_teams } else { &self.desk.drawing }, asked, draw).await
@@ -93,9 +94,10 @@ impl Held {
 
     /// Keeps where a part of a message stands.
     pub(super) async fn note(&self, message: Uuid, copy: &MessageCopy) -> anyhow::Result<()> {
-        let note = |mut tx: Tenant, all: Vec<(Uuid, MessageCopy)>| {
+        let note = |mut tx: Tenant, all: Vec<(Uuid, MessageCopy)>, turn| {
             async move {
                 message::save_copies(&mut tx, &all).await?;
+                drop(turn);
                 tx.commit().await?;
                 Ok(vec![(); all.len()])
             }
@@ -108,11 +110,11 @@ impl Held {
     /// with others: then it is to be done alone.
     pub(super) async fn settle(&self, row: &Outgoing) -> bool {
         let begin = self.shared.app.store.tenant(self.lease.org);
-        let settled = self.desk.settling.ask(self.lease.org, row.clone(), begin, |tx, all| self.settle_all(tx, all));
-        matches!(settled.await, Ok(Some(())))
+        let settle = |tx, all, turn| self.settle_all(tx, all, turn);
+        matches!(self.desk.settling.ask(self.lease.org, row.clone(), begin, settle).await, Ok(Some(())))
     }
 
-    async fn settle_all(&self, mut tx: Tenant, rows: Vec<Outgoing>) -> anyhow::Result<Vec<()>> {
+    async fn settle_all(&self, mut tx: Tenant, rows: Vec<Outgoing>, turn: Turn) -> anyhow::Result<Vec<()>> {
         let (app, delivered) = (&self.shared.app, self.shared.contents.delivered);
         let (now, ids): (_, Vec<Uuid>) = (app.now(), rows.iter().map(|row| row.outbox_id).collect());
         // A redraw has no consequences of its own: its post had them.
@@ -121,6 +123,7 @@ impl Held {
         delivered(app, &mut tx, &arrived, now).await?;
         let all_ours = message::settle(&mut tx, &ids, &self.lease, Ending::Sent, now).await?;
         anyhow::ensure!(all_ours, "a row is another's by now");
+        drop(turn);
         tx.commit().await?;
         Ok(vec![(); rows.len()])
     }
@@ -129,15 +132,15 @@ impl Held {
         &'a self,
         line: &Together<Ask, Answer>,
         ask: Ask,
-        serve: impl Fn(Tenant, Vec<Ask>) -> BoxFuture<'a, anyhow::Result<Vec<Answer>>>,
+        serve: impl Fn(Tenant, Vec<Ask>, Option<Turn>) -> BoxFuture<'a, anyhow::Result<Vec<Answer>>>,
     ) -> anyhow::Result<Answer> {
         let (store, org) = (&self.shared.app.store, self.lease.org);
-        match line.ask(org, ask.clone(), store.tenant(org), &serve).await {
+        match line.ask(org, ask.clone(), store.tenant(org), |tx, all, turn| serve(tx, all, Some(turn))).await {
             Ok(Some(answer)) => return Ok(answer),
             Ok(None) => {}
             Err(problem) => debug!(error = format!("{problem:#}"), "what several rows asked failed; each asks alone"),
         }
-        serve(store.tenant(org).await?, vec![ask]).await?.pop().context("nothing was answered")
+        serve(store.tenant(org).await?, vec![ask], None).await?.pop().context("nothing was answered")
     }
 }
 

@@ -186,9 +186,11 @@ mod tests {
 
     #[tokio::test]
     async fn for_a_moment_after_the_stop_it_still_answers() {
-        let (address, _, stop, serving) = started(Router::new().route("/", get(|| async { "here" }))).await;
+        let (address, drain, stop, serving) = started(Router::new().route("/", get(|| async { "here" }))).await;
         stop.send(()).unwrap();
-        tokio::time::sleep(Duration::from_millis(100)).await;
+        while !drain.is_stopping() {
+            tokio::task::yield_now().await;
+        }
         let mut late = TcpStream::connect(address).await.unwrap();
         assert!(ask(&mut late).await.ends_with("here"));
         serving.await.unwrap().unwrap();

@@ -118,8 +118,8 @@ pub mod settings;
 pub mod signal;
 pub mod watch;
 
-/// How long a caller waits for a connection before it is told that Tandem is busy.
-const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(2);
+/// How long a caller of the program waits for a connection before it is told that Tandem is busy.
+pub const PATIENCE: Duration = Duration::from_secs(2);
 
 /// A pool of connections as Tandem's login; cheap to clone.
 #[derive(Debug, Clone)]
@@ -141,9 +141,9 @@ pub struct Directory {
 }
 
 impl Store {
-    /// Connects with at most `connections`. Fails with one sentence when the server is
-    /// down, older than Postgres 15, or lets row level security be bypassed.
-    pub async fn connect(options: PgConnectOptions, connections: u32) -> anyhow::Result<Self> {
+    /// Connects with at most `connections`, for which callers wait at most `patience`. Fails with one sentence when the
+    /// server is down, older than Postgres 15, or lets row level security be bypassed.
+    pub async fn connect(options: PgConnectOptions, connections: u32, patience: Duration) -> anyhow::Result<Self> {
         let options = options.options([
             // A login called tandem would find the schema tandem before public, and with it no migrations table.
             ("search_path", "public"),
@@ -159,7 +159,7 @@ impl Store {
             // Compiling a statement costs more than any of these, and a table that must be read whole seems dear now.
             ("jit", "off"),
         ]);
-        let pool = Self::pool_options(connections)
+        let pool = Self::pool_options(connections, patience)
             .connect_with(options)
             .await
             .context("the database can't be reached; check DATABASE_URL and that the server runs")?;
@@ -168,10 +168,10 @@ impl Store {
         Ok(store)
     }
 
-    fn pool_options(connections: u32) -> PgPoolOptions {
+    fn pool_options(connections: u32, patience: Duration) -> PgPoolOptions {
         PgPoolOptions::new()
             .max_connections(connections)
-            .acquire_timeout(ACQUIRE_TIMEOUT)
+            .acquire_timeout(patience)
             // A round trip before every use; a broken connection shows at BEGIN anyway.
             .test_before_acquire(false)
     }
@@ -179,7 +179,8 @@ impl Store {
     /// A second pool on the same server, so that one kind of work cannot starve another.
     pub fn beside(&self, connections: u32) -> Self {
         let options = self.pool.connect_options().as_ref().clone();
-        Self { pool: Self::pool_options(connections).connect_lazy_with(options) }
+        let patience = self.pool.options().get_acquire_timeout();
+        Self { pool: Self::pool_options(connections, patience).connect_lazy_with(options) }
     }
 
     pub(crate) fn pool(&self) -> &PgPool {

@@ -310,7 +310,8 @@ async fn the_doctor_says_what_would_stop_a_morning() {
 #[tokio::test]
 async fn key_figures_and_the_models_fit_are_printed() {
     let desk = Desk::diagnosed().await;
-    let today = tandem::clock::Clock::now(&SystemClock).date_naive();
+    let now = tandem::clock::Clock::now(&SystemClock);
+    let today = tandem::domain::calendar::local_date(chrono_tz::Europe::Berlin, now);
     let outcomes = format!("account_id,kind,decided_on,arr_before,arr_after\nbolt,expanded,{today},40000,50000\n");
     desk.import(&[&desk.file("outcomes.csv", outcomes.as_bytes())]).await.well();
     let json = desk.run(&["figures", "--org", "north", "--format", "json"]).await.json();

@@ -211,15 +211,11 @@ async fn a_hundred_repeats_and_races_of_a_click_have_one_effect() {
     payloads.extend((0..50).map(|n| bot.press(TEAM, if n % 2 == 0 { "dana" } else { "lea" }, &danas, &value)));
     let answers = join_all(payloads.iter().map(|payload| bot.interact(payload))).await;
     assert!(answers.iter().all(|answer| *answer == (200, String::new())), "{answers:?}");
-    let mut told = 0;
     for _ in 0..99 {
         let said = bot.private().await;
-        // On a machine under load the five connections of a test can all be taken for two seconds.
-        let busy = said.starts_with("Tandem is busy. Nothing was lost");
-        assert!(busy || said.starts_with("Acme: already acknowledged by "), "{said}");
-        told += 1;
+        assert!(said.starts_with("Acme: already acknowledged by "), "{said}");
     }
-    assert_eq!((told, bot.done().await), (99, vec!["risk.acknowledged".to_owned()]));
+    assert_eq!(bot.done().await, ["risk.acknowledged"]);
     // A day later Slack delivers it once more.
     bot.clock.advance(chrono::TimeDelta::hours(20));
     assert_eq!(bot.interact(&payloads[0]).await.0, 200);

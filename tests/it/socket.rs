@@ -8,6 +8,7 @@ use tandem::http::socket;
 use tokio::sync::watch;
 
 use crate::chat::linked;
+use crate::support::PATIENCE;
 use crate::support::fake_slack::Trouble;
 use crate::support::fake_socket::{FakeSocket, Order};
 use crate::support::service::Service;
@@ -44,7 +45,7 @@ impl Scene {
 
     async fn end(self) {
         self.stop.send_replace(true);
-        tokio::time::timeout(Duration::from_secs(5), self.running).await.expect("it ends in time").unwrap();
+        tokio::time::timeout(PATIENCE, self.running).await.expect("it ends in time").unwrap();
         self.socket.until("all is closed", |socket| socket.open() == 0).await;
     }
 }
@@ -137,7 +138,12 @@ async fn what_is_under_way_at_the_end_is_still_acknowledged() {
     let mut blocker = scene.service.db.pool.begin().await.unwrap();
     sqlx::query("LOCK TABLE directory.chat_link").execute(&mut *blocker).await.unwrap();
     scene.send(0, "e1", "slash_commands", help());
-    tokio::time::sleep(Duration::from_millis(200)).await;
+    // Databases that were copied share the numbers of their tables.
+    let waiting = "SELECT count(*) FROM pg_locks WHERE NOT granted AND relation = 'directory.chat_link'::regclass \
+                   AND database = (SELECT oid FROM pg_database WHERE datname = current_database())";
+    while sqlx::query_scalar::<_, i64>(waiting).fetch_one(&scene.service.db.pool).await.unwrap() == 0 {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
     scene.stop.send_replace(true);
     let said = scene.acknowledged("e1").await;
     assert!(said[0]["payload"]["text"].as_str().unwrap().starts_with("Still looking."), "{said:?}");

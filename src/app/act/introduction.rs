@@ -128,7 +128,8 @@ impl Waited {
             deeds.extend(entries.into_iter().map(|entry| (Actor::Person(person), entry)));
             accounts.extend(moved);
         }
-        theirs.commit(&deeds, &accounts).await?;
+        theirs.record(&deeds, &accounts).await?;
+        theirs.commit().await?;
         Ok(reply)
     }
 }

@@ -160,7 +160,7 @@ impl<'a> Click<'a> {
     }
 
     /// Writes what belongs to the change, commits, and wakes delivery.
-    async fn conclude(self, effect: Effect) -> anyhow::Result<Reply> {
+    async fn conclude(mut self, effect: Effect) -> anyhow::Result<Reply> {
         match effect {
             Effect::Asked(reply) => Ok(reply),
             Effect::Said(answer) => {
@@ -170,15 +170,20 @@ impl<'a> Click<'a> {
             Effect::Changed { accounts, entries, reply } => {
                 let me = Actor::Person(self.me);
                 let deeds: Vec<_> = entries.into_iter().map(|entry| (me, entry)).collect();
-                self.commit(&deeds, &accounts).await?;
+                self.record(&deeds, &accounts).await?;
+                self.commit().await?;
                 Ok(reply)
             }
         }
     }
 
-    /// Records who did what, queues the redraws of these accounts, commits, and wakes delivery.
-    async fn commit(mut self, deeds: &[(Actor, Entry)], accounts: &[AccountId]) -> anyhow::Result<()> {
-        change::record(&mut self.tx, self.now, deeds, accounts).await?;
+    /// Records who did what and queues the redraws of these accounts.
+    async fn record(&mut self, deeds: &[(Actor, Entry)], accounts: &[AccountId]) -> anyhow::Result<()> {
+        change::record(&mut self.tx, self.now, deeds, accounts).await
+    }
+
+    /// Commits, and wakes delivery.
+    async fn commit(self) -> anyhow::Result<()> {
         self.tx.commit().await?;
         self.app.outbox_bell.notify_waiters();
         Ok(())

@@ -15,7 +15,7 @@ use anyhow::Context;
 use uuid::Uuid;
 
 use super::{Click, Found, Held, risk};
-use crate::app::together::Together;
+use crate::app::together::{Together, Turn};
 use crate::app::{App, Asker};
 use crate::domain::account::AccountId;
 use crate::domain::message::Reply;
@@ -42,20 +42,21 @@ pub(super) async fn acknowledge(app: &App, asker: &Asker, risk: Uuid, receipt: &
     }
     let press = Press { asker: asker.clone(), risk, receipt: receipt.to_owned() };
     let begin = app.store.tenant(asker.org);
-    let replied = app.memory.acknowledging.ask(asker.org, press, begin, |tx, presses| serve(app, tx, presses)).await?;
+    let serve = |tx, presses, turn| serve(app, tx, presses, turn);
+    let replied = app.memory.acknowledging.ask(asker.org, press, begin, serve).await?;
     // Where who served was cut off nobody knows whether it was done: the receipt tells whoever presses alone.
     Ok(replied.flatten())
 }
 
-async fn serve(app: &App, tx: Tenant, presses: Vec<Press>) -> anyhow::Result<Vec<Option<Reply>>> {
-    Ok(carry_out(app, tx, &presses).await.unwrap_or_else(|error| {
+async fn serve(app: &App, tx: Tenant, presses: Vec<Press>, turn: Turn) -> anyhow::Result<Vec<Option<Reply>>> {
+    Ok(carry_out(app, tx, &presses, turn).await.unwrap_or_else(|error| {
         let error = format!("{error:#}");
         tracing::warn!(error, presses = presses.len(), "presses failed together; each is tried alone");
         presses.iter().map(|_| None).collect()
     }))
 }
 
-async fn carry_out(app: &App, mut tx: Tenant, presses: &[Press]) -> anyhow::Result<Vec<Option<Reply>>> {
+async fn carry_out(app: &App, mut tx: Tenant, presses: &[Press], turn: Turn) -> anyhow::Result<Vec<Option<Reply>>> {
     let now = app.now();
     // Receipts before rows, as a press alone takes them: so neither can wait for the other.
     let mut arrived = message::receive_clicks(&mut tx, presses.iter().map(|press| press.receipt.as_str()), now).await?;
@@ -99,6 +100,8 @@ async fn carry_out(app: &App, mut tx: Tenant, presses: &[Press]) -> anyhow::Resu
         Held::Account | Held::Handoff(_) | Held::Renewal(_) => None,
     });
     store::risk::save_moved(&mut click.tx, &risks.collect::<Vec<_>>()).await?;
-    click.commit(&deeds, &accounts).await?;
+    click.record(&deeds, &accounts).await?;
+    drop(turn);
+    click.commit().await?;
     Ok(replies)
 }

@@ -89,11 +89,16 @@ pub async fn fit(app: &App, org: OrgId, wish: Wish, progress: &Progress) -> anyh
     let (outcomes, left_out) = (samples.len(), without_data + without_score);
     let fitting = policy.clone();
     let fit = tokio::task::spawn_blocking(move || policy_fit::fit(&samples, &fitting, wish.holdout, wish.seed));
-    let fit = fit.await.context("the fitting's thread broke off")?.map_err(|needed| {
-        anyhow::anyhow!(
+    let fit = fit.await.context("the fitting's thread broke off")?.map_err(|needed| match outcomes + left_out as usize {
+        0 => anyhow::anyhow!(
+            "there are no outcomes to fit on yet; import outcomes.csv first: it takes {0} accounts that were lost \
+             (churned or contracted) and {0} that were kept",
+            needed.each
+        ),
+        _ => anyhow::anyhow!(
             "there are too few outcomes to fit on: of the {outcomes} that could be read {lead_days} days before they \
              were decided ({left_out} could not), {needed}"
-        )
+        ),
     })?;
     let moved = fit.numbers.iter().filter(|number| number.fit != number.in_use);
     let moved: Vec<(&str, f64)> = moved.map(|number| (number.key.as_str(), number.fit)).collect();

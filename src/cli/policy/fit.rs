@@ -74,7 +74,7 @@ pub(in crate::cli) async fn run(args: Args, config: &Config) -> anyhow::Result<(
         Format::Json => println!("{}", serde_json::to_string_pretty(&as_json(&fitted, &out))?),
         Format::Text => {
             print!("{}", policy_fit::text(&fitted.fit, setting));
-            println!("\nWrote {} (policy {}); nothing is in use of it.", out.display(), fitted.fit.policy.version());
+            println!("\nWrote {} (policy {}). The policy in use stays.", out.display(), fitted.fit.policy.version());
             if fitted.fit.verdict == Verdict::Better {
                 println!("What it would change: tandem policy check {} --org {}", out.display(), args.org);
             }

@@ -131,6 +131,14 @@ pub fn text(fit: &Fit, setting: Setting<'_>) -> String {
     if fit.in_use.auc.low <= 0.5 {
         let _ = writeln!(text, "On these accounts the policy in use can't be told from a coin toss.");
     }
+    for (whose, worth) in [("the policy in use", &fit.in_use), ("the fit", &fit.fit)] {
+        if worth.calibration_error.value > worth.calibration_error.chance_high {
+            let _ = writeln!(
+                text,
+                "The calibration error of {whose} is more than luck gives: take its risk as an order, not as a chance."
+            );
+        }
+    }
     if fit.unscored > 0 {
         let _ = writeln!(
             text,
@@ -240,11 +248,11 @@ mod tests {
     }
 
     fn fit(verdict: Verdict, difference: Estimate) -> Fit {
-        let worth = |auc: Estimate| Worth {
+        let worth = |auc: Estimate, error: f64| Worth {
             auc,
             lift_at_10: estimate(2.04, 0.9, 2.71),
             recall_at_20: estimate(0.262, 0.15, 0.36),
-            calibration_error: Calibration { value: 0.034, chance_low: 0.029, chance_high: 0.118 },
+            calibration_error: Calibration { value: error, chance_low: 0.029, chance_high: 0.118 },
         };
         let number = |key: &str, in_use: f64, fit: f64| Number { key: key.to_owned(), in_use, fit };
         let part = |accounts: u32, lost: u32| Part {
@@ -258,8 +266,8 @@ mod tests {
             seed: 1,
             fitted_on: part(280, 92),
             held_out: part(120, 40),
-            in_use: worth(estimate(0.604, 0.49, 0.71)),
-            fit: worth(estimate(0.771, 0.67, 0.85)),
+            in_use: worth(estimate(0.604, 0.49, 0.71), 0.034),
+            fit: worth(estimate(0.771, 0.67, 0.85), 0.127),
             auc_difference: difference,
             verdict,
             shrinkage: Some(0.01),
@@ -289,7 +297,7 @@ mod tests {
             losses among the tenth with the highest risk, as a multiple of the average; 1 is a coin toss
         recall at 20 %     26 % (15 to 36)           26 % (15 to 36)
             of all losses, those among the fifth with the highest risk; 20 % is a coin toss
-        calibration error  3.4 points (2.9 to 11.8)  3.4 points (2.9 to 11.8)
+        calibration error  3.4 points (2.9 to 11.8)  12.7 points (2.9 to 11.8)
             how far off the chance of loss is that a risk stood for on the fitted accounts, on average
         In brackets: the 95 % interval; of the calibration error, what luck alone gives.
 
@@ -298,6 +306,7 @@ mod tests {
 
         The fit is better: on accounts that it had not seen, its AUC is higher by 0.167 (0.094 to 0.244).
         On these accounts the policy in use can't be told from a coin toss.
+        The calibration error of the fit is more than luck gives: take its risk as an order, not as a chance.
         Under the fit 2 of 130 outcomes would have had too little data for a score.
         ");
     }
@@ -329,7 +338,7 @@ mod tests {
         # AUC: 0.77 (0.67 to 0.85); policy in use 0.60 (0.49 to 0.71)
         # lift at 10 %: 2.0 (0.9 to 2.7); policy in use 2.0 (0.9 to 2.7)
         # recall at 20 %: 26 % (15 to 36); policy in use 26 % (15 to 36)
-        # calibration error: 3.4 points (2.9 to 11.8); policy in use 3.4 points (2.9 to 11.8)
+        # calibration error: 12.7 points (2.9 to 11.8); policy in use 3.4 points (2.9 to 11.8)
         # The fit is better: on accounts that it had not seen, its AUC is higher by 0.167 (0.094 to 0.244).
         # Policy e059d8771442
 

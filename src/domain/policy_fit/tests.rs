@@ -99,17 +99,28 @@ fn bare_policy() -> Policy {
 
 const READ_ON: &str = "2026-06-01";
 
+fn signals(said: &[(Source, &str, f64)]) -> Vec<Signal> {
+    let observed_on = day(READ_ON) - Days::new(3);
+    let signal = |&(source, kind, value): &(Source, &str, f64)| {
+        let (kind, value) = (kind.to_owned(), SignalValue::Number(value));
+        Signal { source, kind, observed_on, value, reference: String::new() }
+    };
+    said.iter().map(signal).collect()
+}
+
+/// What each family's measure says.
+fn of_families(risks: [Option<f64>; 5]) -> Vec<(Source, &'static str, f64)> {
+    let kinds = ["m_usage", "m_crm", "m_support", "m_billing", "m_sentiment"];
+    let said = Source::ALL.into_iter().zip(kinds).zip(risks);
+    said.filter_map(|((source, kind), risk)| Some((source, kind, risk?))).collect()
+}
+
 fn sample(policy: &Policy, id: &str, risks: [Option<f64>; 5], lost: bool) -> Sample {
-    let read_on = day(READ_ON);
-    let account = Account::new(id, id);
-    let signals: Vec<Signal> = Source::ALL
-        .into_iter()
-        .zip(risks)
-        .filter_map(|(source, risk)| {
-            let (kind, value) = (format!("m_{source}"), SignalValue::Number(risk?));
-            Some(Signal { source, kind, observed_on: read_on - Days::new(3), value, reference: String::new() })
-        })
-        .collect();
+    read(policy, id, &of_families(risks), lost)
+}
+
+fn read(policy: &Policy, id: &str, said: &[(Source, &str, f64)], lost: bool) -> Sample {
+    let (read_on, account, signals) = (day(READ_ON), Account::new(id, id), signals(said));
     let evidence = Evidence::reduce(&account, &[], &signals, read_on, policy);
     let book = Book::of(std::iter::once(&evidence), None, policy, read_on);
     Sample::read(&account, &evidence, &book, policy, lost)
@@ -141,14 +152,7 @@ fn a_sample_has_the_risk_of_the_diagnosis() {
     for risks in [[Some(90.0), Some(10.0), None, Some(40.0), Some(0.0)], [None, None, Some(77.0), None, Some(3.0)]] {
         let read = sample(&policy, "acme", risks, true);
         let account = Account::new("acme", "acme");
-        let signals: Vec<Signal> = Source::ALL
-            .into_iter()
-            .zip(risks)
-            .filter_map(|(source, risk)| {
-                let (kind, value) = (format!("m_{source}"), SignalValue::Number(risk?));
-                Some(Signal { source, kind, observed_on: day(READ_ON), value, reference: String::new() })
-            })
-            .collect();
+        let signals = signals(&of_families(risks));
         let evidence = Evidence::reduce(&account, &[], &signals, day(READ_ON), &policy);
         let whole = Book::of(std::iter::once(&evidence), None, &policy, day(READ_ON));
         let org = OrgId(uuid::Uuid::nil());
@@ -173,6 +177,38 @@ fn a_planted_signal_is_found_and_noise_is_not() {
         let noise = fit(&book(&policy, 200, seed, |_| 0.3), &policy, 0.3, seed).unwrap();
         assert_ne!(noise.verdict, Verdict::Better, "{noise:#?}");
     }
+}
+
+#[test]
+fn weights_of_onboarding_and_of_measures_are_fitted_where_there_is_enough() {
+    let policy = bare_policy();
+    let mut samples = book(&policy, 200, 7, support_tells);
+    samples.iter_mut().for_each(|sample| sample.onboarding = true);
+    let onboarding = fit(&samples, &policy, 0.3, 1).unwrap();
+    let key = |fit: &Fit, key: &str| fit.numbers.iter().find(|number| number.key == key).unwrap().fit;
+    assert!(key(&onboarding, "weights.support.onboarding") > 15.0, "{:#?}", onboarding.numbers);
+    assert_eq!(key(&onboarding, "weights.support.established"), 15.0, "nobody there tells");
+
+    // Two measures share a source: one foretells, the other is drawn by lot.
+    let other = "[measures.m_other]\nsource = \"support\"\nhealthy = 0\ncritical = 100\nweight = 6\n";
+    let policy = Policy::from_toml(&(bare_policy().to_toml() + "\n" + other)).unwrap();
+    let samples: Vec<Sample> = (0..300)
+        .map(|i| {
+            let mut dice = Dice::new(11, i);
+            let [tells, other] = [(); 2].map(|()| dice.between(0.0, 100.0).round());
+            let lost = dice.chance(support_tells(&[0.0, 0.0, tells, 0.0, 0.0]));
+            read(
+                &policy,
+                &format!("a{i:04}"),
+                &[(Source::Support, "m_support", tells), (Source::Support, "m_other", other)],
+                lost,
+            )
+        })
+        .collect();
+    let measures = fit(&samples, &policy, 0.3, 1).unwrap();
+    let (tells, other) = (key(&measures, "measures.m_support.weight"), key(&measures, "measures.m_other.weight"));
+    assert!(tells >= 2.0 * other && other >= 0.75 && tells <= 8.0, "{:#?}", measures.numbers);
+    assert!(measures.fit.auc.value > measures.in_use.auc.value + 0.05, "{measures:#?}");
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! An organisation, a folder of files, and the program that imports them.
 
-use sqlx::AssertSqlSafe;
+use sqlx::{AssertSqlSafe, Postgres, Transaction};
 use tempfile::TempDir;
 
 use crate::support::cluster::{TestDb, database};
@@ -60,6 +60,12 @@ impl Desk {
 
     /// One number, asked as the organisation's role.
     pub(super) async fn count(&self, sql: &str) -> i64 {
+        let mut tx = self.tenant().await;
+        sqlx::query_scalar(AssertSqlSafe(sql.to_owned())).fetch_one(&mut *tx).await.unwrap()
+    }
+
+    /// A transaction of `north`.
+    pub(super) async fn tenant(&self) -> Transaction<'static, Postgres> {
         let mut tx = self.db.pool.begin_with("BEGIN; SET LOCAL ROLE tandem_directory").await.unwrap();
         let org: uuid::Uuid = sqlx::query_scalar("SELECT org_id FROM directory.organisation WHERE slug = 'north'")
             .fetch_one(&mut *tx)
@@ -67,7 +73,6 @@ impl Desk {
             .unwrap();
         drop(tx);
         let begin = format!("BEGIN; SET LOCAL ROLE tandem_app; SET LOCAL tandem.org_id = '{org}'");
-        let mut tx = self.db.pool.begin_with(AssertSqlSafe(begin)).await.unwrap();
-        sqlx::query_scalar(AssertSqlSafe(sql.to_owned())).fetch_one(&mut *tx).await.unwrap()
+        self.db.pool.begin_with(AssertSqlSafe(begin)).await.unwrap()
     }
 }

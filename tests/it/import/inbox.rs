@@ -1,6 +1,7 @@
 //! The inbox folder: what lies there before a night.
 
 use std::path::Path;
+use std::sync::mpsc::RecvTimeoutError;
 use std::time::Duration;
 
 use tandem::app::App;
@@ -144,18 +145,21 @@ async fn a_file_that_still_grows_waits_and_two_replicas_take_it_once() {
     let night = Night::new().await;
     night.put("people.csv", PEOPLE);
     let path = night.dir.path().join("north/accounts.csv");
-    let writing = tokio::spawn(async move {
+    let (ends, end) = std::sync::mpsc::channel::<()>();
+    // A thread of its own: it goes on also while the test's one is busy.
+    let writing = std::thread::spawn(move || {
         let mut text = ACCOUNTS.to_owned();
-        loop {
+        while end.recv_timeout(Duration::from_millis(10)) == Err(RecvTimeoutError::Timeout) {
             text += &format!("b{},Bolt\n", text.len());
             std::fs::write(&path, &text).unwrap();
-            tokio::time::sleep(Duration::from_millis(20)).await;
         }
     });
-    tokio::time::sleep(Duration::from_millis(100)).await;
+    while !night.lies().contains(&"accounts.csv".to_owned()) {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
     night.passes("2026-11-24T01:00:30Z").await;
-    writing.abort();
-    let _ = writing.await;
+    drop(ends);
+    writing.join().unwrap();
     assert_eq!(night.lies(), ["accounts.csv", "done/people.csv"]);
     assert_eq!(night.count("diagnosis_run").await, 1, "the night did not wait for it");
 

@@ -34,6 +34,7 @@ use tandem::store::directory::{Organisation, Platform, Workspace};
 use tandem::store::settings;
 use tandem::tokens::{Bot, Tokens};
 
+use super::PATIENCE;
 use super::cluster::{self, TestDb};
 use super::fake_slack::{Call, FakeSlack, Standing};
 use super::fake_teams::FakeTeams;
@@ -43,9 +44,6 @@ use super::teams;
 /// The workspace whose token the service has; the organisation beside it has [`BESIDE`].
 pub(crate) const TEAM: &str = "T1";
 pub(crate) const BESIDE: &str = "T2";
-
-/// How long an answer that comes after the response is waited for.
-const PATIENCE: Duration = Duration::from_secs(15);
 
 /// No test waits for Slack's limits: those are tried in `delivery`.
 const PACING: &str = "[pacing]\nper_channel_per_second = 1000.0\nper_workspace_per_minute = 60000\n";
@@ -175,7 +173,7 @@ impl TestBot {
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         tokio::spawn(serve(listener, router(http), drain.clone(), std::future::pending()));
-        let http = reqwest::Client::builder().no_proxy().timeout(Duration::from_secs(20)).build().unwrap();
+        let http = reqwest::Client::builder().no_proxy().timeout(PATIENCE).build().unwrap();
 
         let mut made = Vec::new();
         for (slug, team) in [("north", TEAM), ("south", BESIDE)] {

@@ -16,6 +16,8 @@ use tandem::postgres::{self, Embedded, Mode, Search, Settings};
 use tandem::store::{Store, migrate};
 use tokio::sync::OnceCell;
 
+use super::PATIENCE;
+
 /// How the folders of test clusters begin, in the system's temporary folder.
 const PREFIX: &str = "tandem-test-";
 /// The migrated database that each test gets a copy of.
@@ -76,7 +78,12 @@ impl TestDb {
 
     /// The database as the program sees it, with connections of its own: one replica.
     pub(crate) async fn store(&self) -> Store {
-        Store::connect(self.options.clone(), POOL).await.expect("connect to a test database")
+        self.store_with(PATIENCE).await
+    }
+
+    /// One whose callers wait so long for a connection.
+    pub(crate) async fn store_with(&self, patience: Duration) -> Store {
+        Store::connect(self.options.clone(), POOL, patience).await.expect("connect to a test database")
     }
 
     /// For another process, as its `DATABASE_URL`.
@@ -110,7 +117,7 @@ async fn cluster() -> &'static Embedded {
 }
 
 async fn migrate(template: &PgConnectOptions) {
-    let store = Store::connect(template.clone(), 2).await.expect("connect to the template");
+    let store = Store::connect(template.clone(), 2, PATIENCE).await.expect("connect to the template");
     migrate::run(&store).await.expect("migrate the template");
     store.close().await;
 }
@@ -119,7 +126,7 @@ async fn migrate(template: &PgConnectOptions) {
 async fn pool(options: &PgConnectOptions) -> PgPool {
     let pool = PgPoolOptions::new()
         .max_connections(POOL)
-        .acquire_timeout(Duration::from_secs(20))
+        .acquire_timeout(PATIENCE)
         .test_before_acquire(false)
         // As `Store::connect` does: a login called tandem would find the schema tandem first.
         .connect_with(options.clone().options([("search_path", "public")]))

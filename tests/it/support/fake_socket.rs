@@ -10,6 +10,8 @@ use tokio::sync::mpsc;
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::Message;
 
+use super::PATIENCE;
+
 /// What a connection is told to do.
 #[derive(Debug, Clone)]
 pub(crate) enum Order {
@@ -106,7 +108,7 @@ impl FakeSocket {
     }
 
     pub(crate) async fn until(&self, what: &str, holds: impl Fn(&Self) -> bool) {
-        let end = tokio::time::Instant::now() + Duration::from_secs(20);
+        let end = tokio::time::Instant::now() + PATIENCE;
         while !holds(self) {
             assert!(tokio::time::Instant::now() < end, "waited 20 s until {what}");
             tokio::time::sleep(Duration::from_millis(10)).await;

@@ -21,6 +21,7 @@ use tandem::store::Store;
 use tandem::tokens::{Bot, Tokens};
 use tandem::vault::{Key, MasterKeys};
 
+use super::PATIENCE;
 use super::cluster::{self, TestDb};
 use super::fake_slack::FakeSlack;
 
@@ -54,13 +55,18 @@ pub(crate) struct Service {
 impl Service {
     /// For one workspace, T1.
     pub(crate) async fn start() -> Self {
+        Self::start_with(PATIENCE).await
+    }
+
+    /// The same; callers wait so long for a connection.
+    pub(crate) async fn start_with(patience: Duration) -> Self {
         let bot = Bot { token: "xoxb-test".into(), team: "T1".into() };
-        Self::with(|client, _| (Tokens::configured(client, Some(bot)), None)).await
+        Self::with(patience, |client, _| (Tokens::configured(client, Some(bot)), None)).await
     }
 
     /// For whatever workspace installs it, and for T1.
     pub(crate) async fn for_many() -> Self {
-        Self::with(|client, app| {
+        Self::with(PATIENCE, |client, app| {
             let bot = Bot { token: "xoxb-test".into(), team: "T1".into() };
             let credentials = AppCredentials { client_id: "1.2".into(), client_secret: "s3".into() };
             let keys = MasterKeys::parse(&Key::random().to_base64()).unwrap();
@@ -70,10 +76,10 @@ impl Service {
         .await
     }
 
-    async fn with(slack: impl FnOnce(Client, App) -> (Tokens, Option<Install>)) -> Self {
+    async fn with(patience: Duration, slack: impl FnOnce(Client, App) -> (Tokens, Option<Install>)) -> Self {
         tls();
         let db = cluster::database().await;
-        let store = db.store().await;
+        let store = db.store_with(patience).await;
         let clock = MockClock::new(now());
         let fake = FakeSlack::start(Arc::new(clock.clone())).await;
         let api_url = ApiUrl::parse(fake.url()).unwrap();
@@ -88,7 +94,7 @@ impl Service {
         let address = listener.local_addr().unwrap();
         let door = http.clone();
         tokio::spawn(serve(listener, router(http), drain, std::future::pending()));
-        let http = reqwest::Client::builder().no_proxy().timeout(Duration::from_secs(20)).build().unwrap();
+        let http = reqwest::Client::builder().no_proxy().timeout(PATIENCE).build().unwrap();
         Self { address, http, store, slack: fake, db, clock, door, app, client, tokens }
     }
 

@@ -13,6 +13,7 @@ use tandem::teams::address::{Endpoint, ServiceUrls};
 use tandem::teams::auth::Gate;
 use tandem::teams::client::{Client, Settings};
 
+use super::PATIENCE;
 use super::bot::TestBot;
 use super::fake_teams::{APP_ID, FakeTeams, HOME, SECRET, Standing};
 use super::service::answer;
@@ -20,8 +21,6 @@ use super::service::answer;
 /// The tenant of the organisation; the one beside it has [`BESIDE`].
 pub(crate) const TENANT: &str = "aaaaaaaa-0000-4000-8000-000000000001";
 pub(crate) const BESIDE: &str = "bbbbbbbb-0000-4000-8000-000000000002";
-
-const PATIENCE: Duration = Duration::from_secs(15);
 
 /// The service's side of this fake: the door and the sender.
 pub(crate) fn sides(teams: &FakeTeams) -> (TeamsDoor, TeamsSender) {

@@ -114,7 +114,7 @@ async fn strangers_learn_nothing_there_and_the_messages_tab_is_no_home() {
     let foreign = json!({"type": "event_callback", "event_id": "Ef", "team_id": "T9",
                          "event": {"type": "app_home_opened", "user": "Udana", "tab": "home"}});
     assert_eq!(bot.signed("/slack/events", &foreign.to_string()).await.0, 200);
-    tokio::time::sleep(std::time::Duration::from_millis(300)).await;
+    bot.read_privates().await;
     bot.deliver().await;
     assert_eq!(publishes(&bot), 1);
     bot.finish().await;

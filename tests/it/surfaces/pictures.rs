@@ -67,7 +67,7 @@ async fn without_a_picture_the_answer_says_it_in_words() {
     // Who is no colleague gets neither.
     let stranger = bot.slash("nobody", "/account acme").await;
     assert!(!stranger.contains("Health") && !bot.private().await.contains("Health"), "{stranger}");
-    tokio::time::sleep(std::time::Duration::from_millis(500)).await;
+    bot.read_privates().await;
     assert_eq!((bot.slack.calls("upload").len(), bot.slack.calls("response").len()), (0, 1));
     bot.finish().await;
 }

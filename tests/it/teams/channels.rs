@@ -8,6 +8,7 @@ use tandem::store::channel::Channel;
 use tandem::store::directory::{Platform, Workspace};
 
 use super::signals;
+use crate::support::PATIENCE;
 use crate::support::bot::{TEAM, TestBot};
 use crate::support::teams::{Card, TENANT};
 
@@ -47,7 +48,7 @@ async fn mention(bot: &TestBot, id: &str, data: Value) {
     let kept = format!("SELECT count(*) FROM tandem.conversation WHERE conversation_id = '{id}' AND shared = {shared}");
     let begun = std::time::Instant::now();
     while bot.number(&bot.org, &kept).await == 0 {
-        assert!(begun.elapsed().as_secs() < 10, "{id} was not kept");
+        assert!(begun.elapsed() < PATIENCE, "{id} was not kept");
         tokio::time::sleep(std::time::Duration::from_millis(20)).await;
     }
 }

@@ -4,6 +4,7 @@ use tandem::domain::row::RowKind;
 use tempfile::TempDir;
 
 use super::sunday;
+use crate::support::PATIENCE;
 use crate::support::fake_teams::{APP_ID, HOME, SECRET, Trouble};
 use crate::support::program::Program;
 use crate::support::teams::TENANT;
@@ -37,7 +38,7 @@ async fn the_doctor_names_what_is_wrong_with_teams_and_who_is_not_reached() {
     let noted = format!("SELECT count(*) FROM tandem.conversation WHERE workspace_id = '{TENANT}'");
     let begun = std::time::Instant::now();
     while bot.number(&bot.org, &noted).await == 0 {
-        assert!(begun.elapsed().as_secs() < 10, "the conversation was not kept");
+        assert!(begun.elapsed() < PATIENCE, "the conversation was not kept");
         tokio::time::sleep(std::time::Duration::from_millis(20)).await;
     }
     let heard = set(SECRET, url).run(&doctor).await.out;

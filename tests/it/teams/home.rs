@@ -7,6 +7,7 @@ use tandem::domain::routing::Model;
 use tandem::domain::row::RowKind;
 use tandem::store::directory::Platform;
 
+use crate::support::PATIENCE;
 use crate::support::bot::{BESIDE, Post, TEAM, TestBot};
 use crate::support::teams::{Card, TENANT};
 
@@ -78,7 +79,7 @@ async fn every_page_is_one_card_and_together_they_show_everything() {
         if now.contains(&format!("Page {turned} of ")) && now.contains("cknowledged") {
             break;
         }
-        assert!(begun.elapsed().as_secs() < 10, "{now}");
+        assert!(begun.elapsed() < PATIENCE, "{now}");
         tokio::time::sleep(std::time::Duration::from_millis(20)).await;
     }
     // Somebody else's page is not theirs to turn: a press draws the presser's own.

@@ -3,6 +3,7 @@
 use serde_json::json;
 
 use super::{lea_is_admin, monday, sunday};
+use crate::support::PATIENCE;
 use crate::support::bot::TestBot;
 use crate::support::fake_teams::Trouble;
 
@@ -134,7 +135,7 @@ async fn the_address_that_an_activity_names_is_the_one_that_is_called_from_then_
     let kept = "SELECT count(*) FROM tandem.conversation WHERE service_url LIKE '%/emea/'";
     let begun = std::time::Instant::now();
     while bot.number(&bot.org, kept).await < 2 {
-        assert!(begun.elapsed().as_secs() < 10);
+        assert!(begun.elapsed() < PATIENCE);
         tokio::time::sleep(std::time::Duration::from_millis(20)).await;
     }
     // It moves: the next activity says so, and the morning follows.

@@ -14,6 +14,7 @@ use tandem::store::directory::Platform;
 use tandem::{slack, teams};
 use uuid::Uuid;
 
+use crate::support::PATIENCE;
 use crate::support::bot::{BESIDE, TestBot};
 use crate::support::teams::TENANT;
 
@@ -102,7 +103,7 @@ async fn settle(bot: &TestBot) {
         if bot.number(&bot.org, &due).await + bot.number(&bot.other, &due).await == 0 {
             return;
         }
-        assert!(begun.elapsed().as_secs() < 20, "rows are due and stay where they are");
+        assert!(begun.elapsed() < PATIENCE, "rows are due and stay where they are");
         tokio::time::sleep(std::time::Duration::from_millis(50)).await;
         bot.clock.advance(chrono::TimeDelta::seconds(1));
         bot.deliver().await;

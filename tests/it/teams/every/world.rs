@@ -9,6 +9,7 @@ use tandem::domain::routing::Model;
 use tandem::domain::row::RowKind;
 use tandem::store::directory::{Organisation, Platform};
 
+use crate::support::PATIENCE;
 use crate::support::bot::{BESIDE, Post, TEAM, TestBot};
 use crate::support::fake_teams::Standing;
 use crate::support::teams::TENANT;
@@ -16,8 +17,6 @@ use crate::teams::surfaces::texts;
 
 use super::form::{Field, is_input, slack_fields, slack_options, teams_fields, teams_options};
 use super::words::{counted, is_answer, pages, said, same, slack_lines, summary, teams_lines, text_of};
-
-const PATIENCE: Duration = Duration::from_secs(10);
 
 pub(super) struct Both {
     pub(super) bot: TestBot,
@@ -117,6 +116,8 @@ impl Both {
         let card = self.bot.types(who, typed).await;
         let (one, other) = (said.lines().next().unwrap_or_default(), &card.summary);
         assert_eq!(counted(&[one.to_owned()]), counted(std::slice::from_ref(other)), "{who} types \"{typed}\"");
+        // A long one has further parts, which come behind it.
+        self.bot.read_privates().await;
     }
 
     /// Reads both until they say the same, or complains of what they differ in.
