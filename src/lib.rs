@@ -28,7 +28,7 @@
 //! | [`picture`] | charts as PNG |
 //! | [`preview`] | messages as HTML, for the demo |
 //! | [`postgres`] | the embedded server: find or fetch its programs, run, attach, stop |
-//! | [`app`] | use cases, for no particular platform: `night` diagnoses, `intraday` looks at decisions by day, `morning` chooses cards, `act` is what people press, `query` what they ask, `together` serves many of either at once; `clocks` remind and pass on, `absence` hands over, `model` re-routes, `watch` looks whether all of it was done |
+//! | [`app`] | use cases, for no particular platform: `night` diagnoses, `intraday` looks at decisions by day, `morning` chooses cards, `act` is what people press, `query` what they ask, `together` serves many of either at once; `clocks` remind and pass on, `absence` hands over, `model` re-routes, `watch` looks whether all of it was done; `export` and `erase` give an organisation's data out, and forget them |
 //! | [`tokens`] | which token opens which Slack workspace: the configured one, or an installation's, refreshed in time |
 //! | [`delivery`] | leases lanes, draws what the outbox names, sends, redraws |
 //! | [`http`] | webhooks, the push API, health, the demo's page |

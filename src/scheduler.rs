@@ -10,6 +10,7 @@ use tokio::sync::watch::Receiver;
 
 use crate::app::{App, clocks, inbox, intraday, morning, night, organisation, watch};
 use crate::domain::person::{OrgId, PersonId};
+use crate::store;
 use crate::store::directory::{self, Due, Owed};
 
 /// Between ticks. A morning leaves at most so much after its hour.
@@ -65,13 +66,13 @@ pub async fn tick(app: &App) -> anyhow::Result<()> {
         match due.owed {
             Owed::Night => night_of(app, org).await,
             Owed::Clock(subject) => {
-                if let Err(error) = clocks::settle(app, org, &subject).await {
-                    // One that can't be moved must not hold up the others; it is tried again at the next tick.
+                // One that can't be moved must not hold up the others; it is tried again at the next tick.
+                if let Err(error) = clocks::settle(app, org, &subject).await.or_else(nothing_where_gone) {
                     tracing::error!(%org, %subject, "a clock could not be moved: {error:#}");
                 }
             }
             Owed::Decisions => {
-                if let Err(error) = intraday::look(app, org).await {
+                if let Err(error) = intraday::look(app, org).await.or_else(nothing_where_gone) {
                     tracing::error!(%org, "decision signals could not be looked at: {error:#}");
                 }
             }
@@ -83,7 +84,7 @@ pub async fn tick(app: &App) -> anyhow::Result<()> {
         mornings_of(app, org, &due).await;
     }
     for (org, at) in watches {
-        if let Err(error) = watch::look(app, org, at).await {
+        if let Err(error) = watch::look(app, org, at).await.or_else(nothing_where_gone) {
             tracing::error!(%org, "whether everything owed was done could not be looked at: {error:#}");
         }
     }
@@ -92,7 +93,7 @@ pub async fn tick(app: &App) -> anyhow::Result<()> {
 
 /// Whose morning fails has it owed still, and it is tried at the next tick; the others' go on.
 async fn mornings_of(app: &App, org: OrgId, due: &[(PersonId, DateTime<Utc>)]) {
-    match morning::owed(app, org, due).await {
+    match morning::owed(app, org, due).await.or_else(nothing_where_gone) {
         Ok(failed) => {
             for (person, error) in failed {
                 tracing::error!(%org, %person, "a morning could not be queued: {error:#}");
@@ -117,6 +118,11 @@ async fn everything(app: &App) -> anyhow::Result<Vec<Due>> {
     }
 }
 
+/// An organisation that was erased since the directory was read is owed nothing.
+fn nothing_where_gone<T: Default>(error: anyhow::Error) -> anyhow::Result<T> {
+    if store::is_gone(&error) { Ok(T::default()) } else { Err(error) }
+}
+
 fn turn(owed: &Owed) -> u8 {
     match owed {
         Owed::Night => 0,
@@ -129,10 +135,10 @@ fn turn(owed: &Owed) -> u8 {
 
 async fn night_of(app: &App, org: OrgId) {
     // What can't be read must not keep the night from what was there before.
-    if let Err(error) = inbox::take_if_owed(app, org).await {
+    if let Err(error) = inbox::take_if_owed(app, org).await.or_else(nothing_where_gone) {
         tracing::error!(%org, "the inbox could not be taken: {error:#}");
     }
-    match night::night(app, org).await {
+    match night::night(app, org).await.or_else(nothing_where_gone) {
         Ok(Some(report)) => tracing::info!(%org, accounts = report.accounts, "diagnosed"),
         Ok(None) => {}
         Err(error) => tracing::error!(%org, "the night's diagnosis failed and is tried again: {error:#}"),

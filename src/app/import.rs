@@ -173,6 +173,23 @@ pub async fn pushed(
     reports.into_iter().next().context("one body gives one report")
 }
 
+/// What rows are read with.
+///
+/// # Errors
+/// Where the stored policy can't be read.
+pub(super) fn context(
+    organisation: &Organisation,
+    settings: &settings::Settings,
+    now: DateTime<Utc>,
+) -> anyhow::Result<Context> {
+    let policy = super::policy::of(settings)?;
+    Ok(Context {
+        currency: organisation.currency,
+        today: calendar::local_date(organisation.timezone, now),
+        measures: super::policy::measures(&policy),
+    })
+}
+
 struct Work<'a> {
     store: &'a Store,
     organisation: &'a Organisation,
@@ -184,12 +201,7 @@ struct Work<'a> {
 impl Work<'_> {
     async fn context(&mut self) -> anyhow::Result<Context> {
         let mut tx = self.store.tenant(self.organisation.id).await?;
-        let policy = super::policy::of(&settings::read(&mut tx).await?)?;
-        Ok(Context {
-            currency: self.organisation.currency,
-            today: calendar::local_date(self.organisation.timezone, self.now),
-            measures: super::policy::measures(&policy),
-        })
+        context(self.organisation, &settings::read(&mut tx).await?, self.now)
     }
 
     /// Writes one set of rows: committed at once, or within the dry run's transaction.

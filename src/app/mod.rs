@@ -6,6 +6,8 @@ pub mod channels;
 pub mod clocks;
 pub mod content;
 mod departure;
+pub mod erase;
+pub mod export;
 pub mod figures;
 pub mod fit;
 mod gaps;

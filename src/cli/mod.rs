@@ -7,6 +7,8 @@ mod demo;
 mod diagnose;
 mod digest;
 mod doctor;
+mod erase;
+mod export;
 mod figures;
 mod import;
 mod key;
@@ -93,6 +95,10 @@ enum Command {
     /// Print or check the audit trail
     #[command(subcommand)]
     Audit(audit::Command),
+    /// Write everything that is kept about an organisation to a folder
+    Export(export::Args),
+    /// Forget an organisation, a contact or a colleague
+    Erase(erase::Args),
 }
 
 /// How a command prints.
@@ -166,6 +172,8 @@ async fn run(command: Command, config: Config) -> anyhow::Result<Done> {
         Command::Policy(command) => policy::run(command, &config).await,
         Command::Model(command) => model::run(command, &config).await,
         Command::Audit(command) => audit::run(command, &config).await,
+        Command::Export(args) => export::run(args, &config).await,
+        Command::Erase(args) => erase::run(args, &config).await,
     }
 }
 

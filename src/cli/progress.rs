@@ -1,4 +1,4 @@
-//! How far an import, a diagnosis or a fit is, on a terminal and only there.
+//! How far an import, a diagnosis, a fit, an export or an erasure is, on a terminal and only there.
 
 use std::io::{self, IsTerminal, Read, Write as _};
 use std::sync::Arc;

@@ -22,6 +22,7 @@ use super::row::{self, Fate};
 use super::{ATTEMPT, Drained, LEASE, POLL, Shared};
 use crate::app::policy;
 use crate::domain::policy::{Pacing, Policy};
+use crate::store;
 use crate::store::directory::{self, Lease, Platform};
 use crate::store::message::{self, Address, Outgoing, Sending};
 use crate::store::settings;
@@ -120,7 +121,9 @@ impl Lane {
     /// Works until the lane is idle, lost, or the process ends.
     pub(super) async fn work(self, mode: Mode, closing: watch::Receiver<bool>, tally: Arc<Tally>) {
         let (org, fence) = (self.lease.org, self.lease.fence);
-        if let Err(problem) = self.try_to_work(mode, closing, &tally).await {
+        if let Err(problem) = self.try_to_work(mode, closing, &tally).await
+            && !store::is_gone(&problem)
+        {
             tally.broken.fetch_add(1, Ordering::Relaxed);
             warn!(%org, fence, error = format!("{problem:#}"), "a delivery lane ended early; it will be leased again");
         }

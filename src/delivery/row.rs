@@ -13,6 +13,7 @@ use super::refusal::Refusal;
 use super::{slack, teams};
 use crate::app::content::Arrived;
 use crate::domain::message::Message;
+use crate::store;
 use crate::store::directory::Platform;
 use crate::store::message::{self, Address, Ending, MessageCopy, Outgoing, Sending};
 use crate::store::person;
@@ -194,6 +195,8 @@ impl Claim<'_> {
             Err(Failure::Uninstalled) => self.give_up("uninstalled", "uninstalled", false).await,
             Err(Failure::Renewed) => self.again("token_renewed", "token_expired", TimeDelta::zero()).await,
             Err(Failure::Locked(why)) => self.unauthorized("token_unreadable", &why).await,
+            // Erased while it was on its way: nothing of it is left to be written down.
+            Err(Failure::Render(problem)) if store::is_gone(&problem) => Ok(Fate::Refused),
             Err(Failure::Render(problem)) => {
                 error!(message = %self.row.message_id, error = format!("{problem:#}"), "a message can't be rendered");
                 self.again("render", "render", TimeDelta::zero()).await
@@ -276,6 +279,7 @@ impl Claim<'_> {
         let together = arrived && self.held.settle(self.row).await;
         let ours = match if together { Ok(true) } else { steadily(|| self.write(verdict, true)).await } {
             Ok(ours) => ours,
+            Err(problem) if store::is_gone(&problem) => return Ok(Fate::Refused),
             Err(problem) => {
                 let message = self.row.message_id;
                 error!(%message, error = format!("{problem:#}"), "what follows from a delivery can't be written");

@@ -20,6 +20,7 @@ pub mod policy_fit;
 
 pub mod calendar;
 pub mod digest;
+pub mod erasure;
 pub mod figures;
 pub mod handoff;
 pub mod holidays;

@@ -157,6 +157,9 @@ impl fmt::Display for Workdays {
     }
 }
 
+/// What a colleague is called whose data were erased: history still says that somebody did it.
+pub const ERASED: &str = "someone erased";
+
 /// A colleague as the store knows them.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Person {
@@ -189,6 +192,9 @@ impl Person {
 
     /// "Dana" of "Dana Reyes": how colleagues are named inside a card.
     pub fn first_name(&self) -> &str {
+        if self.name == ERASED {
+            return ERASED;
+        }
         self.name.split_whitespace().next().unwrap_or(&self.name)
     }
 

@@ -67,6 +67,10 @@ impl Answer {
             return Self { failed: Some(Failed::Busy), ..Self::privately(answer::busy()) };
         }
         let reference = reference();
+        if store::is_gone(error) {
+            tracing::info!(reference, "a request came for an organisation that was erased a moment ago");
+            return Self { failed: Some(Failed::Unexpected), ..Self::privately(answer::failed(&reference)) };
+        }
         tracing::error!(reference, error = %format!("{error:#}"), "a request failed");
         Self { failed: Some(Failed::Unexpected), ..Self::privately(answer::failed(&reference)) }
     }

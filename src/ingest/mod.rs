@@ -198,6 +198,33 @@ pub fn read_all(
     Ok((batches, summary))
 }
 
+/// The columns of this kind's files, in their usual order.
+pub fn columns_of(kind: RowKind) -> Vec<&'static str> {
+    columns::schema(kind).columns.iter().map(|column| column.name).collect()
+}
+
+/// Whether cells in the order of [`columns_of`] are taken as a row; the columns and what was expected where they are not.
+pub fn try_cells(kind: RowKind, cells: &[String], context: &Context) -> Result<(), String> {
+    match kind {
+        RowKind::People => try_row::<PersonRow>(cells, context),
+        RowKind::Accounts => try_row::<AccountRow>(cells, context),
+        RowKind::Contacts => try_row::<ContactRow>(cells, context),
+        RowKind::Signals => try_row::<SignalRow>(cells, context),
+        RowKind::Outcomes => try_row::<OutcomeRow>(cells, context),
+        RowKind::Quotas => try_row::<QuotaRow>(cells, context),
+        RowKind::Holidays => try_row::<HolidayRow>(cells, context),
+    }
+}
+
+fn try_row<R: Row>(cells: &[String], context: &Context) -> Result<(), String> {
+    let mut row = Cells::new(columns::schema(R::KIND));
+    cells.iter().enumerate().for_each(|(position, cell)| row.put(position, cell));
+    R::parse(&row, context).map(drop).map_err(|fault| match fault.column {
+        Some(column) => format!("{column}: {}", fault.reason),
+        None => fault.reason,
+    })
+}
+
 fn read_rows<R: Row>(
     reader: Box<dyn Read + '_>,
     name: &str,

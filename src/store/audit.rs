@@ -6,11 +6,11 @@ use chrono::{DateTime, TimeDelta, Utc};
 use serde::Serialize;
 use serde_json::Value;
 use sha2::{Digest, Sha256};
-use sqlx::FromRow;
+use sqlx::{FromRow, PgConnection};
 use uuid::Uuid;
 
 use super::Tenant;
-use crate::domain::person::PersonId;
+use crate::domain::person::{OrgId, PersonId};
 
 statements! {
     RECORD = record_events!();
@@ -136,11 +136,17 @@ fn link(previous: &[u8], event: &Event) -> Vec<u8> {
 
 const PAGE: i64 = 5_000;
 
+/// Waits until nobody else seals this organisation's trail, or erases it.
+pub(super) async fn lock_chain(connection: &mut PgConnection, org: OrgId) -> anyhow::Result<()> {
+    sqlx::query(LOCK_CHAIN).bind(org.0).execute(connection).await.context("wait for the sealing of the audit trail")?;
+    Ok(())
+}
+
 /// Chains what has been committed since the last pass: what was recorded after the newest sealed event, or at most
 /// `lag` before it, since commits overtake each other; `None` looks at the whole trail. Returns how many were sealed.
 pub async fn seal(tx: &mut Tenant, lag: Option<TimeDelta>) -> anyhow::Result<usize> {
     let org = tx.org().0;
-    sqlx::query(LOCK_CHAIN).bind(org).execute(tx.connection()).await?;
+    lock_chain(tx.connection(), OrgId(org)).await?;
     let head: Option<(i64, Vec<u8>, Option<DateTime<Utc>>)> =
         sqlx::query_as(HEAD).bind(org).fetch_optional(tx.connection()).await?;
     let (mut seq, mut hash, newest) = head.unwrap_or((0, vec![0; 32], None));

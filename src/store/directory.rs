@@ -7,7 +7,7 @@ use sqlx::FromRow;
 use sqlx::postgres::types::PgInterval;
 use uuid::Uuid;
 
-use super::{Directory, Tenant, word};
+use super::{Directory, Gone, Tenant, word};
 use crate::domain::action::Subject;
 use crate::domain::money::Currency;
 use crate::domain::person::{OrgId, PersonId};
@@ -189,7 +189,7 @@ pub async fn own_organisation(tx: &mut Tenant) -> anyhow::Result<Organisation> {
     let org = tx.org().0;
     let row: Option<OrganisationRow> =
         sqlx::query_as(ORGANISATION_BY_ID).bind(org).fetch_optional(tx.connection()).await?;
-    row.context("the organisation is gone").and_then(Organisation::try_from)
+    Organisation::try_from(row.ok_or(Gone)?)
 }
 
 /// Waits until no other process takes the organisation's inbox.

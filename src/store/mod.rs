@@ -18,17 +18,18 @@ use crate::domain::person::OrgId;
 macro_rules! statements {
     ($($(#[$doc:meta])* $name:ident = $sql:expr;)*) => {
         $($(#[$doc])* const $name: &str = $sql;)*
-        pub(super) const STATEMENTS: &[(&str, &str)] = &[$((stringify!($name), $name)),*];
+        pub(in crate::store) const STATEMENTS: &[(&str, &str)] = &[$((stringify!($name), $name)),*];
     };
 }
 
-/// Appends audit events: organisation `$1`, moment `$2`, and one array each of actors, ids, events, subjects and data,
+/// Appends audit events, unless the organisation was erased meanwhile: organisation `$1`, moment `$2`, and one array each of actors, ids, events, subjects and data,
 /// `$3` to `$7`.
 macro_rules! record_events {
     () => {
         "INSERT INTO tandem.audit_event (org_id, event_id, at, actor, event, subject, data)
          SELECT $1, e.id, $2, e.actor, e.event, e.subject, e.data
-           FROM unnest($3::text[], $4::uuid[], $5::text[], $6::text[], $7::jsonb[]) AS e (actor, id, event, subject, data)"
+           FROM unnest($3::text[], $4::uuid[], $5::text[], $6::text[], $7::jsonb[]) AS e (actor, id, event, subject, data)
+          WHERE EXISTS (SELECT FROM directory.organisation o WHERE o.org_id = $1)"
     };
 }
 
@@ -96,6 +97,8 @@ mod detail;
 pub mod diagnosis;
 pub mod digest;
 pub mod directory;
+pub mod erase;
+pub mod export;
 pub mod figures;
 pub mod fresh;
 pub mod handoff;
@@ -217,6 +220,16 @@ impl Store {
         Ok(Tenant { transaction, org })
     }
 
+    /// Begins a transaction that only reads, and sees the organisation throughout as it was at its first question.
+    pub async fn tenant_at_one_moment(&self, org: OrgId) -> anyhow::Result<Tenant> {
+        let begin = format!(
+            "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; SET LOCAL ROLE tandem_app; SET LOCAL tandem.org_id = '{}'",
+            org.0
+        );
+        let transaction = self.pool.begin_with(AssertSqlSafe(begin)).await.context("begin")?;
+        Ok(Tenant { transaction, org })
+    }
+
     /// Begins a transaction over the directory.
     pub async fn directory(&self) -> anyhow::Result<Directory> {
         let transaction = self.pool.begin_with("BEGIN; SET LOCAL ROLE tandem_directory").await.context("begin")?;
@@ -283,6 +296,23 @@ pub fn is_busy(error: &anyhow::Error) -> bool {
     error.chain().any(|cause| matches!(cause.downcast_ref::<sqlx::Error>(), Some(sqlx::Error::PoolTimedOut)))
 }
 
+/// There is no such organisation any more: it was erased, perhaps a moment ago.
+#[derive(Debug, thiserror::Error)]
+#[error("the organisation is gone")]
+pub struct Gone;
+
+/// Whether nothing could be done because the organisation was erased meanwhile: nobody's fault.
+pub fn is_gone(error: &anyhow::Error) -> bool {
+    // A row that was on its way finds no organisation to belong to.
+    let belongs_to_none = |cause: &(dyn std::error::Error + 'static)| {
+        let database = cause.downcast_ref::<sqlx::Error>().and_then(sqlx::Error::as_database_error);
+        database.is_some_and(|error| {
+            error.is_foreign_key_violation() && error.constraint().is_some_and(|name| name.ends_with("org_id_fkey"))
+        })
+    };
+    error.chain().any(|cause| cause.is::<Gone>() || belongs_to_none(cause))
+}
+
 /// Whether two transactions waited for each other and this one gave way: the same again is worth a try.
 pub fn is_deadlock(error: &anyhow::Error) -> bool {
     matches!(sqlstate(error).as_deref(), Some("40P01" | "40001"))
@@ -316,6 +346,10 @@ pub fn statements() -> Vec<(&'static str, &'static str, &'static str)> {
         conversation::STATEMENTS,
         diagnosis::STATEMENTS,
         digest::STATEMENTS,
+        erase::organisation::STATEMENTS,
+        erase::person::STATEMENTS,
+        erase::texts::STATEMENTS,
+        export::STATEMENTS,
         figures::STATEMENTS,
         fresh::STATEMENTS,
         handoff::STATEMENTS,
@@ -338,6 +372,11 @@ pub fn statements() -> Vec<(&'static str, &'static str, &'static str)> {
         .into_iter()
         .flatten()
         .map(|(name, sql)| ("tandem_app", *name, *sql))
-        .chain(directory::STATEMENTS.iter().map(|(name, sql)| ("tandem_directory", *name, *sql)))
+        .chain(
+            [directory::STATEMENTS, erase::trail::STATEMENTS]
+                .into_iter()
+                .flatten()
+                .map(|(name, sql)| ("tandem_directory", *name, *sql)),
+        )
         .collect()
 }

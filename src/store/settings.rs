@@ -7,7 +7,7 @@ use chrono::{DateTime, NaiveDate, Utc};
 use serde_json::Value;
 use sqlx::FromRow;
 
-use super::{Tenant, word};
+use super::{Gone, Tenant, word};
 use crate::domain::account::Segment;
 use crate::domain::holidays::Holidays;
 use crate::domain::routing::{Model, PerSegment, RenewalOwner};
@@ -66,13 +66,13 @@ pub async fn create(tx: &mut Tenant) -> anyhow::Result<bool> {
 
 pub async fn read(tx: &mut Tenant) -> anyhow::Result<Settings> {
     let org = tx.org().0;
-    settings(sqlx::query_as(READ).bind(org).fetch_one(tx.connection()).await?)
+    settings(sqlx::query_as(READ).bind(org).fetch_optional(tx.connection()).await?.ok_or(Gone)?)
 }
 
 /// The same, locked until commit.
 pub async fn lock(tx: &mut Tenant) -> anyhow::Result<Settings> {
     let org = tx.org().0;
-    settings(sqlx::query_as(LOCK).bind(org).fetch_one(tx.connection()).await?)
+    settings(sqlx::query_as(LOCK).bind(org).fetch_optional(tx.connection()).await?.ok_or(Gone)?)
 }
 
 fn settings(row: SettingsRow) -> anyhow::Result<Settings> {
@@ -90,7 +90,7 @@ fn settings(row: SettingsRow) -> anyhow::Result<Settings> {
 
 pub async fn stamp(tx: &mut Tenant) -> anyhow::Result<i64> {
     let org = tx.org().0;
-    Ok(sqlx::query_scalar(STAMP).bind(org).fetch_one(tx.connection()).await?)
+    Ok(sqlx::query_scalar(STAMP).bind(org).fetch_optional(tx.connection()).await?.ok_or(Gone)?)
 }
 
 /// Something that processes keep in memory has changed.

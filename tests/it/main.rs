@@ -19,6 +19,7 @@ mod models;
 mod morning;
 mod names;
 mod night;
+mod privacy;
 mod quarter;
 mod readme;
 mod rls;
