@@ -27,7 +27,8 @@ struct Browser {
 
 impl Browser {
     fn new() -> Self {
-        let builder = reqwest::Client::builder().no_proxy().redirect(reqwest::redirect::Policy::none());
+        let builder =
+            reqwest::Client::builder().no_proxy().redirect(reqwest::redirect::Policy::none()).pool_max_idle_per_host(0);
         Self { http: builder.build().unwrap(), cookie: None }
     }
 

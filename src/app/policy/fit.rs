@@ -40,8 +40,10 @@ pub struct Wish {
 /// How far it is.
 #[derive(Debug, Default)]
 pub struct Progress {
-    /// Accounts whose signals were read.
+    /// Accounts with outcomes whose signals were read.
     pub read: AtomicU64,
+    /// Accounts that were looked over for the medians of past nights.
+    pub looked_over: AtomicU64,
     pub fitting: AtomicBool,
 }
 
@@ -209,7 +211,7 @@ impl Reading<'_> {
                     let account = as_then(account, &[], *day);
                     book.add(&Evidence::reduce(&account, &[], signals, *day, self.policy));
                 }
-                self.progress.read.fetch_add(1, Ordering::Relaxed);
+                self.progress.looked_over.fetch_add(1, Ordering::Relaxed);
             })
             .await?;
         }

@@ -54,9 +54,15 @@ pub(in crate::cli) async fn run(args: Args, config: &Config) -> anyhow::Result<(
     let wish = Wish { lead_days: args.lead_days, holdout: args.holdout, seed: args.seed };
     let so_far = Arc::new(Progress::default());
     let watched = Arc::clone(&so_far);
-    let watching = progress::line(move || match watched.fitting.load(Ordering::Relaxed) {
-        true => "fitting".to_owned(),
-        false => format!("{} accounts read", progress::grouped(watched.read.load(Ordering::Relaxed))),
+    let watching = progress::line(move || {
+        let [read, looked_over] = [&watched.read, &watched.looked_over].map(|count| count.load(Ordering::Relaxed));
+        match (watched.fitting.load(Ordering::Relaxed), looked_over) {
+            (true, _) => "fitting".to_owned(),
+            (false, 0) => format!("{} accounts with outcomes read", progress::grouped(read)),
+            (false, _) => {
+                format!("{} accounts looked over for the medians of past nights", progress::grouped(looked_over))
+            }
+        }
     });
     let fitted = fit::fit(&app, organisation.id, wish, &so_far).await;
     drop(watching);

@@ -39,8 +39,11 @@ statements! {
     CHANNELS = "DELETE FROM tandem.channel_target WHERE org_id = $1 AND kind = 'lead' AND whose = $2::text";
     DELEGATES = "UPDATE tandem.person SET delegate_id = NULL WHERE org_id = $1 AND delegate_id = $2";
     CHOSEN_DELEGATES = "UPDATE tandem.person_setting SET delegate_id = NULL WHERE org_id = $1 AND delegate_id = $2";
-    /// With their copies, and with what is still to be sent.
-    MESSAGES = "DELETE FROM tandem.message WHERE org_id = $1 AND person_id = $2";
+    /// With what they show, their copies, and what is still to be sent.
+    MESSAGES = "WITH shown AS (
+                DELETE FROM tandem.message_account s USING tandem.message m
+                 WHERE m.org_id = $1 AND m.person_id = $2 AND s.org_id = m.org_id AND s.message_id = m.message_id)
+              DELETE FROM tandem.message WHERE org_id = $1 AND person_id = $2";
     DUE = "DELETE FROM directory.due WHERE org_id = $1 AND kind = 'digest' AND subject = $2";
 }
 

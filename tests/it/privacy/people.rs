@@ -127,6 +127,9 @@ async fn a_colleague_is_forgotten_and_what_they_did_stays() {
     let erased = erase::colleague(&bot.app, bot.org.id, " DANA@x.eu").await.unwrap();
     assert!(erased.accounts >= 2 && erased.handoffs > 0 && erased.texts > 0, "{erased:?}");
     assert_eq!(bot.number(&bot.org, held).await, 0, "what was open lies with those who are here");
+    let orphans =
+        "SELECT count(*) FROM tandem.message_account WHERE message_id NOT IN (SELECT message_id FROM tandem.message)";
+    assert_eq!(bot.number(&bot.org, orphans).await, 0, "what their messages showed");
     for trace in ["dana@x.eu", "dana csm", "udana"] {
         assert_eq!(holding(bot.pool(), bot.org.id, trace).await, Vec::<String>::new(), "{trace} is still there");
     }

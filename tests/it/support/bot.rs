@@ -38,7 +38,7 @@ use super::PATIENCE;
 use super::cluster::{self, TestDb};
 use super::fake_slack::{Call, FakeSlack, Standing};
 use super::fake_teams::FakeTeams;
-use super::service::{SECRET, answer, headers, sign, tls};
+use super::service::{SECRET, answer, headers, http_client, sign, tls};
 use super::teams;
 
 /// The workspace whose token the service has; the organisation beside it has [`BESIDE`].
@@ -173,7 +173,7 @@ impl TestBot {
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         tokio::spawn(serve(listener, router(http), drain.clone(), std::future::pending()));
-        let http = reqwest::Client::builder().no_proxy().timeout(PATIENCE).build().unwrap();
+        let http = http_client();
 
         let mut made = Vec::new();
         for (slug, team) in [("north", TEAM), ("south", BESIDE)] {

@@ -94,7 +94,7 @@ impl Service {
         let address = listener.local_addr().unwrap();
         let door = http.clone();
         tokio::spawn(serve(listener, router(http), drain, std::future::pending()));
-        let http = reqwest::Client::builder().no_proxy().timeout(PATIENCE).build().unwrap();
+        let http = http_client();
         Self { address, http, store, slack: fake, db, clock, door, app, client, tokens }
     }
 
@@ -135,6 +135,11 @@ impl Service {
         let events = tandem::store::audit::recent(&mut tx, 1000).await.unwrap();
         events.iter().filter(|found| found.event == event).count()
     }
+}
+
+/// A connection for each request: one kept open may be closed by the server, which waits for nobody, just as it is used.
+pub(crate) fn http_client() -> reqwest::Client {
+    reqwest::Client::builder().no_proxy().timeout(PATIENCE).pool_max_idle_per_host(0).build().unwrap()
 }
 
 pub(crate) async fn answer(request: RequestBuilder) -> (StatusCode, String) {
