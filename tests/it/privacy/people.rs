@@ -126,6 +126,9 @@ async fn a_colleague_is_forgotten_and_what_they_did_stays() {
 
     let erased = erase::colleague(&bot.app, bot.org.id, " DANA@x.eu").await.unwrap();
     assert!(erased.accounts >= 2 && erased.handoffs > 0 && erased.texts > 0, "{erased:?}");
+    let shown = "SELECT count(*) FROM tandem.message_account s
+                  WHERE NOT EXISTS (SELECT FROM tandem.message m WHERE m.org_id = s.org_id AND m.message_id = s.message_id)";
+    assert_eq!(bot.number(&bot.org, shown).await, 0, "what messages to them showed");
     assert_eq!(bot.number(&bot.org, held).await, 0, "what was open lies with those who are here");
     let orphans =
         "SELECT count(*) FROM tandem.message_account WHERE message_id NOT IN (SELECT message_id FROM tandem.message)";
