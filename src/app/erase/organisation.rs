@@ -53,6 +53,8 @@ pub async fn organisation(
     diagnosis::lock_night(&mut gate).await?;
     give_installations_on(store, org, keys, now).await?;
     let mut rows = erase::organisation::cut_off(store, org).await?;
+    progress.at("counting what is there");
+    erase::organisation::look_again(store).await?;
     rows +=
         steadily(|| erase::organisation::rows(store, org, |table| progress.at(&format!("erasing {table}")))).await?;
     progress.at("erasing the organisation and its audit trail");
