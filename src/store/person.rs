@@ -40,8 +40,11 @@ statements! {
     CHAT_USER = "SELECT user_id, dm_channel_id, unreachable_since FROM tandem.chat_user
                   WHERE org_id = $1 AND platform = $2 AND workspace_id = $3 AND person_id = $4";
     /// Another account has other direct messages.
-    SAVE_CHAT_USER = "INSERT INTO tandem.chat_user (org_id, platform, workspace_id, person_id, user_id, dm_channel_id)
-                      VALUES ($1, $2, $3, $4, $5, $6)
+    /// One after the other for a person: of two that insert at once, one would fail on the key that is not named here.
+    SAVE_CHAT_USER = "WITH theirs AS MATERIALIZED (
+                        SELECT org_id, person_id FROM tandem.person WHERE org_id = $1 AND person_id = $4 FOR NO KEY UPDATE)
+                      INSERT INTO tandem.chat_user (org_id, platform, workspace_id, person_id, user_id, dm_channel_id)
+                      SELECT org_id, $2, $3, person_id, $5, $6 FROM theirs
                       ON CONFLICT (org_id, platform, workspace_id, person_id)
                       DO UPDATE SET user_id = excluded.user_id,
                                     dm_channel_id = CASE WHEN tandem.chat_user.user_id = excluded.user_id

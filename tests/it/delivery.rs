@@ -685,6 +685,28 @@ async fn draining_does_not_wait_for_what_is_due_later() {
     assert_eq!(scene.drain(&org, 0).await.sent, 1);
 }
 
+/// Somebody writes for the first time while their first message is on its way: both learn which chat is theirs.
+#[tokio::test(flavor = "multi_thread")]
+async fn whose_account_it_is_is_learned_by_several_at_once() {
+    let scene = Scene::new(noon()).await;
+    let org = scene.organisation("T1").await;
+    for number in 0..100 {
+        let Address::Person(person) = scene.person(&org, &format!("p{number}")).await else { unreachable!() };
+        let learned = (0..4).map(|_| {
+            let (store, org) = (scene.store.clone(), org.clone());
+            tokio::spawn(async move {
+                let mut tx = store.tenant(org.id).await?;
+                let user = format!("U{number}");
+                tandem::store::person::save_chat_user(&mut tx, &org.workspace, person, &user, None).await?;
+                tx.commit().await
+            })
+        });
+        for learned in futures_util::future::join_all(learned).await {
+            learned.unwrap().unwrap();
+        }
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_slow_workspace_holds_up_nobody_else() {
     let scene = Scene::new(SystemClock).await;
