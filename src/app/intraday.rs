@@ -44,7 +44,7 @@ pub async fn look(app: &App, org: OrgId) -> anyhow::Result<Vec<Decided>> {
     let mut decided = Vec::new();
     loop {
         let mut tx = app.store.tenant(org).await?;
-        if !store::diagnosis::try_lock_night(&mut tx).await? {
+        if !store::night::try_lock_night(&mut tx).await? {
             // The night is at work: it sees these rows itself, and the rest is looked at in a minute.
             directory::set_next_decisions(&mut tx, Some(app.now() + TimeDelta::minutes(1))).await?;
             tx.commit().await?;
@@ -88,7 +88,7 @@ async fn one(app: &App, tx: &mut Tenant, id: &AccountId) -> anyhow::Result<Optio
         return Ok(None);
     }
     if merged != stored {
-        store::diagnosis::replace(tx, night, &merged, evidence.auto_renew()).await?;
+        store::night::replace(tx, night, &merged, evidence.auto_renew()).await?;
     }
     let mut entries = Vec::new();
     let risk = look.risk(tx, latest, &Reading::new(&merged, churned), &decisions, &mut entries).await?;

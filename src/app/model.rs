@@ -19,7 +19,7 @@ use crate::domain::handoff::Matter;
 use crate::domain::person::{OrgId, PersonId, Role};
 use crate::domain::routing::{Model, PerSegment, RenewalOwner, Seat};
 use crate::store::audit::{Actor, Entry};
-use crate::store::{Store, Tenant, account, change, diagnosis, directory, handoff, renewal, settings};
+use crate::store::{Store, Tenant, account, change, directory, handoff, night, renewal, settings};
 
 /// What is to change; what is not named stays as it is.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -69,7 +69,7 @@ pub async fn set(
 ) -> anyhow::Result<Option<Changed>> {
     let mut tx = store.tenant(org).await?;
     // A night routes by one model from its first account to its last.
-    diagnosis::lock_night(&mut tx).await?;
+    night::lock_night(&mut tx).await?;
     let before = models(&mut tx).await?;
     let after = wished(&before, wish);
     if before == after {

@@ -108,6 +108,7 @@ pub mod installation;
 pub mod introduction;
 pub mod message;
 pub mod migrate;
+pub mod night;
 pub mod note;
 pub mod outcome;
 pub mod person;
@@ -345,6 +346,7 @@ pub fn statements() -> Vec<(&'static str, &'static str, &'static str)> {
         channel::STATEMENTS,
         conversation::STATEMENTS,
         diagnosis::STATEMENTS,
+        night::STATEMENTS,
         digest::STATEMENTS,
         erase::organisation::STATEMENTS,
         erase::person::STATEMENTS,

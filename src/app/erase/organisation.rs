@@ -11,7 +11,7 @@ use super::steadily;
 use crate::app::installation;
 use crate::domain::person::OrgId;
 use crate::store::directory::{self, Organisation};
-use crate::store::{Store, diagnosis, erase, import, installation as stored};
+use crate::store::{Store, erase, import, installation as stored, night};
 use crate::vault::MasterKeys;
 use chrono::{DateTime, Utc};
 
@@ -50,7 +50,7 @@ pub async fn organisation(
     let mut gate = store.tenant(org).await?;
     directory::lock_inbox(&mut gate).await?;
     import::take_turns(&mut gate).await?;
-    diagnosis::lock_night(&mut gate).await?;
+    night::lock_night(&mut gate).await?;
     give_installations_on(store, org, keys, now).await?;
     let mut rows = erase::organisation::cut_off(store, org).await?;
     progress.at("counting what is there");

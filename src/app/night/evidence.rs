@@ -16,7 +16,8 @@ use crate::domain::health::Evidence;
 use crate::domain::policy::Policy;
 use crate::domain::rhythm;
 use crate::domain::signal::{Signal, Source};
-use crate::store::diagnosis::{Feed, Rejected};
+use crate::store::diagnosis::Feed;
+use crate::store::night::Rejected;
 use crate::store::signal::Decoder;
 use crate::store::{Tenant, account, outcome, signal};
 

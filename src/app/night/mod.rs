@@ -32,7 +32,8 @@ use crate::domain::person::{OrgId, Role, Workdays};
 use crate::domain::policy::Policy;
 use crate::domain::signal::Source;
 use crate::store::audit::{self, Actor, Entry};
-use crate::store::diagnosis::{Feed, Rejected, RunRow};
+use crate::store::diagnosis::Feed;
+use crate::store::night::{self, Rejected, RunRow};
 use crate::store::{Tenant, account, diagnosis, directory, introduction, message, rule, settings};
 
 pub use trial::{Moved, Trial, trial};
@@ -127,7 +128,7 @@ pub async fn diagnose_each(
     each: Each<'_>,
 ) -> anyhow::Result<RunReport> {
     let mut lock = app.store.tenant(org).await?;
-    diagnosis::lock_night(&mut lock).await?;
+    night::lock_night(&mut lock).await?;
     let report = diagnose_locked(app, &mut lock, date, run, each).await?;
     lock.commit().await?;
     conclude(app, org, &report).await?;
@@ -138,7 +139,7 @@ pub async fn diagnose_each(
 /// already, and when the next is due. People's next mornings are computed anew beside it, as a repair.
 pub async fn night(app: &App, org: OrgId) -> anyhow::Result<Option<RunReport>> {
     let mut lock = app.store.tenant(org).await?;
-    diagnosis::lock_night(&mut lock).await?;
+    night::lock_night(&mut lock).await?;
     // Read under the lock: a second replica that waited for it sees what the first has done.
     let organisation = directory::own_organisation(&mut lock).await?;
     let today = calendar::local_date(organisation.timezone, app.now());
@@ -168,16 +169,16 @@ async fn diagnose_locked(
     let policy = &snapshot.policy;
     // What the night before left is a row of megabytes: it is read beside the rest.
     let mut beside = app.store.tenant(lock.org()).await?;
-    let night_before = diagnosis::night_before(&mut beside, date);
+    let night_before = night::night_before(&mut beside, date);
     let (gathered, night_before) = tokio::try_join!(evidence::gather(app, lock, policy, date), night_before)?;
     drop(beside);
     let sources = gathered.feeds();
     let (before, state) = night_before.unzip();
-    let after = if before.is_none() { diagnosis::night_after(lock, date).await? } else { None };
+    let after = if before.is_none() { night::night_after(lock, date).await? } else { None };
     let book = Book::of(gathered.seen.iter().map(|seen| &seen.evidence), state.as_ref(), policy, date);
     drop(state);
     let (app, org, at) = (app.clone(), lock.org(), app.now());
-    let again = diagnosis::has_rows(lock, date).await?;
+    let again = night::has_rows(lock, date).await?;
     let policy = policy.clone();
     let night = Arc::new(Night { app, org, snapshot, policy, book, date, at, run, before, after, again });
     let mut done = night.pages(lock, gathered.seen, each).await?;
@@ -266,7 +267,7 @@ impl Night {
             rejected: &report.rejected,
         };
         let told = diagnosis::ran_live(lock, self.date).await?;
-        diagnosis::save_run(lock, &row).await?;
+        night::save_run(lock, &row).await?;
         if live {
             directory::set_diagnosed(lock, self.date, self.at).await?;
             settings::touch(lock).await?;
@@ -305,11 +306,11 @@ async fn conclude(app: &App, org: OrgId, report: &RunReport) -> anyhow::Result<(
     let Some(oldest) = report.date.checked_sub_days(KEPT) else { return Ok(()) };
     let mut tx = app.store.tenant(org).await?;
     // A diagnosis of a date long ago that runs meanwhile may refer to what is forgotten here.
-    diagnosis::lock_night(&mut tx).await?;
-    for date in diagnosis::runs_before(&mut tx, oldest, FORGOTTEN_AT_ONCE).await? {
-        diagnosis::forget(&mut tx, date).await?;
+    night::lock_night(&mut tx).await?;
+    for date in night::runs_before(&mut tx, oldest, FORGOTTEN_AT_ONCE).await? {
+        night::forget(&mut tx, date).await?;
     }
-    diagnosis::forget_details(&mut tx, oldest).await?;
+    night::forget_details(&mut tx, oldest).await?;
     message::forget(&mut tx, app.now()).await?;
     introduction::forget(&mut tx, app.now()).await?;
     tx.commit().await

@@ -28,9 +28,9 @@ use crate::domain::renewal_work::RenewalWork;
 use crate::domain::risk::Risk;
 use crate::domain::window::{Cooling, OpenWindow};
 use crate::store::audit::{self, Actor};
-use crate::store::diagnosis::{Between, Changes, Earlier, Kept, NewRow, Rejected, Stored};
+use crate::store::night::{self, Between, Changes, Earlier, Kept, NewRow, Rejected, Stored};
 use crate::store::outcome::{self, KnownOutcome};
-use crate::store::{self, Tenant, diagnosis, handoff, message, renewal, risk, rule};
+use crate::store::{self, Tenant, handoff, message, renewal, risk, rule};
 
 /// Accounts of one transaction: risks and handoffs of a page are locked for as long as it takes, and a click
 /// on one of them waits.
@@ -124,7 +124,7 @@ impl Inputs {
         let (Some(first), Some(last)) = (page.first(), page.last()) else { return Ok(Self::default()) };
         let (first, last) = (&first.account.id, &last.account.id);
         let earlier = match night.before {
-            Some(date) => diagnosis::earlier(tx, date, first, last, night.book.withholds()).await?,
+            Some(date) => night::earlier(tx, date, first, last, night.book.withholds()).await?,
             None => BTreeMap::new(),
         };
         let quiet = TimeDelta::days(i64::from(night.policy.windows.cooling_days));
@@ -235,7 +235,7 @@ impl Night {
         let inputs = Inputs::read(&mut tx, self, span.seen()).await?;
         // The bodies that a neighbouring night has: they need not be sent.
         let kept = match self.after {
-            Some(date) => diagnosis::kept(&mut tx, date, &span.ids()).await?,
+            Some(date) => night::kept(&mut tx, date, &span.ids()).await?,
             None => inputs.earlier.iter().map(|(id, earlier)| (id.clone(), earlier.kept)).collect(),
         };
         let live = self.run == Run::Live;
@@ -310,14 +310,14 @@ impl Night {
         kept: &BTreeMap<AccountId, Kept>,
     ) -> anyhow::Result<()> {
         let stored = match span.again {
-            true => diagnosis::stored(*rows.lock().await, self.date, &span.ids(), !span.tried).await?,
+            true => night::stored(*rows.lock().await, self.date, &span.ids(), !span.tried).await?,
             false => Stored::default(),
         };
         let changes = Changes::new(self.date, stored, new, kept);
-        diagnosis::save_bodies(tx, &changes).await?;
+        night::save_bodies(tx, &changes).await?;
         let mut rows = rows.lock().await;
         rows.begin_part().await?;
-        let saved = diagnosis::save(&mut rows, &changes, span.again).await;
+        let saved = night::save(&mut rows, &changes, span.again).await;
         rows.end_part(saved.is_ok()).await?;
         saved
     }

@@ -13,7 +13,7 @@ use crate::domain::account::AccountId;
 use crate::domain::diagnosis::{Band, Book};
 use crate::domain::person::OrgId;
 use crate::domain::policy::Policy;
-use crate::store::diagnosis;
+use crate::store::{diagnosis, night};
 
 const PAGE: usize = 1_000;
 /// Causes told of an account.
@@ -63,7 +63,7 @@ pub async fn trial(app: &App, org: OrgId, policy: &Policy) -> anyhow::Result<Tri
         anyhow::bail!("there is no diagnosis to compare with yet; run `tandem diagnose` first");
     };
     let gathered = evidence::gather(app, &mut tx, policy, date).await?;
-    let (before, state) = diagnosis::night_before(&mut tx, date).await?.unzip();
+    let (before, state) = night::night_before(&mut tx, date).await?.unzip();
     let book = Book::of(gathered.seen.iter().map(|seen| &seen.evidence), state.as_ref(), policy, date);
     let at = app.now();
     let (run, again) = (Run::History, true);
