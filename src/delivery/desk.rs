@@ -1,7 +1,9 @@
 //! What the rows of a lane ask of the database at the same time is asked for all
 //! of them together: most of what a message costs Postgres is transactions and the
-//! start of statements. Alone, nobody waits. What fails for several is asked
-//! alone, so that no message fails for another's sake.
+//! start of statements. Alone, nobody waits. A turn is kept until the commit: while
+//! the disk is written the next gather, and a morning is short of processor time,
+//! not of patience. What fails for several is asked alone, so that no message fails
+//! for another's sake.
 
 use anyhow::Context;
 use futures_util::FutureExt;
@@ -71,10 +73,9 @@ impl Held {
 
     /// Claims a row for this lease; false where the lease is lost or the row is another's.
     pub(super) async fn claim(&self, outbox_id: Uuid) -> anyhow::Result<bool> {
-        let claim = |mut tx: Tenant, all: Vec<Uuid>, turn| {
+        let claim = |mut tx: Tenant, all: Vec<Uuid>, _turn| {
             async move {
                 let ours = message::mark_sending(&mut tx, &all, &self.lease).await?;
-                drop(turn);
                 tx.commit().await?;
                 Ok(all.iter().map(|id| ours.contains(id)).collect())
             }
@@ -94,10 +95,9 @@ impl Held {
 
     /// Keeps where a part of a message stands.
     pub(super) async fn note(&self, message: Uuid, copy: &MessageCopy) -> anyhow::Result<()> {
-        let note = |mut tx: Tenant, all: Vec<(Uuid, MessageCopy)>, turn| {
+        let note = |mut tx: Tenant, all: Vec<(Uuid, MessageCopy)>, _turn| {
             async move {
                 message::save_copies(&mut tx, &all).await?;
-                drop(turn);
                 tx.commit().await?;
                 Ok(vec![(); all.len()])
             }
@@ -110,11 +110,11 @@ impl Held {
     /// with others: then it is to be done alone.
     pub(super) async fn settle(&self, row: &Outgoing) -> bool {
         let begin = self.shared.app.store.tenant(self.lease.org);
-        let settle = |tx, all, turn| self.settle_all(tx, all, turn);
+        let settle = |tx, all, _turn| self.settle_all(tx, all);
         matches!(self.desk.settling.ask(self.lease.org, row.clone(), begin, settle).await, Ok(Some(())))
     }
 
-    async fn settle_all(&self, mut tx: Tenant, rows: Vec<Outgoing>, turn: Turn) -> anyhow::Result<Vec<()>> {
+    async fn settle_all(&self, mut tx: Tenant, rows: Vec<Outgoing>) -> anyhow::Result<Vec<()>> {
         let (app, delivered) = (&self.shared.app, self.shared.contents.delivered);
         let (now, ids): (_, Vec<Uuid>) = (app.now(), rows.iter().map(|row| row.outbox_id).collect());
         // A redraw has no consequences of its own: its post had them.
@@ -123,7 +123,6 @@ impl Held {
         delivered(app, &mut tx, &arrived, now).await?;
         let all_ours = message::settle(&mut tx, &ids, &self.lease, Ending::Sent, now).await?;
         anyhow::ensure!(all_ours, "a row is another's by now");
-        drop(turn);
         tx.commit().await?;
         Ok(vec![(); rows.len()])
     }

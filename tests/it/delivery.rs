@@ -299,15 +299,15 @@ async fn a_long_message_does_not_hold_up_the_lane() {
     let org = scene.organisation("T1").await;
     // A hundred seconds between the parts of each.
     scene.pace(&org, 0.01, 60_000).await;
-    let messages = (0..100).map(|number| {
+    let messages = (0..200).map(|number| {
         let content = json!({"text": format!("{number:02}"), "blocks": 60});
         new(&org, &channel(&format!("C{number}")), content)
     });
     scene.queue(&org, messages.collect()).await;
     let (replica, id) = (scene.replica(&org).await, org.id);
     let draining = tokio::spawn(async move { replica.drain(Some(id), Duration::ZERO).await });
-    until("the first part of each stands", || scene.slack.texts().len() == 100).await;
-    assert_eq!(scene.states(&org).await, ["sending"; 100], "none of them is whole");
+    until("the first part of each stands", || scene.slack.texts().len() == 200).await;
+    assert_eq!(scene.states(&org).await, ["sending"; 200], "none of them is whole");
     draining.abort();
 }
 
