@@ -81,8 +81,8 @@ impl App {
                 snapshots: snapshot::Snapshots::default(),
                 links: query::Links::default(),
                 names: names::Names::default(),
-                // While Postgres works for some, the answers of others are made. With more at once each serving has fewer,
-                // and at half of a small machine's load the slowest waited ten times as long.
+                // So many gather at a time: with more each serving has fewer, and at half of a small machine's load the
+                // slowest waited ten times as long.
                 reading: query::Reading::new(2),
                 acknowledging: act::Acknowledging::new(2),
             }),

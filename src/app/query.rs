@@ -9,7 +9,7 @@ use uuid::Uuid;
 
 use super::read::AccountRead;
 use super::snapshot::Snapshot;
-use super::together::Together;
+use super::together::{Together, Turn};
 use super::views::Reader;
 use super::{App, Asker, content, figures, home, morning, read, settings, team};
 use crate::domain::account::AccountId;
@@ -133,7 +133,12 @@ async fn account_from_memory(app: &App, asker: &Asker, name: &str) -> anyhow::Re
     let [id] = named.as_deref().unwrap_or_default() else { return Ok(None) };
     let reader = Reader::new(&snapshot, Some(person.id), app.now());
     let begin = app.store.tenant(asker.org);
-    let read = app.memory.reading.ask(asker.org, id.clone(), begin, |tx, ids, _turn| read_all(app, tx, ids)).await?;
+    // The next gather for their transaction while this one is read.
+    let serve = |tx, ids, turn: Turn| {
+        drop(turn);
+        read_all(app, tx, ids)
+    };
+    let read = app.memory.reading.ask(asker.org, id.clone(), begin, serve).await?;
     let Some(stored) = read.flatten() else { return Ok(None) };
     let read = stored.answer(asker.org, &snapshot.policy)?;
     if read.stamp != snapshot.settings.stamp {

@@ -7,8 +7,9 @@
 //! nothing is read for anybody before they have asked, so that nobody gets older
 //! facts than they would have got alone. Alone, nobody waits.
 //!
-//! A commit waits for the disk and for nothing else, several at a time as well as
-//! one: whoever has only that left gives the turn back, and the next begin.
+//! Whoever serves says when the turn is over: questions and the rows of a lane once
+//! their transaction has begun; presses, which lock what others press, once only the
+//! commit is left, which waits for the disk and for nothing else.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};

@@ -1,9 +1,8 @@
 //! What the rows of a lane ask of the database at the same time is asked for all
 //! of them together: most of what a message costs Postgres is transactions and the
-//! start of statements. Alone, nobody waits. A turn is kept until the commit: while
-//! the disk is written the next gather, and a morning is short of processor time,
-//! not of patience. What fails for several is asked alone, so that no message fails
-//! for another's sake.
+//! start of statements. Alone, nobody waits. A turn lasts until its transaction has
+//! begun: while that one is served, the next gather for theirs. What fails for
+//! several is asked alone, so that no message fails for another's sake.
 
 use anyhow::Context;
 use futures_util::FutureExt;
@@ -68,12 +67,12 @@ pub(super) struct Known {
 impl Held {
     pub(super) async fn known(&self, row: &Outgoing) -> anyhow::Result<Known> {
         let question = Question { message: row.message_id, thread_of: row.thread_of, reader: row.reader() };
-        self.ask(&self.desk.knowing, question, |tx, all, _turn| known(tx, &self.lease, all).boxed()).await
+        self.ask(&self.desk.knowing, question, |tx, all| known(tx, &self.lease, all).boxed()).await
     }
 
     /// Claims a row for this lease; false where the lease is lost or the row is another's.
     pub(super) async fn claim(&self, outbox_id: Uuid) -> anyhow::Result<bool> {
-        let claim = |mut tx: Tenant, all: Vec<Uuid>, _turn| {
+        let claim = |mut tx: Tenant, all: Vec<Uuid>| {
             async move {
                 let ours = message::mark_sending(&mut tx, &all, &self.lease).await?;
                 tx.commit().await?;
@@ -87,7 +86,7 @@ impl Held {
     /// How a row reads now; `None` where there is nothing left to say.
     pub(super) async fn draw(&self, row: &Outgoing) -> anyhow::Result<Option<Message>> {
         let (app, render) = (&self.shared.app, self.shared.contents.render);
-        let draw = |tx: Tenant, all: Vec<Asked>, _turn| async move { render(app, tx, &all).await }.boxed();
+        let draw = |tx: Tenant, all: Vec<Asked>| async move { render(app, tx, &all).await }.boxed();
         let asked = Asked { message: row.message_id, content: row.content.clone(), reader: row.reader() };
         let long = content::is_of_a_team(app, self.lease.org, &asked);
         self.ask(if long { &self.desk.drawing_teams } else { &self.desk.drawing }, asked, draw).await
@@ -95,7 +94,7 @@ impl Held {
 
     /// Keeps where a part of a message stands.
     pub(super) async fn note(&self, message: Uuid, copy: &MessageCopy) -> anyhow::Result<()> {
-        let note = |mut tx: Tenant, all: Vec<(Uuid, MessageCopy)>, _turn| {
+        let note = |mut tx: Tenant, all: Vec<(Uuid, MessageCopy)>| {
             async move {
                 message::save_copies(&mut tx, &all).await?;
                 tx.commit().await?;
@@ -110,7 +109,10 @@ impl Held {
     /// with others: then it is to be done alone.
     pub(super) async fn settle(&self, row: &Outgoing) -> bool {
         let begin = self.shared.app.store.tenant(self.lease.org);
-        let settle = |tx, all, _turn| self.settle_all(tx, all);
+        let settle = |tx, all, turn: Turn| {
+            drop(turn);
+            self.settle_all(tx, all)
+        };
         matches!(self.desk.settling.ask(self.lease.org, row.clone(), begin, settle).await, Ok(Some(())))
     }
 
@@ -131,15 +133,19 @@ impl Held {
         &'a self,
         line: &Together<Ask, Answer>,
         ask: Ask,
-        serve: impl Fn(Tenant, Vec<Ask>, Option<Turn>) -> BoxFuture<'a, anyhow::Result<Vec<Answer>>>,
+        serve: impl Fn(Tenant, Vec<Ask>) -> BoxFuture<'a, anyhow::Result<Vec<Answer>>>,
     ) -> anyhow::Result<Answer> {
         let (store, org) = (&self.shared.app.store, self.lease.org);
-        match line.ask(org, ask.clone(), store.tenant(org), |tx, all, turn| serve(tx, all, Some(turn))).await {
+        let serve_begun = |tx, all, turn: Turn| {
+            drop(turn);
+            serve(tx, all)
+        };
+        match line.ask(org, ask.clone(), store.tenant(org), serve_begun).await {
             Ok(Some(answer)) => return Ok(answer),
             Ok(None) => {}
             Err(problem) => debug!(error = format!("{problem:#}"), "what several rows asked failed; each asks alone"),
         }
-        serve(store.tenant(org).await?, vec![ask], None).await?.pop().context("nothing was answered")
+        serve(store.tenant(org).await?, vec![ask]).await?.pop().context("nothing was answered")
     }
 }
 
