@@ -83,7 +83,7 @@ statements! {
                                    FROM (SELECT * FROM tandem.diagnosis
                                           WHERE org_id = $1 AND date = night.latest AND account_id = a.account_id OFFSET 0) AS d
                                   CROSS JOIN LATERAL (SELECT body FROM tandem.diagnosis_detail
-                                                       WHERE org_id = $1 AND account_id = a.account_id
+                                                       WHERE org_id = $1 AND detail_on = d.detail_on AND account_id = a.account_id
                                                          AND detail_id = d.detail_id OFFSET 0) AS t) AS d ON true
               LEFT JOIN LATERAL (SELECT * FROM tandem.risk
                                   WHERE org_id = $1 AND account_id = a.account_id ORDER BY since DESC, risk_id LIMIT 1) AS r ON true

@@ -26,7 +26,8 @@ statements! {
                     CROSS JOIN LATERAL (SELECT * FROM tandem.diagnosis
                                          WHERE org_id = $1 AND date = $2 AND account_id = wanted.account_id OFFSET 0) AS d
                     CROSS JOIN LATERAL (SELECT body FROM tandem.diagnosis_detail
-                                         WHERE org_id = $1 AND account_id = d.account_id AND detail_id = d.detail_id OFFSET 0) AS t";
+                                         WHERE org_id = $1 AND detail_on = d.detail_on AND account_id = d.account_id
+                                           AND detail_id = d.detail_id OFFSET 0) AS t";
     RUN_BEFORE = "SELECT max(date) FROM tandem.diagnosis_run WHERE org_id = $1 AND date < $2";
     HEALTH_ON = "SELECT account_id, health FROM tandem.diagnosis WHERE org_id = $1 AND date = $2 AND account_id = ANY ($3)";
     WORSE_SINCE = "SELECT account_id, max(date) FROM tandem.diagnosis
@@ -40,7 +41,7 @@ statements! {
               FROM tandem.diagnosis d
               JOIN tandem.account a ON a.org_id = $1 AND a.account_id = d.account_id AND a.status = 'active'
               JOIN tandem.diagnosis_detail t
-                ON t.org_id = $1 AND t.account_id = d.account_id AND t.detail_id = d.detail_id
+                ON t.org_id = $1 AND t.detail_on = d.detail_on AND t.account_id = d.account_id AND t.detail_id = d.detail_id
              CROSS JOIN LATERAL (SELECT json_array_elements_text(t.body::json->'not_checked') AS source
                                   UNION ALL SELECT NULL WHERE d.band = 'unknown') AS gap
              WHERE d.org_id = $1 AND d.date = $2 AND ($3::text[] IS NULL OR d.account_id = ANY ($3))

@@ -91,7 +91,7 @@ statements! {
         "date, account_id"
     );
     DIAGNOSIS_DETAILS = lines!(
-        "account_id, detail_id, seen_on, body::json AS body", "tandem.diagnosis_detail t", "account_id, detail_id"
+        "detail_on, account_id, detail_id, body::json AS body", "tandem.diagnosis_detail t", "detail_on, account_id, detail_id"
     );
     RISKS = lines!(
         "risk_id, account_id, version, since, opened_on, raised_by, raised_why, calm_nights, last_night, latest, confirmed, state,

@@ -28,6 +28,14 @@ macro_rules! new_rows {
     };
 }
 
+/// The details that a page writes, in the order of their key.
+macro_rules! new_details {
+    () => {
+        "(org_id, detail_on, account_id, detail_id, body)
+         SELECT $1, $2, n.* FROM unnest($3::text[], $4::uuid[], $5::text[]) AS n"
+    };
+}
+
 statements! {
     /// One diagnosis of an organisation at a time, whatever the replicas.
     LOCK_NIGHT = "SELECT pg_advisory_xact_lock(hashtextextended('tandem night ' || $1::text, 0))";
@@ -38,7 +46,8 @@ statements! {
     /// on a night of its own day: what a backdated run found has no dates to keep.
     EARLIER = "SELECT d.account_id, d.health, d.band, d.detail_id, d.detail_on, d.floors,
                       CASE WHEN $5 THEN (SELECT t.body::json->'families' FROM tandem.diagnosis_detail t
-                                          WHERE t.org_id = $1 AND t.account_id = d.account_id AND t.detail_id = d.detail_id)
+                                          WHERE t.org_id = $1 AND t.detail_on = d.detail_on AND t.account_id = d.account_id
+                                            AND t.detail_id = d.detail_id)
                       END AS families,
                       CASE WHEN (SELECT live FROM tandem.diagnosis_run r WHERE r.org_id = $1 AND r.date = $2)
                            THEN d.windows END AS windows
@@ -46,14 +55,15 @@ statements! {
                 WHERE d.org_id = $1 AND d.date = $2 AND d.account_id BETWEEN $3 AND $4";
     STORED = "SELECT account_id, health, risk, band, change, detail_id, detail_on FROM tandem.diagnosis
                WHERE org_id = $1 AND date = $2 AND account_id > $3 AND account_id <= $4";
-    /// By the key: an EXISTS would be planned as a search through all dates.
-    HAS_ROWS = "SELECT count(*) > 0 FROM (SELECT account_id FROM tandem.diagnosis WHERE org_id = $1 AND date = $2
-                                           ORDER BY account_id LIMIT 1) AS one";
-    /// One that is there already, of a night further off, is only dated anew.
-    SAVE_DETAILS = "INSERT INTO tandem.diagnosis_detail AS t (org_id, account_id, detail_id, body, seen_on)
-                    SELECT $1, n.*, $5 FROM unnest($2::text[], $3::uuid[], $4::text[]) AS n
-                    ON CONFLICT (org_id, account_id, detail_id) DO UPDATE SET seen_on = excluded.seen_on
-                     WHERE t.seen_on < excluded.seen_on";
+    /// By the keys: an EXISTS would be planned as a search through all dates.
+    HAS_ROWS = "SELECT count(*) > 0 FROM ((SELECT account_id FROM tandem.diagnosis WHERE org_id = $1 AND date = $2
+                                            ORDER BY account_id LIMIT 1)
+                                          UNION ALL
+                                          (SELECT account_id FROM tandem.diagnosis_detail WHERE org_id = $1 AND detail_on = $2
+                                            ORDER BY account_id, detail_id LIMIT 1)) AS one";
+    SAVE_DETAILS = concat!("INSERT INTO tandem.diagnosis_detail ", new_details!());
+    /// Where the date may have details already.
+    SAVE_DETAILS_AGAIN = concat!("INSERT INTO tandem.diagnosis_detail ", new_details!(), " ON CONFLICT DO NOTHING");
     SAVE = concat!("INSERT INTO tandem.diagnosis AS t ", new_rows!());
     /// Where the date may have rows already.
     SAVE_AGAIN = concat!("INSERT INTO tandem.diagnosis AS t ", new_rows!(), "
@@ -70,7 +80,7 @@ statements! {
                        policy_hash = excluded.policy_hash, night = excluded.night, sources = excluded.sources,
                        rejected = excluded.rejected, rhythms = excluded.rhythms";
     FORGET = "DELETE FROM tandem.diagnosis WHERE org_id = $1 AND date = $2";
-    FORGET_DETAILS = "DELETE FROM tandem.diagnosis_detail WHERE org_id = $1 AND seen_on < $2";
+    FORGET_DETAILS = "DELETE FROM tandem.diagnosis_detail WHERE org_id = $1 AND detail_on < $2";
     FORGOTTEN_DATES = "SELECT date FROM tandem.diagnosis_run WHERE org_id = $1 AND date < $2 ORDER BY date LIMIT $3";
     FORGET_RUN = "DELETE FROM tandem.diagnosis_run WHERE org_id = $1 AND date = $2";
 }
@@ -139,7 +149,7 @@ pub struct Earlier {
     pub kept: Kept,
 }
 
-/// A body that some night refers to: its id, and a night that wrote it.
+/// A body that some night refers to: its id, and the night that wrote it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Kept {
     detail_id: Uuid,
@@ -242,7 +252,7 @@ pub async fn earlier(
         .collect()
 }
 
-/// Whether some account has a diagnosis of the date.
+/// Whether the date was diagnosed before, or so begun that details were committed.
 pub async fn has_rows(tx: &mut Tenant, date: NaiveDate) -> anyhow::Result<bool> {
     let org = tx.org().0;
     Ok(sqlx::query_scalar(HAS_ROWS).bind(org).bind(date).fetch_one(tx.connection()).await?)
@@ -287,7 +297,7 @@ pub struct Between<'a> {
 #[derive(Debug)]
 pub struct Changes<'a> {
     date: NaiveDate,
-    /// Each with a night that wrote its body.
+    /// Each with the night that wrote its body.
     rows: Vec<(&'a NewRow, NaiveDate)>,
     /// Those whose body is not kept yet.
     fresh: Vec<&'a NewRow>,
@@ -331,18 +341,19 @@ pub async fn stored(tx: &mut Tenant, date: NaiveDate, ids: &Between<'_>, whole: 
 }
 
 /// Writes the bodies. Nobody sees one before a row refers to it, so that they may be committed first.
-pub async fn save_bodies(tx: &mut Tenant, changes: &Changes<'_>) -> anyhow::Result<()> {
+/// `again` where the date may have some already.
+pub async fn save_bodies(tx: &mut Tenant, changes: &Changes<'_>, again: bool) -> anyhow::Result<()> {
     let fresh = &changes.fresh;
     if fresh.is_empty() {
         return Ok(());
     }
     let org = tx.org().0;
-    sqlx::query(SAVE_DETAILS)
+    sqlx::query(if again { SAVE_DETAILS_AGAIN } else { SAVE_DETAILS })
         .bind(org)
+        .bind(changes.date)
         .bind(fresh.iter().map(|row| row.account.0.as_str()).collect::<Vec<_>>())
         .bind(fresh.iter().map(|row| row.detail_id).collect::<Vec<_>>())
         .bind(fresh.iter().map(|row| row.body.as_str()).collect::<Vec<_>>())
-        .bind(changes.date)
         .execute(tx.connection())
         .await
         .context("save the causes")?;
@@ -390,7 +401,7 @@ pub async fn replace(
     let itself = Between { after: &id.0, last: Some(&id) };
     let stored = stored(tx, date, &itself, true).await?;
     let changes = Changes::new(date, stored, std::slice::from_ref(&row), &BTreeMap::new());
-    save_bodies(tx, &changes).await?;
+    save_bodies(tx, &changes, true).await?;
     save(tx, &changes, true).await
 }
 

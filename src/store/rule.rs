@@ -21,10 +21,11 @@ statements! {
              led AS (
                SELECT c.person_id, c.account_id, coalesce(t.body::json->'causes'->0->>'rule', 'raised') AS rule
                  FROM card c
-                CROSS JOIN LATERAL (SELECT detail_id FROM tandem.diagnosis
+                CROSS JOIN LATERAL (SELECT detail_id, detail_on FROM tandem.diagnosis
                                      WHERE org_id = $1 AND date = c.diagnosed_on AND account_id = c.account_id OFFSET 0) AS g
                 CROSS JOIN LATERAL (SELECT body FROM tandem.diagnosis_detail
-                                     WHERE org_id = $1 AND account_id = c.account_id AND detail_id = g.detail_id OFFSET 0) AS t
+                                     WHERE org_id = $1 AND detail_on = g.detail_on AND account_id = c.account_id
+                                       AND detail_id = g.detail_id OFFSET 0) AS t
                 WHERE c.subject LIKE 'risk:%'
                UNION
                SELECT c.person_id, c.account_id, 'window_' || h.window_kind

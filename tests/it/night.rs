@@ -264,6 +264,26 @@ async fn nobody_reads_half_a_night() {
     assert_eq!(store::risk::open(&mut world.tenant().await).await.unwrap().len(), 1);
 }
 
+/// What a page of a night that broke off has committed is there when the night is made again.
+#[tokio::test]
+async fn a_first_night_that_broke_off_is_made_again() {
+    let world = world().await;
+    world.pair().await;
+    world.full_seats("a").await;
+    let (app, org, date) = (world.app.clone(), world.org.id, day("2026-11-23"));
+    let broken = tokio::spawn(async move {
+        night::diagnose_each(&app, org, date, Run::Live, &mut |_| panic!("the process was killed here")).await
+    });
+    assert!(broken.await.is_err());
+    let left: BTreeMap<_, _> = world.counts(&world.org).await.into_iter().collect();
+    assert_eq!((left["diagnosis"], left["diagnosis_detail"]), (0, 2), "bodies, and nothing that refers to them");
+    let report = world.live().await;
+    assert_eq!((report.date, report.accounts, report.rejected), (date, 2, Vec::new()));
+    let made: BTreeMap<_, _> = world.counts(&world.org).await.into_iter().collect();
+    assert_eq!((made["diagnosis"], made["diagnosis_detail"]), (2, 2));
+    assert_eq!(world.diagnoses("2026-11-23").await.len(), 2);
+}
+
 #[tokio::test]
 async fn another_date_writes_history_only() {
     let world = world().await;

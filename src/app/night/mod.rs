@@ -106,7 +106,7 @@ struct Night {
     before: Option<NaiveDate>,
     /// The nearest one after, where there is none before: history that is filled in backwards.
     after: Option<NaiveDate>,
-    /// The date was diagnosed before: its rows are replaced.
+    /// The date was diagnosed before, or begun to be: its rows are replaced.
     again: bool,
 }
 

@@ -231,7 +231,7 @@ impl Night {
 
     /// Diagnoses the accounts of a page, stores and moves them.
     async fn page(self: &Arc<Self>, span: &Span, rows: &Mutex<&mut Tenant>) -> anyhow::Result<Done> {
-        let mut tx = self.app.store.tenant(self.org).await?;
+        let mut tx = self.app.store.tenant_of_a_part(self.org).await?;
         let inputs = Inputs::read(&mut tx, self, span.seen()).await?;
         // The bodies that a neighbouring night has: they need not be sent.
         let kept = match self.after {
@@ -314,7 +314,7 @@ impl Night {
             false => Stored::default(),
         };
         let changes = Changes::new(self.date, stored, new, kept);
-        night::save_bodies(tx, &changes).await?;
+        night::save_bodies(tx, &changes, span.again).await?;
         let mut rows = rows.lock().await;
         rows.begin_part().await?;
         let saved = night::save(&mut rows, &changes, span.again).await;
