@@ -19,7 +19,7 @@ const ACCOUNT: &str = "
       JOIN directory.organisation o USING (org_id)
       LEFT JOIN tandem.diagnosis d ON d.org_id = a.org_id AND d.account_id = a.account_id AND d.date = o.diagnosed_on
       LEFT JOIN tandem.diagnosis_detail t
-             ON t.org_id = d.org_id AND t.account_id = d.account_id AND t.detail_id = d.detail_id
+             ON t.org_id = d.org_id AND t.detail_on = d.detail_on AND t.account_id = d.account_id AND t.detail_id = d.detail_id
      WHERE a.org_id = $1 AND a.name_key = $2";
 
 #[derive(Deserialize)]

@@ -61,8 +61,17 @@ pub struct App {
     memory: Arc<Memory>,
 }
 
+/// So many transactions read accounts for one organisation at once: each for all who have come by then. With fewer a core
+/// is idle, with more each serves fewer.
+const READING: usize = 3;
+/// Connections of those who are served together, whatever their organisation.
+const TOGETHER: u32 = 6;
+
 /// What a process remembers of its organisations, and who waits in it to be served together.
 struct Memory {
+    /// Connections for those who are served together: few, since each plans its statements once and then keeps them in
+    /// the processor's caches.
+    together: Store,
     snapshots: snapshot::Snapshots,
     links: query::Links,
     names: names::Names,
@@ -72,19 +81,19 @@ struct Memory {
 
 impl App {
     pub fn new(store: Store, clock: Arc<dyn Clock>) -> Self {
+        let together = store.beside(TOGETHER);
         Self {
             store,
             clock,
             outbox_bell: Arc::new(Notify::new()),
             inbox: None,
             memory: Arc::new(Memory {
+                together,
                 snapshots: snapshot::Snapshots::default(),
                 links: query::Links::default(),
                 names: names::Names::default(),
-                // So many gather at a time: with more each serving has fewer, and at half of a small machine's load the
-                // slowest waited ten times as long.
-                reading: query::Reading::new(2),
-                acknowledging: act::Acknowledging::new(2),
+                reading: query::Reading::new(READING),
+                acknowledging: act::Acknowledging::new(1),
             }),
         }
     }

@@ -149,15 +149,16 @@ async fn note(store: &Store, org: OrgId, now: DateTime<Utc>, entry: Entry) -> an
     tx.commit().await
 }
 
-/// Chains an organisation's committed audit events until none is left, as [`audit::seal`] does. Returns how many.
+/// Chains an organisation's committed audit events, step by step as [`audit::seal`] does. Returns how many.
 pub async fn seal(store: &Store, org: OrgId, lag: Option<TimeDelta>) -> anyhow::Result<usize> {
-    let mut sealed = 0;
+    let (mut sealed, mut from) = (0, None);
     loop {
         let mut tx = store.tenant(org).await?;
-        let count = audit::seal(&mut tx, lag).await.context("seal the audit trail")?;
+        let step = audit::seal(&mut tx, lag, from).await.context("seal the audit trail")?;
         tx.commit().await?;
-        sealed += count;
-        if count == 0 {
+        sealed += step.sealed;
+        from = step.next;
+        if from.is_none() {
             return Ok(sealed);
         }
     }

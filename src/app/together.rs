@@ -7,9 +7,9 @@
 //! nothing is read for anybody before they have asked, so that nobody gets older
 //! facts than they would have got alone. Alone, nobody waits.
 //!
-//! Whoever serves says when the turn is over: questions and the rows of a lane once
-//! their transaction has begun; presses, which lock what others press, once only the
-//! commit is left, which waits for the disk and for nothing else.
+//! Whoever serves says when the turn is over: questions once they are read, the rows
+//! of a lane once their transaction has begun; presses, which lock what others press,
+//! once only the commit is left, which waits for the disk and for nothing else.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};

@@ -19,7 +19,7 @@ statements! {
                     WHERE s.org_id = $1 AND s.seq > $2 ORDER BY s.seq LIMIT $3";
     /// OFFSET 0: the seals are looked up event by event. Of how many events are asked for the planner knows nothing, and
     /// so read every seal there is, once a second.
-    UNSEALED = "SELECT e.event_id, e.at, e.actor, e.event, e.subject, e.data
+    UNSEALED = "SELECT e.recorded_at, e.event_id, e.at, e.actor, e.event, e.subject, e.data
                   FROM tandem.audit_event e
                  WHERE e.org_id = $1 AND e.recorded_at >= $2
                    AND NOT EXISTS (SELECT FROM tandem.audit_seal s WHERE s.org_id = e.org_id AND s.event_id = e.event_id OFFSET 0)
@@ -106,6 +106,13 @@ pub async fn recent(tx: &mut Tenant, most: i64) -> anyhow::Result<Vec<Event>> {
 }
 
 #[derive(FromRow)]
+struct UnsealedRow {
+    recorded_at: DateTime<Utc>,
+    #[sqlx(flatten)]
+    event: Event,
+}
+
+#[derive(FromRow)]
 struct SealedRow {
     seq: i64,
     hash: Vec<u8>,
@@ -134,6 +141,7 @@ fn link(previous: &[u8], event: &Event) -> Vec<u8> {
     hasher.finalize().to_vec()
 }
 
+/// Events that are read at once.
 const PAGE: i64 = 5_000;
 
 /// Waits until nobody else seals this organisation's trail, or erases it.
@@ -142,19 +150,29 @@ pub(super) async fn lock_chain(connection: &mut PgConnection, org: OrgId) -> any
     Ok(())
 }
 
-/// Chains what has been committed since the last pass: what was recorded after the newest sealed event, or at most
-/// `lag` before it, since commits overtake each other; `None` looks at the whole trail. Returns how many were sealed.
-pub async fn seal(tx: &mut Tenant, lag: Option<TimeDelta>) -> anyhow::Result<usize> {
+/// What a step of the sealer came to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Step {
+    pub sealed: usize,
+    /// From where the next step goes on; `None` where this was the last.
+    pub next: Option<DateTime<Utc>>,
+}
+
+/// Chains a page of what has been committed since the last pass: what was recorded after the newest sealed event, or at
+/// most `lag` before it, since commits overtake each other; `None` looks at the whole trail. A step after another goes on
+/// `from` where that one ended.
+pub async fn seal(tx: &mut Tenant, lag: Option<TimeDelta>, from: Option<DateTime<Utc>>) -> anyhow::Result<Step> {
     let org = tx.org().0;
     lock_chain(tx.connection(), OrgId(org)).await?;
     let head: Option<(i64, Vec<u8>, Option<DateTime<Utc>>)> =
         sqlx::query_as(HEAD).bind(org).fetch_optional(tx.connection()).await?;
     let (mut seq, mut hash, newest) = head.unwrap_or((0, vec![0; 32], None));
     let since = newest.zip(lag).map_or(DateTime::<Utc>::UNIX_EPOCH, |(at, lag)| at - lag);
-    let events: Vec<Event> =
+    let since = from.unwrap_or(since);
+    let page: Vec<UnsealedRow> =
         sqlx::query_as(UNSEALED).bind(org).bind(since).bind(PAGE).fetch_all(tx.connection()).await?;
     let (mut seqs, mut ids, mut hashes) = (Vec::new(), Vec::new(), Vec::new());
-    for event in &events {
+    for UnsealedRow { event, .. } in &page {
         seq += 1;
         hash = link(&hash, event);
         seqs.push(seq);
@@ -164,7 +182,9 @@ pub async fn seal(tx: &mut Tenant, lag: Option<TimeDelta>) -> anyhow::Result<usi
     if !seqs.is_empty() {
         sqlx::query(SEAL).bind(org).bind(&seqs).bind(&ids).bind(&hashes).execute(tx.connection()).await?;
     }
-    Ok(events.len())
+    let is_last = i64::try_from(page.len()).is_ok_and(|count| count < PAGE);
+    let next = page.last().filter(|_| !is_last).map(|row| row.recorded_at);
+    Ok(Step { sealed: page.len(), next })
 }
 
 /// What `audit verify` found.

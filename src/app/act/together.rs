@@ -41,7 +41,7 @@ pub(super) async fn acknowledge(app: &App, asker: &Asker, risk: Uuid, receipt: &
         return Ok(None);
     }
     let press = Press { asker: asker.clone(), risk, receipt: receipt.to_owned() };
-    let begin = app.store.tenant(asker.org);
+    let begin = app.memory.together.tenant(asker.org);
     let serve = |tx, presses, turn| serve(app, tx, presses, turn);
     let replied = app.memory.acknowledging.ask(asker.org, press, begin, serve).await?;
     // Where who served was cut off nobody knows whether it was done: the receipt tells whoever presses alone.
