@@ -65,7 +65,7 @@ pub struct App {
 /// is idle, with more each serves fewer.
 const READING: usize = 3;
 /// Connections of those who are served together, whatever their organisation.
-const TOGETHER: u32 = 6;
+const TOGETHER: u32 = 8;
 
 /// What a process remembers of its organisations, and who waits in it to be served together.
 struct Memory {

@@ -7,14 +7,15 @@
 //! nothing is read for anybody before they have asked, so that nobody gets older
 //! facts than they would have got alone. Alone, nobody waits.
 //!
-//! Whoever serves says when the turn is over: questions once they are read, the rows
+//! The next to serve begins a transaction while the turns before it last, and takes along
+//! all who have come when its own begins. Whoever serves says when the turn is over: questions once they are read, the rows
 //! of a lane once their transaction has begun; presses, which lock what others press,
 //! once only the commit is left, which waits for the disk and for nothing else.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, SemaphorePermit, oneshot};
 
 use crate::domain::person::OrgId;
 
@@ -29,6 +30,8 @@ type Lines<Ask, Answer> = Mutex<HashMap<OrgId, Arc<Line<Ask, Answer>>>>;
 
 #[derive(Debug)]
 struct Line<Ask, Answer> {
+    /// Whoever has this begins, and is the only one to take along those who wait.
+    next: Semaphore,
     turns: Arc<Semaphore>,
     waiting: Mutex<Vec<(Ask, Tell<Answer>)>>,
 }
@@ -70,14 +73,14 @@ impl<Ask, Answer> Together<Ask, Answer> {
         let mut lines = self.lines.lock().unwrap_or_else(PoisonError::into_inner);
         let new = || {
             let turns = Arc::new(Semaphore::new(self.at_once));
-            Arc::new(Line { turns, waiting: Mutex::default() })
+            Arc::new(Line { next: Semaphore::new(1), turns, waiting: Mutex::default() })
         };
         lines.entry(org).or_insert_with(new).clone()
     }
 
-    /// Asks, and is served with all others who wait. Whoever has a turn begins a transaction and calls `serve` with all
-    /// who have come by then; it answers each, in that order, and may give the turn back before it is done. A failure is
-    /// everybody's. `None` where who served was cut off: then what came of it is not known, and everybody may ask alone.
+    /// Asks, and is served with all others who wait. Whoever is next begins a transaction and, once it has a turn, calls
+    /// `serve` with all who have come by then; it answers each, in that order, and may give the turn back before it is
+    /// done. A failure is everybody's. `None` where who served was cut off: then what came of it is not known, and everybody may ask alone.
     pub async fn ask<Begun, Serving>(
         &self,
         org: OrgId,
@@ -94,11 +97,11 @@ impl<Ask, Answer> Together<Ask, Answer> {
         let told = tokio::select! {
             biased;
             told = &mut hear => told,
-            turn = line.turns.clone().acquire_owned() => {
+            next = line.next.acquire() => {
                 // Nobody waits any more where another's turn has taken this one along as well.
                 let somebody_waits = !line.waiting().is_empty();
-                if let Ok(turn) = turn && somebody_waits {
-                    line.serve(turn, begin, serve).await;
+                if let Ok(next) = next && somebody_waits {
+                    line.serve(next, begin, serve).await;
                 }
                 hear.await
             }
@@ -110,18 +113,19 @@ impl<Ask, Answer> Together<Ask, Answer> {
 impl<Ask, Answer> Line<Ask, Answer> {
     async fn serve<Begun, Serving>(
         &self,
-        turn: Turn,
+        next: SemaphorePermit<'_>,
         begin: impl Future<Output = anyhow::Result<Begun>>,
         serve: impl FnOnce(Begun, Vec<Ask>, Turn) -> Serving,
     ) where
         Serving: Future<Output = anyhow::Result<Vec<Answer>>>,
     {
         let begun = begin.await;
+        // Nobody closes it.
+        let Ok(turn) = self.turns.clone().acquire_owned().await else { return };
         // Nothing has been read yet: what was committed while it began is seen, and who came meanwhile is served too.
         let (asks, tells): (Vec<Ask>, Vec<_>) = std::mem::take(&mut *self.waiting()).into_iter().unzip();
+        drop(next);
         let served = match begun {
-            // Another turn has taken them all.
-            _ if asks.is_empty() => return,
             Ok(begun) => serve(begun, asks, turn).await,
             Err(error) => Err(error),
         };
@@ -172,6 +176,36 @@ mod tests {
             assert_eq!(told, (0..100).map(|n| Some(n * n)).collect::<Vec<_>>());
             assert_eq!(servings.into_inner(), expected, "{at_once} at once, and one for all who came meanwhile");
         }
+    }
+
+    #[tokio::test]
+    async fn the_next_begins_while_the_turn_before_lasts() {
+        let (together, serving, begun) = (Together::<u8, u8>::new(1), AtomicUsize::new(0), AtomicUsize::new(0));
+        let until = async |counted: &AtomicUsize| {
+            for _ in 0..100 {
+                if counted.load(Ordering::Relaxed) > 0 {
+                    return true;
+                }
+                tokio::task::yield_now().await;
+            }
+            false
+        };
+        let first = together.ask(ORG, 1, begin(), |(), all, turn| async {
+            serving.fetch_add(1, Ordering::Relaxed);
+            let next_has_begun = until(&begun).await;
+            drop(turn);
+            Ok(all.into_iter().map(|n| if next_has_begun { n } else { 0 }).collect())
+        });
+        let second = async {
+            until(&serving).await;
+            let begin = async {
+                begun.fetch_add(1, Ordering::Relaxed);
+                Ok(())
+            };
+            together.ask(ORG, 2, begin, |(), all, _turn| async move { Ok(all) }).await
+        };
+        let (first, second) = tokio::join!(first, second);
+        assert_eq!((first.unwrap(), second.unwrap()), (Some(1), Some(2)));
     }
 
     #[tokio::test]
