@@ -74,13 +74,20 @@ impl Held {
     pub(super) async fn claim(&self, outbox_id: Uuid) -> anyhow::Result<bool> {
         let claim = |mut tx: Tenant, all: Vec<Uuid>| {
             async move {
-                let ours = message::mark_sending(&mut tx, &all, &self.lease).await?;
+                let ours = message::mark_free(&mut tx, &all, &self.lease).await?;
                 tx.commit().await?;
                 Ok(all.iter().map(|id| ours.contains(id)).collect())
             }
             .boxed()
         };
-        self.ask(&self.desk.claiming, outbox_id, claim).await
+        if self.ask(&self.desk.claiming, outbox_id, claim).await? {
+            return Ok(true);
+        }
+        // What changes it holds it until the commit; the others go on meanwhile.
+        let mut tx = self.shared.app.store.tenant(self.lease.org).await?;
+        let ours = message::mark_sending(&mut tx, outbox_id, &self.lease).await?;
+        tx.commit().await?;
+        Ok(ours)
     }
 
     /// How a row reads now; `None` where there is nothing left to say.

@@ -325,7 +325,7 @@ impl Claim<'_> {
         let consequences = consequences && row.sending == Sending::Post;
         let mut tx = app.store.tenant(lease.org).await?;
         let this = &[row.outbox_id];
-        if !self.claimed && message::mark_sending(&mut tx, this, lease).await?.is_empty() {
+        if !self.claimed && !message::mark_sending(&mut tx, row.outbox_id, lease).await? {
             return Ok(false);
         }
         let ours = match verdict {

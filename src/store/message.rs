@@ -14,6 +14,23 @@ use super::directory::{Lease, Workspace};
 use crate::domain::account::AccountId;
 use crate::domain::person::PersonId;
 
+/// Claims the rows of these ids. The lease is checked in the same statement: a paused process that lost its lane writes
+/// nothing.
+macro_rules! mark_sending {
+    ($ids:literal) => {
+        concat!(
+            "UPDATE tandem.outbox o SET state = 'sending', fence = $3, attempts = attempts + 1
+              WHERE o.org_id = $1 AND o.outbox_id = ANY (",
+            $ids,
+            ") AND (o.state = 'queued' OR (o.state = 'sending' AND o.fence < $3))
+               AND EXISTS (SELECT FROM directory.lane l
+                            WHERE l.org_id = o.org_id AND l.platform = o.platform AND l.workspace_id = o.workspace_id
+                              AND l.fence = $3 AND l.leased_until > clock_timestamp())
+             RETURNING o.outbox_id"
+        )
+    };
+}
+
 statements! {
     INSERT = "INSERT INTO tandem.message (org_id, message_id, platform, workspace_id, person_id, channel_id, chat_user_id, content, thread_of, created_at)
               SELECT $1, m.*, $10
@@ -52,14 +69,12 @@ statements! {
             ORDER BY o.due_at, o.outbox_id";
     NEXT_DUE = "SELECT min(due_at) FROM tandem.outbox
                  WHERE org_id = $1 AND platform = $2 AND workspace_id = $3 AND state IN ('queued', 'sending')";
-    /// The lease is checked in the same statement: a paused process that lost its lane writes nothing.
-    MARK_SENDING = "UPDATE tandem.outbox o SET state = 'sending', fence = $3, attempts = attempts + 1
-                     WHERE o.org_id = $1 AND o.outbox_id = ANY ($2)
-                       AND (o.state = 'queued' OR (o.state = 'sending' AND o.fence < $3))
-                       AND EXISTS (SELECT FROM directory.lane l
-                                    WHERE l.org_id = o.org_id AND l.platform = o.platform AND l.workspace_id = o.workspace_id
-                                      AND l.fence = $3 AND l.leased_until > clock_timestamp())
-                    RETURNING o.outbox_id";
+    MARK_SENDING = mark_sending!("$2");
+    /// Those that nobody holds.
+    MARK_FREE = mark_sending!(
+        "ARRAY(SELECT outbox_id FROM tandem.outbox WHERE org_id = $1 AND outbox_id = ANY ($2)
+                ORDER BY outbox_id FOR NO KEY UPDATE SKIP LOCKED)"
+    );
     SETTLE = "UPDATE tandem.outbox SET state = $4, problem = $5, settled_at = $6
                WHERE org_id = $1 AND outbox_id = ANY ($2) AND fence = $3 AND state = 'sending'";
     /// A part that may stand in chat although no answer came is remembered, so that it is looked up first.
@@ -349,16 +364,28 @@ pub async fn next_due(tx: &mut Tenant, workspace: &Workspace) -> anyhow::Result<
         .await?)
 }
 
-/// Claims rows for this lease, and says which. Of the others nothing may be sent: the lease is lost, or they are another's.
-pub async fn mark_sending(tx: &mut Tenant, outbox_ids: &[Uuid], lease: &Lease) -> anyhow::Result<BTreeSet<Uuid>> {
+/// Claims a row for this lease, once whoever holds it has committed. False where nothing of it may be sent: the lease is
+/// lost, or the row is another's.
+pub async fn mark_sending(tx: &mut Tenant, outbox_id: Uuid, lease: &Lease) -> anyhow::Result<bool> {
+    Ok(marked(tx, MARK_SENDING, &[outbox_id], lease).await?.contains(&outbox_id))
+}
+
+/// Claims those of the rows that nobody holds, and says which. Waits for nobody: rows that are held by a change might be
+/// waited for in another order than the change waits for these.
+pub async fn mark_free(tx: &mut Tenant, outbox_ids: &[Uuid], lease: &Lease) -> anyhow::Result<BTreeSet<Uuid>> {
+    marked(tx, MARK_FREE, outbox_ids, lease).await
+}
+
+async fn marked(
+    tx: &mut Tenant,
+    statement: &'static str,
+    outbox_ids: &[Uuid],
+    lease: &Lease,
+) -> anyhow::Result<BTreeSet<Uuid>> {
     let org = tx.org().0;
-    let ours: Vec<Uuid> = sqlx::query_scalar(MARK_SENDING)
-        .bind(org)
-        .bind(outbox_ids)
-        .bind(lease.fence)
-        .fetch_all(tx.connection())
-        .await?;
-    Ok(BTreeSet::from_iter(ours))
+    let marked: Vec<Uuid> =
+        sqlx::query_scalar(statement).bind(org).bind(outbox_ids).bind(lease.fence).fetch_all(tx.connection()).await?;
+    Ok(BTreeSet::from_iter(marked))
 }
 
 /// How a row ended.

@@ -1,6 +1,8 @@
 //! Delivery against a fake Slack over HTTP and a real Postgres: what arrives,
 //! how often, in what order, how fast, and what happens when things break.
 
+mod changes;
+
 use std::collections::BTreeSet;
 use std::sync::{Arc, Once};
 use std::time::{Duration, Instant};
@@ -511,43 +513,6 @@ async fn nothing_is_said_before_outsiders_and_what_stands_there_is_taken_back() 
         ["outsiders", "outsiders"]
     );
     assert_eq!(scene.consequences(&org).await, (1, 1), "a redraw that was refused is no message that was lost");
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn many_changes_make_one_redraw_of_every_part() {
-    let scene = Scene::new(noon()).await;
-    let org = scene.organisation("T1").await;
-    let dana = scene.person(&org, "dana").await;
-    let long = new(&org, &dana, json!({"text": "long", "blocks": 120}));
-    let id = long.id;
-    scene.queue(&org, vec![long]).await;
-    scene.redraw(&org).await;
-    assert_eq!(scene.drain(&org, 0).await.sent, 1);
-    let parts = scene.slack.standing();
-    assert_eq!(parts.len(), 3);
-    assert_eq!(scene.slack.calls("chat.update").len(), 0, "what is not sent yet needs no redraw");
-    assert!(parts[1..].iter().all(|part| part.thread_ts.as_ref() == Some(&parts[0].ts)), "replies in the thread");
-
-    for number in 0..5 {
-        scene.change(&org, id, json!({"text": format!("state {number}")})).await;
-        scene.redraw(&org).await;
-    }
-    assert_eq!(scene.drain(&org, 0).await, Drained::default());
-    assert_eq!(scene.slack.calls("chat.update").len(), 3, "each part once");
-    let surplus = "This part is no longer needed.";
-    assert_eq!(scene.slack.texts(), ["state 4", surplus, surplus]);
-
-    scene.change(&org, id, json!({"text": "longer", "blocks": 170})).await;
-    scene.redraw(&org).await;
-    scene.drain(&org, 0).await;
-    assert_eq!(scene.slack.texts(), ["longer", "longer (2/4)", "longer (3/4)", "longer (4/4)"]);
-    assert_eq!(scene.consequences(&org).await, (1, 0));
-
-    // Deleted by hand: tried once, then let be.
-    scene.slack.always("chat.update", Trouble::Refused("message_not_found"));
-    scene.redraw(&org).await;
-    scene.drain(&org, 0).await;
-    assert!(scene.states(&org).await.iter().all(|state| state == "sent"));
 }
 
 #[tokio::test(flavor = "multi_thread")]
