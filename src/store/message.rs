@@ -14,18 +14,25 @@ use super::directory::{Lease, Workspace};
 use crate::domain::account::AccountId;
 use crate::domain::person::PersonId;
 
-/// Claims the rows of these ids. The lease is checked in the same statement: a paused process that lost its lane writes
-/// nothing.
+/// Claims the rows of these ids, with hold of their posts: see `queue_redraws`. The lease is checked in the same statement:
+/// a paused process that lost its lane writes nothing.
 macro_rules! mark_sending {
-    ($ids:literal) => {
+    ($wait:literal) => {
         concat!(
-            "UPDATE tandem.outbox o SET state = 'sending', fence = $3, attempts = attempts + 1
-              WHERE o.org_id = $1 AND o.outbox_id = ANY (",
-            $ids,
-            ") AND (o.state = 'queued' OR (o.state = 'sending' AND o.fence < $3))
-               AND EXISTS (SELECT FROM directory.lane l
-                            WHERE l.org_id = o.org_id AND l.platform = o.platform AND l.workspace_id = o.workspace_id
-                              AND l.fence = $3 AND l.leased_until > clock_timestamp())
+            "WITH free AS MATERIALIZED (
+               SELECT o.outbox_id
+                 FROM tandem.outbox o
+                 JOIN tandem.outbox p ON p.org_id = o.org_id AND p.message_id = o.message_id AND p.kind = 'post'
+                WHERE o.org_id = $1 AND o.outbox_id = ANY ($2)
+                  FOR NO KEY UPDATE OF p ",
+            $wait,
+            ")
+             UPDATE tandem.outbox o SET state = 'sending', fence = $3, attempts = attempts + 1
+              WHERE o.org_id = $1 AND o.outbox_id = ANY (ARRAY(SELECT outbox_id FROM free))
+                AND (o.state = 'queued' OR (o.state = 'sending' AND o.fence < $3))
+                AND EXISTS (SELECT FROM directory.lane l
+                             WHERE l.org_id = o.org_id AND l.platform = o.platform AND l.workspace_id = o.workspace_id
+                               AND l.fence = $3 AND l.leased_until > clock_timestamp())
              RETURNING o.outbox_id"
         )
     };
@@ -48,10 +55,13 @@ statements! {
         "WITH ",
         queue_redraws!(
             "$5",
-            "tandem.message m
-              WHERE m.org_id = $1 AND m.platform = $2 AND m.workspace_id = $3 AND m.created_at > $6
-                AND EXISTS (SELECT FROM tandem.message_copy c
-                             WHERE c.org_id = m.org_id AND c.message_id = m.message_id AND c.channel_id = $4)"
+            concat!(
+                "tandem.message m",
+                held_post!(""),
+                "WHERE m.org_id = $1 AND m.platform = $2 AND m.workspace_id = $3 AND m.created_at > $6
+                   AND EXISTS (SELECT FROM tandem.message_copy c
+                                WHERE c.org_id = m.org_id AND c.message_id = m.message_id AND c.channel_id = $4)"
+            )
         )
     );
     /// The rows first, then what they say: thousands of redraws may be due, and only a page of them is wanted. The index
@@ -69,12 +79,9 @@ statements! {
             ORDER BY o.due_at, o.outbox_id";
     NEXT_DUE = "SELECT min(due_at) FROM tandem.outbox
                  WHERE org_id = $1 AND platform = $2 AND workspace_id = $3 AND state IN ('queued', 'sending')";
-    MARK_SENDING = mark_sending!("$2");
+    MARK_SENDING = mark_sending!("");
     /// Those that nobody holds.
-    MARK_FREE = mark_sending!(
-        "ARRAY(SELECT outbox_id FROM tandem.outbox WHERE org_id = $1 AND outbox_id = ANY ($2)
-                ORDER BY outbox_id FOR NO KEY UPDATE SKIP LOCKED)"
-    );
+    MARK_FREE = mark_sending!("SKIP LOCKED");
     SETTLE = "UPDATE tandem.outbox SET state = $4, problem = $5, settled_at = $6
                WHERE org_id = $1 AND outbox_id = ANY ($2) AND fence = $3 AND state = 'sending'";
     /// A part that may stand in chat although no answer came is remembered, so that it is looked up first.

@@ -35,37 +35,25 @@ macro_rules! record_events {
 }
 
 /// Steps of a `WITH` and what follows them: queues one redraw, due at `now`, for each message `m` of organisation `$1`
-/// that `messages` names (what stands after `FROM`), in the order of their ids, and wakes the lanes that sleep, locked in
-/// theirs: so two changes cannot wait for each other. Lanes that are awake are not touched.
+/// that `messages` names with its post `p` (what stands after `FROM`), in the order of their ids, and wakes the lanes that
+/// sleep, locked in theirs: so two changes cannot wait for each other. Lanes that are awake are not touched.
 ///
 /// Where a message is still to be drawn no further redraw is needed, as long as it is not drawn before this change is
-/// committed: so whatever is queued of it is held until then, and delivery waits for that where it would send it. What
-/// could not be held is being drawn, and is drawn once more.
+/// committed: so its post is held until then, and delivery takes hold of the post before it draws.
 macro_rules! queue_redraws {
     ($now:literal, $($messages:tt)+) => {
         concat!(
-            "wanted AS MATERIALIZED (SELECT DISTINCT m.message_id, m.platform, m.workspace_id FROM ",
+            "wanted AS MATERIALIZED (SELECT m.message_id, m.platform, m.workspace_id, p.state FROM ",
             $($messages)+,
             "),
-             held_posts AS MATERIALIZED (
-               SELECT message_id FROM tandem.outbox
-                WHERE org_id = $1 AND message_id = ANY (ARRAY(SELECT message_id FROM wanted)) AND kind = 'post' AND state = 'queued'
-                ORDER BY outbox_id FOR SHARE),
-             held_redraws AS MATERIALIZED (
-               SELECT message_id FROM tandem.outbox
-                WHERE org_id = $1 AND message_id = ANY (ARRAY(SELECT message_id FROM wanted)) AND kind = 'redraw' AND state = 'queued'
-                ORDER BY outbox_id FOR SHARE),
              queued AS (
-             INSERT INTO tandem.outbox AS o (org_id, outbox_id, platform, workspace_id, message_id, kind, due_at, queued_at)
-             SELECT $1, gen_random_uuid(), w.platform, w.workspace_id, w.message_id, 'redraw', ",
+             INSERT INTO tandem.outbox (org_id, outbox_id, platform, workspace_id, message_id, kind, due_at, queued_at)
+             SELECT $1, gen_random_uuid(), platform, workspace_id, message_id, 'redraw', ",
             $now,
             ", ",
             $now,
-            " FROM wanted w
-              WHERE NOT EXISTS (SELECT FROM held_posts h WHERE h.message_id = w.message_id)
-                AND NOT EXISTS (SELECT FROM held_redraws h WHERE h.message_id = w.message_id)
-              ORDER BY w.message_id
-             ON CONFLICT (org_id, message_id) WHERE kind = 'redraw' AND state = 'queued' DO UPDATE SET due_at = o.due_at
+            " FROM wanted WHERE state <> 'queued' ORDER BY message_id
+             ON CONFLICT (org_id, message_id) WHERE kind = 'redraw' AND state = 'queued' DO NOTHING
              RETURNING platform, workspace_id),
              asleep AS (SELECT platform, workspace_id FROM directory.lane
                          WHERE org_id = $1 AND wake_at > ",
@@ -80,11 +68,23 @@ macro_rules! queue_redraws {
     };
 }
 
-/// A join of `m` with its post, which stands in chat or is to come. What was given up is not redrawn.
+/// A join of `m` with its post, which is held.
+macro_rules! held_post {
+    ($states:literal) => {
+        concat!(
+            " CROSS JOIN LATERAL (SELECT state FROM tandem.outbox
+                                   WHERE org_id = m.org_id AND message_id = m.message_id AND kind = 'post' ",
+            $states,
+            " FOR SHARE) AS p "
+        )
+    };
+}
+
+/// The same where it stands in chat, or is to: what was given up is not redrawn. A copy that is still queued needs no redraw
+/// either: it will be rendered when it is sent.
 macro_rules! posted {
     () => {
-        " JOIN tandem.outbox p ON p.org_id = m.org_id AND p.message_id = m.message_id AND p.kind = 'post'
-           AND p.state IN ('queued', 'sending', 'sent') "
+        held_post!("AND state IN ('queued', 'sending', 'sent')")
     };
 }
 
