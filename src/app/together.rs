@@ -33,7 +33,15 @@ struct Line<Ask, Answer> {
     /// Whoever has this begins, and is the only one to take along those who wait.
     next: Semaphore,
     turns: Arc<Semaphore>,
-    waiting: Mutex<Vec<(Ask, Tell<Answer>)>>,
+    waiting: Mutex<Waiting<Ask, Answer>>,
+}
+
+#[derive(Debug)]
+struct Waiting<Ask, Answer> {
+    /// How many have come, and how many of them have been taken along.
+    came: u64,
+    taken: u64,
+    asks: Vec<(Ask, Tell<Answer>)>,
 }
 
 /// Whose turn it is; the next have theirs once it is dropped.
@@ -58,8 +66,23 @@ impl std::error::Error for Shared {
 }
 
 impl<Ask, Answer> Line<Ask, Answer> {
-    fn waiting(&self) -> MutexGuard<'_, Vec<(Ask, Tell<Answer>)>> {
+    fn waiting(&self) -> MutexGuard<'_, Waiting<Ask, Answer>> {
         self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The number of who has come.
+    fn come(&self, ask: Ask, tell: Tell<Answer>) -> u64 {
+        let mut waiting = self.waiting();
+        waiting.asks.push((ask, tell));
+        waiting.came += 1;
+        waiting.came
+    }
+
+    /// All who wait and have not gone.
+    fn take(&self) -> (Vec<Ask>, Vec<Tell<Answer>>) {
+        let mut waiting = self.waiting();
+        waiting.taken = waiting.came;
+        std::mem::take(&mut waiting.asks).into_iter().filter(|(_, tell)| !tell.is_closed()).unzip()
     }
 }
 
@@ -73,7 +96,11 @@ impl<Ask, Answer> Together<Ask, Answer> {
         let mut lines = self.lines.lock().unwrap_or_else(PoisonError::into_inner);
         let new = || {
             let turns = Arc::new(Semaphore::new(self.at_once));
-            Arc::new(Line { next: Semaphore::new(1), turns, waiting: Mutex::default() })
+            Arc::new(Line {
+                next: Semaphore::new(1),
+                turns,
+                waiting: Mutex::new(Waiting { came: 0, taken: 0, asks: Vec::new() }),
+            })
         };
         lines.entry(org).or_insert_with(new).clone()
     }
@@ -93,15 +120,16 @@ impl<Ask, Answer> Together<Ask, Answer> {
     {
         let line = self.line(org);
         let (tell, mut hear) = oneshot::channel();
-        line.waiting().push((ask, tell));
+        let number = line.come(ask, tell);
         let told = tokio::select! {
             biased;
             told = &mut hear => told,
             next = line.next.acquire() => {
-                // Nobody waits any more where another's turn has taken this one along as well.
-                let somebody_waits = !line.waiting().is_empty();
-                if let Ok(next) = next && somebody_waits {
-                    line.serve(next, begin, serve).await;
+                // Whom another's turn has taken along leaves it to those who still wait.
+                let waits = line.waiting().taken < number;
+                match next {
+                    Ok(next) if waits => line.serve(next, begin, serve).await,
+                    left => drop(left),
                 }
                 hear.await
             }
@@ -123,7 +151,7 @@ impl<Ask, Answer> Line<Ask, Answer> {
         // Nobody closes it.
         let Ok(turn) = self.turns.clone().acquire_owned().await else { return };
         // Nothing has been read yet: what was committed while it began is seen, and who came meanwhile is served too.
-        let (asks, tells): (Vec<Ask>, Vec<_>) = std::mem::take(&mut *self.waiting()).into_iter().unzip();
+        let (asks, tells) = self.take();
         drop(next);
         let served = match begun {
             Ok(begun) => serve(begun, asks, turn).await,

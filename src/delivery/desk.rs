@@ -7,6 +7,7 @@
 use anyhow::Context;
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
+use tokio::sync::Semaphore;
 use tracing::debug;
 use uuid::Uuid;
 
@@ -29,6 +30,8 @@ pub(super) struct Desk {
     drawing_teams: Together<Asked, Option<Message>>,
     noting: Together<(Uuid, MessageCopy), ()>,
     settling: Together<Outgoing, ()>,
+    /// For rows that wait for who holds them.
+    waiting: Semaphore,
 }
 
 impl Default for Desk {
@@ -41,6 +44,7 @@ impl Default for Desk {
             drawing_teams: Together::new(1),
             noting: Together::new(1),
             settling: Together::new(1),
+            waiting: Semaphore::new(2),
         }
     }
 }
@@ -83,7 +87,9 @@ impl Held {
         if self.ask(&self.desk.claiming, outbox_id, claim).await? {
             return Ok(true);
         }
-        // What changes it holds it until the commit; the others go on meanwhile.
+        // What changes it holds it until the commit; the others go on meanwhile. A night may change what all rows show:
+        // they are not to take every connection for waiting.
+        let _turn = self.desk.waiting.acquire().await?;
         let mut tx = self.shared.app.store.tenant(self.lease.org).await?;
         let ours = message::mark_sending(&mut tx, outbox_id, &self.lease).await?;
         tx.commit().await?;

@@ -325,15 +325,9 @@ impl Claim<'_> {
         let consequences = consequences && row.sending == Sending::Post;
         let mut tx = app.store.tenant(lease.org).await?;
         let this = &[row.outbox_id];
-        if !self.claimed && !message::mark_sending(&mut tx, row.outbox_id, lease).await? {
-            return Ok(false);
-        }
-        let ours = match verdict {
-            Verdict::Sent(arrival) => {
-                if consequences && arrival == Arrival::Arrived {
-                    (shared.contents.delivered)(app, &mut tx, &[Arrived::from(row)], now).await?;
-                }
-                message::settle(&mut tx, this, lease, Ending::Sent, now).await?
+        match verdict {
+            Verdict::Sent(Arrival::Arrived) if consequences => {
+                (shared.contents.delivered)(app, &mut tx, &[Arrived::from(row)], now).await?;
             }
             Verdict::GivenUp { code, unreachable } => {
                 if unreachable && let Some(person) = reader {
@@ -342,8 +336,16 @@ impl Claim<'_> {
                 if consequences {
                     (shared.contents.given_up)(app, &mut tx, row.message_id, &row.content, reader, code, now).await?;
                 }
-                message::settle(&mut tx, this, lease, Ending::GivenUp(code), now).await?
             }
+            Verdict::Sent(_) | Verdict::Back { .. } => {}
+        }
+        // After what else is locked, as by clicks: they lock what they move, then the posts that show it.
+        if !self.claimed && !message::mark_sending(&mut tx, row.outbox_id, lease).await? {
+            return Ok(false);
+        }
+        let ours = match verdict {
+            Verdict::Sent(_) => message::settle(&mut tx, this, lease, Ending::Sent, now).await?,
+            Verdict::GivenUp { code, .. } => message::settle(&mut tx, this, lease, Ending::GivenUp(code), now).await?,
             Verdict::Back { at, code, counts } => {
                 message::retry(&mut tx, row.outbox_id, lease, at, code, counts, self.unsure).await?;
                 true

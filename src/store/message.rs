@@ -20,13 +20,17 @@ macro_rules! mark_sending {
     ($wait:literal) => {
         concat!(
             "WITH free AS MATERIALIZED (
-               SELECT o.outbox_id
-                 FROM tandem.outbox o
-                 JOIN tandem.outbox p ON p.org_id = o.org_id AND p.message_id = o.message_id AND p.kind = 'post'
-                WHERE o.org_id = $1 AND o.outbox_id = ANY ($2)
-                  FOR NO KEY UPDATE OF p ",
+               SELECT * FROM (SELECT outbox_id FROM tandem.outbox
+                               WHERE org_id = $1 AND outbox_id = ANY ($2) AND kind = 'post' FOR UPDATE ",
             $wait,
-            ")
+            ") AS posts
+               UNION ALL
+               SELECT * FROM (SELECT o.outbox_id
+                                FROM tandem.outbox o
+                                JOIN tandem.outbox p ON p.org_id = $1 AND p.message_id = o.message_id AND p.kind = 'post'
+                               WHERE o.org_id = $1 AND o.outbox_id = ANY ($2) AND o.kind = 'redraw' FOR UPDATE OF p ",
+            $wait,
+            ") AS redraws)
              UPDATE tandem.outbox o SET state = 'sending', fence = $3, attempts = attempts + 1
               WHERE o.org_id = $1 AND o.outbox_id = ANY (ARRAY(SELECT outbox_id FROM free))
                 AND (o.state = 'queued' OR (o.state = 'sending' AND o.fence < $3))
@@ -57,7 +61,7 @@ statements! {
             "$5",
             concat!(
                 "tandem.message m",
-                held_post!(""),
+                held_post!("false", ""),
                 "WHERE m.org_id = $1 AND m.platform = $2 AND m.workspace_id = $3 AND m.created_at > $6
                    AND EXISTS (SELECT FROM tandem.message_copy c
                                 WHERE c.org_id = m.org_id AND c.message_id = m.message_id AND c.channel_id = $4)"

@@ -43,7 +43,7 @@ macro_rules! record_events {
 macro_rules! queue_redraws {
     ($now:literal, $($messages:tt)+) => {
         concat!(
-            "wanted AS MATERIALIZED (SELECT m.message_id, m.platform, m.workspace_id, p.state FROM ",
+            "wanted AS MATERIALIZED (SELECT m.message_id, m.platform, m.workspace_id, p.waits FROM ",
             $($messages)+,
             "),
              queued AS (
@@ -52,7 +52,7 @@ macro_rules! queue_redraws {
             $now,
             ", ",
             $now,
-            " FROM wanted WHERE state <> 'queued' ORDER BY message_id
+            " FROM wanted WHERE NOT waits ORDER BY message_id
              ON CONFLICT (org_id, message_id) WHERE kind = 'redraw' AND state = 'queued' DO NOTHING
              RETURNING platform, workspace_id),
              asleep AS (SELECT platform, workspace_id FROM directory.lane
@@ -68,14 +68,17 @@ macro_rules! queue_redraws {
     };
 }
 
-/// A join of `m` with its post, which is held.
+/// A join of `m` with its post, of one of these states, which is held: against claims and not against what else becomes of
+/// it. `waits`: it is to be drawn, and needs no redraw.
 macro_rules! held_post {
-    ($states:literal) => {
+    ($waits:literal, $states:literal) => {
         concat!(
-            " CROSS JOIN LATERAL (SELECT state FROM tandem.outbox
+            " CROSS JOIN LATERAL (SELECT ",
+            $waits,
+            " AS waits FROM tandem.outbox
                                    WHERE org_id = m.org_id AND message_id = m.message_id AND kind = 'post' ",
             $states,
-            " FOR SHARE) AS p "
+            " FOR KEY SHARE) AS p "
         )
     };
 }
@@ -84,7 +87,7 @@ macro_rules! held_post {
 /// either: it will be rendered when it is sent.
 macro_rules! posted {
     () => {
-        held_post!("AND state IN ('queued', 'sending', 'sent')")
+        held_post!("state = 'queued'", "AND state IN ('queued', 'sending', 'sent')")
     };
 }
 

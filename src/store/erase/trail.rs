@@ -61,7 +61,7 @@ pub(super) async fn cut_off(tx: &mut Directory, org: OrgId) -> anyhow::Result<u6
 pub(super) async fn organisation(tx: &mut Directory, org: OrgId) -> anyhow::Result<u64> {
     let whose = format!("SET LOCAL tandem.org_id = '{}'", org.0);
     sqlx::raw_sql(AssertSqlSafe(whose)).execute(tx.connection()).await?;
-    // An event that is sealed between the two deletions below could not be deleted.
+    // An event that is sealed between the two deletions below would leave its seal.
     audit::lock_chain(tx.connection(), org).await?;
     // In the time since the first cut somebody may have asked for more of it.
     let mut deleted = cut_off(tx, org).await?;
