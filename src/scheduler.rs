@@ -18,7 +18,8 @@ const TICK: Duration = Duration::from_secs(20);
 /// Between passes of the sealer over each organisation's committed audit events.
 const SEAL: Duration = Duration::from_secs(1);
 /// How far back a usual pass looks for commits that were overtaken. Events are recorded just before their commit, and
-/// a pass reads so much of the trail: with minutes, clicks by the thousand kept it reading all the time.
+/// a pass reads so much of the trail: with minutes, clicks by the thousand kept it reading all the time. What commits
+/// later is sealed within the minute.
 const LAG: TimeDelta = TimeDelta::seconds(1);
 /// How far back one pass in sixty looks. The first after a start looks at everything.
 const LONG_LAG: TimeDelta = TimeDelta::minutes(10);

@@ -7,10 +7,11 @@
 //! nothing is read for anybody before they have asked, so that nobody gets older
 //! facts than they would have got alone. Alone, nobody waits.
 //!
-//! The next to serve begins a transaction while the turns before it last, and takes along
-//! all who have come when its own begins. Whoever serves says when the turn is over: questions once they are read, the rows
-//! of a lane once their transaction has begun; presses, which lock what others press,
-//! once only the commit is left, which waits for the disk and for nothing else.
+//! The next to serve begins a transaction while the turns before it last, and takes
+//! along all who have come when its own begins. Whoever serves says when the turn is
+//! over: questions once they are read, the rows of a lane once their transaction has
+//! begun; presses, which lock what others press, once only the commit is left, which
+//! waits for the disk and for nothing else.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -107,7 +108,8 @@ impl<Ask, Answer> Together<Ask, Answer> {
 
     /// Asks, and is served with all others who wait. Whoever is next begins a transaction and, once it has a turn, calls
     /// `serve` with all who have come by then; it answers each, in that order, and may give the turn back before it is
-    /// done. A failure is everybody's. `None` where who served was cut off: then what came of it is not known, and everybody may ask alone.
+    /// done. A failure is everybody's. `None` where who served was cut off: then what came of it is not known, and
+    /// everybody may ask alone.
     pub async fn ask<Begun, Serving>(
         &self,
         org: OrgId,

@@ -39,8 +39,7 @@ impl Default for Desk {
         Self {
             knowing: Together::new(1),
             claiming: Together::new(1),
-            // While Postgres reads for some, the messages of others are made.
-            drawing: Together::new(2),
+            drawing: Together::new(1),
             drawing_teams: Together::new(1),
             noting: Together::new(1),
             settling: Together::new(1),

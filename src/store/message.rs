@@ -381,8 +381,8 @@ pub async fn mark_sending(tx: &mut Tenant, outbox_id: Uuid, lease: &Lease) -> an
     Ok(marked(tx, MARK_SENDING, &[outbox_id], lease).await?.contains(&outbox_id))
 }
 
-/// Claims those of the rows that nobody holds, and says which. Waits for nobody: rows that are held by a change might be
-/// waited for in another order than the change waits for these.
+/// Claims those of the rows whose post no change holds, and says which. Does not wait for changes: one might wait for
+/// what is held here already.
 pub async fn mark_free(tx: &mut Tenant, outbox_ids: &[Uuid], lease: &Lease) -> anyhow::Result<BTreeSet<Uuid>> {
     marked(tx, MARK_FREE, outbox_ids, lease).await
 }

@@ -237,29 +237,23 @@ impl Store {
 
     /// Begins a transaction of one organisation.
     pub async fn tenant(&self, org: OrgId) -> anyhow::Result<Tenant> {
-        // An organisation's id is a uuid: nothing in it can end the string.
-        let begin = format!("BEGIN; SET LOCAL ROLE tandem_app; SET LOCAL tandem.org_id = '{}'", org.0);
-        let transaction = self.pool.begin_with(AssertSqlSafe(begin)).await.context("begin")?;
-        Ok(Tenant { transaction, org })
+        self.begin(org, "BEGIN").await
     }
 
     /// As [`Self::tenant`], with a commit that does not wait for the disk. The log is written in order, so nothing of it
     /// can be lost once any later transaction has committed as usual: for parts of work that counts only with its last.
     pub async fn tenant_of_a_part(&self, org: OrgId) -> anyhow::Result<Tenant> {
-        let begin = format!(
-            "BEGIN; SET LOCAL ROLE tandem_app; SET LOCAL tandem.org_id = '{}'; SET LOCAL synchronous_commit = off",
-            org.0
-        );
-        let transaction = self.pool.begin_with(AssertSqlSafe(begin)).await.context("begin")?;
-        Ok(Tenant { transaction, org })
+        self.begin(org, "BEGIN; SET LOCAL synchronous_commit = off").await
     }
 
     /// Begins a transaction that only reads, and sees the organisation throughout as it was at its first question.
     pub async fn tenant_at_one_moment(&self, org: OrgId) -> anyhow::Result<Tenant> {
-        let begin = format!(
-            "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; SET LOCAL ROLE tandem_app; SET LOCAL tandem.org_id = '{}'",
-            org.0
-        );
+        self.begin(org, "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY").await
+    }
+
+    async fn begin(&self, org: OrgId, begin: &str) -> anyhow::Result<Tenant> {
+        // An organisation's id is a uuid: nothing in it can end the string.
+        let begin = format!("{begin}; SET LOCAL ROLE tandem_app; SET LOCAL tandem.org_id = '{}'", org.0);
         let transaction = self.pool.begin_with(AssertSqlSafe(begin)).await.context("begin")?;
         Ok(Tenant { transaction, org })
     }
