@@ -132,7 +132,7 @@ async fn account_from_memory(app: &App, asker: &Asker, name: &str) -> anyhow::Re
     let named = app.accounts_named(asker.org, snapshot.settings.stamp, name, MEANT);
     let [id] = named.as_deref().unwrap_or_default() else { return Ok(None) };
     let reader = Reader::new(&snapshot, Some(person.id), app.now());
-    let begin = app.memory.together.tenant(asker.org);
+    let begin = || app.memory.together.tenant(asker.org);
     let serve = |tx, ids, turn: Turn| async {
         let read = read_all(app, tx, ids).await;
         drop(turn);

@@ -110,14 +110,15 @@ impl<Ask, Answer> Together<Ask, Answer> {
     /// `serve` with all who have come by then; it answers each, in that order, and may give the turn back before it is
     /// done. A failure is everybody's. `None` where who served was cut off: then what came of it is not known, and
     /// everybody may ask alone.
-    pub async fn ask<Begun, Serving>(
+    pub async fn ask<Begun, Beginning, Serving>(
         &self,
         org: OrgId,
         ask: Ask,
-        begin: impl Future<Output = anyhow::Result<Begun>>,
+        begin: impl FnOnce() -> Beginning,
         serve: impl FnOnce(Begun, Vec<Ask>, Turn) -> Serving,
     ) -> anyhow::Result<Option<Answer>>
     where
+        Beginning: Future<Output = anyhow::Result<Begun>>,
         Serving: Future<Output = anyhow::Result<Vec<Answer>>>,
     {
         let line = self.line(org);
@@ -130,7 +131,8 @@ impl<Ask, Answer> Together<Ask, Answer> {
                 // Whom another's turn has taken along leaves it to those who still wait.
                 let waits = line.waiting().taken < number;
                 match next {
-                    Ok(next) if waits => line.serve(next, begin, serve).await,
+                    // Boxed, or everybody would be moved about with room for the few who serve.
+                    Ok(next) if waits => Box::pin(line.serve(next, begin, serve)).await,
                     left => drop(left),
                 }
                 hear.await
@@ -141,23 +143,27 @@ impl<Ask, Answer> Together<Ask, Answer> {
 }
 
 impl<Ask, Answer> Line<Ask, Answer> {
-    async fn serve<Begun, Serving>(
+    async fn serve<Begun, Beginning, Serving>(
         &self,
         next: SemaphorePermit<'_>,
-        begin: impl Future<Output = anyhow::Result<Begun>>,
+        begin: impl FnOnce() -> Beginning,
         serve: impl FnOnce(Begun, Vec<Ask>, Turn) -> Serving,
     ) where
+        Beginning: Future<Output = anyhow::Result<Begun>>,
         Serving: Future<Output = anyhow::Result<Vec<Answer>>>,
     {
-        let begun = begin.await;
-        // Nobody closes it.
-        let Ok(turn) = self.turns.clone().acquire_owned().await else { return };
-        // Nothing has been read yet: what was committed while it began is seen, and who came meanwhile is served too.
-        let (asks, tells) = self.take();
-        drop(next);
-        let served = match begun {
-            Ok(begun) => serve(begun, asks, turn).await,
-            Err(error) => Err(error),
+        let (served, tells) = match begin().await {
+            Ok(begun) => {
+                // Nobody closes it.
+                let Ok(turn) = self.turns.clone().acquire_owned().await else { return };
+                // Nothing has been read yet: what was committed while it began is seen, and who came meanwhile is served
+                // too.
+                let (asks, tells) = self.take();
+                drop(next);
+                (serve(begun, asks, turn).await, tells)
+            }
+            // To hear that, nobody needs a turn.
+            Err(error) => (Err(error), self.take().1),
         };
         // Who has gone meanwhile need not be told.
         match served {
@@ -200,7 +206,7 @@ mod tests {
                     tokio::task::yield_now().await;
                     Ok(all.into_iter().map(|n| n * n).collect())
                 };
-                together.ask(ORG, n, begin, serve)
+                together.ask(ORG, n, || begin, serve)
             };
             let told: Vec<_> = join_all((0..100).map(asked)).await.into_iter().map(Result::unwrap).collect();
             assert_eq!(told, (0..100).map(|n| Some(n * n)).collect::<Vec<_>>());
@@ -220,7 +226,7 @@ mod tests {
             }
             false
         };
-        let first = together.ask(ORG, 1, begin(), |(), all, turn| async {
+        let first = together.ask(ORG, 1, begin, |(), all, turn| async {
             serving.fetch_add(1, Ordering::Relaxed);
             let next_has_begun = until(&begun).await;
             drop(turn);
@@ -232,7 +238,7 @@ mod tests {
                 begun.fetch_add(1, Ordering::Relaxed);
                 Ok(())
             };
-            together.ask(ORG, 2, begin, |(), all, _turn| async move { Ok(all) }).await
+            together.ask(ORG, 2, || begin, |(), all, _turn| async move { Ok(all) }).await
         };
         let (first, second) = tokio::join!(first, second);
         assert_eq!((first.unwrap(), second.unwrap()), (Some(1), Some(2)));
@@ -244,8 +250,8 @@ mod tests {
         let stuck = |(), _, _| std::future::pending::<anyhow::Result<Vec<()>>>();
         let other = OrgId(Uuid::from_u128(1));
         tokio::select! {
-            _ = join_all([0, 1].map(|_| together.ask(ORG, (), begin(), stuck))) => unreachable!("they wait for ever"),
-            told = together.ask(other, (), begin(), |(), all, _| async move { Ok(all) }) => {
+            _ = join_all([0, 1].map(|_| together.ask(ORG, (), begin, stuck))) => unreachable!("they wait for ever"),
+            told = together.ask(other, (), begin, |(), all, _| async move { Ok(all) }) => {
                 assert_eq!(told.unwrap(), Some(()));
             }
         }
@@ -254,14 +260,14 @@ mod tests {
     #[tokio::test]
     async fn a_failure_is_everybodys_and_the_next_are_served() {
         let together = Together::<u8, u8>::new(1);
-        let failing = |n| together.ask(ORG, n, begin(), |(), _, _| async { bail!("the server is gone") });
+        let failing = |n| together.ask(ORG, n, begin, |(), _, _| async { bail!("the server is gone") });
         for told in join_all((0..5).map(failing)).await {
             let said = format!("{:#}", told.unwrap_err());
             assert!(said.ends_with("the server is gone"), "{said}");
         }
-        let unanswered = together.ask(ORG, 1, begin(), |(), _, _| async { Ok(Vec::new()) }).await;
+        let unanswered = together.ask(ORG, 1, begin, |(), _, _| async { Ok(Vec::new()) }).await;
         assert_eq!(unanswered.unwrap(), None, "nothing was said");
-        let told = together.ask(ORG, 2, begin(), |(), all, _| async move { Ok(all) }).await;
+        let told = together.ask(ORG, 2, begin, |(), all, _| async move { Ok(all) }).await;
         assert_eq!(told.unwrap(), Some(2));
     }
 }

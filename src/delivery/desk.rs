@@ -120,7 +120,7 @@ impl Held {
     /// Ends a claimed row that has arrived, with what follows from that. False where that could not be done together
     /// with others: then it is to be done alone.
     pub(super) async fn settle(&self, row: &Outgoing) -> bool {
-        let begin = self.shared.app.store.tenant(self.lease.org);
+        let begin = || self.shared.app.store.tenant(self.lease.org);
         let settle = |tx, all, turn: Turn| {
             drop(turn);
             self.settle_all(tx, all)
@@ -152,7 +152,7 @@ impl Held {
             drop(turn);
             serve(tx, all)
         };
-        match line.ask(org, ask.clone(), store.tenant(org), serve_begun).await {
+        match line.ask(org, ask.clone(), || store.tenant(org), serve_begun).await {
             Ok(Some(answer)) => return Ok(answer),
             Ok(None) => {}
             Err(problem) => debug!(error = format!("{problem:#}"), "what several rows asked failed; each asks alone"),

@@ -102,7 +102,8 @@ statements! {
             WHERE m.person_id = fresh.person_id AND m.thread_of IS NULL AND m.created_at > $4
               AND (m.created_at, m.message_id) < (fresh.created_at, fresh.message_id)
               AND ", is_card!(), "), ",
-        queue_redraws!("$3", concat!("before m", posted!()))
+        queue_redraws!("$3", concat!("before m", posted!())),
+        " SELECT"
     );
 }
 

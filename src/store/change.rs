@@ -12,7 +12,7 @@ use crate::domain::account::AccountId;
 statements! {
     /// One statement, since round trips decide how many clicks a second there are.
     RECORD_AND_REDRAW = concat!(
-        "WITH recorded AS (", record_events!(), "), ", queue_redraws!("$2", showing!("$8", "$9"))
+        "WITH recorded AS (", record_events!(), "), ", queue_redraws!("$2", showing!("$8", "$9")), " SELECT"
     );
 }
 

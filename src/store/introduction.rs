@@ -49,7 +49,8 @@ statements! {
                 "tandem.message m", posted!(), "WHERE m.org_id = $1 AND m.created_at > $4
                    AND m.content ? 'introduction' AND m.content -> 'introduction' ->> 'id' = $2"
             )
-        )
+        ),
+        " SELECT"
     );
     FORGET = "WITH over AS (
                 DELETE FROM tandem.introduction WHERE org_id = $1 AND greatest(began_at, asked_at) < $2

@@ -53,7 +53,7 @@ statements! {
     /// Wakes a lane without locking its row when it is awake already: clicks would queue behind each other.
     WAKE_LANE = "UPDATE directory.lane SET wake_at = $4
                   WHERE org_id = $1 AND platform = $2 AND workspace_id = $3 AND wake_at > $4";
-    QUEUE_REDRAWS = concat!("WITH ", queue_redraws!("$3", showing!("$2", "$4")));
+    QUEUE_REDRAWS = concat!("WITH ", queue_redraws!("$3", showing!("$2", "$4")), " SELECT");
     /// Every message that stands in a channel, so that each is looked at again before its next word.
     QUEUE_CHANNEL = concat!(
         "WITH ",
@@ -66,7 +66,8 @@ statements! {
                    AND EXISTS (SELECT FROM tandem.message_copy c
                                 WHERE c.org_id = m.org_id AND c.message_id = m.message_id AND c.channel_id = $4)"
             )
-        )
+        ),
+        " SELECT"
     );
     /// The rows first, then what they say: thousands of redraws may be due, and only a page of them is wanted. The index
     /// has them in this order.
@@ -113,14 +114,11 @@ statements! {
                   WHERE m.org_id = $1 AND m.platform = $2 AND m.workspace_id = $3 AND m.person_id = $4 AND c.part = 0
                   ORDER BY c.sent_at, m.message_id";
     RECEIVE = "INSERT INTO tandem.inbound_receipt (org_id, receipt, received_at) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING";
-    /// The same of several, with the settings' stamp, which a click asks for next. In their order, so that two who bring
-    /// the same ones cannot wait for each other.
-    RECEIVE_CLICKS = "WITH came AS (
-                        INSERT INTO tandem.inbound_receipt (org_id, receipt, received_at)
-                        SELECT DISTINCT $1::uuid, r.receipt, $3::timestamptz FROM unnest($2::text[]) AS r (receipt) ORDER BY r.receipt
-                        ON CONFLICT DO NOTHING RETURNING receipt)
-                      SELECT ARRAY(SELECT receipt FROM came) AS first, s.stamp
-                        FROM tandem.organisation_setting s WHERE s.org_id = $1";
+    /// With the settings' stamp, which a click asks for next.
+    RECEIVE_CLICK = concat!(
+        "WITH came AS (", receive_clicks!(), ")
+         SELECT EXISTS (SELECT FROM came) AS first, s.stamp FROM tandem.organisation_setting s WHERE s.org_id = $1"
+    );
     TAKE_BACK = "DELETE FROM tandem.inbound_receipt WHERE org_id = $1 AND receipt = ANY ($2)";
     FORGET_RECEIPTS = "DELETE FROM tandem.inbound_receipt WHERE org_id = $1 AND received_at < $2";
     FORGET_REDRAWS = "DELETE FROM tandem.outbox
@@ -584,25 +582,13 @@ pub async fn receive(tx: &mut Tenant, receipt: &str, now: DateTime<Utc>) -> anyh
     Ok(done.rows_affected() == 1)
 }
 
-/// That clicks came, and under which stamp of the settings.
-#[derive(Debug)]
-pub struct Arrived {
-    /// The receipts that had not come before; the others have had their effect.
-    pub first: BTreeSet<String>,
-    pub stamp: i64,
-}
-
-/// As [`receive`], for several clicks.
-pub async fn receive_clicks<'r>(
-    tx: &mut Tenant,
-    receipts: impl IntoIterator<Item = &'r str>,
-    now: DateTime<Utc>,
-) -> anyhow::Result<Arrived> {
+/// As [`receive`], of a click, with the settings' stamp; a click without a name to be known again by is always the first.
+pub async fn receive_click(tx: &mut Tenant, receipt: Option<&str>, now: DateTime<Utc>) -> anyhow::Result<(bool, i64)> {
     let org = tx.org().0;
-    let receipts: Vec<&str> = receipts.into_iter().collect();
-    let (first, stamp): (Vec<String>, i64) =
-        sqlx::query_as(RECEIVE_CLICKS).bind(org).bind(&receipts).bind(now).fetch_one(tx.connection()).await?;
-    Ok(Arrived { first: first.into_iter().collect(), stamp })
+    let named: Vec<&str> = receipt.into_iter().collect();
+    let (first, stamp): (bool, i64) =
+        sqlx::query_as(RECEIVE_CLICK).bind(org).bind(&named).bind(now).fetch_one(tx.connection()).await?;
+    Ok((first || receipt.is_none(), stamp))
 }
 
 /// As if these had not come: they are carried out by another transaction.

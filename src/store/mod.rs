@@ -34,7 +34,17 @@ macro_rules! record_events {
     };
 }
 
-/// Steps of a `WITH` and what follows them: queues one redraw, due at `now`, for each message `m` of organisation `$1`
+/// Notes receipts, `$2`, of organisation `$1` at `$3`, and returns those that had not come before. In their order, so that
+/// two who bring the same ones cannot wait for each other.
+macro_rules! receive_clicks {
+    () => {
+        "INSERT INTO tandem.inbound_receipt (org_id, receipt, received_at)
+         SELECT DISTINCT $1::uuid, r.receipt, $3::timestamptz FROM unnest($2::text[]) AS r (receipt) ORDER BY r.receipt
+         ON CONFLICT DO NOTHING RETURNING receipt"
+    };
+}
+
+/// Steps of a `WITH`: queues one redraw, due at `now`, for each message `m` of organisation `$1`
 /// that `messages` names with its post `p` (what stands after `FROM`), in the order of their ids, and wakes the lanes that
 /// sleep, locked in theirs: so two changes cannot wait for each other. Lanes that are awake are not touched.
 ///
@@ -59,11 +69,12 @@ macro_rules! queue_redraws {
                          WHERE org_id = $1 AND wake_at > ",
             $now,
             " AND (platform, workspace_id) IN (SELECT platform, workspace_id FROM queued)
-                         ORDER BY platform, workspace_id FOR NO KEY UPDATE)
+                         ORDER BY platform, workspace_id FOR NO KEY UPDATE),
+             awake AS (
              UPDATE directory.lane l SET wake_at = ",
             $now,
             " FROM asleep
-              WHERE l.org_id = $1 AND l.platform = asleep.platform AND l.workspace_id = asleep.workspace_id"
+              WHERE l.org_id = $1 AND l.platform = asleep.platform AND l.workspace_id = asleep.workspace_id)"
         )
     };
 }
@@ -132,6 +143,7 @@ pub mod night;
 pub mod note;
 pub mod outcome;
 pub mod person;
+pub mod press;
 pub mod renewal;
 pub mod risk;
 pub mod rule;
@@ -254,13 +266,15 @@ impl Store {
     async fn begin(&self, org: OrgId, begin: &str) -> anyhow::Result<Tenant> {
         // An organisation's id is a uuid: nothing in it can end the string.
         let begin = format!("{begin}; SET LOCAL ROLE tandem_app; SET LOCAL tandem.org_id = '{}'", org.0);
-        let transaction = self.pool.begin_with(AssertSqlSafe(begin)).await.context("begin")?;
+        // Boxed: the pool's own future is large, and whatever asks the database would be moved about with room for it.
+        let transaction = Box::pin(self.pool.begin_with(AssertSqlSafe(begin))).await.context("begin")?;
         Ok(Tenant { transaction, org })
     }
 
     /// Begins a transaction over the directory.
     pub async fn directory(&self) -> anyhow::Result<Directory> {
-        let transaction = self.pool.begin_with("BEGIN; SET LOCAL ROLE tandem_directory").await.context("begin")?;
+        let begin = self.pool.begin_with("BEGIN; SET LOCAL ROLE tandem_directory");
+        let transaction = Box::pin(begin).await.context("begin")?;
         Ok(Directory { transaction })
     }
 
@@ -390,6 +404,7 @@ pub fn statements() -> Vec<(&'static str, &'static str, &'static str)> {
         note::STATEMENTS,
         outcome::STATEMENTS,
         person::STATEMENTS,
+        press::STATEMENTS,
         renewal::STATEMENTS,
         risk::STATEMENTS,
         rule::STATEMENTS,

@@ -29,16 +29,6 @@ statements! {
                                 a.auto_renew, a.csm_id, a.account_manager_id, a.pool, a.status, a.cost_to_serve_minor
                            FROM tandem.risk r JOIN tandem.account a USING (org_id, account_id)
                           WHERE org_id = $1 AND r.risk_id = $2 FOR NO KEY UPDATE OF r";
-    /// The same of several, but for those that somebody else holds.
-    LOCK_FREE_WITH_ACCOUNTS = "SELECT r.risk_id, account_id, r.version, r.since, r.opened_on, r.raised_by, r.raised_why, r.calm_nights,
-                                      r.last_night, r.latest, r.confirmed, r.state, r.moved_by, r.next_step, r.next_step_due,
-                                      r.snoozed_until, r.resolution, r.known, r.clock_since, r.remind_at, r.due_at,
-                                      a.name, a.segment, a.arr_minor, a.currency, a.seats, a.plan, a.domains, a.url, a.goals,
-                                      a.start_date, a.go_live_date, a.renewal_date, a.term_months, a.notice_period_days,
-                                      a.auto_renew, a.csm_id, a.account_manager_id, a.pool, a.status, a.cost_to_serve_minor
-                                 FROM tandem.risk r JOIN tandem.account a USING (org_id, account_id)
-                                WHERE org_id = $1 AND r.risk_id = ANY ($2)
-                                ORDER BY r.risk_id FOR NO KEY UPDATE OF r SKIP LOCKED";
     /// In the order of ids, so that two who lock several cannot wait for each other.
     LOCK_MANY = "SELECT risk_id, account_id, version, since, opened_on, raised_by, raised_why, calm_nights, last_night, latest,
                         confirmed, state, moved_by, next_step, next_step_due, snoozed_until, resolution, known, clock_since, remind_at, due_at
@@ -68,16 +58,6 @@ statements! {
                    snoozed_until = excluded.snoozed_until, resolution = excluded.resolution, known = excluded.known,
                    clock_since = excluded.clock_since, remind_at = excluded.remind_at, due_at = excluded.due_at
              WHERE t.version <= excluded.version";
-    /// What people move of locked risks.
-    SAVE_MOVED = "UPDATE tandem.risk t
-                     SET version = m.version, since = m.since, state = m.state, moved_by = m.moved_by, next_step = m.next_step,
-                         next_step_due = m.next_step_due, snoozed_until = m.snoozed_until, resolution = m.resolution, known = m.known,
-                         clock_since = m.clock_since, remind_at = m.remind_at, due_at = m.due_at
-                    FROM unnest($2::uuid[], $3::int[], $4::timestamptz[], $5::text[], $6::uuid[], $7::text[], $8::date[], $9::date[],
-                                $10::text[], $11::jsonb[], $12::timestamptz[], $13::timestamptz[], $14::timestamptz[])
-                      AS m (risk_id, version, since, state, moved_by, next_step, next_step_due, snoozed_until, resolution, known,
-                            clock_since, remind_at, due_at)
-                   WHERE t.org_id = $1 AND t.risk_id = m.risk_id AND t.version < m.version";
     /// All of these accounts' episodes, the newest of each first, locked in one order for every page of a night.
     LOCK_OF_ACCOUNTS = "SELECT r.* FROM unnest($2::text[]) AS wanted (account_id)
                          CROSS JOIN LATERAL (SELECT risk_id, account_id, version, since, opened_on, raised_by, raised_why,
@@ -177,13 +157,6 @@ pub async fn lock_with_account(tx: &mut Tenant, id: Uuid) -> anyhow::Result<Opti
     row.map(with_account).transpose()
 }
 
-/// Those of the risks that nobody else holds, locked until commit, with their accounts, by id.
-pub async fn lock_free_with_accounts(tx: &mut Tenant, ids: &[Uuid]) -> anyhow::Result<Vec<(Risk, Account)>> {
-    let org = tx.org().0;
-    let rows = sqlx::query(LOCK_FREE_WITH_ACCOUNTS).bind(org).bind(ids).fetch_all(tx.connection()).await?;
-    rows.into_iter().map(with_account).collect()
-}
-
 fn with_account(row: PgRow) -> anyhow::Result<(Risk, Account)> {
     let risk = Risk::try_from(RiskRow::from_row(&row)?)?;
     Ok((risk, Account::try_from(AccountRow::from_row(&row)?)?))
@@ -260,35 +233,6 @@ pub async fn lock_latest(
         latest.entry(AccountId(row.account_id.clone())).or_insert_with(|| Risk::try_from(row));
     }
     Ok(latest)
-}
-
-/// Saves what people moved of risks that are locked: state, step, dates and clock, not what nights read.
-pub async fn save_moved(tx: &mut Tenant, risks: &[Risk]) -> anyhow::Result<()> {
-    if risks.is_empty() {
-        return Ok(());
-    }
-    let org = tx.org().0;
-    let rows: Vec<RiskRecord> = risks.iter().map(RiskRecord::from).collect();
-    let done = sqlx::query(SAVE_MOVED)
-        .bind(org)
-        .bind(rows.iter().map(|row| row.id).collect::<Vec<_>>())
-        .bind(rows.iter().map(|row| row.version).collect::<Vec<_>>())
-        .bind(rows.iter().map(|row| row.since).collect::<Vec<_>>())
-        .bind(rows.iter().map(|row| row.state.as_str()).collect::<Vec<_>>())
-        .bind(rows.iter().map(|row| row.moved_by.map(|by| by.0)).collect::<Vec<_>>())
-        .bind(rows.iter().map(|row| row.next_step.as_deref()).collect::<Vec<_>>())
-        .bind(rows.iter().map(|row| row.next_step_due).collect::<Vec<_>>())
-        .bind(rows.iter().map(|row| row.snoozed_until).collect::<Vec<_>>())
-        .bind(rows.iter().map(|row| row.resolution.as_deref()).collect::<Vec<_>>())
-        .bind(rows.iter().map(|row| row.known.as_ref().map(Json)).collect::<Vec<_>>())
-        .bind(rows.iter().map(|row| row.clock_since).collect::<Vec<_>>())
-        .bind(rows.iter().map(|row| row.remind_at).collect::<Vec<_>>())
-        .bind(rows.iter().map(|row| row.due_at).collect::<Vec<_>>())
-        .execute(tx.connection())
-        .await
-        .context("save moved risks")?;
-    anyhow::ensure!(done.rows_affected() == risks.len() as u64, "a risk was changed by somebody else meanwhile");
-    Ok(())
 }
 
 /// Saves many new or moved risks in one statement.

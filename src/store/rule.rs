@@ -41,7 +41,8 @@ statements! {
             concat!(
                 "tandem.message m", posted!(), "WHERE m.org_id = $1 AND m.created_at > $3 AND m.content -> 'rules' IS NOT NULL"
             )
-        )
+        ),
+        " SELECT"
     );
     JUDGED = "SELECT rule, count(*) FROM tandem.judgement WHERE org_id = $1 AND at >= $2 GROUP BY rule ORDER BY rule";
     FIRED = "INSERT INTO tandem.shadow_firing AS t (org_id, rule, account_id, first_on, last_on)

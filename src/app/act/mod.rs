@@ -138,10 +138,8 @@ impl<'a> Click<'a> {
     async fn begin(app: &'a App, asker: &'a Asker, receipt: Option<&str>) -> anyhow::Result<Result<Self, Message>> {
         let now = app.now();
         let mut tx = app.store.tenant(asker.org).await?;
-        let arrived = message::receive_clicks(&mut tx, receipt, now).await?;
-        let snapshot = app.snapshot_under(&mut tx, arrived.stamp).await?;
-        // A press without a name to be known again by is always the first.
-        let fresh = receipt.is_none_or(|receipt| arrived.first.contains(receipt));
+        let (fresh, stamp) = message::receive_click(&mut tx, receipt, now).await?;
+        let snapshot = app.snapshot_under(&mut tx, stamp).await?;
         let Some(person) = asker.known(&mut tx, &snapshot).await? else {
             return Ok(Err(answer::unknown_person(None)));
         };

@@ -20,7 +20,7 @@ use crate::app::{App, Asker};
 use crate::domain::account::AccountId;
 use crate::domain::message::Reply;
 use crate::store::audit::Actor;
-use crate::store::{self, Tenant, message};
+use crate::store::{Tenant, message, press};
 
 /// Acknowledgements being carried out. `None`: not plain, to be pressed alone.
 pub(in crate::app) type Acknowledging = Together<Press, Option<Reply>>;
@@ -41,7 +41,7 @@ pub(super) async fn acknowledge(app: &App, asker: &Asker, risk: Uuid, receipt: &
         return Ok(None);
     }
     let press = Press { asker: asker.clone(), risk, receipt: receipt.to_owned() };
-    let begin = app.memory.together.tenant(asker.org);
+    let begin = || app.memory.together.tenant(asker.org);
     let serve = |tx, presses, turn| serve(app, tx, presses, turn);
     let replied = app.memory.acknowledging.ask(asker.org, press, begin, serve).await?;
     // Where who served was cut off nobody knows whether it was done: the receipt tells whoever presses alone.
@@ -58,16 +58,13 @@ async fn serve(app: &App, tx: Tenant, presses: Vec<Press>, turn: Turn) -> anyhow
 
 async fn carry_out(app: &App, mut tx: Tenant, presses: &[Press], turn: Turn) -> anyhow::Result<Vec<Option<Reply>>> {
     let now = app.now();
-    // Receipts before rows, as a press alone takes them: so neither can wait for the other.
-    let mut arrived = message::receive_clicks(&mut tx, presses.iter().map(|press| press.receipt.as_str()), now).await?;
-    let ids: Vec<Uuid> = presses.iter().map(|press| press.risk).collect();
-    let free = store::risk::lock_free_with_accounts(&mut tx, &ids).await?;
-    let mut found: BTreeMap<Uuid, Found> =
-        free.into_iter().map(|(risk, account)| (risk.id, Found { account, held: Held::Risk(risk) })).collect();
-    let alone = presses.iter().filter(|press| !found.contains_key(&press.risk)).map(|press| press.receipt.as_str());
-    let alone: Vec<&str> = alone.filter(|receipt| arrived.first.contains(*receipt)).collect();
-    message::take_back(&mut tx, &alone).await?;
-    let snapshot = app.snapshot_under(&mut tx, arrived.stamp).await?;
+    let asked: Vec<(&str, Uuid)> = presses.iter().map(|press| (press.receipt.as_str(), press.risk)).collect();
+    let mut taken = press::take(&mut tx, &asked, now).await?;
+    let alone = asked.iter().filter(|(receipt, risk)| !taken.free.contains_key(risk) && taken.first.contains(*receipt));
+    message::take_back(&mut tx, &alone.map(|(receipt, _)| *receipt).collect::<Vec<_>>()).await?;
+    let held = |(account, risk)| Found { account, held: Held::Risk(risk) };
+    let mut found: BTreeMap<Uuid, Found> = taken.free.into_iter().map(|(id, both)| (id, held(both))).collect();
+    let snapshot = app.snapshot_under(&mut tx, taken.stamp).await?;
     let pressers = presses.iter().map(|press| {
         let known = press.asker.person(&snapshot).filter(|person| !person.roles.is_empty());
         known.map(|person| person.id).context("a presser is no colleague any more")
@@ -83,7 +80,7 @@ async fn carry_out(app: &App, mut tx: Tenant, presses: &[Press], turn: Turn) -> 
             replies.push(None);
             continue;
         };
-        click.turn_to(&press.asker, me, arrived.first.remove(&press.receipt));
+        click.turn_to(&press.asker, me, taken.first.remove(&press.receipt));
         replies.push(Some(match risk::acknowledge_found(&click, found) {
             Ok(entry) => {
                 moved.insert(press.risk);
@@ -99,8 +96,7 @@ async fn carry_out(app: &App, mut tx: Tenant, presses: &[Press], turn: Turn) -> 
         Held::Risk(risk) => Some(risk),
         Held::Account | Held::Handoff(_) | Held::Renewal(_) => None,
     });
-    store::risk::save_moved(&mut click.tx, &risks.collect::<Vec<_>>()).await?;
-    click.record(&deeds, &accounts).await?;
+    press::keep(&mut click.tx, &risks.collect::<Vec<_>>(), &deeds, &accounts, now).await?;
     drop(turn);
     click.commit().await?;
     Ok(replies)

@@ -1,5 +1,6 @@
 //! What Slack's users ask of the use cases, and what they are answered later.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -20,12 +21,20 @@ impl SlackDoor {
     /// Whether a guest asks, who is told nothing about customers even where somebody imported them as a colleague.
     /// Where Slack does not say so in time, the organisation's own list of people decides alone.
     async fn guest_asks(self: Arc<Self>, team: String, user: String) -> bool {
-        let asking = async {
-            let token = self.token(&team).await?;
-            self.client.guests(&token, &team).await.ok()
+        let guests = match self.client.guests_lately(&team) {
+            Some(known) => Some(known),
+            // Boxed: a call is large, and each question would be moved about with room for it.
+            None => Box::pin(self.guests_in_time(&team)).await,
         };
-        let guests = tokio::time::timeout(GUESTS_WITHIN, asking).await;
-        guests.ok().flatten().is_some_and(|guests| guests.contains(&user))
+        guests.is_some_and(|guests| guests.contains(&user))
+    }
+
+    async fn guests_in_time(&self, team: &str) -> Option<Arc<HashSet<String>>> {
+        let asking = async {
+            let token = self.token(team).await?;
+            self.client.guests(&token, team).await.ok()
+        };
+        tokio::time::timeout(GUESTS_WITHIN, asking).await.ok().flatten()
     }
 }
 

@@ -73,7 +73,8 @@ impl Desk {
             return;
         }
         let drain = self.http.drain.clone();
-        drop(drain.spawn(async move { self.rest(&typed, &ask, &found, parts).await }));
+        // Boxed, so that the task is not moved about with room for all that may follow.
+        drop(drain.spawn(async move { Box::pin(self.rest(&typed, &ask, &found, parts)).await }));
     }
 
     /// What did not fit into the response: further parts, a dialog, the answer to somebody who is known now.

@@ -55,9 +55,14 @@ struct Page {
 }
 
 impl Client {
-    /// The ids of a workspace's guests, at most ten minutes old.
+    /// The ids of a workspace's guests, where Slack has named them in the last ten minutes.
+    pub fn guests_lately(&self, team: &str) -> Option<Arc<HashSet<String>>> {
+        self.guests.get(team)
+    }
+
+    /// The same, asked of Slack where they are not known.
     pub async fn guests(&self, token: &SecretString, team: &str) -> Result<Arc<HashSet<String>>, Error> {
-        if let Some(known) = self.guests.get(team) {
+        if let Some(known) = self.guests_lately(team) {
             return Ok(known);
         }
         let members = self.team_members(token, team).await?;
