@@ -18,7 +18,7 @@ use super::refusal::Refusal;
 use super::row::{Arrival, Claim, Failure};
 use crate::app::home;
 use crate::app::roster::DEACTIVATED;
-use crate::domain::message::withdrawn;
+use crate::domain::message::{Message, withdrawn};
 use crate::domain::person::PersonId;
 use crate::slack::client::{Error, Posted, Search, User};
 use crate::slack::render::{self, Rendered};
@@ -28,6 +28,9 @@ use crate::tokens::Refused;
 
 /// How far Slack's clock and ours may be apart, in seconds.
 const CLOCKS_APART: i64 = 300;
+
+/// The problem of a message to a guest, or to somebody of another company.
+const NOT_A_COLLEAGUE: &str = "not_a_colleague";
 
 /// Where the parts of a message go.
 struct Thread<'a> {
@@ -88,8 +91,10 @@ impl Slack<'_, '_> {
             Sending::Post if known.parent_waits && known.parent.is_none() => Err(Failure::NotYet),
             Sending::Redraw if known.copies.is_empty() => Ok(Arrival::Nothing),
             sending => {
-                if let Address::Channel(channel) = &row.to {
-                    self.keep_from_outsiders(channel, &known.copies).await?;
+                match &row.to {
+                    Address::Channel(channel) => self.keep_from_outsiders(channel, &known.copies).await?,
+                    Address::Person(_) => self.keep_from_guest(known).await?,
+                    Address::ChatUser(_) => {}
                 }
                 match sending {
                     Sending::Post => self.post(known).await,
@@ -138,13 +143,15 @@ impl Slack<'_, '_> {
     /// A home page is published over itself, so an attempt whose answer was lost is simply made again. One that Slack
     /// does not take is let be: it is drawn anew when it is opened next.
     async fn publish(&mut self, known: &Known) -> Result<Arrival, Failure> {
-        let active = known.reach.as_ref().filter(|reach| reach.active);
-        let user =
-            known.user.as_ref().map(|user| &user.user_id).or(active.and_then(|reach| reach.slack_user_id.as_ref()));
-        let (Some(user), Some(_)) = (user, active) else { return Ok(Arrival::Nothing) };
+        let active = known.reach.as_ref().is_some_and(|reach| reach.active);
+        let Some(user) = user_id(known).filter(|_| active) else { return Ok(Arrival::Nothing) };
         self.turn().await?;
         self.claim.mark().await?;
-        let Some(message) = self.claim.render().await? else { return Ok(Arrival::Nothing) };
+        let rendered = match self.is_guest(user).await? {
+            true => Some(withdrawn::from_guest()),
+            false => self.claim.render().await?,
+        };
+        let Some(message) = rendered else { return Ok(Arrival::Nothing) };
         match self.sender.client.publish_view(&self.token, user, &render::home(&message)).await {
             Ok(()) => Ok(Arrival::Arrived),
             Err(error @ (Error::RateLimited { .. } | Error::Transient { .. } | Error::Unauthorized(_))) => {
@@ -243,20 +250,44 @@ impl Slack<'_, '_> {
     async fn keep_from_outsiders(&mut self, channel: &str, copies: &[MessageCopy]) -> Result<(), Failure> {
         self.claim.held.clear()?;
         let Some(why) = self.sender.client.not_for(&self.token, channel).await? else { return Ok(()) };
-        if !copies.is_empty() {
-            self.turn().await?;
-            self.claim.mark().await?;
-            let sentence = render::message(&withdrawn::from_outsiders());
-            for copy in copies {
-                match self.update(copy, &sentence[0]).await {
-                    Err(Failure::Platform(Refusal::Unreachable(code) | Refusal::Rejected(code))) => {
-                        warn!(message = %self.claim.row.message_id, code, "a message could not be withdrawn");
-                    }
-                    done => done?,
+        self.withdraw(copies, &withdrawn::from_outsiders()).await?;
+        Err(Failure::Outsiders(why))
+    }
+
+    /// Somebody may have become a guest since their direct messages were opened: then they get no more, and what stands
+    /// there is taken back.
+    async fn keep_from_guest(&mut self, known: &Known) -> Result<(), Failure> {
+        let opened = known.user.as_ref().is_some_and(|user| user.dm_channel_id.is_some());
+        let Some(user) = user_id(known).filter(|_| opened || !known.copies.is_empty()) else { return Ok(()) };
+        if !self.is_guest(user).await? {
+            return Ok(());
+        }
+        self.withdraw(&known.copies, &withdrawn::from_guest()).await?;
+        Err(Failure::Unreachable(NOT_A_COLLEAGUE))
+    }
+
+    async fn is_guest(&self, user: &str) -> Result<bool, Failure> {
+        self.claim.held.clear()?;
+        let team = &self.claim.held.lease.workspace.id;
+        Ok(self.sender.client.is_outsider(&self.token, team, user).await?)
+    }
+
+    async fn withdraw(&mut self, copies: &[MessageCopy], said: &Message) -> Result<(), Failure> {
+        if copies.is_empty() {
+            return Ok(());
+        }
+        self.turn().await?;
+        self.claim.mark().await?;
+        let sentence = render::message(said);
+        for copy in copies {
+            match self.update(copy, &sentence[0]).await {
+                Err(Failure::Platform(Refusal::Unreachable(code) | Refusal::Rejected(code))) => {
+                    warn!(message = %self.claim.row.message_id, code, "a message could not be withdrawn");
                 }
+                done => done?,
             }
         }
-        Err(Failure::Outsiders(why))
+        Ok(())
     }
 
     /// The direct message channel with a colleague: the one that is kept, else a new one. Whether they are a
@@ -270,8 +301,7 @@ impl Slack<'_, '_> {
         }
         let (client, token, held) = (&self.sender.client, &self.token, self.claim.held);
         held.clear()?;
-        let user_id = known.user.as_ref().map(|user| &user.user_id).or(reach.slack_user_id.as_ref());
-        let user = match user_id {
+        let user = match user_id(known) {
             Some(id) => Some(client.user(token, id).await?),
             None => client.user_by_email(token, &reach.email).await?,
         };
@@ -292,11 +322,17 @@ impl Slack<'_, '_> {
             return Err(Failure::Unreachable(DEACTIVATED));
         }
         if !user.is_colleague() {
-            return Err(Failure::Unreachable("not_a_colleague"));
+            return Err(Failure::Unreachable(NOT_A_COLLEAGUE));
         }
         self.claim.held.clear()?;
         Ok(self.sender.client.open_conversation(&self.token, &user.id).await?)
     }
+}
+
+/// Who is written to, as Slack names them: as they were found, else as they were imported.
+fn user_id(known: &Known) -> Option<&str> {
+    let imported = || known.reach.as_ref()?.slack_user_id.as_ref();
+    known.user.as_ref().map(|user| &user.user_id).or_else(imported).map(String::as_str)
 }
 
 /// The same for each attempt at a part, and for whichever row of the outbox makes it.

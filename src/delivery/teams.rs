@@ -233,7 +233,11 @@ impl Teams<'_, '_> {
         if !copies.is_empty() {
             self.turn_at().await?;
             self.claim.mark().await?;
-            let sentence = render::message(&withdrawn::from_outsiders(), DRAW);
+            let said = match row.to {
+                Address::Channel(_) => withdrawn::from_outsiders(),
+                Address::Person(_) | Address::ChatUser(_) => withdrawn::from_guest(),
+            };
+            let sentence = render::message(&said, DRAW);
             let mut has_turn = true;
             for copy in copies {
                 match self.update(copy, &sentence[0], std::mem::take(&mut has_turn)).await {

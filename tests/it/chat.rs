@@ -8,6 +8,7 @@ use tandem::domain::person::OrgId;
 use tandem::store::directory::{Platform, Workspace};
 
 use crate::support::PATIENCE;
+use crate::support::fake_slack::Trouble;
 use crate::support::service::{Service, answer, now, report};
 
 const PEOPLE: &str = r#"[{"email":"dana@vendor.example","name":"Dana Okafor","roles":"csm"},
@@ -190,6 +191,18 @@ async fn a_guest_is_told_nothing_even_where_somebody_imported_them() {
     assert_eq!(service.called("response").await["text"], refused);
     assert_eq!(service.count(org, "risk.acknowledged").await, 0);
     assert_eq!(service.slack.calls("users.list").len(), 1, "asked once for ten minutes");
+}
+
+#[tokio::test]
+async fn where_a_workspace_takes_long_to_list_slack_is_asked_about_the_asker_alone() {
+    let (service, _) = linked().await;
+    service.slack.user("U7", json!({"is_restricted": true}));
+    service.slack.always("users.list", Trouble::Slow(Duration::from_secs(600)));
+    for _ in 0..2 {
+        assert!(service.slash("T1", "U7", "/account", "acme").await.starts_with("You are a guest here"));
+    }
+    assert_eq!(service.slack.calls("users.list").len(), 1, "one lists for all who wait");
+    assert_eq!(service.slack.calls("users.info").len(), 1, "once an hour");
 }
 
 #[tokio::test]

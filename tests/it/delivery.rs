@@ -2,6 +2,7 @@
 //! how often, in what order, how fast, and what happens when things break.
 
 mod changes;
+mod guests;
 
 use std::collections::BTreeSet;
 use std::sync::{Arc, Once};

@@ -1,6 +1,5 @@
 //! What Slack's users ask of the use cases, and what they are answered later.
 
-use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -14,27 +13,41 @@ use crate::slack::inbound::Who;
 use crate::slack::render;
 use crate::store::directory::{Platform, Workspace};
 
-/// How long an answer waits to know a workspace's guests; they are known for ten minutes then.
+/// How long an answer waits to know whether a guest asks.
 const GUESTS_WITHIN: Duration = Duration::from_millis(1000);
+/// After so long Slack is asked about the asker alone: a large workspace takes minutes to list.
+const LISTED_WITHIN: Duration = Duration::from_millis(300);
 
 impl SlackDoor {
     /// Whether a guest asks, who is told nothing about customers even where somebody imported them as a colleague.
     /// Where Slack does not say so in time, the organisation's own list of people decides alone.
     async fn guest_asks(self: Arc<Self>, team: String, user: String) -> bool {
-        let guests = match self.client.guests_lately(&team) {
-            Some(known) => Some(known),
+        match self.client.guests_lately(&team) {
+            Some(guests) => guests.contains(&user),
             // Boxed: a call is large, and each question would be moved about with room for it.
-            None => Box::pin(self.guests_in_time(&team)).await,
-        };
-        guests.is_some_and(|guests| guests.contains(&user))
+            None => {
+                let asking = Box::pin(self.is_guest(&team, &user));
+                tokio::time::timeout(GUESTS_WITHIN, asking).await.unwrap_or(false)
+            }
+        }
     }
 
-    async fn guests_in_time(&self, team: &str) -> Option<Arc<HashSet<String>>> {
-        let asking = async {
-            let token = self.token(team).await?;
-            self.client.guests(&token, team).await.ok()
+    async fn is_guest(&self, team: &str, user: &str) -> bool {
+        let Some(token) = self.token(team).await else { return false };
+        // Goes on where the answer can't wait for it: the next who ask find it done.
+        let listing = tokio::spawn({
+            let (client, token, team) = (self.client.clone(), token.clone(), team.to_owned());
+            async move { client.guests(&token, &team).await }
+        });
+        let alone = async {
+            tokio::time::sleep(LISTED_WITHIN).await;
+            self.client.met_outsider(&token, user).await
         };
-        tokio::time::timeout(GUESTS_WITHIN, asking).await.ok().flatten()
+        tokio::select! {
+            Ok(Ok(guests)) = listing => guests.contains(user),
+            Ok(is_guest) = alone => is_guest,
+            else => false,
+        }
     }
 }
 

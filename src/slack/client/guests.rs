@@ -15,35 +15,58 @@ const KEPT: Duration = Duration::from_secs(600);
 /// Slack asks for at most 1,000 a page, and allows about 20 pages a minute.
 const PAGE: &str = "1000";
 const PAGES_MAX: usize = 50;
+/// How soon a workspace is listed again that Slack did not list.
+const AGAIN: Duration = Duration::from_secs(60);
 /// Workspaces remembered; beyond it all are forgotten.
 const REMEMBERED_MOST: usize = 10_000;
 
 /// Guests by workspace.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Guests(Arc<Mutex<HashMap<String, Known>>>);
+pub(super) struct Guests(Arc<Mutex<HashMap<String, Workspace>>>);
 
-#[derive(Debug, Clone)]
-struct Known {
-    guests: Arc<HashSet<String>>,
-    at: Instant,
+#[derive(Debug, Clone, Default)]
+struct Workspace {
+    known: Option<(Arc<HashSet<String>>, Instant)>,
+    not_listed_at: Option<Instant>,
+    /// Held by whoever lists it.
+    listing: Arc<tokio::sync::Mutex<()>>,
 }
 
 impl Guests {
-    fn get(&self, team: &str) -> Option<Arc<HashSet<String>>> {
-        let known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        known.get(team).filter(|known| known.at.elapsed() < KEPT).map(|known| known.guests.clone())
+    fn of<T>(&self, team: &str, look: impl FnOnce(&mut Workspace) -> T) -> T {
+        let mut workspaces = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if workspaces.len() >= REMEMBERED_MOST && !workspaces.contains_key(team) {
+            workspaces.clear();
+        }
+        look(workspaces.entry(team.to_owned()).or_default())
     }
 
-    fn put(&self, team: &str, guests: Arc<HashSet<String>>) {
-        let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if known.len() >= REMEMBERED_MOST {
-            known.clear();
-        }
-        known.insert(team.to_owned(), Known { guests, at: Instant::now() });
+    fn get(&self, team: &str) -> Option<Arc<HashSet<String>>> {
+        self.of(team, |workspace| workspace.known.clone())
+            .filter(|(_, at)| at.elapsed() < KEPT)
+            .map(|(guests, _)| guests)
+    }
+
+    fn put(&self, team: &str, guests: HashSet<String>) {
+        let known = Some((Arc::new(guests), Instant::now()));
+        self.of(team, |workspace| (workspace.known, workspace.not_listed_at) = (known, None));
+    }
+
+    fn put_one(&self, team: &str, user: &str, is_guest: bool) {
+        self.of(team, |workspace| {
+            if let Some((guests, _)) = &mut workspace.known {
+                let guests = Arc::make_mut(guests);
+                if is_guest {
+                    guests.insert(user.to_owned())
+                } else {
+                    guests.remove(user)
+                };
+            }
+        });
     }
 
     fn forget(&self, team: &str) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).remove(team);
+        self.of(team, |workspace| workspace.known = None);
     }
 }
 
@@ -60,14 +83,44 @@ impl Client {
         self.guests.get(team)
     }
 
-    /// The same, asked of Slack where they are not known.
+    /// The same, asked of Slack where they are not known: by one at a time, for all who wait. A workspace that was not
+    /// listed a moment ago is not listed now either.
     pub async fn guests(&self, token: &SecretString, team: &str) -> Result<Arc<HashSet<String>>, Error> {
+        let listing = self.guests.of(team, |workspace| workspace.listing.clone());
+        let _mine = listing.lock().await;
         if let Some(known) = self.guests_lately(team) {
             return Ok(known);
         }
-        let members = self.team_members(token, team).await?;
-        let guests = members.into_iter().filter(User::is_outsider).map(|user| user.id);
+        if self.guests.of(team, |workspace| workspace.not_listed_at).is_some_and(|at| at.elapsed() < AGAIN) {
+            return Err(Error::transient("the workspace was not listed a moment ago", false));
+        }
+        let listed = self.team_members(token, team).await;
+        if listed.is_err() {
+            self.guests.of(team, |workspace| workspace.not_listed_at = Some(Instant::now()));
+        }
+        let guests = listed?.into_iter().filter(User::is_outsider).map(|user| user.id);
         Ok(Arc::new(guests.collect()))
+    }
+
+    /// Whether a user is a guest, or of another company: by the workspace's list, else as Slack says of them alone.
+    pub async fn is_outsider(&self, token: &SecretString, team: &str, user: &str) -> Result<bool, Error> {
+        if let Some(guests) = self.guests_lately(team) {
+            return Ok(guests.contains(user));
+        }
+        match self.guests(token, team).await {
+            Ok(guests) => Ok(guests.contains(user)),
+            Err(_) => self.met_outsider(token, user).await,
+        }
+    }
+
+    /// As Slack says of them, looked up at most once an hour.
+    pub async fn met_outsider(&self, token: &SecretString, user: &str) -> Result<bool, Error> {
+        if let Some(known) = self.met.is_outsider(user) {
+            return Ok(known);
+        }
+        let found = self.user(token, user).await?.is_outsider();
+        self.met.remember(user.to_owned(), found);
+        Ok(found)
     }
 
     /// Everybody in a workspace, deactivated ones too, up to some 50,000; who of them are guests is remembered.
@@ -83,14 +136,14 @@ impl Client {
             }
         }
         let guests = members.iter().filter(|user| user.is_outsider()).map(|user| user.id.clone());
-        self.guests.put(team, Arc::new(guests.collect()));
+        self.guests.put(team, guests.collect());
         Ok(members)
     }
 
     /// Somebody's profile is another: whether they are an outsider is known from now on.
     pub fn profile_changed(&self, team: &str, user: &User) {
         self.met.remember(user.id.clone(), user.is_outsider());
-        self.forget_guests(team);
+        self.guests.put_one(team, &user.id, user.is_outsider());
     }
 
     /// Somebody joined: who is a guest is asked anew.

@@ -200,15 +200,7 @@ impl Client {
             return Ok(Some(outsiders::TOO_MANY));
         }
         for member in members {
-            let is_outsider = match self.met.is_outsider(&member) {
-                Some(known) => known,
-                None => {
-                    let found = self.user(token, &member).await?.is_outsider();
-                    self.met.remember(member, found);
-                    found
-                }
-            };
-            if is_outsider {
+            if self.met_outsider(token, &member).await? {
                 return Ok(Some(outsiders::OUTSIDERS));
             }
         }
