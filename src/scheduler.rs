@@ -3,10 +3,13 @@
 //! a restart or a second replica cannot lose or double it, since unique rows decide.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
+use tokio::sync::Semaphore;
 use tokio::sync::watch::Receiver;
+use tokio::task::{AbortHandle, JoinSet};
 
 use crate::app::{App, clocks, inbox, intraday, morning, night, organisation, watch};
 use crate::domain::person::{OrgId, PersonId};
@@ -26,45 +29,93 @@ const LONG_LAG: TimeDelta = TimeDelta::minutes(10);
 /// Due rows read at once.
 const PAGE: i64 = 1_000;
 
+/// Organisations whose owed work is done at once.
+const AT_ONCE: usize = 4;
+/// How long what is under way may take to end at a stop. What is cut off is owed still, and nothing of it is half done.
+const GRACE: Duration = Duration::from_secs(20);
+
 /// Ticks until `shutdown` says true.
-pub async fn run(app: App, mut shutdown: Receiver<bool>) {
+pub async fn run(app: App, shutdown: Receiver<bool>) {
+    tokio::join!(tick_on(&app, shutdown.clone()), seal_on(&app, shutdown));
+}
+
+/// Each organisation's work is done by itself: one whose files or queries take long keeps no other waiting.
+async fn tick_on(app: &App, mut shutdown: Receiver<bool>) {
     let mut tick = tokio::time::interval(TICK);
     tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    let (turns, mut under_way) = (Arc::new(Semaphore::new(AT_ONCE)), BTreeMap::<OrgId, AbortHandle>::new());
+    let mut working = JoinSet::new();
+    loop {
+        tokio::select! {
+            _ = shutdown.changed() => break,
+            _ = tick.tick() => {}
+        }
+        while working.try_join_next().is_some() {}
+        under_way.retain(|_, task| !task.is_finished());
+        let owed = by_organisation(app).await.unwrap_or_else(|error| {
+            tracing::error!("the scheduler's tick failed: {error:#}");
+            BTreeMap::new()
+        });
+        for (org, owed) in owed.into_iter().filter(|(org, _)| !under_way.contains_key(org)).collect::<Vec<_>>() {
+            let (app, turns) = (app.clone(), turns.clone());
+            let task = working.spawn(async move {
+                // Nobody closes it.
+                let _turn = turns.acquire_owned().await;
+                do_owed(&app, org, owed).await;
+            });
+            under_way.insert(org, task);
+        }
+    }
+    let ending = async { while working.join_next().await.is_some() {} };
+    if tokio::time::timeout(GRACE, ending).await.is_err() {
+        tracing::warn!("stopped before all that was owed was done; the next start does it");
+    }
+}
+
+async fn seal_on(app: &App, mut shutdown: Receiver<bool>) {
     let mut seal = tokio::time::interval(SEAL);
     seal.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     let mut passes = 0_u64;
     loop {
         tokio::select! {
             _ = shutdown.changed() => return,
-            _ = tick.tick() => {
-                if let Err(error) = self::tick(&app).await {
-                    tracing::error!("the scheduler's tick failed: {error:#}");
-                }
-            }
-            _ = seal.tick() => {
-                let lag = match passes {
-                    0 => None,
-                    pass if pass % 60 == 0 => Some(LONG_LAG),
-                    _ => Some(LAG),
-                };
-                if let Err(error) = seal_all(&app, lag).await {
-                    tracing::error!("sealing the audit trail failed: {error:#}");
-                }
-                passes += 1;
-            }
+            _ = seal.tick() => {}
         }
+        let lag = match passes {
+            0 => None,
+            pass if pass % 60 == 0 => Some(LONG_LAG),
+            _ => Some(LAG),
+        };
+        if let Err(error) = seal_all(app, lag).await {
+            tracing::error!("sealing the audit trail failed: {error:#}");
+        }
+        passes += 1;
     }
 }
 
-/// Does what is owed by now: nights first, since mornings rest on them, then clocks, then mornings. Whether all of it
-/// was done is looked at last.
+/// Does what is owed by now, one organisation after the other.
 pub async fn tick(app: &App) -> anyhow::Result<()> {
-    let mut owed = everything(app).await?;
+    for (org, owed) in by_organisation(app).await? {
+        do_owed(app, org, owed).await;
+    }
+    Ok(())
+}
+
+async fn by_organisation(app: &App) -> anyhow::Result<BTreeMap<OrgId, Vec<Due>>> {
+    let mut by_organisation = BTreeMap::<OrgId, Vec<Due>>::new();
+    for due in everything(app).await? {
+        by_organisation.entry(due.org).or_default().push(due);
+    }
+    Ok(by_organisation)
+}
+
+/// What one organisation is owed: its night first, since mornings rest on it, then clocks, then mornings. Whether all of
+/// it was done is looked at last.
+async fn do_owed(app: &App, org: OrgId, mut owed: Vec<Due>) {
     owed.sort_by_key(|due| turn(&due.owed));
-    let (mut mornings, mut watches) = (BTreeMap::<OrgId, Vec<_>>::new(), Vec::new());
-    for due in owed {
-        let (org, at) = (due.org, due.at);
-        match due.owed {
+    let (mut mornings, mut watches) = (Vec::new(), Vec::new());
+    for Due { owed, at, .. } in owed {
+        match owed {
             Owed::Night => night_of(app, org).await,
             Owed::Clock(subject) => {
                 // One that can't be moved must not hold up the others; it is tried again at the next tick.
@@ -77,19 +128,18 @@ pub async fn tick(app: &App) -> anyhow::Result<()> {
                     tracing::error!(%org, "decision signals could not be looked at: {error:#}");
                 }
             }
-            Owed::Digest(person) => mornings.entry(org).or_default().push((person, at)),
-            Owed::Watch => watches.push((org, at)),
+            Owed::Digest(person) => mornings.push((person, at)),
+            Owed::Watch => watches.push(at),
         }
     }
-    for (org, due) in mornings {
-        mornings_of(app, org, &due).await;
+    if !mornings.is_empty() {
+        mornings_of(app, org, &mornings).await;
     }
-    for (org, at) in watches {
+    for at in watches {
         if let Err(error) = watch::look(app, org, at).await.or_else(nothing_where_gone) {
             tracing::error!(%org, "whether everything owed was done could not be looked at: {error:#}");
         }
     }
-    Ok(())
 }
 
 /// Whose morning fails has it owed still, and it is tried at the next tick; the others' go on.

@@ -11,7 +11,6 @@ use std::collections::BTreeMap;
 use std::ffi::OsStr;
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, SystemTime};
 
 use anyhow::Context;
@@ -27,6 +26,7 @@ use crate::domain::row::RowKind;
 use crate::ingest::{self, Format};
 use crate::store::audit::Actor;
 use crate::store::directory::{self, Organisation};
+use crate::store::{Tenant, message};
 use crate::warehouse::Warehouse;
 
 pub use overview::{Overview, overview};
@@ -46,8 +46,6 @@ pub struct Inbox {
     warehouses: BTreeMap<String, SecretString>,
     /// See [`SETTLE`].
     settle: Duration,
-    /// When this process last ran an organisation's queries: a night that is tried again does not run them again.
-    queried: Mutex<BTreeMap<OrgId, NaiveDate>>,
 }
 
 /// What came of one file, or of one query.
@@ -80,7 +78,7 @@ impl Taken {
 
 impl Inbox {
     pub fn new(folder: PathBuf, warehouses: BTreeMap<String, SecretString>) -> Self {
-        Self { folder, warehouses, settle: SETTLE, queried: Mutex::default() }
+        Self { folder, warehouses, settle: SETTLE }
     }
 
     /// With another pause between the two looks.
@@ -90,12 +88,6 @@ impl Inbox {
 
     pub fn folder_of(&self, slug: &str) -> PathBuf {
         self.folder.join(slug)
-    }
-
-    /// True once a date.
-    fn may_query(&self, org: OrgId, today: NaiveDate) -> bool {
-        let mut queried = self.queried.lock().unwrap_or_else(PoisonError::into_inner);
-        queried.insert(org, today) != Some(today)
     }
 }
 
@@ -114,32 +106,47 @@ pub fn address<'w>(warehouses: &'w BTreeMap<String, SecretString>, name: &str) -
     })
 }
 
-/// Takes what lies in the inbox if the organisation's diagnosis of today is still owed. Waits for another process
-/// that is at it.
+/// Takes what lies in the inbox if the organisation's diagnosis of today is still owed; its queries once a date, however
+/// often the night is tried, and by whichever process. Waits for another process that is at it.
 pub async fn take_if_owed(app: &App, org: OrgId) -> anyhow::Result<Vec<Taken>> {
-    if app.inbox.is_none() {
+    let Some(inbox) = &app.inbox else { return Ok(Vec::new()) };
+    let mut lock = app.store.tenant(org).await?;
+    let slug = directory::own_organisation(&mut lock).await?.slug;
+    if !inbox.folder_of(&slug).is_dir() {
         return Ok(Vec::new());
     }
-    let mut tx = app.store.tenant(org).await?;
-    let organisation = directory::own_organisation(&mut tx).await?;
-    drop(tx);
+    directory::lock_inbox(&mut lock).await?;
+    // Whoever was at it may have come further than the files.
+    let organisation = directory::own_organisation(&mut lock).await?;
     let today = calendar::local_date(organisation.timezone, app.now());
     if organisation.diagnosed_on.is_some_and(|date| date >= today) {
         return Ok(Vec::new());
     }
-    take(app, &organisation).await
+    let queries = message::receive(&mut lock, &format!("queries of {today}"), app.now()).await?;
+    take_locked(app, inbox, lock, &organisation, queries).await
 }
 
-/// Takes what lies in the organisation's folder. Nothing where no inbox is configured or there is no such folder.
+/// Takes what lies in the organisation's folder, and runs its queries. Nothing where no inbox is configured or there is
+/// no such folder.
 pub async fn take(app: &App, organisation: &Organisation) -> anyhow::Result<Vec<Taken>> {
     let Some(inbox) = &app.inbox else { return Ok(Vec::new()) };
-    let folder = inbox.folder_of(&organisation.slug);
-    if !folder.is_dir() {
+    if !inbox.folder_of(&organisation.slug).is_dir() {
         return Ok(Vec::new());
     }
-    // Held to the end: a second replica waits, and then finds the folder empty.
     let mut lock = app.store.tenant(organisation.id).await?;
     directory::lock_inbox(&mut lock).await?;
+    take_locked(app, inbox, lock, organisation, true).await
+}
+
+/// The lock is held to the end: a second replica waits, and then finds the folder empty.
+async fn take_locked(
+    app: &App,
+    inbox: &Inbox,
+    mut lock: Tenant,
+    organisation: &Organisation,
+    with_queries: bool,
+) -> anyhow::Result<Vec<Taken>> {
+    let folder = inbox.folder_of(&organisation.slug);
     let mut taken = Vec::new();
     let files = settled(&folder, inbox.settle).await?;
     if !files.is_empty() {
@@ -149,10 +156,8 @@ pub async fn take(app: &App, organisation: &Organisation) -> anyhow::Result<Vec<
         }
         taken.extend(take_files(app, organisation, &folder, files).await?);
     }
-    let today = calendar::local_date(organisation.timezone, app.now());
-    let queries = queries(&folder)?;
-    if !queries.is_empty() && inbox.may_query(organisation.id, today) {
-        taken.extend(take_queries(app, organisation, inbox, &folder, queries).await?);
+    if with_queries {
+        taken.extend(take_queries(app, organisation, inbox, &folder, queries(&folder)?).await?);
     }
     tell(app, &mut lock, &taken).await?;
     lock.commit().await?;
@@ -409,7 +414,7 @@ pub async fn result_of(
 }
 
 /// Admins hear what could not be taken, in the transaction that holds the lock.
-async fn tell(app: &App, tx: &mut crate::store::Tenant, taken: &[Taken]) -> anyhow::Result<()> {
+async fn tell(app: &App, tx: &mut Tenant, taken: &[Taken]) -> anyhow::Result<()> {
     for one in taken {
         match (&one.outcome, one.fault()) {
             (Ok(report), None) => {

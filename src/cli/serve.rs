@@ -1,11 +1,13 @@
 //! `tandem serve`: webhooks, scheduler and delivery in one process.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
+use std::time::{Duration, Instant};
 
 use anyhow::Context;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
+use tokio::task::JoinHandle;
 
 use super::open::{Opened, open, open_as_it_is};
 use super::{Done, slack, teams};
@@ -29,6 +31,9 @@ pub(super) struct Args {
 const WEBHOOK_CONNECTIONS: u32 = 16;
 const API_CONNECTIONS: u32 = 6;
 const WORK_CONNECTIONS: u32 = 16;
+
+/// From the signal to the end of all work: reliability.md, 17.
+const STOPPED_WITHIN: Duration = Duration::from_secs(24);
 
 pub(super) async fn run(args: Args, config: &Config) -> anyhow::Result<Done> {
     slack::check_supported(config)?;
@@ -89,22 +94,38 @@ pub(super) async fn run(args: Args, config: &Config) -> anyhow::Result<Done> {
         async move { delivery.run(stopped).await }
     });
     println!("Tandem listens on http://{}", listener.local_addr()?);
-    let serving = serve(listener, routes, drain, async move {
+    let stopped_at = OnceLock::new();
+    let serving = serve(listener, routes, drain, async {
         stop.await;
         tracing::info!("stopping");
+        stopped_at.get_or_init(Instant::now);
         stopping.send_replace(true);
     });
     let served = serving.await;
-    scheduling.await.context("the scheduler panicked")?;
+    let by = *stopped_at.get_or_init(Instant::now) + STOPPED_WITHIN;
+    ended("the scheduler", scheduling, by).await?;
     if let Some(hearing) = hearing {
-        hearing.await.context("Socket Mode panicked")?;
+        ended("Socket Mode", hearing, by).await?;
     }
-    listing.await.context("the listing of workspaces panicked")?;
-    refreshing.await.context("the refreshing of tokens panicked")?;
-    delivering.await.context("delivery panicked")?;
+    ended("the listing of workspaces", listing, by).await?;
+    ended("the refreshing of tokens", refreshing, by).await?;
+    ended("delivery", delivering, by).await?;
     opened.close().await?;
     served?;
     Ok(Done::Well)
+}
+
+/// Waits for work that was told to stop, and cuts it off where it has not ended by then.
+async fn ended(what: &'static str, work: JoinHandle<()>, by: Instant) -> anyhow::Result<()> {
+    let cut_off = work.abort_handle();
+    match tokio::time::timeout_at(by.into(), work).await {
+        Ok(ended) => ended.with_context(|| format!("{what} panicked")),
+        Err(_) => {
+            cut_off.abort();
+            tracing::warn!(what, "stopped before it had ended");
+            Ok(())
+        }
+    }
 }
 
 /// The folder of files to take before each diagnosis.

@@ -247,13 +247,14 @@ impl Tokens {
         loop {
             tokio::select! {
                 _ = shutdown.changed() => return,
-                _ = tick.tick() => self.keep_fresh().await,
+                _ = tick.tick() => self.keep_fresh(|| *shutdown.borrow()).await,
             }
         }
     }
 
-    /// One look.
-    pub async fn keep_fresh(&self) {
+    /// One look, which ends early where `is_stopping`: a refresh that has begun is not cut off, since Slack takes each
+    /// refresh token once.
+    pub async fn keep_fresh(&self, is_stopping: impl Fn() -> bool) {
         let Some(Installations { app, .. }) = &self.shared.installations else { return };
         let by = app.now() + AHEAD;
         let due = async {
@@ -265,6 +266,9 @@ impl Tokens {
             Vec::new()
         });
         for team in teams {
+            if is_stopping() {
+                return;
+            }
             if let Err(error) = self.refresh(&team, by).await {
                 tracing::error!(team, %error, "a workspace's token could not be refreshed; it is tried again");
             }

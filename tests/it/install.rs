@@ -375,12 +375,12 @@ async fn tokens_that_end_are_refreshed_before_anybody_waits() {
         service.tokens.of("T5").await.unwrap().unwrap().expose_secret().to_owned()
     };
     service.clock.set(at(9));
-    service.tokens.keep_fresh().await;
+    service.tokens.keep_fresh(|| false).await;
     assert_eq!((token().await, asked()), ("xoxe-1".to_owned(), 1), "three hours are left");
     service.slack.grant("r-1", rotating("T5", "xoxe-2", "r-2"));
     service.clock.set(at(10));
-    service.tokens.keep_fresh().await;
-    service.tokens.keep_fresh().await;
+    service.tokens.keep_fresh(|| false).await;
+    service.tokens.keep_fresh(|| false).await;
     assert_eq!((token().await, asked()), ("xoxe-2".to_owned(), 2));
 
     // Down for a day: whoever needs it first refreshes it.

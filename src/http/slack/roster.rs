@@ -40,7 +40,11 @@ pub async fn run(http: Http, mut shutdown: watch::Receiver<bool>) {
             _ = shutdown.changed() => return,
             _ = tick.tick() => {}
         }
-        if let Err(error) = look(&http.app, &slack, &mut listed).await {
+        let looked = tokio::select! {
+            _ = shutdown.changed() => return,
+            looked = look(&http.app, &slack, &mut listed) => looked,
+        };
+        if let Err(error) = looked {
             tracing::warn!(error = format!("{error:#}"), "who is in the workspaces could not be looked at");
         }
     }

@@ -5,7 +5,8 @@ use std::sync::mpsc::RecvTimeoutError;
 use std::time::Duration;
 
 use tandem::app::App;
-use tandem::app::inbox::Inbox;
+use tandem::app::inbox::{Inbox, take_if_owed};
+use tandem::domain::person::OrgId;
 use tandem::domain::routing::Model;
 use tandem::scheduler;
 use tempfile::TempDir;
@@ -71,7 +72,11 @@ impl Night {
     }
 
     async fn count(&self, table: &str) -> i64 {
-        let begin = format!("BEGIN; SET LOCAL ROLE tandem_app; SET LOCAL tandem.org_id = '{}'", self.bot.org.id);
+        self.count_of(self.bot.org.id, table).await
+    }
+
+    async fn count_of(&self, org: OrgId, table: &str) -> i64 {
+        let begin = format!("BEGIN; SET LOCAL ROLE tandem_app; SET LOCAL tandem.org_id = '{org}'");
         let mut tx = self.bot.pool().begin_with(sqlx::AssertSqlSafe(begin)).await.unwrap();
         let sql = sqlx::AssertSqlSafe(format!("SELECT count(*) FROM tandem.{table}"));
         sqlx::query_scalar(sql).fetch_one(&mut *tx).await.unwrap()
@@ -176,6 +181,38 @@ async fn a_file_that_still_grows_waits_and_two_replicas_take_it_once() {
     let imports: i64 = sqlx::query_scalar(imports).fetch_one(&mut *tx).await.unwrap();
     assert_eq!(imports, 1);
     drop(tx);
+    night.bot.set_aside().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_query_runs_once_a_date_whichever_process_runs_it() {
+    let (mut night, there) = (Night::new().await, warehouse().await);
+    let warehouses = [("WAREHOUSE", there.url())];
+    night.app = night.with_warehouses(Duration::ZERO, &warehouses);
+    let second = night.with_warehouses(Duration::ZERO, &warehouses);
+    let accounts = "-- from: WAREHOUSE\nSELECT id AS account_id, title AS name FROM customer WHERE id <> 'cord'";
+    night.put("accounts.sql", accounts);
+    night.bot.clock.set("2026-11-24T01:00:30Z".parse().unwrap());
+    let (one, two) = tokio::join!(take_if_owed(&night.app, night.bot.org.id), take_if_owed(&second, night.bot.org.id));
+    assert_eq!(one.unwrap().len() + two.unwrap().len(), 1, "the night is owed still, and the query has been run");
+    scheduler::tick(&night.app).await.unwrap();
+    night.bot.set_aside().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn files_that_take_long_keep_no_other_organisation_waiting() {
+    let night = Night::new().await;
+    night.put("people.csv", PEOPLE);
+    // Looked at again in an hour: until then this organisation's night does not end.
+    let app = night.replica(Duration::from_secs(3600));
+    night.bot.clock.set("2026-11-24T01:00:30Z".parse().unwrap());
+    let (_stop, stopped) = tokio::sync::watch::channel(false);
+    let running = tokio::spawn(scheduler::run(app, stopped));
+    while night.count_of(night.bot.other.id, "diagnosis_run").await == 0 {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    assert_eq!(night.count("diagnosis_run").await, 0);
+    running.abort();
     night.bot.set_aside().await;
 }
 
