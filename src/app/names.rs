@@ -218,7 +218,9 @@ impl App {
         let stamp = settings::stamp(&mut tx).await?;
         let mut accounts = Vec::new();
         account::each_name(&mut tx, |id, key| accounts.push((id.into_boxed_str(), key.into_boxed_str()))).await?;
-        Ok(Index::new(stamp, accounts))
+        drop(tx);
+        // Sorting them takes a tenth of a second, for which nobody else is to wait.
+        Ok(tokio::task::spawn_blocking(move || Index::new(stamp, accounts)).await?)
     }
 }
 

@@ -46,15 +46,27 @@ pub type Orphans = BTreeMap<PersonId, BTreeSet<AccountId>>;
 
 /// The snapshots of a process.
 #[derive(Debug, Default)]
-pub struct Snapshots(Mutex<HashMap<OrgId, Arc<Snapshot>>>);
+pub struct Snapshots {
+    kept: Mutex<HashMap<OrgId, Arc<Snapshot>>>,
+    /// By organisation, held by whoever loads it: when a stamp moves, everybody asks at once.
+    loading: Mutex<HashMap<OrgId, Arc<tokio::sync::Mutex<()>>>>,
+}
 
 impl Snapshots {
     pub(super) fn get(&self, org: OrgId) -> Option<Arc<Snapshot>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).get(&org).cloned()
+        self.kept.lock().unwrap_or_else(PoisonError::into_inner).get(&org).cloned()
+    }
+
+    fn under(&self, org: OrgId, stamp: i64) -> Option<Arc<Snapshot>> {
+        self.get(org).filter(|known| known.settings.stamp == stamp)
     }
 
     fn put(&self, snapshot: Arc<Snapshot>) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(snapshot.organisation.id, snapshot);
+        self.kept.lock().unwrap_or_else(PoisonError::into_inner).insert(snapshot.organisation.id, snapshot);
+    }
+
+    fn loading(&self, org: OrgId) -> Arc<tokio::sync::Mutex<()>> {
+        self.loading.lock().unwrap_or_else(PoisonError::into_inner).entry(org).or_default().clone()
     }
 }
 
@@ -72,11 +84,18 @@ impl App {
 
     /// The same, where the transaction has read the stamp already.
     pub async fn snapshot_under(&self, tx: &mut Tenant, stamp: i64) -> anyhow::Result<Arc<Snapshot>> {
-        if let Some(known) = self.memory.snapshots.get(tx.org()).filter(|known| known.settings.stamp == stamp) {
+        let (org, snapshots) = (tx.org(), &self.memory.snapshots);
+        if let Some(known) = snapshots.under(org, stamp) {
+            return Ok(known);
+        }
+        // Loading only reads, so whoever waits here can't be what the loader waits for.
+        let loading = snapshots.loading(org);
+        let _mine = loading.lock().await;
+        if let Some(known) = snapshots.under(org, stamp) {
             return Ok(known);
         }
         let loaded = Arc::new(Snapshot::load(tx).await?);
-        self.memory.snapshots.put(loaded.clone());
+        snapshots.put(loaded.clone());
         Ok(loaded)
     }
 }
