@@ -18,7 +18,7 @@ use crate::domain::message::Message;
 use crate::domain::person::PersonId;
 use crate::store::Tenant;
 use crate::store::directory::Lease;
-use crate::store::message::{self, Ending, MessageCopy, Outgoing, Sending};
+use crate::store::message::{self, Ending, MessageCopy, OpenPost, Outgoing, Sending};
 use crate::store::person::{self, ChatUser, Reach};
 
 /// What is asked, by kind.
@@ -51,6 +51,7 @@ impl Default for Desk {
 #[derive(Debug, Clone)]
 struct Question {
     message: Uuid,
+    sending: Sending,
     thread_of: Option<Uuid>,
     reader: Option<PersonId>,
 }
@@ -63,13 +64,16 @@ pub(super) struct Known {
     pub(super) parent: Option<MessageCopy>,
     /// The parent is still to be sent.
     pub(super) parent_waits: bool,
+    /// Of a redraw: the post, where that has not ended.
+    pub(super) post: Option<OpenPost>,
     pub(super) user: Option<ChatUser>,
     pub(super) reach: Option<Reach>,
 }
 
 impl Held {
     pub(super) async fn known(&self, row: &Outgoing) -> anyhow::Result<Known> {
-        let question = Question { message: row.message_id, thread_of: row.thread_of, reader: row.reader() };
+        let (message, sending, thread_of, reader) = (row.message_id, row.sending, row.thread_of, row.reader());
+        let question = Question { message, sending, thread_of, reader };
         self.ask(&self.desk.knowing, question, |tx, all| known(tx, &self.lease, all).boxed()).await
     }
 
@@ -166,7 +170,9 @@ async fn known(mut tx: Tenant, lease: &Lease, all: Vec<Question>) -> anyhow::Res
     let messages: Vec<Uuid> = all.iter().map(|question| question.message).chain(parents.iter().copied()).collect();
     let people: Vec<PersonId> = all.iter().filter_map(|question| question.reader).collect();
     let copies = message::copies(&mut tx, &messages).await?;
-    let open = message::posts_open(&mut tx, &parents).await?;
+    let redrawn = all.iter().filter(|question| question.sending == Sending::Redraw).map(|question| question.message);
+    let asked: Vec<Uuid> = parents.iter().copied().chain(redrawn).collect();
+    let open = message::posts_open(&mut tx, &asked).await?;
     let users = person::chat_users_of(&mut tx, &lease.workspace, &people).await?;
     let reach = person::reach(&mut tx, &people).await?;
     tx.commit().await?;
@@ -174,8 +180,9 @@ async fn known(mut tx: Tenant, lease: &Lease, all: Vec<Question>) -> anyhow::Res
         let parent = question.thread_of.and_then(|of| copies.get(&of)?.iter().find(|copy| copy.part == 0).cloned());
         Known {
             copies: copies.get(&question.message).cloned().unwrap_or_default(),
-            parent_waits: parent.is_none() && question.thread_of.is_some_and(|of| open.contains(&of)),
+            parent_waits: parent.is_none() && question.thread_of.is_some_and(|of| open.contains_key(&of)),
             parent,
+            post: open.get(&question.message).copied().filter(|_| question.sending == Sending::Redraw),
             user: question.reader.and_then(|reader| users.get(&reader).cloned()),
             reach: question.reader.and_then(|reader| reach.get(&reader).cloned()),
         }

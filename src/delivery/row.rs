@@ -157,10 +157,11 @@ impl Claim<'_> {
 
     /// Writes down where a part stands, as soon as it does, in a transaction of its own: also when the lease was
     /// lost meanwhile, since it is true all the same.
-    pub(super) async fn save(&self, part: i32, channel: &str, ts: &str) -> anyhow::Result<()> {
+    pub(super) async fn save(&self, part: i32, channel: &str, ts: &str) -> anyhow::Result<MessageCopy> {
         let sent_at = self.held.shared.app.now();
         let copy = MessageCopy { part, channel_id: channel.to_owned(), ts: ts.to_owned(), sent_at };
-        steadily(|| self.held.note(self.row.message_id, &copy)).await
+        steadily(|| self.held.note(self.row.message_id, &copy)).await?;
+        Ok(copy)
     }
 
     /// The preview reads messages from the database; all that "sending" adds is where it stands.

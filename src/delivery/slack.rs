@@ -22,7 +22,7 @@ use crate::domain::message::{Message, withdrawn};
 use crate::domain::person::PersonId;
 use crate::slack::client::{Error, Posted, Search, User};
 use crate::slack::render::{self, Rendered};
-use crate::store::message::{Address, MessageCopy, Outgoing, Sending};
+use crate::store::message::{Address, MessageCopy, OpenPost, Outgoing, Sending};
 use crate::store::person;
 use crate::tokens::Refused;
 
@@ -89,6 +89,7 @@ impl Slack<'_, '_> {
         match row.sending {
             _ if home::is_home(&row.content) => self.publish(known).await,
             Sending::Post if known.parent_waits && known.parent.is_none() => Err(Failure::NotYet),
+            Sending::Redraw if known.post == Some(OpenPost::IsSent) => Err(Failure::NotYet),
             Sending::Redraw if known.copies.is_empty() => Ok(Arrival::Nothing),
             sending => {
                 match &row.to {
@@ -120,14 +121,17 @@ impl Slack<'_, '_> {
         };
         self.claim.held.turn_at(&place(&row.to)).await?;
         self.has_turn = true;
-        self.claim.mark().await?;
-        let Some(message) = self.claim.render().await? else { return Ok(Arrival::Nothing) };
-        self.post_missing(&channel, &render::message(&message), known).await?;
-        Ok(Arrival::Arrived)
+        self.draw(&channel, known).await
     }
 
     async fn redraw(&mut self, known: &Known) -> Result<Arrival, Failure> {
         self.turn().await?;
+        self.draw(&known.copies[0].channel_id, known).await
+    }
+
+    /// Updates the parts that stand, also for a post: what changed while it waited has queued no redraw. Then posts the
+    /// others, but not ahead of a post that waits: that one knows which part may stand there although no answer came.
+    async fn draw(&mut self, channel: &str, known: &Known) -> Result<Arrival, Failure> {
         self.claim.mark().await?;
         let Some(message) = self.claim.render().await? else { return Ok(Arrival::Nothing) };
         let parts = render::message(&message);
@@ -136,7 +140,9 @@ impl Slack<'_, '_> {
             let part = usize::try_from(copy.part).ok().and_then(|part| parts.get(part));
             self.update(copy, part.unwrap_or(&surplus[0])).await?;
         }
-        self.post_missing(&known.copies[0].channel_id, &parts, known).await?;
+        if known.post.is_none() {
+            self.post_missing(channel, &parts, known).await?;
+        }
         Ok(Arrival::Arrived)
     }
 
@@ -188,7 +194,6 @@ impl Slack<'_, '_> {
                 Err(Failure::Platform(Refusal::Gone(_))) if part > 0 => return Ok(()),
                 posted => posted?,
             };
-            self.claim.save(part, &posted.channel, &posted.ts).await?;
             if part == 0 {
                 thread.first = Some(posted.ts);
             }
@@ -215,6 +220,9 @@ impl Slack<'_, '_> {
             let found = client.find_delivery(token, &search).await?;
             self.claim.unsure = None;
             if let Some(found) = found {
+                let copy = self.claim.save(part, &found.channel, &found.ts).await?;
+                // It says what was so when it was sent.
+                self.update(&copy, rendered).await?;
                 return Ok(found);
             }
         }
@@ -224,7 +232,9 @@ impl Slack<'_, '_> {
         if let Err(Error::Transient { maybe_sent: true, .. }) = posted {
             self.claim.unsure = Some(part);
         }
-        Ok(posted?)
+        let posted = posted?;
+        self.claim.save(part, &posted.channel, &posted.ts).await?;
+        Ok(posted)
     }
 
     /// Redraws one part. One that is gone, or can't be changed any more, is let be.

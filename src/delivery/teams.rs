@@ -21,7 +21,7 @@ use crate::domain::message::withdrawn;
 use crate::domain::person::PersonId;
 use crate::picture;
 use crate::store::conversation;
-use crate::store::message::{Address, MessageCopy, Sending};
+use crate::store::message::{Address, MessageCopy, OpenPost, Sending};
 use crate::store::person;
 use crate::teams::address::ServiceUrl;
 use crate::teams::client::Error;
@@ -58,12 +58,13 @@ pub(super) async fn send(claim: &mut Claim<'_>, sender: &TeamsSender) -> Result<
     }
     let known = claim.held.known(row).await?;
     let (service, shared) = reached(claim, sender, &known).await?;
-    if row.uncertain && row.sending == Sending::Post {
+    if row.uncertain {
         claim.unsure = (0..).find(|part| !known.copies.iter().any(|copy| copy.part == *part));
     }
     let mut teams = Teams { claim, sender, service, shared };
     match row.sending {
         Sending::Post if known.parent_waits => Err(Failure::NotYet),
+        Sending::Redraw if known.post == Some(OpenPost::IsSent) => Err(Failure::NotYet),
         Sending::Redraw if known.copies.is_empty() => Ok(Arrival::Nothing),
         sending => {
             // Whose chat it is that a post opens is asked once it is open.
@@ -76,7 +77,7 @@ pub(super) async fn send(claim: &mut Claim<'_>, sender: &TeamsSender) -> Result<
             }
             match sending {
                 Sending::Post => teams.post(&known).await,
-                Sending::Redraw => teams.redraw(&known).await,
+                Sending::Redraw => teams.draw(&known.copies[0].channel_id, &known).await,
             }
         }
     }
@@ -118,14 +119,12 @@ impl Teams<'_, '_> {
             (Address::Person(person), None) => self.personal(*person, known).await?,
             (Address::ChatUser(user), None) => self.open_with(user).await?,
         };
-        self.turn_at().await?;
-        self.claim.mark().await?;
-        let Some(message) = self.claim.render().await? else { return Ok(Arrival::Nothing) };
-        self.post_missing(&conversation, &render::message(&message, DRAW), known, true).await?;
-        Ok(Arrival::Arrived)
+        self.draw(&conversation, known).await
     }
 
-    async fn redraw(&mut self, known: &Known) -> Result<Arrival, Failure> {
+    /// Updates the parts that stand, also for a post: what changed while it waited has queued no redraw. Then posts the
+    /// others, but not ahead of a post that waits: that one knows which part may stand there although no answer came.
+    async fn draw(&mut self, conversation: &str, known: &Known) -> Result<Arrival, Failure> {
         self.turn_at().await?;
         self.claim.mark().await?;
         let Some(message) = self.claim.render().await? else { return Ok(Arrival::Nothing) };
@@ -136,7 +135,9 @@ impl Teams<'_, '_> {
             let part = usize::try_from(copy.part).ok().and_then(|part| parts.get(part));
             self.update(copy, part.unwrap_or(&surplus[0]), std::mem::take(&mut has_turn)).await?;
         }
-        self.post_missing(&known.copies[0].channel_id, &parts, known, false).await?;
+        if known.post.is_none() {
+            self.post_missing(conversation, &parts, known, has_turn).await?;
+        }
         Ok(Arrival::Arrived)
     }
 

@@ -92,11 +92,18 @@ statements! {
     /// A part that may stand in chat although no answer came is remembered, so that it is looked up first.
     RETRY = "UPDATE tandem.outbox SET state = 'queued', due_at = $4, problem = $5, attempts = attempts - $6, sending_part = $7
               WHERE org_id = $1 AND outbox_id = $2 AND fence = $3 AND state = 'sending'";
-    /// A redraw that must wait while a newer one is queued already has nothing left to say.
-    DROP_STALE_REDRAW = "DELETE FROM tandem.outbox o
-                          WHERE o.org_id = $1 AND o.outbox_id = $2 AND o.fence = $3 AND o.kind = 'redraw' AND o.state = 'sending'
-                            AND EXISTS (SELECT FROM tandem.outbox n WHERE n.org_id = o.org_id AND n.message_id = o.message_id
-                                           AND n.kind = 'redraw' AND n.state = 'queued')";
+    /// A redraw that must wait while a newer one is queued already has nothing left to say; what may stand in chat because
+    /// of it, and since when, the newer one has to know.
+    DROP_STALE_REDRAW = "WITH stale AS (
+                           DELETE FROM tandem.outbox o
+                            WHERE o.org_id = $1 AND o.outbox_id = $2 AND o.fence = $3 AND o.kind = 'redraw' AND o.state = 'sending'
+                              AND EXISTS (SELECT FROM tandem.outbox n WHERE n.org_id = o.org_id AND n.message_id = o.message_id
+                                             AND n.kind = 'redraw' AND n.state = 'queued')
+                           RETURNING o.message_id, o.queued_at)
+                         UPDATE tandem.outbox n
+                            SET sending_part = coalesce($4, n.sending_part), queued_at = least(n.queued_at, stale.queued_at)
+                           FROM stale
+                          WHERE n.org_id = $1 AND n.message_id = stale.message_id AND n.kind = 'redraw' AND n.state = 'queued'";
     COPIES = "SELECT message_id, part, channel_id, ts, sent_at FROM tandem.message_copy
                WHERE org_id = $1 AND message_id = ANY ($2) ORDER BY message_id, part";
     SAVE_COPIES = "INSERT INTO tandem.message_copy (org_id, message_id, part, channel_id, ts, sent_at)
@@ -105,7 +112,7 @@ statements! {
     AT_PLACE = "SELECT m.message_id, m.content, m.person_id, c.part FROM tandem.message_copy c JOIN tandem.message m USING (org_id, message_id)
                  WHERE c.org_id = $1 AND c.channel_id = $2 AND c.ts = $3";
     ACCOUNTS_OF = "SELECT account_id FROM tandem.message_account WHERE org_id = $1 AND message_id = $2 ORDER BY account_id";
-    POSTS_OPEN = "SELECT message_id FROM tandem.outbox WHERE org_id = $1 AND message_id = ANY ($2) AND kind = 'post'
+    POSTS_OPEN = "SELECT message_id, state = 'sending' FROM tandem.outbox WHERE org_id = $1 AND message_id = ANY ($2) AND kind = 'post'
                      AND state IN ('queued', 'sending')";
     OPEN_POSTS = "SELECT count(*) FROM tandem.outbox WHERE org_id = $1 AND kind = 'post' AND state IN ('queued', 'sending')";
     GIVEN_UP_SINCE = "SELECT count(*) FROM tandem.outbox WHERE org_id = $1 AND state = 'given_up' AND settled_at >= $2";
@@ -442,8 +449,13 @@ pub async fn retry(
     unsure: Option<i32>,
 ) -> anyhow::Result<()> {
     let org = tx.org().0;
-    let dropped =
-        sqlx::query(DROP_STALE_REDRAW).bind(org).bind(outbox_id).bind(lease.fence).execute(tx.connection()).await?;
+    let dropped = sqlx::query(DROP_STALE_REDRAW)
+        .bind(org)
+        .bind(outbox_id)
+        .bind(lease.fence)
+        .bind(unsure)
+        .execute(tx.connection())
+        .await?;
     if dropped.rows_affected() == 1 {
         return Ok(());
     }
@@ -468,11 +480,21 @@ pub async fn accounts_of(tx: &mut Tenant, message_id: Uuid) -> anyhow::Result<Ve
     Ok(ids.into_iter().map(AccountId).collect())
 }
 
-/// Of which of these messages the post still waits or is being sent.
-pub async fn posts_open(tx: &mut Tenant, messages: &[Uuid]) -> anyhow::Result<BTreeSet<Uuid>> {
+/// A post that has not ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum OpenPost {
+    /// It waits, and is drawn anew when it is sent.
+    Waits,
+    IsSent,
+}
+
+/// Which of these messages have a post that has not ended.
+pub async fn posts_open(tx: &mut Tenant, messages: &[Uuid]) -> anyhow::Result<BTreeMap<Uuid, OpenPost>> {
     let org = tx.org().0;
-    let open: Vec<Uuid> = sqlx::query_scalar(POSTS_OPEN).bind(org).bind(messages).fetch_all(tx.connection()).await?;
-    Ok(BTreeSet::from_iter(open))
+    let open: Vec<(Uuid, bool)> =
+        sqlx::query_as(POSTS_OPEN).bind(org).bind(messages).fetch_all(tx.connection()).await?;
+    let open = open.into_iter().map(|(id, is_sent)| (id, if is_sent { OpenPost::IsSent } else { OpenPost::Waits }));
+    Ok(open.collect())
 }
 
 /// Where one part of a message stands in chat.

@@ -3,6 +3,7 @@
 
 mod changes;
 mod guests;
+mod unsure;
 
 use std::collections::BTreeSet;
 use std::sync::{Arc, Once};
