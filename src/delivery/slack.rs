@@ -158,6 +158,7 @@ impl Slack<'_, '_> {
             false => self.claim.render().await?,
         };
         let Some(message) = rendered else { return Ok(Arrival::Nothing) };
+        self.claim.held.clear()?;
         match self.sender.client.publish_view(&self.token, user, &render::home(&message)).await {
             Ok(()) => Ok(Arrival::Arrived),
             Err(error @ (Error::RateLimited { .. } | Error::Transient { .. } | Error::Unauthorized(_))) => {
@@ -242,6 +243,7 @@ impl Slack<'_, '_> {
         if !std::mem::take(&mut self.has_turn) {
             self.claim.held.turn().await?;
         }
+        self.claim.held.clear()?;
         let at = Posted { channel: copy.channel_id.clone(), ts: copy.ts.clone() };
         match self.sender.client.update_message(&self.token, &at, rendered).await {
             Ok(()) | Err(Error::Gone(_)) => Ok(()),

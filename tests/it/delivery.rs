@@ -3,6 +3,7 @@
 
 mod changes;
 mod guests;
+mod limits;
 mod unsure;
 
 use std::collections::BTreeSet;
