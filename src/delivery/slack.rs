@@ -218,7 +218,7 @@ impl Slack<'_, '_> {
                 oldest: self.claim.row.queued_at.timestamp() - CLOCKS_APART,
                 latest: self.claim.held.shared.app.now().timestamp() + CLOCKS_APART,
             };
-            let found = client.find_delivery(token, &search).await?;
+            let found = client.find_delivery(token, &search).await.map_err(not_found_out)?;
             self.claim.unsure = None;
             if let Some(found) = found {
                 let copy = self.claim.save(part, &found.channel, &found.ts).await?;
@@ -345,6 +345,16 @@ impl Slack<'_, '_> {
 fn user_id(known: &Known) -> Option<&str> {
     let imported = || known.reach.as_ref()?.slack_user_id.as_ref();
     known.user.as_ref().map(|user| &user.user_id).or_else(imported).map(String::as_str)
+}
+
+/// Looking up has a limit of its own, for some apps one call a minute: this row alone waits for it, and not for ever.
+fn not_found_out(error: Error) -> Failure {
+    match error {
+        Error::RateLimited { retry_after } => {
+            Failure::Platform(Refusal::Transient { reason: "ratelimited".to_owned(), retry_after })
+        }
+        error => error.into(),
+    }
 }
 
 /// The same for each attempt at a part, and for whichever row of the outbox makes it.

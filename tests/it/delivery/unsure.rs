@@ -74,6 +74,29 @@ async fn the_next_redraw_knows_what_the_last_one_may_have_posted() {
     assert_eq!(scene.states(&org).await, ["sent", "sent"]);
 }
 
+/// Slack lets some apps look up once a minute: who waits for that is the row alone, and not for ever.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_look_up_that_comes_too_often_holds_up_nobody_else() {
+    let clock = noon();
+    let scene = Scene::new(clock.clone()).await;
+    let org = scene.organisation("T1").await;
+    scene.say(&org, &channel("C1"), "in doubt").await;
+    scene.slack.once("chat.postMessage", Trouble::Silent);
+    dies_at(&scene, &org, 1).await;
+
+    scene.slack.always("conversations.history", Trouble::RateLimited(60));
+    scene.say(&org, &channel("C2"), "beside").await;
+    assert_eq!(scene.drain(&org, 0).await.sent, 1);
+    assert_eq!(scene.slack.texts(), ["in doubt", "beside"]);
+    clock.advance(TimeDelta::seconds(50));
+    scene.drain(&org, 0).await;
+    assert_eq!(scene.slack.calls("conversations.history").len(), 1, "no sooner than Slack said");
+    clock.advance(TimeDelta::seconds(600));
+    assert_eq!(scene.drain(&org, 0).await, Drained { sent: 0, given_up: 1 });
+    assert_eq!(scene.slack.calls("conversations.history").len(), 2);
+    assert_eq!(scene.slack.texts(), ["in doubt", "beside"], "nothing is sent on suspicion");
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_part_that_a_redraw_adds_stands_in_teams_twice_at_most() {
     let clock = noon();
