@@ -126,7 +126,9 @@ impl Pace {
         // Longer windows are kept so wide that two holders together stay within the platform's.
         let shortest = self.windows.iter().map(|window| window.long).min().unwrap_or_default();
         let places = used.places.values().filter_map(|posts| Some(*posts.back()? + shortest)).max();
-        let clear = places.into_iter().chain([used.full_at]).chain(used.blocked_until).max().unwrap_or(now);
+        // Tokens that were taken and will not be used, since the process ends, count for nothing.
+        let full_at = used.full_at.min(now + self.burst + self.interval);
+        let clear = places.into_iter().chain([full_at]).chain(used.blocked_until).max().unwrap_or(now);
         clear.saturating_duration_since(now)
     }
 }
@@ -147,7 +149,17 @@ mod tests {
         let pace = Pace::new(&pacing(1200, 1.0), start);
         let last = (0..400).map(|_| pace.take(start)).last().unwrap();
         assert_eq!(last - start, Duration::from_secs(19));
-        assert_eq!(pace.rest(start), Duration::from_secs(20), "and a second more until the bucket is full");
+        assert_eq!(pace.rest(last), Duration::from_secs(1), "until the bucket is full");
+    }
+
+    #[test]
+    fn the_next_holder_does_not_wait_for_tokens_that_nobody_used() {
+        let start = Instant::now();
+        let pace = Pace::new(&pacing(240, 1.0), start);
+        for _ in 0..128 {
+            pace.take(start);
+        }
+        assert_eq!(pace.rest(start), Duration::from_secs(1));
     }
 
     #[test]
