@@ -4,6 +4,10 @@
 //! Rows for one place (a person, a channel) go one after the other, oldest
 //! first. One that must be tried again later lets the next ones pass: a message
 //! that fails for two hours must not hold up the rest of a person's day.
+//!
+//! Redraws stand in a line of their own, and where both lines are long they have
+//! turns alternately: whoever pressed a button in the first of a thousand
+//! digests sees what came of it before the last has left.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
@@ -11,10 +15,11 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
-use tokio::sync::{Notify, watch};
+use tokio::sync::{Notify, Semaphore, watch};
 use tokio::task::{JoinError, JoinSet};
 use tokio::time::{Instant, sleep_until};
 use tracing::{debug, warn};
+use uuid::Uuid;
 
 use super::desk::Desk;
 use super::pace::Pace;
@@ -27,14 +32,16 @@ use crate::store::directory::{self, Lease, Platform};
 use crate::store::message::{self, Address, Outgoing, Sending};
 use crate::store::settings;
 
-/// How many rows of one lane are under way at once: a call takes 100 ms and more, and what they ask of the database
-/// meanwhile is asked together.
+/// How many rows of one lane are under way at once, posts and redraws each: a call takes 100 ms and more, and what they
+/// ask of the database meanwhile is asked together.
 const IN_FLIGHT: usize = 128;
 /// How many more wait for their place: a long message has several parts, and the next may follow after a second only.
 /// Without them the lane would stand still meanwhile.
 const PAUSING: usize = 1_000;
-/// How many due rows are read at once; ids only.
-const PAGE: i64 = 500;
+/// How many due rows of a kind are read at once; ids only.
+const PAGE: usize = 500;
+/// So many are read at most, where the rows of few places fill a page.
+const PAGE_MOST: usize = 16_000;
 /// Three renewals may fail before calls stop.
 const RENEW: Duration = Duration::from_secs(5);
 /// How long an idle lane is kept: whoever clicks on what has just arrived is answered without a new lease, and the
@@ -107,6 +114,9 @@ pub(super) struct Held {
     pausing: AtomicUsize,
     /// One more of them does: the next row may begin.
     paused: Notify,
+    /// Who may take tokens ahead, each line in its order.
+    posting: Semaphore,
+    redrawing: Semaphore,
 }
 
 /// Nothing may be called now: the platform said Retry-After, too little is left of the lease, or the process is ending.
@@ -144,7 +154,8 @@ impl Lane {
         let until = Mutex::new(self.asked + LEASE);
         let (pausing, paused) = (AtomicUsize::new(0), Notify::new());
         let (shared, lease, desk) = (self.shared, self.lease, Desk::default());
-        let held = Arc::new(Held { shared, lease, pace, desk, until, closing, pausing, paused });
+        let (posting, redrawing) = (Semaphore::new(pace.ahead()), Semaphore::new(pace.ahead()));
+        let held = Arc::new(Held { shared, lease, pace, desk, until, closing, pausing, paused, posting, redrawing });
         let ended = Worker::new(held.clone(), tally).work(mode).await;
         let released = held.release().await;
         ended.and(released)
@@ -173,19 +184,27 @@ impl Held {
         if stopped { Err(Stopped) } else { Ok(()) }
     }
 
-    /// Waits for the workspace's next token.
-    pub(super) async fn turn(&self) -> Result<(), Stopped> {
+    /// Waits in its line for the workspace's next token.
+    pub(super) async fn turn(&self, sending: Sending) -> Result<(), Stopped> {
+        let line = match sending {
+            Sending::Post => &self.posting,
+            Sending::Redraw => &self.redrawing,
+        };
+        // Never closed; and whoever waits here when the process ends finds that nothing may be called.
+        let _ahead = line.acquire().await;
         self.clear()?;
         self.wait_until(self.pace.take(Instant::now())).await;
         self.clear()
     }
 
     /// Waits until this place may be posted to, then for the workspace's next token.
-    pub(super) async fn turn_at(&self, place: &str) -> Result<(), Stopped> {
-        if let Some(at) = self.pace.ready_at(place, Instant::now()) {
-            self.pause_until(at).await;
+    pub(super) async fn turn_at(&self, place: &str, sending: Sending) -> Result<(), Stopped> {
+        match (self.pace.ready_at(place, Instant::now()), sending) {
+            (Some(at), Sending::Post) => self.pause_until(at).await,
+            (Some(at), Sending::Redraw) => self.wait_until(at).await,
+            (None, _) => {}
         }
-        self.turn().await
+        self.turn(sending).await
     }
 
     /// As [`Self::wait_until`]; the row does not count as under way meanwhile.
@@ -235,9 +254,9 @@ impl Held {
         Ok(ours)
     }
 
-    async fn due(&self) -> anyhow::Result<Vec<Outgoing>> {
+    async fn due(&self, page: usize, kinds: &[Sending]) -> anyhow::Result<Vec<Outgoing>> {
         let mut tx = self.shared.app.store.tenant(self.lease.org).await?;
-        let rows = message::due(&mut tx, &self.lease, self.shared.app.now(), PAGE).await?;
+        let rows = message::due(&mut tx, &self.lease, self.shared.app.now(), i64::try_from(page)?, kinds).await?;
         tx.commit().await?;
         Ok(rows)
     }
@@ -278,14 +297,21 @@ pub(super) fn place(to: &Address) -> String {
     }
 }
 
+/// Rows that go one after the other: those of one kind for one place.
+type Line = (Sending, String);
+
 struct Worker<'a> {
     held: Arc<Held>,
     tally: &'a Tally,
-    /// Due and not under way, oldest first.
+    /// Due and not under way, redraws first, oldest first.
     waiting: Vec<Outgoing>,
-    flying: JoinSet<(String, anyhow::Result<Fate>)>,
-    /// Places with a row under way, and which.
-    busy: BTreeMap<String, uuid::Uuid>,
+    /// How many of each kind are read at the next look.
+    page: usize,
+    flying: JoinSet<(Line, anyhow::Result<Fate>)>,
+    /// Lines with a row under way, and which, of which message.
+    busy: BTreeMap<Line, (Uuid, Uuid)>,
+    /// How many of them are redraws.
+    redraws: usize,
     look_at: Instant,
     renew_at: Instant,
     idle_since: Option<Instant>,
@@ -300,8 +326,10 @@ impl<'a> Worker<'a> {
             held,
             tally,
             waiting: Vec::new(),
+            page: PAGE,
             flying: JoinSet::new(),
             busy: BTreeMap::new(),
+            redraws: 0,
             look_at: now,
             renew_at: now + RENEW,
             idle_since: None,
@@ -342,15 +370,15 @@ impl<'a> Worker<'a> {
 
     /// Looks at the outbox where it is time to, and begins what can be begun. When to come again; `None` to leave.
     async fn take_up(&mut self, mode: Mode) -> anyhow::Result<Option<Instant>> {
-        let full = self.full();
-        if !full && Instant::now() >= self.look_at {
-            self.waiting = self.held.due().await?;
-            self.waiting.retain(|row| !self.busy.values().any(|id| *id == row.outbox_id));
-            self.look_at = Instant::now() + if self.idle_since.is_some() { IDLE_LOOK } else { POLL };
-        }
+        let whole = if Instant::now() >= self.look_at { self.look().await? } else { Vec::new() };
         let now = Instant::now();
         let blocked = self.held.pace.blocked(now);
         let ready = if blocked.is_some() { blocked } else { self.begin() };
+        if blocked.is_none() && self.page < PAGE_MOST && whole.iter().any(|kind| !self.full(*kind)) {
+            // The rows of few places fill the page: those of others stand behind it.
+            self.page *= 2;
+            self.look_at = now;
+        }
         if self.flying.is_empty() && self.waiting.is_empty() {
             return self.rest(mode).await;
         }
@@ -363,14 +391,41 @@ impl<'a> Worker<'a> {
             self.held.sleep(self.held.shared.app.now() + TimeDelta::from_std(until - now)?).await?;
             return Ok(None);
         }
-        let full = self.full();
-        let look_at = if full { now + POLL } else { self.look_at };
+        let look_at = if self.kinds_with_room().is_empty() { now + POLL } else { self.look_at };
         Ok(Some(ready.map_or(look_at, |ready| ready.min(look_at))))
     }
 
-    fn full(&self) -> bool {
+    /// Looks at what is due of the kinds that have room, and says of which there may be more than was read.
+    async fn look(&mut self) -> anyhow::Result<Vec<Sending>> {
+        let kinds = self.kinds_with_room();
+        if kinds.is_empty() {
+            return Ok(kinds);
+        }
+        let due = self.held.due(self.page, &kinds).await?;
+        let read = |kind: Sending| due.iter().filter(|row| row.sending == kind).count();
+        let whole: Vec<Sending> = kinds.iter().copied().filter(|kind| read(*kind) >= self.page).collect();
+        if kinds.iter().all(|kind| read(*kind) < PAGE) {
+            self.page = PAGE;
+        }
+        self.waiting.retain(|row| !kinds.contains(&row.sending));
+        self.waiting.extend(due.into_iter().filter(|row| !self.busy.values().any(|(id, _)| *id == row.outbox_id)));
+        self.waiting.sort_by_key(|row| row.sending);
+        self.look_at = Instant::now() + if self.idle_since.is_some() { IDLE_LOOK } else { POLL };
+        Ok(whole)
+    }
+
+    /// Whether no more rows of this kind may be begun.
+    fn full(&self, sending: Sending) -> bool {
         let pausing = self.held.pausing.load(Ordering::Relaxed);
-        pausing >= PAUSING || self.flying.len().saturating_sub(pausing) >= IN_FLIGHT
+        let posts = self.flying.len().saturating_sub(self.redraws);
+        match sending {
+            Sending::Post => pausing >= PAUSING || posts.saturating_sub(pausing) >= IN_FLIGHT,
+            Sending::Redraw => self.redraws >= IN_FLIGHT,
+        }
+    }
+
+    fn kinds_with_room(&self) -> Vec<Sending> {
+        [Sending::Redraw, Sending::Post].into_iter().filter(|kind| !self.full(*kind)).collect()
     }
 
     /// Nothing is due and nothing under way. The lane is first put to sleep, then the outbox is looked at once
@@ -390,13 +445,18 @@ impl<'a> Worker<'a> {
         }
     }
 
-    /// Begins the rows whose place is free, oldest first. Says when the next place becomes free.
+    /// Begins the rows whose place is free, redraws first, oldest first. Says when the next place becomes free.
     fn begin(&mut self) -> Option<Instant> {
         let now = Instant::now();
         let mut passed = BTreeSet::new();
         let mut ready: Option<Instant> = None;
         let mut index = 0;
-        while index < self.waiting.len() && !self.full() {
+        while index < self.waiting.len() {
+            let (sending, message) = (self.waiting[index].sending, self.waiting[index].message_id);
+            if self.full(sending) {
+                index += 1;
+                continue;
+            }
             let place = place(&self.waiting[index].to);
             let gap = self
                 .held
@@ -404,17 +464,25 @@ impl<'a> Worker<'a> {
                 .ready_at(&place, now)
                 .map(|at| at.checked_sub(HEAD_START).unwrap_or(at))
                 .filter(|at| *at > now);
-            let in_order = !self.busy.contains_key(&place) && passed.insert(place.clone());
+            let line = (sending, place);
+            // A post and a redraw of one message would draw over each other.
+            let other = match sending {
+                Sending::Post => (Sending::Redraw, line.1.clone()),
+                Sending::Redraw => (Sending::Post, line.1.clone()),
+            };
+            let is_free = !self.busy.contains_key(&line) && self.busy.get(&other).is_none_or(|(_, of)| *of != message);
+            let in_order = passed.insert(line.clone()) && is_free;
             match gap {
-                Some(at) if in_order && self.waiting[index].sending == Sending::Post => {
+                Some(at) if in_order && sending == Sending::Post => {
                     ready = Some(ready.map_or(at, |earliest| earliest.min(at)));
                     index += 1;
                 }
                 _ if in_order => {
                     let row = self.waiting.remove(index);
-                    self.busy.insert(place.clone(), row.outbox_id);
+                    self.busy.insert(line.clone(), (row.outbox_id, message));
+                    self.redraws += usize::from(sending == Sending::Redraw);
                     let held = self.held.clone();
-                    self.flying.spawn(async move { (place, row::send(&held, &row).await) });
+                    self.flying.spawn(async move { (line, row::send(&held, &row).await) });
                 }
                 _ => index += 1,
             }
@@ -422,13 +490,14 @@ impl<'a> Worker<'a> {
         ready
     }
 
-    fn landed(&mut self, landed: Result<(String, anyhow::Result<Fate>), JoinError>) {
+    fn landed(&mut self, landed: Result<(Line, anyhow::Result<Fate>), JoinError>) {
         if self.waiting.is_empty() {
             self.look_at = Instant::now();
         }
         let fate = match landed {
-            Ok((place, fate)) => {
-                self.busy.remove(&place);
+            Ok((line, fate)) => {
+                self.busy.remove(&line);
+                self.redraws -= usize::from(line.0 == Sending::Redraw);
                 fate
             }
             // Its row stays marked as being sent: the next holder looks it up.

@@ -8,6 +8,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use tokio::sync::Semaphore;
 use tokio::time::Instant;
 
 use crate::domain::policy::Pacing;
@@ -41,6 +42,9 @@ const TEAMS: [Window; 4] = [
 /// Of the 25 a second that Tandem keeps to in one tenant, five are for answers.
 const TEAMS_PER_MINUTE: u32 = 20 * 60;
 
+/// How far ahead tokens are taken by whoever waits for them.
+const AHEAD: Duration = Duration::from_millis(250);
+
 #[derive(Debug)]
 struct Used {
     /// When the bucket is full again; before that, each interval gives back one token.
@@ -73,6 +77,13 @@ impl Pace {
     fn used(&self) -> MutexGuard<'_, Used> {
         // A panic while holding this lock cannot leave an instant half-written.
         self.used.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// How many may hold tokens that can't be used yet: enough to lose no time between two calls, and so few that whoever
+    /// comes by another way is served soon.
+    pub(super) fn ahead(&self) -> usize {
+        let tokens = AHEAD.as_nanos() / self.interval.as_nanos().max(1);
+        usize::try_from(tokens).unwrap_or_default().clamp(1, Semaphore::MAX_PERMITS)
     }
 
     /// Takes a token and says from when it may be used. First come, first served.
@@ -160,6 +171,12 @@ mod tests {
             pace.take(start);
         }
         assert_eq!(pace.rest(start), Duration::from_secs(1));
+    }
+
+    #[test]
+    fn few_tokens_are_taken_ahead() {
+        let ahead = |per_minute| Pace::new(&pacing(per_minute, 1.0), Instant::now()).ahead();
+        assert_eq!([1, 240, 1200, 60_000].map(ahead), [1, 1, 5, 250]);
     }
 
     #[test]

@@ -8,7 +8,7 @@ use tokio::time::sleep;
 use tracing::{error, warn};
 use uuid::Uuid;
 
-use super::lane::{Held, Stopped};
+use super::lane::{Held, Stopped, place};
 use super::refusal::Refusal;
 use super::{slack, teams};
 use crate::app::content::Arrived;
@@ -151,6 +151,16 @@ impl Claim<'_> {
         if self.claimed { Ok(()) } else { Err(Failure::Refused) }
     }
 
+    /// Waits for the workspace's next token.
+    pub(super) async fn turn(&self) -> Result<(), Stopped> {
+        self.held.turn(self.row.sending).await
+    }
+
+    /// The same, once the row's place may be posted to.
+    pub(super) async fn turn_at(&self) -> Result<(), Stopped> {
+        self.held.turn_at(&place(&self.row.to), self.row.sending).await
+    }
+
     pub(super) async fn render(&self) -> Result<Option<Message>, Failure> {
         self.held.draw(self.row).await.map_err(Failure::Render)
     }
@@ -262,7 +272,7 @@ impl Claim<'_> {
 
     async fn give_up(&mut self, class: &'static str, code: &str, unreachable: bool) -> anyhow::Result<Fate> {
         failed(class);
-        let (message, kind) = (self.row.message_id, kind(self.row.sending));
+        let (message, kind) = (self.row.message_id, self.row.sending.as_str());
         warn!(org = %self.held.lease.org, %message, kind, code, "a delivery was given up");
         counter!("tandem_delivery_given_up_total", "kind" => kind, "reason" => class).increment(1);
         self.close(Verdict::GivenUp { code, unreachable }).await
@@ -307,7 +317,7 @@ impl Claim<'_> {
     }
 
     fn count_sent(&self) {
-        let (platform, kind) = (self.held.lease.workspace.platform, kind(self.row.sending));
+        let (platform, kind) = (self.held.lease.workspace.platform, self.row.sending.as_str());
         if platform != Platform::Preview {
             self.held.shared.is_over(&self.held.lease.workspace, "unauthorized");
         }
@@ -365,13 +375,6 @@ fn delay(made: i32, dice: f64) -> Option<TimeDelta> {
     let delay = DELAYS.get(usize::try_from(made).ok()?.checked_sub(1)?)?;
     let jittered = delay.as_seconds_f64() * (0.9 + 0.2 * dice);
     Some(TimeDelta::milliseconds((jittered * 1000.0) as i64))
-}
-
-fn kind(sending: Sending) -> &'static str {
-    match sending {
-        Sending::Post => "post",
-        Sending::Redraw => "redraw",
-    }
 }
 
 fn failed(reason: &'static str) {

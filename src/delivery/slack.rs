@@ -119,7 +119,7 @@ impl Slack<'_, '_> {
                 self.open(&user).await?
             }
         };
-        self.claim.held.turn_at(&place(&row.to)).await?;
+        self.claim.turn_at().await?;
         self.has_turn = true;
         self.draw(&channel, known).await
     }
@@ -207,7 +207,7 @@ impl Slack<'_, '_> {
         let delivery_id = delivery_id(self.claim.row.message_id, part);
         let place = place(&self.claim.row.to);
         if !std::mem::take(&mut self.has_turn) {
-            self.claim.held.turn_at(&place).await?;
+            self.claim.turn_at().await?;
         }
         if self.claim.unsure == Some(part) {
             self.claim.held.clear()?;
@@ -241,7 +241,7 @@ impl Slack<'_, '_> {
     /// Redraws one part. One that is gone, or can't be changed any more, is let be.
     async fn update(&mut self, copy: &MessageCopy, rendered: &Rendered) -> Result<(), Failure> {
         if !std::mem::take(&mut self.has_turn) {
-            self.claim.held.turn().await?;
+            self.claim.turn().await?;
         }
         self.claim.held.clear()?;
         let at = Posted { channel: copy.channel_id.clone(), ts: copy.ts.clone() };
@@ -252,7 +252,7 @@ impl Slack<'_, '_> {
     }
 
     async fn turn(&mut self) -> Result<(), Failure> {
-        self.claim.held.turn().await?;
+        self.claim.turn().await?;
         self.has_turn = true;
         Ok(())
     }

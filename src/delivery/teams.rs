@@ -217,7 +217,7 @@ impl Teams<'_, '_> {
     }
 
     async fn turn_at(&mut self) -> Result<(), Failure> {
-        Ok(self.claim.held.turn_at(&place(&self.claim.row.to)).await?)
+        Ok(self.claim.turn_at().await?)
     }
 
     /// Who is in a team changes any day, so it is asked for just before each message; whether a person has become a guest
@@ -253,7 +253,7 @@ impl Teams<'_, '_> {
     }
 
     async fn outsiders_in(&mut self, conversation: &str) -> Result<bool, Failure> {
-        self.claim.held.turn().await?;
+        self.claim.turn().await?;
         let (client, tenant) = (&self.sender.client, &self.claim.held.lease.workspace.id);
         let root = conversation.split_once(';').map_or(conversation, |(root, _)| root);
         Ok(client.outsiders_in(&self.service, tenant, root).await?)
@@ -309,7 +309,7 @@ impl Teams<'_, '_> {
 
     /// Opens the personal conversation with somebody of the tenant.
     async fn open_with(&mut self, user_id: &str) -> Result<String, Failure> {
-        self.claim.held.turn().await?;
+        self.claim.turn().await?;
         let tenant = &self.claim.held.lease.workspace.id;
         let id = self.sender.client.open_conversation(&self.service, tenant, user_id).await?;
         if self.is_guests(&id).await? { Err(Failure::Unreachable(NOT_A_COLLEAGUE)) } else { Ok(id) }

@@ -69,21 +69,25 @@ statements! {
         ),
         " SELECT"
     );
-    /// The rows first, then what they say: thousands of redraws may be due, and only a page of them is wanted. The index
-    /// has them in this order.
-    DUE = "SELECT o.outbox_id, o.message_id, o.kind, o.uncertain, o.attempts, o.queued_at,
+    /// The rows first, then what they say: thousands may be due, and only a page of each kind is wanted. The index has them
+    /// in this order.
+    DUE = "SELECT o.outbox_id, o.message_id, o.kind, o.uncertain, o.attempts, o.queued_at, o.due_at,
                   m.person_id, m.channel_id, m.chat_user_id, m.content, m.thread_of
-             FROM (SELECT outbox_id, message_id, kind, state = 'sending' OR sending_part IS NOT NULL AS uncertain,
-                          attempts, queued_at, due_at
-                     FROM tandem.outbox
-                    WHERE org_id = $1 AND platform = $2 AND workspace_id = $3 AND due_at <= $4
-                      AND state IN ('queued', 'sending') AND (state = 'queued' OR fence < $5)
-                    ORDER BY due_at, outbox_id LIMIT $6) AS o
+             FROM unnest($7::text[]) AS k (kind)
+            CROSS JOIN LATERAL (SELECT outbox_id, message_id, kind, state = 'sending' OR sending_part IS NOT NULL AS uncertain,
+                                       attempts, queued_at, due_at
+                                  FROM tandem.outbox
+                                 WHERE org_id = $1 AND platform = $2 AND workspace_id = $3 AND kind = k.kind AND due_at <= $4
+                                   AND state IN ('queued', 'sending') AND (state = 'queued' OR fence < $5)
+                                 ORDER BY due_at, outbox_id LIMIT $6) AS o
             CROSS JOIN LATERAL (SELECT person_id, channel_id, chat_user_id, content, thread_of FROM tandem.message
-                                 WHERE org_id = $1 AND message_id = o.message_id OFFSET 0) AS m
-            ORDER BY o.due_at, o.outbox_id";
-    NEXT_DUE = "SELECT min(due_at) FROM tandem.outbox
-                 WHERE org_id = $1 AND platform = $2 AND workspace_id = $3 AND state IN ('queued', 'sending')";
+                                 WHERE org_id = $1 AND message_id = o.message_id OFFSET 0) AS m";
+    NEXT_DUE = "SELECT min(o.due_at)
+                  FROM unnest(ARRAY['redraw', 'post']) AS k (kind)
+                 CROSS JOIN LATERAL (SELECT due_at FROM tandem.outbox
+                                      WHERE org_id = $1 AND platform = $2 AND workspace_id = $3 AND kind = k.kind
+                                        AND state IN ('queued', 'sending')
+                                      ORDER BY due_at, outbox_id LIMIT 1) AS o";
     MARK_SENDING = mark_sending!("");
     /// Those that nobody holds.
     MARK_FREE = mark_sending!("SKIP LOCKED");
@@ -290,10 +294,25 @@ pub async fn queue_channel(
     Ok(())
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Sending {
-    Post,
     Redraw,
+    Post,
+}
+
+impl Sending {
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Sending::Redraw => "redraw",
+            Sending::Post => "post",
+        }
+    }
+}
+
+impl From<&str> for Sending {
+    fn from(kind: &str) -> Self {
+        if kind == "post" { Sending::Post } else { Sending::Redraw }
+    }
 }
 
 /// An outbox row with the message that it is about.
@@ -327,6 +346,7 @@ struct OutgoingRow {
     uncertain: bool,
     attempts: i32,
     queued_at: DateTime<Utc>,
+    due_at: DateTime<Utc>,
     person_id: Option<Uuid>,
     channel_id: Option<String>,
     chat_user_id: Option<String>,
@@ -334,18 +354,26 @@ struct OutgoingRow {
     thread_of: Option<Uuid>,
 }
 
-/// What a lane owes by `now`, oldest first.
-pub async fn due(tx: &mut Tenant, lease: &Lease, now: DateTime<Utc>, most: i64) -> anyhow::Result<Vec<Outgoing>> {
+/// What a lane owes by `now` of these kinds, `most` of each: redraws first, oldest first.
+pub async fn due(
+    tx: &mut Tenant,
+    lease: &Lease,
+    now: DateTime<Utc>,
+    most: i64,
+    kinds: &[Sending],
+) -> anyhow::Result<Vec<Outgoing>> {
     let org = tx.org().0;
-    let rows: Vec<OutgoingRow> = sqlx::query_as(DUE)
+    let mut rows: Vec<OutgoingRow> = sqlx::query_as(DUE)
         .bind(org)
         .bind(lease.workspace.platform.as_str())
         .bind(&lease.workspace.id)
         .bind(now)
         .bind(lease.fence)
         .bind(most)
+        .bind(kinds.iter().map(|kind| kind.as_str()).collect::<Vec<_>>())
         .fetch_all(tx.connection())
         .await?;
+    rows.sort_by_key(|row| (Sending::from(row.kind.as_str()), row.due_at, row.outbox_id));
     rows.into_iter()
         .map(|row| {
             let to = match (row.person_id, row.channel_id, row.chat_user_id) {
@@ -357,7 +385,7 @@ pub async fn due(tx: &mut Tenant, lease: &Lease, now: DateTime<Utc>, most: i64) 
             Ok(Outgoing {
                 outbox_id: row.outbox_id,
                 message_id: row.message_id,
-                sending: if row.kind == "post" { Sending::Post } else { Sending::Redraw },
+                sending: Sending::from(row.kind.as_str()),
                 uncertain: row.uncertain,
                 attempts: row.attempts,
                 queued_at: row.queued_at,

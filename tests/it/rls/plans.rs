@@ -130,7 +130,8 @@ async fn what_a_lane_owes_is_read_page_by_page() {
         .bind("T1")
         .bind(chrono::DateTime::<chrono::Utc>::MAX_UTC.min("9999-01-01T00:00:00Z".parse().unwrap()))
         .bind(1_i64)
-        .bind(20_i64);
+        .bind(20_i64)
+        .bind(["redraw", "post"]);
     let plan = plan(query, &mut tx).await;
     assert!(buffers(&plan) < 200, "{plan:#}");
     for node in nodes(&plan) {
