@@ -24,7 +24,7 @@ const DELAYS: [TimeDelta; 4] =
     [TimeDelta::seconds(5), TimeDelta::minutes(5), TimeDelta::minutes(30), TimeDelta::hours(2)];
 /// How long a workspace is left alone that does not accept the token.
 const UNAUTHORIZED: Duration = Duration::from_secs(300);
-/// How long a reply waits for the message that it replies to.
+/// How long a reply waits for the message that it replies to, and a redraw for a post that was begun under another lease.
 const THREAD: TimeDelta = TimeDelta::seconds(5);
 /// How long a channel is tried: then its people are told in direct messages instead.
 const CHANNEL: TimeDelta = TimeDelta::minutes(10);
@@ -69,7 +69,7 @@ pub(super) enum Failure {
     Renewed,
     /// The workspace's token is there and can't be opened.
     Locked(String),
-    /// What it replies to is not sent yet.
+    /// What it replies to, or redraws, is not sent yet.
     NotYet,
     Render(anyhow::Error),
     Store(anyhow::Error),
