@@ -10,6 +10,7 @@ use anyhow::Context;
 use secrecy::SecretString;
 use url::Url;
 
+use crate::domain::syntax;
 use crate::vault::MasterKeys;
 
 /// Every key of the contract.
@@ -204,8 +205,10 @@ type Settings = (BTreeMap<String, String>, BTreeMap<String, SecretString>);
 fn from_file(path: &Path) -> anyhow::Result<Settings> {
     let name = path.display();
     let text = std::fs::read_to_string(path).with_context(|| format!("the configuration file {name} can't be read"))?;
-    let table: toml::Table =
-        text.parse().map_err(|error| anyhow::anyhow!("the configuration file {name} is not TOML: {error}"))?;
+    let table: toml::Table = text.parse().map_err(|error: toml::de::Error| {
+        let fault = syntax::fault(&text, error.message(), error.span());
+        anyhow::anyhow!("the configuration file {name} is not TOML: {fault}")
+    })?;
     let (mut values, mut warehouses) = Settings::default();
     for (key, value) in table {
         if key == "warehouses"
@@ -291,5 +294,14 @@ mod tests {
         assert!(from_file(&path).unwrap_err().to_string().contains("did you mean TANDEM_BIND?"));
         std::fs::write(&path, "TANDEM_BIND = 8080").unwrap();
         assert!(from_file(&path).unwrap_err().to_string().contains("expected a text in quotes"));
+    }
+
+    #[test]
+    fn a_file_that_is_not_toml_is_blamed_without_its_secrets() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("tandem.toml");
+        std::fs::write(&path, "TANDEM_LOG = \"info\"\nSLACK_BOT_TOKEN = \"xoxb-canary").unwrap();
+        let said = format!("{:?}", from_file(&path).unwrap_err());
+        assert!(said.contains("line 2, column") && !said.contains("canary"), "{said}");
     }
 }

@@ -10,6 +10,7 @@ pub mod policy;
 pub mod rhythm;
 pub mod row;
 pub mod signal;
+pub mod syntax;
 
 pub mod diagnosis;
 pub mod health;

@@ -1,5 +1,7 @@
 //! The policy file: read over the defaults, checked, printed.
 
+use std::ops::Range;
+
 use sha2::{Digest, Sha256};
 use toml::{Table, Value};
 use toml_edit::{Array, DocumentMut, InlineTable, Item};
@@ -7,6 +9,7 @@ use toml_edit::{Array, DocumentMut, InlineTable, Item};
 use super::{Curve, Policy, measure};
 use crate::domain::health::RULES;
 use crate::domain::signal::{KNOWN_KINDS, Source};
+use crate::domain::syntax;
 
 /// Larger numbers are slips of the hand, and dates could not bear them.
 const LARGEST: f64 = 100_000.0;
@@ -26,10 +29,14 @@ pub enum PolicyError {
     Nonsense(String),
 }
 
+fn broken(text: &str, message: &str, span: Option<Range<usize>>) -> PolicyError {
+    PolicyError::Syntax(syntax::fault(text, message, span))
+}
+
 impl Policy {
     /// Reads a policy file: what it names overrides the defaults, the rest stays.
     pub fn from_toml(text: &str) -> Result<Policy, PolicyError> {
-        let file: Table = text.parse().map_err(|e: toml::de::Error| PolicyError::Syntax(e.to_string()))?;
+        let file: Table = text.parse().map_err(|e: toml::de::Error| broken(text, e.message(), e.span()))?;
         let mut merged = Table::try_from(Policy::default()).map_err(|e| PolicyError::Syntax(e.to_string()))?;
         merge(&mut merged, file, "")?;
         let policy: Policy = Value::Table(merged)
@@ -55,7 +62,7 @@ impl Policy {
             names.retain(|name| name != rule);
         }
         let mut file: DocumentMut =
-            text.parse().map_err(|e: toml_edit::TomlError| PolicyError::Syntax(e.to_string()))?;
+            text.parse().map_err(|e: toml_edit::TomlError| broken(text, e.message(), e.span()))?;
         file["shadow"] = toml_edit::value(names.into_iter().collect::<Array>());
         Ok(Some(file.to_string()))
     }
@@ -67,7 +74,7 @@ impl Policy {
     /// What was no policy before, or is none with these numbers.
     pub fn with_numbers(text: &str, numbers: &[(&str, f64)]) -> Result<String, PolicyError> {
         let mut file: DocumentMut =
-            text.parse().map_err(|e: toml_edit::TomlError| PolicyError::Syntax(e.to_string()))?;
+            text.parse().map_err(|e: toml_edit::TomlError| broken(text, e.message(), e.span()))?;
         for (path, number) in numbers {
             // The name between may have dots of its own.
             let parts = path.split_once('.').and_then(|(table, rest)| Some((table, rest.rsplit_once('.')?)));
