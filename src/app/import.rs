@@ -408,9 +408,8 @@ async fn one_file(work: &mut Work<'_>, context: &Context, source: Source) -> any
     match parsing.await.context("the file's reader panicked")? {
         Ok(summary) => {
             book.report.notes = summary.notes;
-            if let Some(line) = summary.broken_off_after {
-                let note = format!("The file breaks off after line {line}; what was accepted until there is kept.");
-                book.report.notes.push(note);
+            if summary.broken_off_after.is_some() {
+                book.report.notes.push("The file breaks off; what was accepted until there is kept.".to_owned());
             }
         }
         Err(refused) => book.reject(vec![whole(refused)]),

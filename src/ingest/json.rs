@@ -2,7 +2,7 @@
 //! become the cells that CSV would have; faults of a row never end the file.
 
 use std::fmt::{self, Write as _};
-use std::io::{BufRead, BufReader};
+use std::io::{self, BufRead, BufReader};
 
 use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 
@@ -37,83 +37,121 @@ fn read_lines(input: Input<'_>, meter: &Meter, intake: &mut dyn Intake) {
             }
         }
         let whole = text.last() == Some(&b'\n');
-        let Ok(text) = std::str::from_utf8(&text) else {
-            let value = Some(cut(guessed(&text).trim()));
-            intake.reject(line, Fault { column: None, value, reason: not_utf_8(&text) }, None);
-            continue;
-        };
-        let text = text.trim();
-        if text.is_empty() {
+        if text.trim_ascii().is_empty() {
             continue;
         }
-        let mut deserializer = serde_json::Deserializer::from_str(text);
-        let read = object.deserialize(&mut deserializer).and_then(|()| deserializer.end());
-        match read {
+        match object.read(&text) {
             Ok(()) => object.hand_over(line, intake),
-            Err(error) if error.is_eof() && !whole => {
-                let reason = format!("the file breaks off in this row: {}", said(&error));
-                return intake.break_off(line - 1, line, Fault { column: None, value: Some(cut(text)), reason });
+            Err(Unread { fault, early: Some(missed) }) if !whole => {
+                let reason = format!("the file breaks off in this row: {missed}");
+                return intake.break_off(line - 1, line, Fault { reason, ..fault });
             }
-            Err(error) => {
-                let reason = format!("no JSON object: {}", said(&error));
-                intake.reject(line, Fault { column: None, value: Some(cut(text)), reason }, None);
-            }
+            Err(unread) => intake.reject(line, unread.fault, None),
         }
     }
 }
 
-/// The column in the message is serde's; the line would always be 1.
+/// The place in serde's message is one within the row.
 fn said(error: &serde_json::Error) -> String {
-    let text = error.to_string();
-    text.replace(
-        &format!(" at line {} column {}", error.line(), error.column()),
-        &format!(" at character {}", error.column()),
-    )
+    let place = match error.line() {
+        0 | 1 => format!(" at character {}", error.column()),
+        line => format!(" at character {} of its line {line}", error.column()),
+    };
+    error.to_string().replace(&format!(" at line {} column {}", error.line(), error.column()), &place)
 }
 
+/// Elements are parted before any is read, so that what is wrong within one costs no other.
 fn read_list(input: Input<'_>, meter: &Meter, intake: &mut dyn Intake) {
-    let mut deserializer = serde_json::Deserializer::from_reader(BufReader::with_capacity(64 << 10, input));
-    let mut list = List { object: Object::new(intake.schema()), meter, intake, read: 0, stopped: false };
-    let ended = deserializer.deserialize_seq(&mut list).and_then(|()| deserializer.end());
-    let (read, stopped) = (list.read, list.stopped);
-    if let Err(error) = ended
-        && !stopped
-    {
-        let reason = format!("the list breaks off after element {read}: {error}");
-        intake.break_off(read, read + 1, Fault::row(reason));
+    let mut reader = BufReader::with_capacity(64 << 10, input);
+    let mut object = Object::new(intake.schema());
+    let (mut text, mut place) = (Vec::new(), 0);
+    let mut end = to_next(&mut reader, &mut text, |byte| byte == b'[');
+    while let Ok(Some(b'[' | b',')) = end {
+        if intake.stopped() {
+            return;
+        }
+        text.clear();
+        meter.row_ended();
+        end = element(&mut reader, &mut text);
+        if place == 0 && matches!(end, Ok(Some(b']'))) && text.trim_ascii().is_empty() {
+            break;
+        }
+        let read = object.read(&text);
+        if !matches!(end, Ok(Some(_))) && read.is_err() {
+            break;
+        }
+        place += 1;
+        match read {
+            Ok(()) => object.hand_over(place, intake),
+            Err(unread) => intake.reject(place, unread.fault, None),
+        }
     }
-}
-
-/// Takes a list's elements one by one: none stays in memory.
-struct List<'a> {
-    object: Object,
-    meter: &'a Meter,
-    intake: &'a mut dyn Intake,
-    read: u64,
-    stopped: bool,
-}
-
-impl<'de> Visitor<'de> for &mut List<'_> {
-    type Value = ();
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a list of objects")
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(self, mut elements: A) -> Result<(), A::Error> {
-        self.meter.row_ended();
-        while elements.next_element_seed(&mut self.object)?.is_some() {
-            self.read += 1;
-            self.meter.row_ended();
-            self.object.hand_over(self.read, self.intake);
-            if self.intake.stopped() {
-                // The only way out of the middle of a list; the caller knows.
-                self.stopped = true;
-                return Err(serde::de::Error::custom("stopped"));
+    let fault = match end {
+        Ok(Some(_)) => {
+            text.clear();
+            match to_next(&mut reader, &mut text, |byte| !byte.is_ascii_whitespace()) {
+                Ok(None) => return,
+                Ok(Some(_)) => "something stands behind the list, and was not read".to_owned(),
+                Err(error) => format!("the file breaks off behind the list: {error}"),
             }
         }
-        Ok(())
+        Ok(None) => format!("the list breaks off after element {place}: its closing bracket is missing"),
+        Err(error) => format!("the list breaks off after element {place}: {error}"),
+    };
+    if !intake.stopped() {
+        intake.break_off(place, place + 1, Fault::row(fault));
     }
+}
+
+/// Reads a list's element up to the comma or bracket that ends it, which is given; `None` where nothing ends it.
+fn element(reader: &mut impl BufRead, into: &mut Vec<u8>) -> io::Result<Option<u8>> {
+    let (mut depth, mut quoted, mut escaped) = (0_u64, false, false);
+    to_next(reader, into, |byte| {
+        if quoted {
+            quoted = escaped || byte != b'"';
+            escaped = !escaped && byte == b'\\';
+            return false;
+        }
+        match byte {
+            b',' | b']' if depth == 0 => return true,
+            b'"' => quoted = true,
+            b'[' | b'{' => depth += 1,
+            b']' | b'}' => depth = depth.saturating_sub(1),
+            _ => {}
+        }
+        false
+    })
+}
+
+/// Reads up to the byte that is looked for, which is given.
+fn to_next(
+    reader: &mut impl BufRead,
+    into: &mut Vec<u8>,
+    mut wanted: impl FnMut(u8) -> bool,
+) -> io::Result<Option<u8>> {
+    loop {
+        let bytes = match reader.fill_buf() {
+            Ok([]) => return Ok(None),
+            Ok(bytes) => bytes,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+            Err(error) => return Err(error),
+        };
+        let found = bytes.iter().position(|byte| wanted(*byte));
+        let before = found.unwrap_or(bytes.len());
+        into.extend_from_slice(&bytes[..before]);
+        let found = found.map(|at| bytes[at]);
+        reader.consume(before + usize::from(found.is_some()));
+        if found.is_some() {
+            return Ok(found);
+        }
+    }
+}
+
+/// Why bytes are no row.
+struct Unread {
+    fault: Fault,
+    /// What was missed where they end; perhaps the file was cut there.
+    early: Option<String>,
 }
 
 /// One object's cells; the buffers are used again for the next.
@@ -128,6 +166,21 @@ impl Object {
     fn new(schema: &'static Schema) -> Self {
         let columns = schema.columns.len();
         Self { schema, cells: vec![String::new(); columns], given: vec![false; columns], fault: None }
+    }
+
+    /// Takes the cells from one row's JSON.
+    fn read(&mut self, bytes: &[u8]) -> Result<(), Unread> {
+        let Ok(text) = std::str::from_utf8(bytes) else {
+            let value = Some(cut(guessed(bytes).trim()));
+            return Err(Unread { fault: Fault { column: None, value, reason: not_utf_8(bytes) }, early: None });
+        };
+        let text = text.trim();
+        let mut deserializer = serde_json::Deserializer::from_str(text);
+        self.deserialize(&mut deserializer).and_then(|()| deserializer.end()).map_err(|error| {
+            let reason = format!("no JSON object: {}", said(&error));
+            let fault = Fault { column: None, value: Some(cut(text)), reason };
+            Unread { fault, early: error.is_eof().then(|| said(&error)) }
+        })
     }
 
     fn clear(&mut self) {

@@ -11,6 +11,7 @@ use crate::domain::row::Patch;
 use crate::domain::signal::SignalValue;
 
 mod arbitrary;
+mod damage;
 
 fn day(text: &str) -> NaiveDate {
     text.parse().unwrap()
@@ -168,7 +169,7 @@ fn a_broken_list_keeps_what_came_before() {
     assert_eq!((summary.rows, summary.rejected, summary.broken_off_after), (4, 2, Some(3)));
     insta::assert_snapshot!(complaints(RowKind::People, text), @r#"
     people.csv, line 2: a number; expected an object with the columns as keys
-    people.csv, line 4: the list breaks off after element 3: EOF while parsing a value at line 1 column 101
+    people.csv, line 4: the list breaks off after element 3: its closing bracket is missing
     "#);
     assert_eq!(read_text(RowKind::People, "[]").1, Summary::default());
 }

@@ -209,10 +209,10 @@ async fn each_kind_of_damage_has_its_sentence() {
         accounts.csv.gz: this is compressed twice; expected text in UTF-8
     gz cut off: 1484 taken, 1 rejected
         signals.csv.gz, line 1486: the file breaks off after line 1485: incomplete deflate stream
-        The file breaks off after line 1485; what was accepted until there is kept.
+        The file breaks off; what was accepted until there is kept.
     gz with a wrong checksum: 1 taken, 1 rejected
         accounts.csv.gz, line 3: the file breaks off after line 2: corrupt gzip stream does not have a matching checksum
-        The file breaks off after line 2; what was accepted until there is kept.
+        The file breaks off; what was accepted until there is kept.
     UTF-16 with a mark: 1 taken, 0 rejected
         accounts.csv: this is text in UTF-16LE; it was read as such, UTF-8 is expected
         accounts.csv: columns are taken to be parted by a tab; a comma is expected
@@ -254,23 +254,23 @@ async fn each_kind_of_damage_has_its_sentence() {
         accounts.csv, line 2: 5 cells where the header has 4; a cell that holds the separator has to stand in quotes
     a quote without its partner: 1 taken, 1 rejected
         accounts.csv, line 3: a quote opened in this row is never closed; nothing after it was read
-        The file breaks off after line 2; what was accepted until there is kept.
+        The file breaks off; what was accepted until there is kept.
     cut off in a row: 1 taken, 1 rejected
         accounts.csv, line 3: the file breaks off in this row: 2 cells where the header has 4, and no line end after
-        The file breaks off after line 2; what was accepted until there is kept.
+        The file breaks off; what was accepted until there is kept.
     cut off in JSON: 1 taken, 1 rejected
         accounts.ndjson, line 2: the file breaks off in this row: EOF while parsing a string at character 5
-        The file breaks off after line 1; what was accepted until there is kept.
+        The file breaks off; what was accepted until there is kept.
     cut off in a list: 1 taken, 1 rejected
-        accounts.json, line 2: the list breaks off after element 1: EOF while parsing a string at line 1 column 42
-        The file breaks off after line 1; what was accepted until there is kept.
+        accounts.json, line 2: the list breaks off after element 1: its closing bracket is missing
+        The file breaks off; what was accepted until there is kept.
     empty rows: 1 taken, 0 rejected
         2 empty rows were passed over.
     a row twice: 1 taken, 1 rejected
         accounts.csv, line 3, account_id: acme is also on line 2
     line ends of three kinds: 2 taken, 1 rejected
         accounts.csv, line 4: the file breaks off in this row: 1 cell where the header has 4, and no line end after
-        The file breaks off after line 3; what was accepted until there is kept.
+        The file breaks off; what was accepted until there is kept.
     no JSON: 1 taken, 1 rejected
         accounts.ndjson, line 1: no JSON object: expected value at character 1
     a key unknown: 0 taken, 1 rejected

@@ -1,0 +1,55 @@
+//! Damage that must cost no more than what is damaged.
+
+use super::*;
+
+#[test]
+fn a_bad_element_costs_a_list_no_other() {
+    let good = |id: &str| {
+        format!(r#"{{"account_id":"{id}","source":"usage","kind":"sessions","observed_on":"2026-11-20","value":5}}"#)
+    };
+    let bad: [&[u8]; 9] = [
+        br#"{"account_id":"b","value":1e999}"#,
+        br#"{"account_id":"\ud83d"}"#,
+        b"{\"account_id\":\"M\xfcller\"}",
+        br#"{"account_id":"b","value":NaN}"#,
+        br#"{"account_id":"b",}"#,
+        br#"{"account_id":"b"}}"#,
+        b"{\"account_id\":\n\"b\",\n]",
+        br#"{"account_id":"a, ] \" [ b","value":}"#,
+        b"",
+    ];
+    let mut text = b"[\n".to_vec();
+    for bytes in bad {
+        text.extend_from_slice(good("a").as_bytes());
+        text.push(b',');
+        text.extend_from_slice(bytes);
+        text.push(b',');
+    }
+    text.extend_from_slice(good("c").as_bytes());
+    text.extend_from_slice(b"]\n");
+    let (batches, summary) = read_text(RowKind::Signals, &text);
+    assert_eq!((summary.accepted, summary.rejected, summary.broken_off_after), (10, 9, None));
+    assert_eq!(lines(&batches).last(), Some(&19));
+    insta::assert_snapshot!(complaints(RowKind::Signals, &text), @r#"
+    signals.csv, line 2: no JSON object: number out of range at character 31
+    signals.csv, line 4: no JSON object: unexpected end of hex escape at character 22
+    signals.csv, line 6: not in UTF-8; in Windows-1252 it reads "{"account_id":"Müller"}": save the file as UTF-8, or run iconv -f WINDOWS-1252 -t UTF-8
+    signals.csv, line 8: no JSON object: expected value at character 27
+    signals.csv, line 10: no JSON object: trailing comma at character 19
+    signals.csv, line 12: no JSON object: trailing characters at character 19
+    signals.csv, line 14: no JSON object: key must be a string at character 1 of its line 3
+    signals.csv, line 16: no JSON object: expected value at character 37
+    signals.csv, line 18: no JSON object: EOF while parsing a value at character 0
+    "#);
+
+    // What is whole is taken, also where the list's end is missing or something stands behind it.
+    for (tail, said) in [
+        ("", "line 2: the list breaks off after element 1: its closing bracket is missing"),
+        (",", "line 2: the list breaks off after element 1: its closing bracket is missing"),
+        ("] x", "line 2: something stands behind the list, and was not read"),
+    ] {
+        let (batches, summary) = read_text(RowKind::Signals, format!("[{}{tail}", good("a")));
+        assert_eq!((summary.accepted, summary.rejected, summary.broken_off_after), (1, 1, Some(1)), "{tail:?}");
+        assert!(batches[0].rejected[0].to_string().ends_with(said), "{:?}", batches[0].rejected);
+    }
+}
