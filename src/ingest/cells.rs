@@ -73,6 +73,11 @@ impl<'a> Cells<'a> {
             let reason = format!("{} bytes are too long; at most {most} are taken", cell.len());
             return Err(Fault::new(column, cell, reason));
         }
+    /// Of all cells together.
+    pub(super) fn bytes(&self) -> usize {
+        self.cells.iter().map(|cell| cell.len()).sum()
+    }
+
         Ok(cell)
     }
 

@@ -1,6 +1,6 @@
 //! Files and API rows → validated domain values (contract.md, "Files to import").
 //!
-//! [`read`] streams: whatever the size of a file, it holds one batch, one row
+//! [`read`] streams: whatever the size of a file, it holds one batch of some MiB, one row
 //! of at most [`MAX_ROW_BYTES`], and (except for signals and holidays) the keys
 //! seen so far. A row is either accepted or rejected with one clear sentence; a
 //! file whose header cannot be understood is [`Refused`] as a whole.
@@ -48,6 +48,12 @@ use rows::Row;
 /// pay, small enough that a file of any size needs little memory.
 pub const BATCH_ROWS: usize = 5_000;
 
+/// Bytes of rows held at once: rows with long cells go on in smaller batches.
+const BATCH_BYTES: usize = 8 << 20;
+
+/// A rejected row of more bytes is not kept to be mended: no row that is taken is so long.
+const MENDED_BYTES: usize = 64 << 10;
+
 /// What the rows cannot say themselves.
 #[derive(Debug, Clone)]
 pub struct Context {
@@ -79,7 +85,8 @@ pub struct Rejected {
     /// What stood there, cut to 80 characters.
     pub value: Option<String>,
     pub reason: String,
-    /// Its cells in the order of the file's columns, to be mended. `None` where it can't be read as a row.
+    /// Its cells in the order of the file's columns, to be mended. `None` where it can't be read as a row, or is too
+    /// long for one.
     #[serde(skip)]
     pub cells: Option<Vec<String>>,
 }
@@ -154,7 +161,7 @@ pub struct Summary {
 }
 
 /// Reads one file to its end, or until `sink` breaks. Batches arrive in the
-/// file's order with at most [`BATCH_ROWS`] rows; gzip is seen by its first bytes.
+/// file's order with at most [`BATCH_ROWS`] rows, fewer where they are long; gzip is seen by its first bytes.
 ///
 /// # Errors
 /// [`Refused`] where nothing can be read: a wrong encoding, an unknown or
@@ -247,6 +254,7 @@ fn read_rows<R: Row>(
         rows: Vec::new(),
         lines: Vec::new(),
         rejected: Vec::new(),
+        bytes: 0,
         seen: HashMap::new(),
         summary: Summary::default(),
         stopped: false,
@@ -297,6 +305,8 @@ struct Collector<'a, R> {
     rows: Vec<R>,
     lines: Vec<u64>,
     rejected: Vec<Rejected>,
+    /// Of the cells of the rows held, about.
+    bytes: usize,
     /// Key of an accepted row → its line.
     seen: HashMap<String, u64>,
     summary: Summary,
@@ -314,6 +324,7 @@ impl<R: Row> Collector<'_, R> {
             lines: std::mem::take(&mut self.lines),
             rejected: std::mem::take(&mut self.rejected),
         };
+        self.bytes = 0;
         self.stopped = (self.sink)(batch).is_break();
     }
 
@@ -321,8 +332,10 @@ impl<R: Row> Collector<'_, R> {
         Some(self.positions.iter().map(|position| cells.at(*position).to_owned()).collect())
     }
 
-    fn flush_if_full(&mut self) {
-        if self.rows.len() >= BATCH_ROWS || self.rejected.len() >= BATCH_ROWS {
+    /// A row of so many bytes has come.
+    fn flush_if_full(&mut self, bytes: usize) {
+        self.bytes += bytes;
+        if self.rows.len() >= BATCH_ROWS || self.rejected.len() >= BATCH_ROWS || self.bytes >= BATCH_BYTES {
             self.flush();
         }
     }
@@ -357,10 +370,13 @@ impl<R: Row> Intake for Collector<'_, R> {
         self.lines.push(line);
         self.summary.rows += 1;
         self.summary.accepted += 1;
-        self.flush_if_full();
+        self.flush_if_full(cells.bytes());
     }
 
     fn reject(&mut self, line: u64, fault: Fault, cells: Option<Vec<String>>) {
+        let length = |cells: &Vec<String>| cells.iter().map(String::len).sum::<usize>();
+        let cells = cells.filter(|cells| length(cells) <= MENDED_BYTES);
+        let bytes = fault.reason.len() + cells.as_ref().map_or(0, length);
         self.rejected.push(Rejected {
             file: self.file.to_owned(),
             line,
@@ -371,7 +387,7 @@ impl<R: Row> Intake for Collector<'_, R> {
         });
         self.summary.rows += 1;
         self.summary.rejected += 1;
-        self.flush_if_full();
+        self.flush_if_full(bytes);
     }
 
     fn break_off(&mut self, after: u64, line: u64, fault: Fault) {

@@ -53,3 +53,19 @@ fn a_bad_element_costs_a_list_no_other() {
         assert!(batches[0].rejected[0].to_string().ends_with(said), "{:?}", batches[0].rejected);
     }
 }
+
+#[test]
+fn long_rejected_rows_are_neither_held_together_nor_kept() {
+    let row = |length: usize| format!("a,A,{}\n", "x".repeat(length));
+    let long = format!("account_id,name,goals\n{}", row(1 << 20).repeat(20));
+    let (batches, summary) = read_text(RowKind::Accounts, long);
+    assert_eq!(summary.rejected, 20);
+    assert!(batches.iter().flat_map(|batch| &batch.rejected).all(|rejected| rejected.cells.is_none()));
+    // Too long for its column, and short enough to be mended.
+    let some = format!("account_id,name,goals\n{}", row(20_000).repeat(1_000));
+    let (batches, _) = read_text(RowKind::Accounts, some);
+    let held = batches.iter().map(|batch| {
+        batch.rejected.iter().flat_map(|one| one.cells.clone().unwrap()).map(|cell| cell.len()).sum::<usize>()
+    });
+    assert!(batches.len() >= 2 && held.max() <= Some(BATCH_BYTES + MENDED_BYTES), "{} batches", batches.len());
+}
