@@ -19,6 +19,19 @@ pub(super) fn cut(text: &str) -> String {
     }
 }
 
+/// Pieces of a file for a terminal and on one line: what would steer either is written as an escape.
+pub(super) fn shown(text: &str) -> Cow<'_, str> {
+    let steers = |c: char| c.is_control() || matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+    if !text.contains(steers) {
+        return text.into();
+    }
+    let mut out = String::with_capacity(text.len() + 8);
+    for c in text.chars() {
+        if steers(c) { out.extend(c.escape_default()) } else { out.push(c) }
+    }
+    out.into()
+}
+
 /// Why a row is not taken.
 #[derive(Debug)]
 pub(super) struct Fault {
@@ -60,6 +73,11 @@ impl<'a> Cells<'a> {
         self.cells.get(position).copied().unwrap_or_default()
     }
 
+    /// Of all cells together.
+    pub(super) fn bytes(&self) -> usize {
+        self.cells.iter().map(|cell| cell.len()).sum()
+    }
+
     /// The cell as it stands; empty for a name that is no column of this kind.
     pub(super) fn get(&self, column: &str) -> &'a str {
         self.schema.position(column).map_or("", |position| self.cells[position])
@@ -73,11 +91,6 @@ impl<'a> Cells<'a> {
             let reason = format!("{} bytes are too long; at most {most} are taken", cell.len());
             return Err(Fault::new(column, cell, reason));
         }
-    /// Of all cells together.
-    pub(super) fn bytes(&self) -> usize {
-        self.cells.iter().map(|cell| cell.len()).sum()
-    }
-
         Ok(cell)
     }
 

@@ -41,7 +41,7 @@ pub use name::{Format, Named, kind_of, recognise};
 pub use values::timezone;
 pub use written::cells as cells_of;
 
-use cells::{Cells, Fault, cut};
+use cells::{Cells, Fault, cut, shown};
 use rows::Row;
 
 /// Rows handed over at once: large enough for one statement of the store to
@@ -93,14 +93,14 @@ pub struct Rejected {
 
 impl fmt::Display for Rejected {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}", self.file)?;
+        f.write_str(&shown(&self.file))?;
         if self.line > 0 {
             write!(f, ", line {}", self.line)?;
         }
         if let Some(column) = &self.column {
-            write!(f, ", {column}")?;
+            write!(f, ", {}", shown(column))?;
         }
-        write!(f, ": {}", self.reason)
+        write!(f, ": {}", shown(&self.reason))
     }
 }
 
@@ -126,11 +126,11 @@ impl Refused {
 
 impl fmt::Display for Refused {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}", self.file)?;
+        f.write_str(&shown(&self.file))?;
         if let Some(line) = self.line {
             write!(f, ", line {line}")?;
         }
-        write!(f, ": {}", self.reason)
+        write!(f, ": {}", shown(&self.reason))
     }
 }
 
