@@ -9,9 +9,9 @@ use std::io::{BufRead, BufReader};
 
 use chrono::{Days, NaiveDate};
 
-use super::Intake;
 use super::cells::{Cells, Fault, cut};
-use super::input::Input;
+use super::input::{Input, not_utf_8};
+use super::{Intake, Refused};
 
 /// One holiday of more days than these is a mistake.
 const LONGEST: u64 = 31;
@@ -24,16 +24,21 @@ struct Event {
     end: Option<String>,
     summary: String,
     repeats: bool,
+    /// Why it can't be read.
+    fault: Option<String>,
 }
 
-pub(super) fn read(input: Input<'_>, name: &str, intake: &mut dyn Intake) {
+pub(super) fn read(input: Input<'_>, name: &str, intake: &mut dyn Intake) -> Result<(), Refused> {
+    if !input.first_line().trim_ascii().eq_ignore_ascii_case(b"BEGIN:VCALENDAR") {
+        let reason = "this is no iCalendar file; expected BEGIN:VCALENDAR in its first line";
+        return Err(Refused::whole(name, reason));
+    }
     let meter = input.meter();
-    let country = country(name);
+    let mut calendar = Calendar { country: country(name), ..Calendar::default() };
     let mut reader = BufReader::with_capacity(64 << 10, input);
     let (mut bytes, mut number) = (Vec::new(), 0);
-    // The property so far, with the line it began on: long ones go on behind a space.
-    let mut property: Option<(u64, String)> = None;
-    let mut event: Option<Event> = None;
+    // The property so far, with the line it began on: long ones go on behind a space, also within a character.
+    let mut property: Option<(u64, Vec<u8>)> = None;
     while !intake.stopped() {
         bytes.clear();
         meter.row_ended();
@@ -41,29 +46,27 @@ pub(super) fn read(input: Input<'_>, name: &str, intake: &mut dyn Intake) {
             Ok(read) => read,
             Err(error) => {
                 let reason = format!("the file breaks off after line {number}: {error}");
-                return intake.break_off(number, number + 1, Fault::row(reason));
+                intake.break_off(number, number + 1, Fault::row(reason));
+                return Ok(());
             }
         };
-        number += 1;
-        let text = String::from_utf8_lossy(&bytes);
-        let text = text.trim_end_matches(['\r', '\n']);
-        if read > 0
-            && let (Some(rest), Some((_, begun))) = (text.strip_prefix([' ', '\t']), &mut property)
-        {
-            begun.push_str(rest);
+        let text = bytes.strip_suffix(b"\n").unwrap_or(&bytes);
+        if let ([b' ' | b'\t', rest @ ..], Some((_, begun))) = (text, &mut property) {
+            begun.extend_from_slice(rest);
+            number += 1;
             continue;
         }
         if let Some((line, whole)) = property.take() {
-            take(line, &whole, &mut event, country.as_deref(), intake);
+            calendar.take(line, &whole, intake);
         }
         if read == 0 {
-            if let Some(open) = event {
-                intake.break_off(open.line - 1, open.line, Fault::row("the event has no END:VEVENT".to_owned()));
-            }
-            return;
+            calendar.end(number, intake);
+            return Ok(());
         }
-        property = Some((number, text.to_owned()));
+        number += 1;
+        property = Some((number, text.to_vec()));
     }
+    Ok(())
 }
 
 fn country(name: &str) -> Option<String> {
@@ -72,21 +75,61 @@ fn country(name: &str) -> Option<String> {
     (second.len() == 2).then(|| second.to_ascii_uppercase())
 }
 
-fn take(line: u64, whole: &str, event: &mut Option<Event>, country: Option<&str>, intake: &mut dyn Intake) {
-    let Some((head, value)) = whole.split_once(':') else { return };
-    let property = head.split(';').next().unwrap_or(head).to_ascii_uppercase();
-    match (property.as_str(), value.trim().to_ascii_uppercase().as_str(), &mut *event) {
-        ("BEGIN", "VEVENT", _) => *event = Some(Event { line, ..Event::default() }),
-        ("END", "VEVENT", _) => {
-            if let Some(done) = event.take() {
-                offer(&done, country, intake);
+/// What is open at a line of the file.
+#[derive(Default)]
+struct Calendar {
+    country: Option<String>,
+    open: bool,
+    event: Option<Event>,
+}
+
+impl Calendar {
+    fn take(&mut self, line: u64, whole: &[u8], intake: &mut dyn Intake) {
+        let Ok(text) = std::str::from_utf8(whole) else {
+            if let Some(open) = &mut self.event {
+                open.fault.get_or_insert_with(|| not_utf_8(whole));
             }
+            return;
+        };
+        let Some((head, value)) = text.split_once(':') else { return };
+        let property = head.split(';').next().unwrap_or(head).to_ascii_uppercase();
+        match (property.as_str(), value.trim().to_ascii_uppercase().as_str(), &mut self.event) {
+            ("BEGIN" | "END", "VCALENDAR", _) => {
+                self.unfinished(intake);
+                self.open = property == "BEGIN";
+            }
+            ("BEGIN", "VEVENT", _) => {
+                self.unfinished(intake);
+                self.event = Some(Event { line, ..Event::default() });
+            }
+            ("END", "VEVENT", _) => {
+                if let Some(done) = self.event.take() {
+                    offer(&done, self.country.as_deref(), intake);
+                }
+            }
+            ("DTSTART", _, Some(open)) => open.start = Some(value.trim().to_owned()),
+            ("DTEND", _, Some(open)) => open.end = Some(value.trim().to_owned()),
+            ("SUMMARY", _, Some(open)) => open.summary = unescaped(value),
+            ("RRULE", _, Some(open)) => open.repeats = true,
+            _ => {}
         }
-        ("DTSTART", _, Some(open)) => open.start = Some(value.trim().to_owned()),
-        ("DTEND", _, Some(open)) => open.end = Some(value.trim().to_owned()),
-        ("SUMMARY", _, Some(open)) => open.summary = unescaped(value),
-        ("RRULE", _, Some(open)) => open.repeats = true,
-        _ => {}
+    }
+
+    /// The file ends here.
+    fn end(self, last: u64, intake: &mut dyn Intake) {
+        if let Some(open) = self.event {
+            let reason = "the file breaks off in this event: END:VEVENT is missing";
+            intake.break_off(open.line - 1, open.line, Fault::row(reason));
+        } else if self.open {
+            intake.break_off(last, last + 1, Fault::row("the file breaks off: END:VCALENDAR is missing"));
+        }
+    }
+
+    /// An event that is open where none can be.
+    fn unfinished(&mut self, intake: &mut dyn Intake) {
+        if let Some(open) = self.event.take() {
+            intake.reject(open.line, Fault::row("the event has no END:VEVENT"), None);
+        }
     }
 }
 
@@ -99,6 +142,9 @@ fn offer(event: &Event, country: Option<&str>, intake: &mut dyn Intake) {
         let fault = Fault { column: Some("date".into()), value: Some(cut(value)), reason: reason.to_owned() };
         intake.reject(event.line, fault, None);
     };
+    if let Some(reason) = &event.fault {
+        return intake.reject(event.line, Fault::row(reason.as_str()), None);
+    }
     let start = event.start.as_deref().unwrap_or_default();
     let Ok(first) = NaiveDate::parse_from_str(start, "%Y%m%d") else {
         return reject(intake, start, "an event without a whole day; expected DTSTART;VALUE=DATE such as 20261225");
@@ -157,7 +203,53 @@ mod tests {
                 "holidays-de.ics, line 12, date: the event repeats by a rule; export its days one by one",
             ]
         );
+        assert_eq!(summary.broken_off_after, None);
         let refused = read_all(b"x", "people.ics", RowKind::People, Format::Calendar, &context());
         assert!(refused.unwrap_err().reason.contains("only holidays"));
+    }
+
+    /// What is said of a file, and how many days of it are taken.
+    fn said_of(name: &str, bytes: &[u8]) -> String {
+        match read_all(bytes, name, RowKind::Holidays, Format::Calendar, &context()) {
+            Err(refused) => refused.to_string(),
+            Ok((batches, summary)) => {
+                let faults = batches.iter().flat_map(|batch| &batch.rejected).map(ToString::to_string);
+                let faults: Vec<String> = faults.collect();
+                format!("{} taken; {}", summary.accepted, faults.join("; "))
+            }
+        }
+    }
+
+    #[test]
+    fn nothing_of_a_damaged_calendar_is_lost_without_a_word() {
+        let (open, close) = ("BEGIN:VCALENDAR\n", "END:VCALENDAR\n");
+        let begun = "BEGIN:VEVENT\nDTSTART;VALUE=DATE:20270101\nSUMMARY:New Year\n";
+        let event = format!("{begun}END:VEVENT\n");
+        let latin = |text: String| text.replace("New Year", "Neujahr f\u{fc}r alle").chars().map(|c| c as u8).collect();
+        let cases: Vec<Vec<u8>> = vec![
+            b"just some text".to_vec(),
+            b"[{\"date\":\"2027-01-01\"}]".to_vec(),
+            Vec::new(),
+            format!("{open}{event}").into(),
+            format!("{open}{event}{begun}").into(),
+            format!("{open}{begun}{event}{close}").into(),
+            format!("{open}{event}{begun}{close}").into(),
+            latin(format!("{open}{event}{close}")),
+            // Folded in the middle of a letter, as the format allows.
+            [open.as_bytes(), b"BEGIN:VEVENT\nDTSTART:20270101\nSUMMARY:f\xc3\n \xbcr\nEND:VEVENT\n", close.as_bytes()]
+                .concat(),
+        ];
+        let said: Vec<String> = cases.iter().map(|bytes| said_of("holidays.ics", bytes)).collect();
+        insta::assert_snapshot!(said.join("\n"), @r#"
+        holidays.ics: this is no iCalendar file; expected BEGIN:VCALENDAR in its first line
+        holidays.ics: this is no iCalendar file; expected BEGIN:VCALENDAR in its first line
+        holidays.ics: this is no iCalendar file; expected BEGIN:VCALENDAR in its first line
+        1 taken; holidays.ics, line 6: the file breaks off: END:VCALENDAR is missing
+        1 taken; holidays.ics, line 6: the file breaks off in this event: END:VEVENT is missing
+        1 taken; holidays.ics, line 2: the event has no END:VEVENT
+        1 taken; holidays.ics, line 6: the event has no END:VEVENT
+        0 taken; holidays.ics, line 2: not in UTF-8; in Windows-1252 it reads "SUMMARY:Neujahr für alle": save the file as UTF-8, or run iconv -f WINDOWS-1252 -t UTF-8
+        1 taken;
+        "#);
     }
 }

@@ -4,7 +4,7 @@ use std::cell::Cell;
 use std::io::{self, Read};
 use std::rc::Rc;
 
-use encoding_rs::{Decoder, Encoding, UTF_16BE, UTF_16LE, WINDOWS_1252};
+use encoding_rs::{Decoder, DecoderResult, Encoding, UTF_16BE, UTF_16LE, WINDOWS_1252};
 use flate2::read::MultiGzDecoder;
 
 use super::Refused;
@@ -143,26 +143,35 @@ fn utf_16(head: &[u8]) -> Option<&'static Encoding> {
     }
 }
 
-/// Another encoding, read as UTF-8; what makes no sense in it becomes U+FFFD.
+/// Another encoding, read as UTF-8. What makes no sense in it ends the file: nothing is stored by a guess.
 struct Decoded<R> {
     from: R,
+    encoding: &'static Encoding,
     decoder: Decoder,
     text: String,
     given: usize,
     ended: bool,
+    /// Met behind the text decoded so far.
+    damaged: bool,
 }
 
 impl<R: Read> Read for Decoded<R> {
     fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
         let mut chunk = [0; 4096];
         while self.given == self.text.len() && !self.ended {
+            if self.damaged {
+                let reason = format!("what follows is no text in {}", self.encoding.name());
+                return Err(io::Error::new(io::ErrorKind::InvalidData, reason));
+            }
             let n = self.from.read(&mut chunk)?;
-            self.ended = n == 0;
+            let last = n == 0;
             self.text.clear();
             self.given = 0;
             // Enough for whatever the chunk can become, so that all of it is taken.
-            self.text.reserve(self.decoder.max_utf8_buffer_length(n).unwrap_or(4 * 4096));
-            let (_, _, _) = self.decoder.decode_to_string(&chunk[..n], &mut self.text, self.ended);
+            self.text.reserve(self.decoder.max_utf8_buffer_length_without_replacement(n).unwrap_or(4 * 4096));
+            let (done, _) = self.decoder.decode_to_string_without_replacement(&chunk[..n], &mut self.text, last);
+            self.damaged = matches!(done, DecoderResult::Malformed(..));
+            self.ended = last && !self.damaged;
         }
         let left = &self.text.as_bytes()[self.given..];
         let n = left.len().min(buf.len());
@@ -191,7 +200,9 @@ impl<'r> Input<'r> {
             None => rest,
         };
         let decoder = encoding.new_decoder_with_bom_removal();
-        self.rest = Box::new(Decoded { from: head.chain(rest), decoder, text: String::new(), given: 0, ended: false });
+        let from = head.chain(rest);
+        let text = String::new();
+        self.rest = Box::new(Decoded { from, encoding, decoder, text, given: 0, ended: false, damaged: false });
     }
 
     /// What was guessed about the encoding.

@@ -265,7 +265,7 @@ fn read_rows<R: Row>(
         Format::Json => true,
         Format::Guess => input.looks_like_json(),
         Format::Calendar => {
-            ical::read(input, name, &mut intake);
+            ical::read(input, name, &mut intake)?;
             intake.flush();
             return Ok(intake.summary);
         }

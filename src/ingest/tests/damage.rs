@@ -55,6 +55,21 @@ fn a_bad_element_costs_a_list_no_other() {
 }
 
 #[test]
+fn damaged_utf_16_ends_the_file_and_is_not_guessed() {
+    let bytes = |units: &[u16]| units.iter().flat_map(|unit| unit.to_le_bytes()).collect::<Vec<u8>>();
+    let text: Vec<u16> = "account_id,name\na,A\nb,M\u{fc}x".encode_utf16().collect();
+    let cut = bytes(&text)[..text.len() * 2 - 1].to_vec();
+    let mut lone = text.clone();
+    lone[text.len() - 2] = 0xd83d;
+    for damaged in [cut, bytes(&lone)] {
+        let (batches, summary) = read_text(RowKind::Accounts, &damaged);
+        assert_eq!((lines(&batches), summary.broken_off_after), (vec![2], Some(2)));
+        let said = complaints(RowKind::Accounts, &damaged);
+        assert_eq!(said, "accounts.csv, line 3: the file breaks off after line 2: what follows is no text in UTF-16LE");
+    }
+}
+
+#[test]
 fn long_rejected_rows_are_neither_held_together_nor_kept() {
     let row = |length: usize| format!("a,A,{}\n", "x".repeat(length));
     let long = format!("account_id,name,goals\n{}", row(1 << 20).repeat(20));
