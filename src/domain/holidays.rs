@@ -53,6 +53,11 @@ pub fn country(zone: Tz) -> Option<&'static str> {
     ZONES.lines().filter_map(|line| line.split_once(' ')).find(|(_, name)| *name == zone.name()).map(|(code, _)| code)
 }
 
+/// Whether people can live in a country of this code: one that has a time zone.
+pub fn is_country(code: &str) -> bool {
+    ZONES.lines().any(|line| line.split_once(' ').is_some_and(|(known, _)| known == code))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

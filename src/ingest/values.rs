@@ -8,6 +8,7 @@ use chrono_tz::{TZ_VARIANTS, Tz};
 use url::Url;
 
 use super::columns::meant;
+use crate::domain::holidays;
 use crate::domain::money::{AmountError, Currency, Money};
 use crate::domain::person::{Role, Workdays};
 
@@ -282,11 +283,13 @@ pub(super) fn quarter(text: &str) -> Result<String, String> {
     if valid { Ok(text.to_uppercase()) } else { Err(format!("\"{text}\" is no quarter; expected such as 2026-Q4")) }
 }
 
-/// ISO 3166 alpha-2, upper case.
+/// ISO 3166 alpha-2, upper case. Holidays of a country that is none would be kept by nobody.
 pub(super) fn country(text: &str) -> Result<String, String> {
-    if text.len() == 2 && text.bytes().all(|b| b.is_ascii_alphabetic()) {
-        Ok(text.to_ascii_uppercase())
-    } else {
-        Err(format!("\"{text}\" is no country; expected two letters of ISO 3166 such as DE"))
+    let code = text.to_ascii_uppercase();
+    match code.as_str() {
+        code if holidays::is_country(code) => Ok(code.to_owned()),
+        "UK" => Err("UK is no country of ISO 3166; did you mean GB?".to_owned()),
+        "EL" => Err("EL is no country of ISO 3166; did you mean GR?".to_owned()),
+        _ => Err(format!("\"{text}\" is no country; expected two letters of ISO 3166 such as DE")),
     }
 }

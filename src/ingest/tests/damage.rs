@@ -94,3 +94,14 @@ fn what_is_said_steers_no_terminal() {
     "#);
     assert_eq!(refusal(RowKind::Accounts, "account_id,name,\u{1b}c\n").matches(char::is_control).count(), 0);
 }
+
+#[test]
+fn countries_are_those_that_people_live_in() {
+    let text = "date,name,country\n2027-02-01,Bank,UK\n2027-02-01,Bank,ZZ\n2027-02-01,Bank,gb\n";
+    assert_eq!(
+        complaints(RowKind::Holidays, text),
+        "holidays.csv, line 2, country: UK is no country of ISO 3166; did you mean GB?\n\
+         holidays.csv, line 3, country: \"ZZ\" is no country; expected two letters of ISO 3166 such as DE"
+    );
+    assert_eq!(read_text(RowKind::Holidays, text).1.accepted, 1);
+}
