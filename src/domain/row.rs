@@ -109,7 +109,7 @@ pub struct AccountRow {
     pub name: String,
     pub segment: Patch<Segment>,
     pub arr: Patch<Money>,
-    /// The currency column; `None` means the organisation's.
+    /// The currency column; `None` means the stored one, and the organisation's where there is none.
     pub currency: Option<Currency>,
     pub seats: Patch<i64>,
     pub plan: Patch<String>,
@@ -192,6 +192,8 @@ pub struct OutcomeRow {
     pub decided_on: NaiveDate,
     pub arr_before: Patch<Money>,
     pub arr_after: Patch<Money>,
+    /// As an account's.
+    pub currency: Option<Currency>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]

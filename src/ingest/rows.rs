@@ -234,14 +234,15 @@ impl Row for OutcomeRow {
     const KIND: RowKind = RowKind::Outcomes;
 
     fn parse(cells: &Cells<'_>, context: &Context) -> Result<Self, Fault> {
-        let currency = cells.optional("currency", values::currency)?.unwrap_or(context.currency);
-        let money = |text: &str| -> Result<Money, String> { values::money(text, currency) };
+        let currency = cells.optional("currency", values::currency)?;
+        let money = |text: &str| -> Result<Money, String> { values::money(text, currency.unwrap_or(context.currency)) };
         Ok(OutcomeRow {
             account_id: account_id(cells)?,
             kind: cells.required("kind", |text| values::word(text, OutcomeKind::ALL.map(OutcomeKind::as_str)))?,
             decided_on: cells.required("decided_on", |text| values::past_date(text, context.today))?,
             arr_before: cells.patch("arr_before", money)?,
             arr_after: cells.patch("arr_after", money)?,
+            currency,
         })
     }
 

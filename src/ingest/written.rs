@@ -39,11 +39,6 @@ fn money(cell: &Patch<Money>) -> Option<String> {
     patch(cell, |money| money.to_major())
 }
 
-/// The currency that the amounts of a row are in.
-fn currency_of(amounts: &[&Patch<Money>]) -> Option<String> {
-    amounts.iter().find_map(|amount| amount.set()).map(|money| money.currency.to_string())
-}
-
 fn person(row: &PersonRow, column: &str) -> Option<String> {
     match column {
         "email" => Some(row.email.clone()),
@@ -128,7 +123,7 @@ fn outcome(row: &OutcomeRow, column: &str) -> Option<String> {
         "decided_on" => Some(row.decided_on.to_string()),
         "arr_before" => money(&row.arr_before),
         "arr_after" => money(&row.arr_after),
-        "currency" => currency_of(&[&row.arr_before, &row.arr_after]),
+        "currency" => row.currency.map(|currency| currency.to_string()),
         _ => None,
     }
 }

@@ -489,6 +489,7 @@ fn outcome(row: StoredOutcome) -> anyhow::Result<OutcomeRow> {
         decided_on: row.decided_on,
         arr_before: money(row.arr_before_minor, currency),
         arr_after: money(row.arr_after_minor, currency),
+        currency,
     })
 }
 

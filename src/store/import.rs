@@ -10,8 +10,11 @@ use uuid::Uuid;
 
 use super::Tenant;
 use crate::domain::account::name_key;
-use crate::domain::money::Money;
 use crate::domain::row::{AccountRow, ContactRow, HolidayRow, OutcomeRow, Patch, PersonRow, QuotaRow, SignalRow};
+
+pub(super) mod amounts;
+
+use amounts::put_amounts;
 
 statements! {
     TAKE_TURNS = "SELECT pg_advisory_xact_lock(hashtextextended('tandem import ' || $1::text, 0))";
@@ -188,13 +191,6 @@ fn text(value: &impl ToString) -> Value {
     Value::String(value.to_string())
 }
 
-fn put_money(row: &mut Map<String, Value>, key: &str, patch: &Patch<Money>) {
-    put(row, key, patch, |money| json!(money.minor));
-    if let Patch::Set(money) = patch {
-        row.insert("currency".to_owned(), text(&money.currency));
-    }
-}
-
 /// Waits until no other transaction writes rows of this organisation: two imports at once would take the same
 /// rows in different orders, and one of them would give way.
 pub async fn take_turns(tx: &mut Tenant) -> anyhow::Result<()> {
@@ -331,6 +327,7 @@ pub async fn accounts(
     now: DateTime<Utc>,
 ) -> anyhow::Result<Outcome> {
     let people = known_people(tx).await?.people;
+    let stored = amounts::of_accounts(tx, rows).await?;
     let (mut values, mut rejected) = (Vec::new(), Vec::new());
     for (position, row) in rows.iter().enumerate() {
         let unknown = [("csm_email", &row.csm_email), ("account_manager_email", &row.account_manager_email)]
@@ -338,9 +335,15 @@ pub async fn accounts(
             .find_map(|(column, patch)| {
                 patch.set().filter(|email| !people.contains_key(*email)).map(|email| (column, email))
             });
-        match unknown {
-            Some((column, email)) => rejected.push(nobody(position, column, email)),
-            None => values.push(account_value(row, &people)),
+        if let Some((column, email)) = unknown {
+            rejected.push(nobody(position, column, email));
+            continue;
+        }
+        let mut value = account_value(row, &people);
+        let amounts = [("arr", "arr_minor", &row.arr), ("cost_to_serve", "cost_to_serve_minor", &row.cost_to_serve)];
+        match put_amounts(&mut value, row.currency, amounts, stored.get(&row.account_id.0)) {
+            Ok(()) => values.push(Value::Object(value)),
+            Err((column, value, reason)) => rejected.push(Refusal { position, column, value, reason }),
         }
     }
     let org = tx.org().0;
@@ -356,15 +359,14 @@ pub async fn accounts(
     Ok(Outcome::of(rows.len(), rejected, done.rows_affected()))
 }
 
-fn account_value(row: &AccountRow, people: &BTreeMap<String, Uuid>) -> Value {
+/// All but its amounts.
+fn account_value(row: &AccountRow, people: &BTreeMap<String, Uuid>) -> Map<String, Value> {
     let id = |email: &String| people.get(email).map_or(Value::Null, text);
     let mut value = Map::new();
     value.insert("account_id".into(), text(&row.account_id));
     value.insert("name".into(), text(&row.name));
     value.insert("name_key".into(), text(&name_key(&row.name)));
     put(&mut value, "segment", &row.segment, |segment| text(&segment.as_str()));
-    put_money(&mut value, "arr_minor", &row.arr);
-    put_money(&mut value, "cost_to_serve_minor", &row.cost_to_serve);
     put(&mut value, "seats", &row.seats, |seats| json!(seats));
     put(&mut value, "plan", &row.plan, text);
     put(&mut value, "domains", &row.domains, |domains| json!(domains));
@@ -380,7 +382,7 @@ fn account_value(row: &AccountRow, people: &BTreeMap<String, Uuid>) -> Value {
     put(&mut value, "account_manager_id", &row.account_manager_email, id);
     put(&mut value, "pool", &row.pool, text);
     put(&mut value, "status", &row.status, |status| text(&status.as_str()));
-    Value::Object(value)
+    value
 }
 
 /// Parts the rows of unknown accounts from the rest.
@@ -437,19 +439,22 @@ pub async fn contacts(tx: &mut Tenant, rows: &[ContactRow]) -> anyhow::Result<Ou
 }
 
 pub async fn outcomes(tx: &mut Tenant, rows: &[OutcomeRow]) -> anyhow::Result<Outcome> {
-    let (taken, rejected) = split_unknown(tx, rows, |row| &row.account_id.0).await?;
-    let values = taken
-        .into_iter()
-        .map(|row| {
-            let mut value = Map::new();
-            value.insert("account_id".into(), text(&row.account_id));
-            value.insert("decided_on".into(), text(&row.decided_on));
-            value.insert("kind".into(), text(&row.kind.as_str()));
-            put_money(&mut value, "arr_before", &row.arr_before);
-            put_money(&mut value, "arr_after", &row.arr_after);
-            Value::Object(value)
-        })
-        .collect();
+    let (_, mut rejected) = split_unknown(tx, rows, |row| &row.account_id.0).await?;
+    let out: BTreeSet<usize> = rejected.iter().map(|refusal| refusal.position).collect();
+    let stored = amounts::of_outcomes(tx, rows).await?;
+    let mut values = Vec::new();
+    for (position, row) in rows.iter().enumerate().filter(|(i, _)| !out.contains(i)) {
+        let mut value = Map::new();
+        value.insert("account_id".into(), text(&row.account_id));
+        value.insert("decided_on".into(), text(&row.decided_on));
+        value.insert("kind".into(), text(&row.kind.as_str()));
+        let amounts = [("arr_before", "arr_before", &row.arr_before), ("arr_after", "arr_after", &row.arr_after)];
+        let key = (row.account_id.0.clone(), row.decided_on, row.kind.as_str().to_owned());
+        match put_amounts(&mut value, row.currency, amounts, stored.get(&key)) {
+            Ok(()) => values.push(Value::Object(value)),
+            Err((column, value, reason)) => rejected.push(Refusal { position, column, value, reason }),
+        }
+    }
     let changed = run(tx, OUTCOMES, values).await.context("import outcomes")?;
     Ok(Outcome::of(rows.len(), rejected, changed))
 }

@@ -404,6 +404,7 @@ pub fn statements() -> Vec<(&'static str, &'static str, &'static str)> {
         note::STATEMENTS,
         outcome::STATEMENTS,
         person::STATEMENTS,
+        import::amounts::STATEMENTS,
         press::STATEMENTS,
         renewal::STATEMENTS,
         risk::STATEMENTS,

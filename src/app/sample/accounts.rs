@@ -246,6 +246,7 @@ pub(super) fn outcomes(account: &AccountRow, entry: &Entry, today: NaiveDate, di
         decided_on,
         arr_before: Patch::Set(previous),
         arr_after: Patch::Set(now),
+        currency: Some(now.currency),
     };
     let part = |part: f64| Money::new(hundreds(arr.minor as f64 / 100.0 * part) * 100, arr.currency);
     if entry.story == Story::Churned {
