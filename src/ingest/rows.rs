@@ -48,7 +48,7 @@ impl Row for PersonRow {
             delegate_email: cells.patch("delegate_email", values::email)?,
             out_of_office_until: cells.patch("out_of_office_until", values::date)?,
             slack_user_id: cells.patch("slack_user_id", values::token)?,
-            teams_user_id: cells.patch("teams_user_id", values::token)?,
+            teams_user_id: cells.patch("teams_user_id", values::entra_id)?,
             pool: cells.patch("pool", values::line)?,
         };
         for (column, other, what) in

@@ -245,6 +245,14 @@ pub(super) fn token(text: &str) -> Result<String, String> {
     }
 }
 
+/// An object id of Entra: in lower case, since it is written in either and names one user.
+pub(super) fn entra_id(text: &str) -> Result<String, String> {
+    match text.contains('@') {
+        true => Err(format!("\"{text}\" is an address; expected the user's object id in Entra")),
+        false => token(text).map(|id| id.to_lowercase()),
+    }
+}
+
 /// Internet domains with `;`, `,` or blanks between; lower case, each once.
 pub(super) fn domains(text: &str) -> Result<Vec<String>, String> {
     let mut domains: Vec<String> = Vec::new();

@@ -13,6 +13,7 @@ use crate::domain::account::name_key;
 use crate::domain::row::{AccountRow, ContactRow, HolidayRow, OutcomeRow, Patch, PersonRow, QuotaRow, SignalRow};
 
 pub(super) mod amounts;
+pub(super) mod chat_ids;
 
 use amounts::put_amounts;
 
@@ -48,7 +49,8 @@ statements! {
                      IS DISTINCT FROM
                      (excluded.name, excluded.roles, excluded.timezone, excluded.digest_time, excluded.workdays,
                       excluded.manager_id, excluded.delegate_id, excluded.out_of_office_until, excluded.slack_user_id,
-                      excluded.teams_user_id, excluded.pool, excluded.active)";
+                      excluded.teams_user_id, excluded.pool, excluded.active)
+              RETURNING t.email";
     /// A change of the auto-renewal column is a signal (diagnosis.md, "Reading signals"). The value before
     /// goes with it: a lone "false" does not say that it was ever on.
     AUTO_RENEW_CHANGES = "INSERT INTO tandem.signal (org_id, account_id, source, kind, observed_on, reference, number)
@@ -212,7 +214,8 @@ async fn known_people(tx: &mut Tenant) -> anyhow::Result<Known> {
     let mut known = Known { people: BTreeMap::new(), slack: BTreeMap::new(), teams: BTreeMap::new() };
     for (email, id, slack, teams) in rows {
         slack.map(|user| known.slack.insert(user, email.clone()));
-        teams.map(|user| known.teams.insert(user, email.clone()));
+        // Of old in either case.
+        teams.map(|user| known.teams.insert(user.to_lowercase(), email.clone()));
         known.people.insert(email, id);
     }
     Ok(known)
@@ -239,14 +242,14 @@ async fn run(tx: &mut Tenant, sql: &'static str, rows: Vec<Value>) -> anyhow::Re
 /// People refer to each other (manager, delegate), so a file's people come as one set.
 pub async fn people(tx: &mut Tenant, rows: &[PersonRow]) -> anyhow::Result<Outcome> {
     let mut known = known_people(tx).await?;
-    let mut rejected = taken_chat_ids(&known, rows);
-    // Whoever this set brings may be named by anyone in it, but not those just refused.
-    // Refusing one may leave another without a manager, so repeat until nothing changes.
+    let mut rejected: Vec<Refusal> = Vec::new();
+    // Whoever this set brings may be named by anyone in it, but not those just refused. Refusing one may leave another
+    // without a manager, or with a chat user that is not given up, so repeat until nothing changes.
     loop {
         let out: BTreeSet<usize> = rejected.iter().map(|refusal| refusal.position).collect();
         let coming: BTreeSet<&str> =
             rows.iter().enumerate().filter(|(i, _)| !out.contains(i)).map(|(_, row)| row.email.as_str()).collect();
-        let mut more = Vec::new();
+        let mut more = chat_ids::taken(&known, rows, &out);
         for (position, row) in rows.iter().enumerate().filter(|(i, _)| !out.contains(i)) {
             for (column, patch) in [("manager_email", &row.manager_email), ("delegate_email", &row.delegate_email)] {
                 if let Some(email) = patch.set()
@@ -263,41 +266,22 @@ pub async fn people(tx: &mut Tenant, rows: &[PersonRow]) -> anyhow::Result<Outco
         }
         rejected.extend(more);
     }
+    rejected.sort_by_key(|refusal| refusal.position);
+    rejected.dedup_by_key(|refusal| refusal.position);
     let out: BTreeSet<usize> = rejected.iter().map(|refusal| refusal.position).collect();
     let taken: Vec<&PersonRow> =
         rows.iter().enumerate().filter(|(i, _)| !out.contains(i)).map(|(_, row)| row).collect();
     for row in &taken {
         known.people.entry(row.email.clone()).or_insert_with(Uuid::now_v7);
     }
-    let values = taken.iter().map(|row| person_value(row, &known.people)).collect();
-    let changed = run(tx, PEOPLE, values).await.context("import people")?;
-    rejected.sort_by_key(|refusal| refusal.position);
+    let values = Value::Array(taken.iter().map(|row| person_value(row, &known.people)).collect());
+    let mut changed = chat_ids::let_go(tx, &known, &taken).await?;
+    let org = tx.org().0;
+    let written: Vec<String> =
+        sqlx::query_scalar(PEOPLE).bind(org).bind(values).fetch_all(tx.connection()).await.context("import people")?;
+    changed.extend(written.iter().map(String::as_str));
+    let changed = changed.len() as u64;
     Ok(Outcome::of(rows.len(), rejected, changed))
-}
-
-fn taken_chat_ids(known: &Known, rows: &[PersonRow]) -> Vec<Refusal> {
-    let (mut slack, mut teams) = (known.slack.clone(), known.teams.clone());
-    let mut rejected = Vec::new();
-    for (position, row) in rows.iter().enumerate() {
-        for (column, patch, holders) in
-            [("slack_user_id", &row.slack_user_id, &mut slack), ("teams_user_id", &row.teams_user_id, &mut teams)]
-        {
-            let Some(user) = patch.set() else { continue };
-            match holders.get(user) {
-                Some(holder) if *holder != row.email => rejected.push(Refusal {
-                    position,
-                    column,
-                    value: user.clone(),
-                    reason: "another person already has this chat user; clear it there first".to_owned(),
-                }),
-                _ => {
-                    holders.insert(user.clone(), row.email.clone());
-                }
-            }
-        }
-    }
-    rejected.dedup_by_key(|refusal| refusal.position);
-    rejected
 }
 
 fn person_value(row: &PersonRow, people: &BTreeMap<String, Uuid>) -> Value {

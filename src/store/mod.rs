@@ -405,6 +405,8 @@ pub fn statements() -> Vec<(&'static str, &'static str, &'static str)> {
         outcome::STATEMENTS,
         person::STATEMENTS,
         import::amounts::STATEMENTS,
+        import::chat_ids::STATEMENTS,
+        import::amounts::STATEMENTS,
         press::STATEMENTS,
         renewal::STATEMENTS,
         risk::STATEMENTS,

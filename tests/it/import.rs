@@ -175,6 +175,37 @@ async fn a_killed_import_is_run_again() {
         signals += &format!("a{},usage,sessions,{},{n}\n", n % 50, day(n / 50));
     }
     let signals = desk.file("signals.csv", &signals);
+#[tokio::test]
+async fn chat_users_are_handed_on_within_a_file() {
+    let desk = Desk::new().await;
+    let people = async |rows: &[&str]| {
+        let rows: String = rows.iter().map(|row| format!("{row}\n")).collect();
+        let path =
+            desk.file("people.csv", format!("email,name,roles,slack_user_id,teams_user_id,manager_email\n{rows}"));
+        let file = desk.import(&[path]).await.json()["files"][0].clone();
+        ["accepted", "unchanged", "rejected"].map(|key| file[key].as_u64().unwrap())
+    };
+    let who = async |user: &str| {
+        let mut tx = desk.tenant().await;
+        let of = "SELECT name FROM tandem.person WHERE slack_user_id = $1 OR teams_user_id = $1";
+        sqlx::query_scalar::<_, String>(of).bind(user).fetch_optional(&mut *tx).await.unwrap().unwrap_or_default()
+    };
+    assert_eq!(
+        people(&["mia@x.eu,Mia,csm,U1,AA-1,", "tom@x.eu,Tom,csm,U2,,", "kim@x.eu,Kim,csm,U3,,"]).await,
+        [3, 0, 0]
+    );
+    // In either order, also in a circle, also where one lets go only.
+    assert_eq!(people(&["tom@x.eu,Tom,csm,U1,,", "mia@x.eu,Mia,csm,U2,,"]).await, [2, 0, 0]);
+    assert_eq!((who("U1").await, who("U2").await, who("aa-1").await), ("Tom".into(), "Mia".into(), "Mia".into()));
+    assert_eq!(people(&["kim@x.eu,Kim,csm,U1,,", "tom@x.eu,Tom,csm,\\N,,"]).await, [2, 0, 0]);
+    assert_eq!((who("U1").await, who("U3").await), ("Kim".into(), String::new()));
+    // Who is refused lets nothing go: Mia, for a manager that nobody is.
+    assert_eq!(people(&["tom@x.eu,Tom,csm,U2,,", "mia@x.eu,Mia,csm,U9,,nobody@x.eu"]).await, [0, 0, 2]);
+    // One user in Entra, written in two ways.
+    assert_eq!(people(&["tom@x.eu,Tom,csm,,aA-1,"]).await, [0, 0, 1]);
+    assert_eq!(who("U2").await, "Mia");
+}
+
     // Somebody else writes one of the later rows and takes their time: the import waits for them half-way.
     let mut holding = desk.tenant().await;
     let row = "INSERT INTO tandem.signal (org_id, account_id, source, kind, observed_on, number) \

@@ -105,3 +105,14 @@ fn countries_are_those_that_people_live_in() {
     );
     assert_eq!(read_text(RowKind::Holidays, text).1.accepted, 1);
 }
+
+#[test]
+fn an_entra_id_has_one_spelling_and_is_no_address() {
+    let header = "email,name,roles,teams_user_id\n";
+    let row = only(&read_text(RowKind::People, format!("{header}a@x.eu,A,csm,AAAA-0B\n")).0, people);
+    assert_eq!(row.teams_user_id, Patch::Set("aaaa-0b".to_owned()));
+    assert_eq!(
+        complaints(RowKind::People, format!("{header}a@x.eu,A,csm,q3@x.com\n")),
+        "people.csv, line 2, teams_user_id: \"q3@x.com\" is an address; expected the user's object id in Entra"
+    );
+}
