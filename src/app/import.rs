@@ -6,6 +6,7 @@ use std::ops::ControlFlow;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::Duration;
 
 use anyhow::Context as _;
 use chrono::{DateTime, Utc};
@@ -124,11 +125,24 @@ impl From<Input> for Source {
     }
 }
 
+/// An import that the database ended, with what came of the files before.
+#[derive(Debug)]
+pub struct Broken {
+    pub reports: Vec<Report>,
+    pub error: anyhow::Error,
+}
+
+impl From<Broken> for anyhow::Error {
+    fn from(broken: Broken) -> Self {
+        broken.error
+    }
+}
+
 /// Takes files in the order in which they depend on each other. With `dry_run`
 /// everything is tried in one transaction that is rolled back, and no rejected rows are set aside.
 ///
 /// # Errors
-/// The database's. A file that can't be read at all is a report with one rejection.
+/// The database's, with the reports until then. A file that can't be read at all is a report with one rejection.
 pub async fn files<S: Into<Source>>(
     store: &Store,
     organisation: &Organisation,
@@ -136,29 +150,24 @@ pub async fn files<S: Into<Source>>(
     actor: Actor,
     dry_run: bool,
     now: DateTime<Utc>,
-) -> anyhow::Result<Vec<Report>> {
+) -> Result<Vec<Report>, Broken> {
     let mut sources: Vec<Source> = inputs.into_iter().map(Into::into).collect();
     sources.sort_by_key(|source| source.input.kind);
-    let mut work = Work { store, organisation, now, dry: None };
-    if dry_run {
-        work.dry = Some(store.tenant(organisation.id).await?);
-    }
-    let context = work.context().await?;
     let mut reports = Vec::new();
-    for source in sources {
-        let report = one_file(&mut work, &context, source).await?;
-        if !dry_run {
-            work.conclude(&report, actor).await?;
-        }
-        reports.push(report);
+    let mut work = Work { store, organisation, now, dry: None, patience: None };
+    match work.take(sources, actor, dry_run, &mut reports).await {
+        Ok(()) => Ok(reports),
+        Err(error) => Err(Broken { reports, error }),
     }
-    Ok(reports)
 }
+
+/// How many times as long as for a connection a push waits for its turn: other imports write some sets of rows first.
+const PUSH_PATIENCE: u32 = 10;
 
 /// What the push API brings: JSON rows of one kind, already in memory.
 ///
 /// # Errors
-/// The database's.
+/// The database's: the store is busy where another import keeps its turn, as a long dry run does.
 pub async fn pushed(
     store: &Store,
     organisation: &Organisation,
@@ -169,7 +178,10 @@ pub async fn pushed(
 ) -> anyhow::Result<Report> {
     let reader = Box::new(std::io::Cursor::new(body));
     let input = Input { name: "body".to_owned(), kind, format: Format::Json, reader };
-    let reports = files(store, organisation, vec![input], actor, false, now).await?;
+    let mut work =
+        Work { store, organisation, now, dry: None, patience: Some(store.patience().saturating_mul(PUSH_PATIENCE)) };
+    let mut reports = Vec::new();
+    work.take(vec![input.into()], actor, false, &mut reports).await?;
     reports.into_iter().next().context("one body gives one report")
 }
 
@@ -196,9 +208,32 @@ struct Work<'a> {
     now: DateTime<Utc>,
     /// The one transaction of a dry run; dropped without commit at its end.
     dry: Option<Tenant>,
+    /// How long a set of rows waits for its turn; `None` is as long as it takes.
+    patience: Option<Duration>,
 }
 
 impl Work<'_> {
+    async fn take(
+        &mut self,
+        sources: Vec<Source>,
+        actor: Actor,
+        dry_run: bool,
+        reports: &mut Vec<Report>,
+    ) -> anyhow::Result<()> {
+        if dry_run {
+            self.dry = Some(self.store.tenant(self.organisation.id).await?);
+        }
+        let context = self.context().await?;
+        for source in sources {
+            let report = one_file(self, &context, source).await?;
+            if !dry_run {
+                self.conclude(&report, actor).await?;
+            }
+            reports.push(report);
+        }
+        Ok(())
+    }
+
     async fn context(&mut self) -> anyhow::Result<Context> {
         let mut tx = self.store.tenant(self.organisation.id).await?;
         context(self.organisation, &settings::read(&mut tx).await?, self.now)
@@ -208,7 +243,7 @@ impl Work<'_> {
     async fn write(&mut self, rows: &Rows) -> anyhow::Result<Outcome> {
         let today = calendar::local_date(self.organisation.timezone, self.now);
         match &mut self.dry {
-            Some(tx) => write(tx, rows, today, self.now).await,
+            Some(tx) => write(tx, rows, today, self.now, None).await,
             None => {
                 let mut tries = 1;
                 loop {
@@ -224,7 +259,7 @@ impl Work<'_> {
 
     async fn write_once(&self, rows: &Rows, today: chrono::NaiveDate) -> anyhow::Result<Outcome> {
         let mut tx = self.store.tenant(self.organisation.id).await?;
-        let outcome = write(&mut tx, rows, today, self.now).await?;
+        let outcome = write(&mut tx, rows, today, self.now, self.patience).await?;
         tx.commit().await?;
         Ok(outcome)
     }
@@ -256,8 +291,17 @@ impl Work<'_> {
     }
 }
 
-async fn write(tx: &mut Tenant, rows: &Rows, today: chrono::NaiveDate, now: DateTime<Utc>) -> anyhow::Result<Outcome> {
-    import::take_turns(tx).await?;
+async fn write(
+    tx: &mut Tenant,
+    rows: &Rows,
+    today: chrono::NaiveDate,
+    now: DateTime<Utc>,
+    patience: Option<Duration>,
+) -> anyhow::Result<Outcome> {
+    match patience {
+        None => import::take_turns(tx).await?,
+        Some(patience) => import::take_turns_within(tx, patience).await?,
+    }
     let outcome = write_rows(tx, rows, today, now).await?;
     if outcome.accepted > 0 {
         fresh::note(tx, &may_decide(rows, today), now).await?;
@@ -464,7 +508,7 @@ pub async fn rows(
     actor: Actor,
     now: DateTime<Utc>,
 ) -> anyhow::Result<()> {
-    let mut work = Work { store, organisation, now, dry: None };
+    let mut work = Work { store, organisation, now, dry: None, patience: None };
     for rows in sets {
         let kind = match &rows {
             Rows::People(_) => RowKind::People,

@@ -24,6 +24,7 @@ use crate::domain::calendar;
 use crate::domain::person::{OrgId, Role};
 use crate::domain::row::RowKind;
 use crate::ingest::{self, Format};
+use crate::store;
 use crate::store::audit::Actor;
 use crate::store::directory::{self, Organisation};
 use crate::store::{Tenant, message};
@@ -271,9 +272,14 @@ async fn take_files(
                 let outcome = reports.into_iter().next().context("one file gives one report")?;
                 taken.push((path, Taken { name: String::new(), outcome: Ok(outcome) }));
             }
-            Err(error) => {
-                // The database's fault, not the file's: it stays and is tried again.
+            Err(import::Broken { error, .. }) => {
                 tracing::error!(file = %path.display(), "a file of the inbox could not be imported: {error:#}");
+                if !store::is_refused_data(&error) {
+                    // The database's fault, not the file's: it stays and is tried again.
+                    continue;
+                }
+                let sentence = format!("{}: the database refused its rows: {error:#}", name_of(&path));
+                taken.push((path, Taken { name: String::new(), outcome: Err(sentence) }));
                 continue;
             }
         }
@@ -340,7 +346,7 @@ async fn take_queries(
                 let sources = vec![source];
                 match import::files(&app.store, organisation, sources, Actor::System, false, app.now()).await {
                     Ok(reports) => reports.into_iter().next().context("one query gives one report"),
-                    Err(error) => Err(error),
+                    Err(broken) => Err(broken.into()),
                 }
             }
             Err(error) => Err(error),

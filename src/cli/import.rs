@@ -65,12 +65,19 @@ pub(super) async fn run(args: Args, config: &Config) -> anyhow::Result<Done> {
     let reports =
         import::files(&opened.store, &organisation, sources, Actor::System, args.dry_run, SystemClock.now()).await;
     drop(watching);
-    let reports = reports?;
-    opened.close().await?;
+    // What came of the files before is told also where the database ended the import.
+    let (reports, error) = match reports {
+        Ok(reports) => (reports, None),
+        Err(import::Broken { reports, error }) => (reports, Some(error)),
+    };
     match args.format {
         Format::Json => println!("{}", serde_json::json!({"dry_run": args.dry_run, "files": reports})),
         Format::Text => reports.iter().for_each(|report| print(report, args.dry_run)),
     }
+    if let Some(error) = error {
+        return Err(error);
+    }
+    opened.close().await?;
     Ok(if reports.iter().any(|report| report.rejected > 0) { Done::WithFaults } else { Done::Well })
 }
 

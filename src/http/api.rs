@@ -62,7 +62,7 @@ impl From<anyhow::Error> for Trouble {
     }
 }
 
-fn said(status: StatusCode, error: &str) -> Response {
+pub(super) fn said(status: StatusCode, error: &str) -> Response {
     (status, Json(json!({"error": error}))).into_response()
 }
 

@@ -139,6 +139,7 @@ fn dressed(router: Router) -> Router {
     router
         .fallback(|| async { sentence(StatusCode::NOT_FOUND, "There is nothing here.") })
         .layer(TimeoutLayer::with_status_code(StatusCode::REQUEST_TIMEOUT, REQUEST))
+        .layer(MapResponseLayer::new(timed_out))
         .layer(CatchPanicLayer::custom(panicked))
         .layer(from_fn(observe))
         .layer(MapResponseLayer::new(careful_headers))
@@ -147,6 +148,16 @@ fn dressed(router: Router) -> Router {
 /// One plain sentence as an answer.
 fn sentence(status: StatusCode, text: &str) -> Response {
     (status, [(CONTENT_TYPE, "text/plain; charset=utf-8")], format!("{text}\n")).into_response()
+}
+
+/// The time limit answers without a word; those who push rows expect one.
+fn timed_out(response: Response) -> Response {
+    match response.status() {
+        StatusCode::REQUEST_TIMEOUT if !response.headers().contains_key(CONTENT_TYPE) => {
+            api::said(StatusCode::REQUEST_TIMEOUT, "That took too long. Sending the same again does no harm.")
+        }
+        _ => response,
+    }
 }
 
 /// For callers that are programs: come back in a second.
@@ -208,4 +219,19 @@ fn single<'h>(headers: &'h HeaderMap, name: &HeaderName) -> Option<&'h str> {
     let mut values = headers.get_all(name).iter();
     let value = values.next()?;
     if values.next().is_some() { None } else { value.to_str().ok() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn the_time_limit_is_answered_in_words() {
+        let silent = StatusCode::REQUEST_TIMEOUT.into_response();
+        let body = axum::body::to_bytes(timed_out(silent).into_body(), 1_000).await.unwrap();
+        assert_eq!(body, r#"{"error":"That took too long. Sending the same again does no harm."}"#);
+        let said = timed_out(sentence(StatusCode::REQUEST_TIMEOUT, "The body came too slowly."));
+        let body = axum::body::to_bytes(said.into_body(), 1_000).await.unwrap();
+        assert_eq!(body, "The body came too slowly.\n");
+    }
 }

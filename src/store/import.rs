@@ -2,6 +2,7 @@
 //! transaction's work: what it accepts is kept whatever comes after it.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 use anyhow::Context;
 use chrono::{DateTime, NaiveDate, Utc};
@@ -19,6 +20,8 @@ use amounts::put_amounts;
 
 statements! {
     TAKE_TURNS = "SELECT pg_advisory_xact_lock(hashtextextended('tandem import ' || $1::text, 0))";
+    /// How long to wait for a lock within this transaction; 0 is without end.
+    WAIT_FOR_LOCKS = "SELECT set_config('lock_timeout', $1::text, true)";
     EMAILS = "SELECT email, person_id, slack_user_id, teams_user_id FROM tandem.person WHERE org_id = $1";
     PEOPLE = "INSERT INTO tandem.person AS t (org_id, person_id, email, name, roles, timezone, digest_time, workdays, manager_id,
                      delegate_id, out_of_office_until, slack_user_id, teams_user_id, pool, active)
@@ -149,7 +152,7 @@ statements! {
                 FROM jsonb_array_elements($2) AS r
                 LEFT JOIN tandem.holiday old ON old.org_id = $1 AND old.date = (r->>'date')::date AND old.country = r->>'country'
               ON CONFLICT (org_id, date, country) DO UPDATE SET name = excluded.name
-               WHERE t.name IS DISTINCT FROM excluded.name";
+               WHERE t.name IS DISTINCT FROM excluded.name RETURNING date, country";
 }
 
 /// What became of a set of rows. Numbers in `rejected` are positions within the set.
@@ -198,6 +201,18 @@ fn text(value: &impl ToString) -> Value {
 pub async fn take_turns(tx: &mut Tenant) -> anyhow::Result<()> {
     let org = tx.org().0;
     sqlx::query(TAKE_TURNS).bind(org).execute(tx.connection()).await.context("wait for another import")?;
+    Ok(())
+}
+
+/// The same, but for at most so long: the store is busy then.
+pub async fn take_turns_within(tx: &mut Tenant, patience: Duration) -> anyhow::Result<()> {
+    wait_for_locks(tx, patience).await?;
+    take_turns(tx).await?;
+    wait_for_locks(tx, Duration::ZERO).await
+}
+
+async fn wait_for_locks(tx: &mut Tenant, most: Duration) -> anyhow::Result<()> {
+    sqlx::query(WAIT_FOR_LOCKS).bind(format!("{}ms", most.as_millis())).execute(tx.connection()).await?;
     Ok(())
 }
 
@@ -459,18 +474,34 @@ pub async fn quotas(tx: &mut Tenant, rows: &[QuotaRow]) -> anyhow::Result<Outcom
 }
 
 pub async fn holidays(tx: &mut Tenant, rows: &[HolidayRow]) -> anyhow::Result<Outcome> {
-    let values = rows
-        .iter()
-        .map(|row| {
-            let mut value = Map::new();
-            value.insert("date".into(), text(&row.date));
-            value.insert("country".into(), Value::String(row.country.clone().unwrap_or_default()));
-            put(&mut value, "name", &row.name, text);
-            Value::Object(value)
-        })
-        .collect();
-    let changed = run(tx, HOLIDAYS, values).await.context("import holidays")?;
-    Ok(Outcome::of(rows.len(), Vec::new(), changed))
+    // A day may be told several times: two calendars of one country, two events on it. The last name holds.
+    let mut days: BTreeMap<(NaiveDate, &str), &Patch<String>> = BTreeMap::new();
+    for row in rows {
+        let name = days.entry(holiday_key(row)).or_insert(&row.name);
+        if row.name != Patch::Keep {
+            *name = &row.name;
+        }
+    }
+    let values = days.iter().map(|((date, country), name)| {
+        let mut value = Map::new();
+        value.insert("date".into(), text(date));
+        value.insert("country".into(), text(country));
+        put(&mut value, "name", name, text);
+        Value::Object(value)
+    });
+    let values = Value::Array(values.collect());
+    let org = tx.org().0;
+    let changed: Vec<(NaiveDate, String)> =
+        sqlx::query_as(HOLIDAYS).bind(org).bind(values).fetch_all(tx.connection()).await.context("import holidays")?;
+    let changed: BTreeSet<(NaiveDate, &str)> =
+        changed.iter().map(|(date, country)| (*date, country.as_str())).collect();
+    let accepted = rows.iter().filter(|row| changed.contains(&holiday_key(row))).count();
+    Ok(Outcome::of(rows.len(), Vec::new(), accepted as u64))
+}
+
+/// A holiday without a country is everybody's.
+fn holiday_key(row: &HolidayRow) -> (NaiveDate, &str) {
+    (row.date, row.country.as_deref().unwrap_or_default())
 }
 
 /// Signals come by the million, so their sets are large. What can be done here is not left to the statement: of an

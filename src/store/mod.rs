@@ -203,6 +203,11 @@ impl Store {
         Ok(store)
     }
 
+    /// How long callers wait for a connection.
+    pub fn patience(&self) -> Duration {
+        self.pool.options().get_acquire_timeout()
+    }
+
     fn pool_options(connections: u32, patience: Duration) -> PgPoolOptions {
         PgPoolOptions::new()
             .max_connections(connections)
@@ -214,7 +219,7 @@ impl Store {
     /// A second pool on the same server, so that one kind of work cannot starve another.
     pub fn beside(&self, connections: u32) -> Self {
         let options = self.pool.connect_options().as_ref().clone();
-        let patience = self.pool.options().get_acquire_timeout();
+        let patience = self.patience();
         Self { pool: Self::pool_options(connections, patience).connect_lazy_with(options) }
     }
 
@@ -333,9 +338,10 @@ impl Directory {
     }
 }
 
-/// Whether an error is the pool's "none free in time": the caller answers "busy, try again".
+/// Whether an error is the pool's "none free in time", or a lock's: the caller answers "busy, try again".
 pub fn is_busy(error: &anyhow::Error) -> bool {
     error.chain().any(|cause| matches!(cause.downcast_ref::<sqlx::Error>(), Some(sqlx::Error::PoolTimedOut)))
+        || sqlstate(error).as_deref() == Some("55P03")
 }
 
 /// There is no such organisation any more: it was erased, perhaps a moment ago.
@@ -362,7 +368,7 @@ pub fn is_deadlock(error: &anyhow::Error) -> bool {
 
 /// Whether the database refused the data themselves (a value or a constraint), so that the same again is refused again.
 pub fn is_refused_data(error: &anyhow::Error) -> bool {
-    sqlstate(error).is_some_and(|code| code.starts_with("22") || code.starts_with("23"))
+    sqlstate(error).is_some_and(|code| ["21", "22", "23"].iter().any(|class| code.starts_with(class)))
 }
 
 fn sqlstate(error: &anyhow::Error) -> Option<String> {
@@ -398,15 +404,14 @@ pub fn statements() -> Vec<(&'static str, &'static str, &'static str)> {
         handoff::STATEMENTS,
         home::STATEMENTS,
         import::STATEMENTS,
+        import::amounts::STATEMENTS,
+        import::chat_ids::STATEMENTS,
         installation::STATEMENTS,
         introduction::STATEMENTS,
         message::STATEMENTS,
         note::STATEMENTS,
         outcome::STATEMENTS,
         person::STATEMENTS,
-        import::amounts::STATEMENTS,
-        import::chat_ids::STATEMENTS,
-        import::amounts::STATEMENTS,
         press::STATEMENTS,
         renewal::STATEMENTS,
         risk::STATEMENTS,

@@ -281,6 +281,20 @@ async fn programs_are_told_to_come_back_when_all_connections_are_taken() {
 }
 
 #[tokio::test]
+async fn a_push_does_not_wait_without_end_for_another_import() {
+    let service = Service::start_with(Duration::from_millis(300)).await;
+    let (org, key) = service.organisation("north").await;
+    let mut other = service.store.tenant(org).await.unwrap();
+    tandem::store::import::take_turns(&mut other).await.unwrap();
+    let response = service.push(&key, "accounts", ACCOUNTS).send().await.unwrap();
+    assert_eq!((response.status().as_u16(), &response.headers()["retry-after"]), (503, &HeaderValue::from_static("1")));
+    assert!(response.json::<Value>().await.unwrap()["error"].as_str().unwrap().contains("busy"));
+    drop(other);
+    let (status, told) = report(service.push(&key, "accounts", ACCOUNTS)).await;
+    assert_eq!((status, &told["accepted"]), (200, &json!(2)), "nothing of the first was stored: {told}");
+}
+
+#[tokio::test]
 async fn health_and_figures_name_nobody() {
     let service = Service::start().await;
     let (_, key) = service.organisation("north").await;

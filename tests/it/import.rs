@@ -133,6 +133,35 @@ async fn rejected_rows_beyond_the_limit_are_counted_and_set_aside() {
 }
 
 #[tokio::test]
+async fn a_holiday_told_twice_keeps_its_last_name() {
+    let desk = Desk::new().await;
+    let days = "date,name,country\n2026-12-25,Christmas,DE\n2026-12-25,,\n2026-12-25,Weihnachten,DE\n2026-12-25,,DE\n";
+    let days = [desk.file("holidays.csv", days)];
+    for counts in [(4, 0), (0, 4)] {
+        let file = desk.import(&days).await.json()["files"][0].clone();
+        assert_eq!((&file["accepted"], &file["unchanged"]), (&json!(counts.0), &json!(counts.1)), "{file}");
+    }
+    let named = "SELECT count(*) FROM tandem.holiday WHERE country = '' OR name = 'Weihnachten'";
+    assert_eq!(desk.count(named).await, 2);
+
+    let event = |name: &str| format!("BEGIN:VEVENT\nDTSTART;VALUE=DATE:20270101\nSUMMARY:{name}\nEND:VEVENT\n");
+    let calendar = format!("BEGIN:VCALENDAR\n{}{}END:VCALENDAR\n", event("New Year"), event("Neujahr"));
+    let calendar = desk.file("holidays-de.ics", calendar);
+    assert_eq!(desk.import(&[calendar]).await.json()["files"][0]["accepted"], 2);
+}
+
+#[tokio::test]
+async fn what_came_before_the_database_ended_an_import_is_told() {
+    let desk = Desk::new().await;
+    sqlx::query("ALTER TABLE tandem.account ADD CHECK (name <> 'Canary')").execute(&desk.db.pool).await.unwrap();
+    let people = desk.file("people.csv", "email,name,roles\ndana@x.eu,Dana,csm\n");
+    let accounts = desk.file("accounts.csv", "account_id,name\na,Canary\n");
+    let said = desk.program.run(&["import", "--org", "north", &accounts, &people]).await;
+    assert_eq!((said.code, said.out.as_str()), (Some(1), "people.csv: 1 accepted, 0 unchanged, 0 rejected\n"));
+    assert!(said.err.contains("import accounts"), "{said:?}");
+}
+
+#[tokio::test]
 async fn a_dry_run_leaves_no_trace() {
     let desk = Desk::new().await;
     let people = desk.file("people.csv", "email,name,roles\ndana@x.eu,Dana,csm\n,Kim,csm\n");
@@ -146,35 +175,6 @@ async fn a_dry_run_leaves_no_trace() {
     assert!(!desk.exists("people.rejected.csv"));
 }
 
-/// Both take the same rows in opposite orders: one after the other they are harmless, interleaved they would deadlock.
-#[tokio::test]
-async fn two_imports_at_once_do_no_harm() {
-    let desk = Desk::staffed().await;
-    let rows: Vec<String> = (0..12_000).map(|n| format!("a{n:05},Account {n},{n},dana@x.eu\n")).collect();
-    let header = "account_id,name,arr,csm_email\n";
-    let (up, down) = (rows.concat(), rows.iter().rev().map(String::as_str).collect::<String>());
-    let up = desk.file("accounts.csv", format!("{header}{up}"));
-    let down = desk.file("accounts-down.csv", format!("{header}{down}"));
-    let (up, down) = ([up], [down]);
-    let (first, second) = tokio::join!(desk.import(&up), desk.import(&down));
-    assert_eq!((first.code, second.code), (Some(0), Some(0)), "{first:?} {second:?}");
-    let sum = |key: &str| {
-        [&first, &second].map(|said| said.json()["files"][0][key].as_u64().unwrap()).into_iter().sum::<u64>()
-    };
-    assert_eq!((sum("accepted"), sum("unchanged")), (12_000, 12_000), "each row was new exactly once");
-}
-
-#[tokio::test]
-async fn a_killed_import_is_run_again() {
-    let desk = Desk::staffed().await;
-    let accounts: String = (0..50).map(|n| format!("a{n},Account {n}\n")).collect();
-    let accounts = desk.file("accounts.csv", format!("account_id,name\n{accounts}"));
-    desk.import(&[accounts]).await.well();
-    let mut signals = "account_id,source,kind,observed_on,value\nnobody,usage,sessions,2026-10-01,1\n".to_owned();
-    for n in 0..110_000 {
-        signals += &format!("a{},usage,sessions,{},{n}\n", n % 50, day(n / 50));
-    }
-    let signals = desk.file("signals.csv", &signals);
 #[tokio::test]
 async fn chat_users_are_handed_on_within_a_file() {
     let desk = Desk::new().await;
@@ -206,6 +206,35 @@ async fn chat_users_are_handed_on_within_a_file() {
     assert_eq!(who("U2").await, "Mia");
 }
 
+/// Both take the same rows in opposite orders: one after the other they are harmless, interleaved they would deadlock.
+#[tokio::test]
+async fn two_imports_at_once_do_no_harm() {
+    let desk = Desk::staffed().await;
+    let rows: Vec<String> = (0..12_000).map(|n| format!("a{n:05},Account {n},{n},dana@x.eu\n")).collect();
+    let header = "account_id,name,arr,csm_email\n";
+    let (up, down) = (rows.concat(), rows.iter().rev().map(String::as_str).collect::<String>());
+    let up = desk.file("accounts.csv", format!("{header}{up}"));
+    let down = desk.file("accounts-down.csv", format!("{header}{down}"));
+    let (up, down) = ([up], [down]);
+    let (first, second) = tokio::join!(desk.import(&up), desk.import(&down));
+    assert_eq!((first.code, second.code), (Some(0), Some(0)), "{first:?} {second:?}");
+    let sum = |key: &str| {
+        [&first, &second].map(|said| said.json()["files"][0][key].as_u64().unwrap()).into_iter().sum::<u64>()
+    };
+    assert_eq!((sum("accepted"), sum("unchanged")), (12_000, 12_000), "each row was new exactly once");
+}
+
+#[tokio::test]
+async fn a_killed_import_is_run_again() {
+    let desk = Desk::staffed().await;
+    let accounts: String = (0..50).map(|n| format!("a{n},Account {n}\n")).collect();
+    let accounts = desk.file("accounts.csv", format!("account_id,name\n{accounts}"));
+    desk.import(&[accounts]).await.well();
+    let mut signals = "account_id,source,kind,observed_on,value\nnobody,usage,sessions,2026-10-01,1\n".to_owned();
+    for n in 0..110_000 {
+        signals += &format!("a{},usage,sessions,{},{n}\n", n % 50, day(n / 50));
+    }
+    let signals = desk.file("signals.csv", &signals);
     // Somebody else writes one of the later rows and takes their time: the import waits for them half-way.
     let mut holding = desk.tenant().await;
     let row = "INSERT INTO tandem.signal (org_id, account_id, source, kind, observed_on, number) \

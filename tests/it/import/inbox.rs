@@ -146,6 +146,22 @@ async fn files_are_taken_before_the_night_and_moved() {
 }
 
 #[tokio::test]
+async fn a_file_whose_rows_the_database_refuses_does_not_stay() {
+    let night = Night::new().await;
+    sqlx::query("ALTER TABLE tandem.account ADD CHECK (name <> 'Canary')").execute(night.bot.pool()).await.unwrap();
+    night.put("people.csv", PEOPLE);
+    night.put("accounts.csv", "account_id,name\na1,Canary\n");
+    night.passes("2026-11-24T01:00:30Z").await;
+    assert_eq!(night.lies(), ["done/people.csv", "rejected/accounts.csv", "rejected/accounts.csv.txt"]);
+    let why = night.read("rejected/accounts.csv.txt");
+    assert!(why.starts_with("accounts.csv: the database refused its rows: import accounts: "), "{why}");
+    night.bot.deliver().await;
+    let told = night.bot.next_post("ada").text();
+    assert!(told.contains("accounts.csv could not be taken"), "{told}");
+    night.bot.set_aside().await;
+}
+
+#[tokio::test]
 async fn a_file_that_still_grows_waits_and_two_replicas_take_it_once() {
     let night = Night::new().await;
     night.put("people.csv", PEOPLE);
