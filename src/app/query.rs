@@ -446,7 +446,6 @@ fn shown(reader: Reader<'_>, read: Answer, share: bool) -> Option<Message> {
             .renewal
             .as_ref()
             .map(|work| RenewalLine { state: reader.renewal_state(work), owner: Some(reader.name(work.owner())) }),
-        auto_renew: read.account.auto_renew,
         goals: read.account.goals.clone(),
         contacts,
         onboarding: onboarding_view(&onboarding),

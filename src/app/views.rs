@@ -463,7 +463,6 @@ impl<'a> Reader<'a> {
             owner: Some(self.name(work.owner())),
             other: other.map(|id| self.name(id)),
             read: diagnosis.renewal.clone(),
-            auto_renew: account.auto_renew,
             brief: work.brief().map(|brief| BriefView {
                 by: self.name(brief.by),
                 on: self.date(brief.at),

@@ -32,6 +32,7 @@ pub fn read(account: &Account, auto_renew: Option<bool>, policy: &Policy, date: 
         notice_period_missing: rolls_every.is_none()
             && account.renewal_date.is_some()
             && account.notice_period_days.is_none(),
+        auto_renew,
         rolls_every,
     }
 }

@@ -299,6 +299,9 @@ pub struct RenewalRead {
     pub next_deadline: Option<NaiveDate>,
     pub stage: Stage,
     pub notice_period_missing: bool,
+    /// What the deadlines were read with: the latest signal, else the account's column.
+    #[serde(skip)]
+    pub auto_renew: Option<bool>,
     /// Months of a short term that renews by itself: it rolls over, and has no deadline to work towards.
     #[serde(skip)]
     pub rolls_every: Option<i32>,

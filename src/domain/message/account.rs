@@ -33,7 +33,6 @@ pub struct AccountAnswer {
     pub risk: Option<OpenRisk>,
     pub windows: Vec<WindowLine>,
     pub renewal: Option<RenewalLine>,
-    pub auto_renew: Option<bool>,
     pub goals: Option<String>,
     pub contacts: Vec<Contact>,
     pub onboarding: Option<OnboardingView>,
@@ -333,7 +332,7 @@ mod tests {
     }
 
     fn diagnosis() -> Diagnosis {
-        serde_json::from_value(serde_json::json!({
+        let read: Diagnosis = serde_json::from_value(serde_json::json!({
             "id": Uuid::nil(),
             "account_id": "a-1",
             "name": "Acme",
@@ -349,7 +348,8 @@ mod tests {
             "renewal": sample::renewal().read,
             "change": "worse",
         }))
-        .unwrap()
+        .unwrap();
+        Diagnosis { renewal: sample::renewal().read, ..read }
     }
 
     fn answer() -> AccountAnswer {
@@ -375,7 +375,6 @@ mod tests {
             risk: Some(OpenRisk { id: Uuid::nil(), state: RiskState::Open, since: sample::day("2026-11-02") }),
             windows: vec![held],
             renewal: Some(RenewalLine { state: RenewalState::Upcoming, owner: Some("Kim".into()) }),
-            auto_renew: Some(true),
             goals: Some("Cut onboarding from 6 weeks to 2".into()),
             contacts: vec![
                 Contact {

@@ -338,7 +338,6 @@ pub struct RenewalView {
     /// The other half of the pair.
     pub other: Option<String>,
     pub read: RenewalRead,
-    pub auto_renew: Option<bool>,
     pub brief: Option<BriefView>,
     pub causes: Vec<Cause>,
     pub windows: Vec<WindowLine>,

@@ -103,3 +103,29 @@ async fn months_go_by_without_a_renewal_and_an_end_is_told_once() {
     bot.skip();
     bot.finish().await;
 }
+
+/// The column says what the CRM's contract record says; the signal that came later says what was decided since.
+#[tokio::test(flavor = "multi_thread")]
+async fn auto_renewal_that_was_switched_off_is_said_as_the_deadlines_are_read() {
+    let bot = TestBot::new(Model::Pair, "2026-11-22T12:00:00Z").await;
+    bot.import(RowKind::People, PEOPLE).await;
+    let accounts = "account_id,name,arr,renewal_date,term_months,notice_period_days,auto_renew,csm_email,account_manager_email\n\
+        off,Offley,80000,2027-02-20,12,30,true,dana@x.eu,pat@x.eu\n\
+        on,Onslow,80000,2027-02-20,12,30,true,dana@x.eu,pat@x.eu\n";
+    bot.import(RowKind::Accounts, accounts).await;
+    let switched = "account_id,source,kind,observed_on,value\n\
+        off,crm,auto_renew,2026-10-01,true\noff,crm,auto_renew,2026-11-20,false\n";
+    bot.import(RowKind::Signals, switched).await;
+    bot.at("2026-11-23T01:00:00Z").await;
+    bot.at("2026-11-23T07:00:00Z").await;
+    let pats = bot.next_post("pat").text();
+    bot.skip();
+    assert!(pats.contains("Renewal date: Sat 20 Feb 2027, in 89 days. It does not renew by itself."), "{pats}");
+    assert!(pats.contains("Without notice it renews by itself on Sat 20 Feb 2027."), "of the other: {pats}");
+    assert_eq!(pats.matches("renews by itself on").count(), 1, "{pats}");
+    let asked = bot.slash("dana", "/account Offley").await;
+    assert!(asked.contains("ends unless renewed Sat 20 Feb 2027"), "{asked}");
+    let asked = bot.slash("dana", "/account Onslow").await;
+    assert!(asked.contains("renews by itself Sat 20 Feb 2027"), "{asked}");
+    bot.finish().await;
+}

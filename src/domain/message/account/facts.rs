@@ -96,7 +96,7 @@ fn deadlines(view: &AccountAnswer, today: NaiveDate) -> String {
     let causes = view.diagnosis.iter().flat_map(|diagnosis| &diagnosis.causes);
     let notice_served = causes.into_iter().any(|cause| cause.rule == "notice_served");
     if let Some(renewal) = read.renewal_date {
-        let how = match view.auto_renew {
+        let how = match read.auto_renew {
             _ if notice_served => "notice served, ends",
             Some(true) => "renews by itself",
             Some(false) => "ends unless renewed",

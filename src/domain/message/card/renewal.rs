@@ -88,7 +88,7 @@ fn next(view: &RenewalView) -> Option<(&'static str, NaiveDate)> {
     let read = &view.read;
     let ahead = read.opt_out_date.filter(|_| read.days_to_opt_out.is_some_and(|days| days >= 0));
     match (ahead, read.renewal_date) {
-        (Some(opt_out), _) if view.auto_renew != Some(false) => Some(("opt-out date", opt_out)),
+        (Some(opt_out), _) if view.read.auto_renew != Some(false) => Some(("opt-out date", opt_out)),
         (_, Some(renewal)) => Some(("renewal date", renewal)),
         (opt_out, None) => opt_out.map(|on| ("opt-out date", on)),
     }
@@ -105,12 +105,17 @@ fn dates(view: &RenewalView, today: NaiveDate) -> String {
         if kind == "opt-out date"
             && let Some(renewal) = view.read.renewal_date
         {
-            let how =
-                if view.auto_renew == Some(true) { "Without notice it renews by itself on" } else { "Renewal date:" };
+            let how = if view.read.auto_renew == Some(true) {
+                "Without notice it renews by itself on"
+            } else {
+                "Renewal date:"
+            };
             out.push_str(&format!(" {how} {}.", phrase::date(renewal, today)));
-        } else if let Some(opt_out) = view.read.opt_out_date.filter(|on| *on < today && view.auto_renew == Some(true)) {
+        } else if let Some(opt_out) =
+            view.read.opt_out_date.filter(|on| *on < today && view.read.auto_renew == Some(true))
+        {
             out.push_str(&format!(" The opt-out date was {}.", phrase::date(opt_out, today)));
-        } else if view.auto_renew == Some(false) {
+        } else if view.read.auto_renew == Some(false) {
             out.push_str(" It does not renew by itself.");
         }
     }
@@ -298,7 +303,7 @@ mod tests {
         view.read.notice_period_days = None;
         view.read.opt_out_date = None;
         view.read.days_to_opt_out = None;
-        view.auto_renew = Some(false);
+        view.read.auto_renew = Some(false);
         view.read.stage = Stage::D120;
         view.why = Why::LadderStep(120);
         view.brief = Some(BriefView {
