@@ -3,9 +3,11 @@
 //! Decision: tickets are compared with the account's own baseline alone. Taking
 //! out the book would turn a steady account into a surge whenever others fall quiet.
 
+use chrono::NaiveDate;
+
 use super::case::{Case, highest};
 use super::reduce::Look;
-use super::series::TrendRead;
+use super::series::{self, TrendRead};
 use super::wording::{WithPrevious, days, fact, few_first, number};
 use super::{Observation, Rule, crm, usage};
 use crate::domain::diagnosis::Fact;
@@ -21,6 +23,8 @@ pub(in crate::domain) struct Read {
     tickets: Option<TrendRead>,
     /// Tickets opened over the policy's days of silence.
     opened: Option<Observation>,
+    /// The first day on which tickets were counted.
+    counted_since: Option<NaiveDate>,
     open: Option<Observation>,
 }
 
@@ -35,6 +39,7 @@ impl Read {
             "tickets_opened" => {
                 self.tickets = look.trend(true);
                 self.opened = look.sum(rules.silence_days);
+                self.counted_since = look.points.first().map(|point| series::date_of(point.0));
             }
             "tickets_open" => self.open = look.last(),
             _ => {}
@@ -42,7 +47,7 @@ impl Read {
     }
 }
 
-/// Whether nobody has written for long; `None` where tickets are not counted.
+/// Whether nobody has written for long; `None` where tickets are not counted, or not for long enough to say so.
 fn silent(case: &Case<'_>) -> Option<bool> {
     let (read, rules) = (&case.evidence.support, &case.policy.support);
     let opened = read.opened?.known()?;
@@ -51,7 +56,9 @@ fn silent(case: &Case<'_>) -> Option<bool> {
     let falling = usage::trend(case).is_some_and(|(.., trend)| trend < rules.silence_trend);
     let unmet = !case.withheld(Source::Crm)
         && crm::silent_days(case).is_some_and(|(days, _)| days >= i64::from(rules.silence_contact_days));
-    Some(quiet && seats && (falling || unmet))
+    let long = read.counted_since.is_some_and(|first| case.days_since(first) >= i64::from(rules.silence_days));
+    let silent = quiet && seats && (falling || unmet);
+    (long || !silent).then_some(silent)
 }
 
 pub(super) fn score(case: &Case<'_>, parts: &mut Vec<(Rule, f64)>) -> Option<f64> {

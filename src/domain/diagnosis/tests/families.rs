@@ -146,6 +146,10 @@ fn silence_in_support() {
     assert_eq!(quiet(account().in_touch(0, 29)).family(Source::Support), Some(0));
     let seats = |seats| quiet(account().with(|account| account.seats = Some(seats)).in_touch(0, 30));
     assert_eq!((seats(20).family(Source::Support), seats(21).family(Source::Support)), (Some(0), Some(40)));
+    // Counted for less than the 90 days, tickets say nothing of silence.
+    let counted = |weeks: usize| account().in_touch(0, 30).weekly("tickets_opened", &vec![0.0; weeks]);
+    assert_eq!(counted(2).family(Source::Support), None);
+    assert_eq!((counted(13).family(Source::Support), counted(14).family(Source::Support)), (Some(0), Some(40)));
     assert_eq!(quiet(account().in_touch(0, 30)).saw("tickets_opened", 89, 1.0).family(Source::Support), Some(0));
 }
 
