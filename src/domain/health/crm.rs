@@ -8,7 +8,9 @@
 //!   has ended.
 //! - Contacts in touch are known only where some contact's last interaction is.
 //! - A decision is dated by the first day of its present run, and belongs to the
-//!   term in which that day lies.
+//!   term in which that day lies. Many CRMs write one row an event and never take
+//!   it back: a row that follows after more than the kind's validity decides anew,
+//!   one that comes sooner repeats what stands.
 //! - A first `auto_renew = false` is a switch only if the account's column says true.
 
 use chrono::NaiveDate;
@@ -28,6 +30,8 @@ use crate::domain::signal::Source;
 struct Decision {
     /// Since when it stands.
     since: Option<NaiveDate>,
+    /// When it was decided anew, the latest time: that stands where the first is settled.
+    anew: Option<NaiveDate>,
     /// Some row, whatever it says, is within its validity.
     read: bool,
 }
@@ -65,8 +69,8 @@ impl Read {
             "downgrade_requested" => self.downgrade = decision(look),
             "auto_renew" => self.take_auto_renew(look),
             "competitor_named" => {
-                self.competitor =
-                    Decision { since: look.stands_within(look.policy.validity.competitor_named), read: look.valid };
+                let since = look.stands_within(look.policy.validity.competitor_named);
+                self.competitor = Decision { since, anew: None, read: look.valid };
             }
             "meeting_rescheduled" => {
                 let sum = look.sum(look.policy.crm.meetings_days).filter(|_| look.valid);
@@ -92,7 +96,7 @@ impl Read {
         self.auto_renew = Some(on);
         // A run that begins the series was true before only if the account's column says so.
         let had_it = look.points.iter().any(|point| point.1 > 0.0) || look.account.auto_renew == Some(true);
-        self.auto_renew_off = Decision { since: Some(since).filter(|_| !on && had_it), read: look.valid };
+        self.auto_renew_off = Decision { since: Some(since).filter(|_| !on && had_it), anew: None, read: look.valid };
     }
 
     /// What the contacts and the other kinds say together.
@@ -137,7 +141,7 @@ impl Read {
 
     fn keep_decisions(&mut self, keep: impl Fn(NaiveDate) -> bool) {
         for decision in [&mut self.notice, &mut self.downgrade, &mut self.auto_renew_off] {
-            decision.since = decision.since.filter(|since| keep(*since));
+            decision.since = [decision.since, decision.anew].into_iter().flatten().find(|day| keep(*day));
         }
         self.champion_left = self.champion_left.filter(|since| keep(*since));
     }
@@ -157,7 +161,7 @@ impl Read {
 
 fn decision(look: &Look<'_>) -> Decision {
     let since = look.run_start().filter(|(stands, _)| *stands).map(|(_, since)| since);
-    Decision { since, read: look.valid }
+    Decision { since, anew: since.and_then(|since| look.begins_anew_after(since)), read: look.valid }
 }
 
 /// Days since the last two-way contact, known only with a live interaction feed;

@@ -14,6 +14,8 @@ pub(super) struct Look<'a> {
     pub(super) kind: &'a str,
     pub(super) points: &'a [Point],
     pub(super) windows: Windows,
+    /// For how many days an observation is believed.
+    pub(super) validity: i32,
     /// The last observation is within its validity.
     pub(super) valid: bool,
     pub(super) today: i32,
@@ -65,6 +67,13 @@ impl Look<'_> {
         let truth = self.points.last()?.1 > 0.0;
         let first = self.points.iter().rev().take_while(|point| (point.1 > 0.0) == truth).last()?;
         Some((truth, series::date_of(first.0)))
+    }
+
+    /// The latest day after `since` that follows the row before it after more than the validity.
+    pub(super) fn begins_anew_after(&self, since: NaiveDate) -> Option<NaiveDate> {
+        let gap = |pair: &&[Point]| pair[1].0 - pair[0].0 > self.validity;
+        let anew = self.points.windows(2).rev().find(gap).map(|pair| series::date_of(pair[1].0));
+        anew.filter(|day| *day > since)
     }
 }
 
@@ -118,14 +127,15 @@ impl Evidence {
         // A measure of text has no points; its rows are observations all the same.
         let last_day = group[group.len() - 1].observed_on.num_days_from_ce();
         let own = policy.measures.get(kind).filter(|measure| measure.source == source && known.is_none());
-        let valid = today - last_day
-            <= own.map_or_else(|| validity(kind, interval, policy), |measure| series::days_of(measure.window_days));
+        let validity =
+            own.map_or_else(|| validity(kind, interval, policy), |measure| series::days_of(measure.window_days));
+        let valid = today - last_day <= validity;
         let feed = &mut self.feeds[source as usize];
         feed.last_row = feed.last_row.max(Some(group[group.len() - 1].observed_on));
         feed.live |= valid;
 
         let windows = Windows::of(interval, &policy.reading);
-        let look = Look { kind, points: &scratch.points, windows, valid, today, account, policy };
+        let look = Look { kind, points: &scratch.points, windows, validity, valid, today, account, policy };
         match source {
             Source::Usage => self.usage.take(&look),
             Source::Crm => self.crm.take(&look),

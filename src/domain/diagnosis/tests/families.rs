@@ -1,8 +1,10 @@
 //! Every number of diagnosis.md's table of families, at its points and between.
 
-use super::customer::{Customer, account, ago, ahead};
+use super::customer::{Customer, ORG, account, ago, ahead, today};
 use crate::domain::account::{Persona, Segment};
-use crate::domain::diagnosis::Diagnosis;
+use crate::domain::diagnosis::{Before, Book, Diagnosis, diagnose};
+use crate::domain::health::Evidence;
+use crate::domain::policy::Policy;
 use crate::domain::signal::Source;
 
 /// Holds a family's printed risk against a table of inputs.
@@ -144,12 +146,12 @@ fn silence_in_support() {
     assert_eq!(quiet(account().usage(0.86)).family(Source::Support), Some(0));
     assert_eq!(quiet(account().in_touch(0, 30)).family(Source::Support), Some(40));
     assert_eq!(quiet(account().in_touch(0, 29)).family(Source::Support), Some(0));
-    let seats = |seats| quiet(account().with(|account| account.seats = Some(seats)).in_touch(0, 30));
-    assert_eq!((seats(20).family(Source::Support), seats(21).family(Source::Support)), (Some(0), Some(40)));
     // Counted for less than the 90 days, tickets say nothing of silence.
     let counted = |weeks: usize| account().in_touch(0, 30).weekly("tickets_opened", &vec![0.0; weeks]);
     assert_eq!(counted(2).family(Source::Support), None);
     assert_eq!((counted(13).family(Source::Support), counted(14).family(Source::Support)), (Some(0), Some(40)));
+    let seats = |seats| quiet(account().with(|account| account.seats = Some(seats)).in_touch(0, 30));
+    assert_eq!((seats(20).family(Source::Support), seats(21).family(Source::Support)), (Some(0), Some(40)));
     assert_eq!(quiet(account().in_touch(0, 30)).saw("tickets_opened", 89, 1.0).family(Source::Support), Some(0));
 }
 
@@ -215,6 +217,32 @@ fn onboarding_ends() {
         customer.diagnosis().coverage
     };
     assert_eq!((coverage(90), coverage(91)), (0.1, 0.08));
+}
+
+#[test]
+fn a_decision_that_is_taken_again_is_a_new_one() {
+    let policy = Policy::default();
+    let since = |customer: &Customer, evidence: &Evidence| {
+        let book = Book::of(std::iter::once(evidence), None, &policy, today());
+        let read = diagnose(ORG, &customer.account, evidence, &book, &policy, &Before::default(), today());
+        read.causes.iter().find(|cause| cause.floor).map(|cause| cause.facts[0].as_of)
+    };
+    for kind in ["notice_served", "downgrade_requested"] {
+        // The CRM writes one row an event. The first was in the term before, which was renewed all the same.
+        let again = account().renews_in(100).saw(kind, 365, true).saw(kind, 20, true);
+        let evidence = again.evidence(&policy);
+        assert_eq!(since(&again, &evidence), Some(ago(20)), "{kind}");
+        assert_eq!(since(&again, &evidence.clone().settled_by(ago(300))), Some(ago(20)), "{kind}");
+        assert_eq!(since(&again, &evidence.settled_by(ago(20))), None, "{kind}");
+        // Within one term, after an outcome.
+        let twice = account().renews_in(30).saw(kind, 250, true).saw(kind, 20, true);
+        let evidence = twice.evidence(&policy);
+        assert_eq!(since(&twice, &evidence), Some(ago(250)), "{kind}: it stands");
+        assert_eq!(since(&twice, &evidence.settled_by(ago(200))), Some(ago(20)), "{kind}");
+        // A feed that repeats its state decides nothing anew.
+        let repeated = account().renews_in(30).weekly(kind, &[1.0; 36]);
+        assert_eq!(since(&repeated, &repeated.evidence(&policy).settled_by(ago(200))), None, "{kind}");
+    }
 }
 
 #[test]
