@@ -3,8 +3,7 @@
 //! handles it hears within minutes in their working hours, else at their next
 //! morning.
 //!
-//! Only floors are read anew. Everything else in the diagnosis is held against the
-//! whole book and stays the night's, so that one number never mixes two days.
+//! Only decisions are read anew ([`Diagnosis::decided_since`]).
 
 use std::sync::Arc;
 
@@ -18,13 +17,12 @@ use super::{App, notice};
 use crate::domain::account::{Account, AccountId, AccountStatus};
 use crate::domain::action::Subject;
 use crate::domain::calendar;
-use crate::domain::diagnosis::{self, Band, Before, Book, Change, Diagnosis, Previous, WindowKind};
+use crate::domain::diagnosis::Diagnosis;
 use crate::domain::handoff::Handoff;
 use crate::domain::health::Evidence;
 use crate::domain::person::{OrgId, PersonId};
 use crate::domain::risk::{self, Limits, Reading, Risk, RiskEvent};
 use crate::domain::routing::Seat;
-use crate::domain::row::OutcomeKind;
 use crate::store::audit::{Actor, Entry};
 use crate::store::{self, Tenant, account, change, directory, fresh, handoff, outcome, signal};
 
@@ -74,24 +72,20 @@ async fn one(app: &App, tx: &mut Tenant, id: &AccountId) -> anyhow::Result<Optio
         return Ok(None);
     }
     let look = Look { snapshot: snapshot.clone(), account, night, now };
-    let Some((evidence, churned)) = look.evidence(tx).await? else { return Ok(None) };
+    let Some(evidence) = look.evidence(tx).await? else { return Ok(None) };
     let accounts = std::slice::from_ref(&look.account);
     let Some(stored) = store::diagnosis::of_accounts(tx, night, accounts, &snapshot.policy).await?.remove(id) else {
         return Ok(None);
     };
-    let (merged, mut decisions) = look.merged(tx.org(), &stored, &evidence);
-    let latest = store::risk::lock_latest(tx, std::slice::from_ref(id)).await?.remove(id).transpose()?;
-    if churned && latest.as_ref().is_none_or(|risk| !risk.latest().churned) {
-        decisions.push("churned".to_owned());
-    }
+    let (merged, decisions) = stored.decided_since(&look.account, &evidence, &snapshot.policy);
     if decisions.is_empty() {
         return Ok(None);
     }
-    if merged != stored {
-        store::night::replace(tx, night, &merged, evidence.auto_renew()).await?;
-    }
+    let decisions: Vec<String> = decisions.into_iter().map(str::to_owned).collect();
+    store::night::replace(tx, night, &merged, evidence.auto_renew()).await?;
+    let latest = store::risk::lock_latest(tx, std::slice::from_ref(id)).await?.remove(id).transpose()?;
     let mut entries = Vec::new();
-    let risk = look.risk(tx, latest, &Reading::new(&merged, churned), &decisions, &mut entries).await?;
+    let risk = look.risk(tx, latest, &Reading::new(&merged), &decisions, &mut entries).await?;
     look.gate(tx, &merged, &mut entries).await?;
     change::record(tx, now, &change::by(Actor::System, entries), std::slice::from_ref(id)).await?;
     let (told_now, told_later) = match &risk {
@@ -115,52 +109,17 @@ impl Look {
         &self.account.id
     }
 
-    /// What is known of the account by now, and whether an outcome says that it has churned.
-    async fn evidence(&self, tx: &mut Tenant) -> anyhow::Result<Option<(Evidence, bool)>> {
+    /// What is known of the account by now. `None` where a row can't be read: the night tells of it.
+    async fn evidence(&self, tx: &mut Tenant) -> anyhow::Result<Option<Evidence>> {
         let today = calendar::local_date(self.snapshot.organisation.timezone, self.now);
         let contacts = account::contacts_between(tx, self.id(), self.id()).await?;
         let outcomes = outcome::between(tx, self.id(), self.id(), today).await?;
-        let policy = &self.snapshot.policy;
-        let signals = signal::of_account(tx, self.id(), today).await;
-        let evidence = signals.map(|rows| Evidence::reduce(&self.account, &contacts, &rows, today, policy));
-        let churned = outcomes.last().is_some_and(|outcome| outcome.kind == OutcomeKind::Churned);
-        let settled = outcomes.last().map(|outcome| outcome.decided_on);
-        // A row that can't be read is told of by the night.
-        Ok(evidence.ok().map(|evidence| (settled.into_iter().fold(evidence, Evidence::settled_by), churned)))
-    }
-
-    /// The night's diagnosis with the floors that stand since, and their rules.
-    fn merged(&self, org: OrgId, stored: &Diagnosis, evidence: &Evidence) -> (Diagnosis, Vec<String>) {
-        let policy = &self.snapshot.policy;
-        let book = Book::of(std::iter::once(evidence), None, policy, evidence.date);
-        let previous = Previous::of(stored);
-        let before = Before { previous: Some(&previous), open_windows: &[], cooling: &[] };
-        let fresh = diagnosis::diagnose(org, &self.account, evidence, &book, policy, &before, evidence.date);
-        let new: Vec<_> = fresh
-            .causes
-            .iter()
-            .filter(|cause| cause.floor && !previous.floors.contains(&cause.rule))
-            .cloned()
-            .collect();
-        let decisions: Vec<String> = new.iter().map(|cause| cause.rule.clone()).collect();
-        if new.is_empty() {
-            return (stored.clone(), decisions);
-        }
-        let mut merged = stored.clone();
-        merged.causes.retain(|cause| !decisions.contains(&cause.rule));
-        merged.causes.splice(0..0, new);
-        // Floors first, the largest of them first, as the night orders them.
-        merged
-            .causes
-            .sort_by(|a, b| (b.floor, b.points).partial_cmp(&(a.floor, a.points)).unwrap_or(std::cmp::Ordering::Equal));
-        let risk = merged.risk.unwrap_or(0).max(fresh.risk.unwrap_or(0));
-        (merged.risk, merged.health, merged.band) = (Some(risk), Some(100 - risk), Band::AtRisk);
-        merged.change = Change::Worse;
-        let rule = merged.causes.first().map(|cause| cause.rule.clone());
-        for window in merged.windows.iter_mut().filter(|window| window.kind != WindowKind::Requested) {
-            window.withheld_by.clone_from(&rule);
-        }
-        (merged, decisions)
+        let Ok(signals) = signal::of_account(tx, self.id(), today).await else { return Ok(None) };
+        let evidence = Evidence::reduce(&self.account, &contacts, &signals, today, &self.snapshot.policy);
+        Ok(Some(match outcomes.last() {
+            Some(outcome) => evidence.with_outcome(outcome.kind, outcome.decided_on),
+            None => evidence,
+        }))
     }
 
     /// The episode opens, wakes, is reopened, or learns of it.
@@ -192,11 +151,10 @@ impl Look {
 
     /// The health gate closes at once.
     async fn gate(&self, tx: &mut Tenant, merged: &Diagnosis, entries: &mut Vec<Entry>) -> anyhow::Result<()> {
-        let rule = merged.causes.first().map(|cause| cause.rule.as_str());
         let open = handoff::lock_of_accounts(tx, std::slice::from_ref(self.id()), self.now).await?;
         for (_, held) in open {
             let held: Handoff = held?;
-            let (after, event) = held.clone().nightly(None, rule, self.night, self.now);
+            let (after, event) = held.clone().nightly(None, merged.gate(), self.night, self.now);
             if after != held {
                 handoff::save(tx, &after).await?;
             }

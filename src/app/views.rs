@@ -8,9 +8,10 @@ use super::snapshot::Snapshot;
 use crate::domain::account::Account;
 use crate::domain::action::Subject;
 use crate::domain::calendar;
-use crate::domain::diagnosis::{Band, Change, RenewalRead};
+use crate::domain::diagnosis::{Band, CHURNED, Change, RenewalRead};
 use crate::domain::handoff::{Gate, Handoff, Matter, Return, State, Timer, Window};
 use crate::domain::message::card::Card;
+use crate::domain::message::cause;
 use crate::domain::message::view::{
     AccountView, Angle, BriefView, Deadline, DeadlineKind, HandedLine, HandedRiskView, HandoffState, NoteView, Part,
     QualificationView, RenewalPart, RenewalState, RenewalView, RiskState, RiskView, Why, WindowLine, WindowView,
@@ -181,6 +182,7 @@ impl<'a> Reader<'a> {
                 on: risk.opened_on,
                 text: raised.why.clone(),
             }),
+            churned_on: read.diagnosis.as_ref().and_then(|diagnosis| diagnosis.churned_on),
             causes: read.diagnosis.as_ref().map(|diagnosis| diagnosis.causes.clone()).unwrap_or_default(),
             deadline: self.deadline(read),
             windows: self.window_lines(read),
@@ -254,14 +256,16 @@ impl<'a> Reader<'a> {
     fn withheld(&self, read: &AccountRead, handoff: &Handoff) -> Option<Withheld> {
         let Gate::Withheld { rule, since } = handoff.gate() else { return None };
         let causes = read.diagnosis.as_ref().map_or(&[][..], |diagnosis| diagnosis.causes.as_slice());
-        let cause = causes.iter().find(|cause| cause.rule == *rule).or(causes.first());
+        let churned = read.diagnosis.as_ref().and_then(|diagnosis| diagnosis.churned_on).filter(|_| rule == CHURNED);
+        let first = causes.iter().find(|cause| cause.rule == *rule).or(causes.first());
+        let cause = churned.map(cause::churned).or_else(|| first.map(|first| first.headline.clone()));
         let handler = read.risk.as_ref().and_then(|risk| match risk.state() {
             risk::State::Acknowledged { by, .. } | risk::State::Snoozed { by, .. } => Some(*by),
             _ => None,
         });
         let routed = self.snapshot.route(&read.account, self.today()).ok().map(|routed| routed.risks);
         Some(Withheld {
-            cause: cause.map_or_else(|| "the account is at risk".to_owned(), |cause| cause.headline.clone()),
+            cause: cause.unwrap_or_else(|| "the account is at risk".to_owned()),
             handled_by: handler.map(|id| self.name(id)),
             with: routed.map(|id| self.name(id)),
             since: self.date(*since),

@@ -11,7 +11,7 @@
 
 use chrono::{Days, NaiveDate};
 
-use super::diagnosis::{Band, FoundWindow, RenewalRead, WindowKind};
+use super::diagnosis::{Band, Diagnosis, FoundWindow, RenewalRead, WindowKind};
 use super::health::wording::{day, number, percent, plural};
 use super::health::{Case, USAGE_MEASURES};
 use super::money::Money;
@@ -34,13 +34,6 @@ pub struct Cooling {
     pub until: NaiveDate,
 }
 
-/// What the account's diagnosis says so far.
-pub(super) struct Standing<'a> {
-    pub(super) band: Band,
-    pub(super) first_cause: Option<&'a str>,
-    pub(super) renewal: &'a RenewalRead,
-}
-
 /// Evidence for one kind of window.
 struct Chance {
     kind: WindowKind,
@@ -53,20 +46,16 @@ struct Chance {
     amount: Option<Money>,
 }
 
-/// The windows that the evidence opens or still holds open, in the order of [`WindowKind`].
-pub(super) fn find(
-    case: &Case<'_>,
-    standing: &Standing<'_>,
-    open: &[OpenWindow],
-    cooling: &[Cooling],
-) -> Vec<FoundWindow> {
-    let chances = [seats(case), usage(case), growth(case, standing.band), cross_sell(case), requested(case)];
-    chances.into_iter().flatten().filter_map(|chance| found(case, standing, chance, open, cooling)).collect()
+/// The windows that the evidence opens or still holds open, in the order of [`WindowKind`]. `read` is the account's
+/// diagnosis without them.
+pub(super) fn find(case: &Case<'_>, read: &Diagnosis, open: &[OpenWindow], cooling: &[Cooling]) -> Vec<FoundWindow> {
+    let chances = [seats(case), usage(case), growth(case, read.band), cross_sell(case), requested(case)];
+    chances.into_iter().flatten().filter_map(|chance| found(case, read, chance, open, cooling)).collect()
 }
 
 fn found(
     case: &Case<'_>,
-    standing: &Standing<'_>,
+    read: &Diagnosis,
     chance: Chance,
     open: &[OpenWindow],
     cooling: &[Cooling],
@@ -84,7 +73,7 @@ fn found(
             (date, deadline.map_or(end, |deadline| deadline.min(end)))
         }
     };
-    let withheld = standing.band == Band::AtRisk && chance.kind != WindowKind::Requested;
+    let gate = read.gate().filter(|_| chance.kind != WindowKind::Requested);
     Some(FoundWindow {
         kind: chance.kind,
         reason: chance.reason,
@@ -92,9 +81,8 @@ fn found(
         currency: chance.amount.map(|amount| amount.currency),
         opens_on,
         closes_on,
-        co_term: co_term(rules, standing.renewal, date),
-        // A risk without a single large cause still withholds: "health" names it.
-        withheld_by: withheld.then(|| standing.first_cause.unwrap_or("health").to_owned()),
+        co_term: co_term(rules, &read.renewal, date),
+        withheld_by: gate.map(str::to_owned),
     })
 }
 

@@ -23,6 +23,8 @@ pub(super) struct Detail<'a> {
     pub(super) windows: Cow<'a, [FoundWindow]>,
     /// The latest signal, else the account's column: deadlines are read with it.
     pub(super) auto_renew: Option<bool>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) churned_on: Option<NaiveDate>,
 }
 
 /// The same as far as a line needs it: causes are most of reading a detail.

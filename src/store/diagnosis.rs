@@ -128,6 +128,7 @@ pub(super) fn whole(org: OrgId, account: &Account, row: DiagnosisRow, policy: &P
         windows: detail.windows.into_owned(),
         renewal: renewal::read(account, detail.auto_renew, policy, row.date),
         change: word("change", &row.change)?,
+        churned_on: detail.churned_on,
     })
 }
 

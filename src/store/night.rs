@@ -124,9 +124,9 @@ impl NewRow {
             causes: diagnosis.causes.iter().map(|cause| StoredCause::of(cause, diagnosis.date)).collect(),
             windows: Cow::Borrowed(&diagnosis.windows),
             auto_renew,
+            churned_on: diagnosis.churned_on,
         })?;
-        let floors: Vec<String> =
-            diagnosis.causes.iter().filter(|cause| cause.floor).map(|cause| cause.rule.clone()).collect();
+        let floors: Vec<String> = diagnosis.decisions().map(str::to_owned).collect();
         Ok(Self {
             account: diagnosis.account_id.clone(),
             health: diagnosis.health.map(i16::from),

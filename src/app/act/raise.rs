@@ -9,7 +9,7 @@ use uuid::Uuid;
 use super::{Click, Effect, future_deadline, handoff, renewal, rights};
 use crate::app::content::{About, Content};
 use crate::app::notice;
-use crate::domain::account::{Account, AccountStatus};
+use crate::domain::account::Account;
 use crate::domain::action::{Subject, Verb};
 use crate::domain::diagnosis::{Band, WindowKind};
 use crate::domain::handoff::{Handoff, HandoffEvent, Matter, Window};
@@ -182,10 +182,9 @@ pub(super) fn told_of_risk(click: &Click<'_>, account: &Account) -> Option<crate
 
 /// What the latest night says of the account; unknown where none has seen it.
 async fn reading(click: &mut Click<'_>, account: &Account) -> anyhow::Result<Reading> {
-    let churned = account.status == AccountStatus::Churned;
     Ok(match click.diagnosis(account).await? {
-        Some(diagnosis) => Reading::new(&diagnosis, churned),
-        None => Reading { health: None, band: Band::Unknown, floors: BTreeSet::new(), churned },
+        Some(diagnosis) => Reading::new(&diagnosis),
+        None => Reading { health: None, band: Band::Unknown, floors: BTreeSet::new(), churned: false },
     })
 }
 

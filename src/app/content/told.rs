@@ -11,7 +11,7 @@ use crate::domain::action::Subject;
 use crate::domain::handoff::Handoff;
 use crate::domain::message::notice::Escalation;
 use crate::domain::message::view::Why;
-use crate::domain::message::{Message, notice};
+use crate::domain::message::{Message, cause, notice};
 use crate::domain::person::PersonId;
 use crate::domain::{renewal_work, risk};
 use crate::store::{Tenant, handoff, message, renewal, risk as risks};
@@ -87,9 +87,11 @@ pub(super) async fn notice_message(
 fn got_worse(reader: Reader<'_>, read: &AccountRead, event: &str) -> Option<Message> {
     let causes = read.diagnosis.as_ref().map_or(&[][..], |diagnosis| diagnosis.causes.as_slice());
     let account = reader.account(read);
+    let churned = read.diagnosis.as_ref().and_then(|diagnosis| diagnosis.churned_on).map(cause::churned);
+    let floor = causes.first().filter(|cause| cause.floor).map(|cause| cause.headline.clone());
     match event {
-        "decision" => Some(match causes.first().filter(|cause| cause.floor) {
-            Some(cause) => notice::decision(&account, cause),
+        "decision" => Some(match churned.or(floor) {
+            Some(headline) => notice::decision(&account, &headline),
             None => notice::got_worse(&account, causes.first()),
         }),
         "worse" => Some(notice::got_worse(&account, causes.first())),

@@ -7,6 +7,7 @@ use crate::app::read::AccountRead;
 use crate::app::snapshot::Snapshot;
 use crate::domain::action::Subject;
 use crate::domain::calendar;
+use crate::domain::diagnosis::CHURNED;
 use crate::domain::digest::{Attention, Card, CardRef};
 use crate::domain::handoff::{Handoff, Matter, State};
 use crate::domain::message::cause;
@@ -94,17 +95,19 @@ impl Maker<'_> {
             risk::State::Acknowledged { due, .. } => (true, Some(*due)),
             risk::State::Snoozed { .. } | risk::State::Resolved { .. } | risk::State::Ended => return None,
         };
-        let causes = self.read.diagnosis.as_ref().map_or(&[][..], |diagnosis| diagnosis.causes.as_slice());
-        let first = causes.first().map(|cause| cause.rule.clone());
+        let diagnosis = self.read.diagnosis.as_ref();
+        let churned = diagnosis.and_then(|diagnosis| diagnosis.churned_on).map(|_| CHURNED);
+        let causes = diagnosis.map_or(&[][..], |diagnosis| diagnosis.causes.as_slice());
+        let first = churned.or(causes.first().map(|cause| cause.rule.as_str()));
         let raised = if risk.raised.is_some() { "raised" } else { "unknown" };
         let mut card = self.card(
             CardRef::Risk(risk.id),
             self.read.account.arr,
-            first.unwrap_or_else(|| raised.to_owned()),
+            first.unwrap_or(raised).to_owned(),
             self.routed_to_me(|routed| routed.risks),
         );
-        card.decision =
-            causes.iter().find_map(|cause| cause.floor.then(|| cause::decision(&cause.rule))?).map(str::to_owned);
+        let floors = causes.iter().filter(|cause| cause.floor).map(|cause| cause.rule.as_str());
+        card.decision = churned.into_iter().chain(floors).find_map(cause::decision).map(str::to_owned);
         card.backlog = self.first_run == Some(risk.opened_on);
         let open_since = matches!(risk.state(), risk::State::Open)
             .then(|| calendar::local_date(self.snapshot.organisation.timezone, risk.since()));

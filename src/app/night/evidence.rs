@@ -15,6 +15,7 @@ use crate::domain::account::{Account, AccountId, AccountStatus, Contact};
 use crate::domain::health::Evidence;
 use crate::domain::policy::Policy;
 use crate::domain::rhythm;
+use crate::domain::row::OutcomeKind;
 use crate::domain::signal::{Signal, Source};
 use crate::store::diagnosis::Feed;
 use crate::store::night::Rejected;
@@ -56,8 +57,8 @@ impl Gathered {
 struct Page {
     accounts: Vec<(AccountId, anyhow::Result<Account>)>,
     contacts: BTreeMap<AccountId, Vec<Contact>>,
-    /// When the latest known result of an account was decided.
-    outcomes: BTreeMap<AccountId, NaiveDate>,
+    /// The latest known result of an account, and when it was decided.
+    outcomes: BTreeMap<AccountId, (OutcomeKind, NaiveDate)>,
 }
 
 pub(super) async fn gather(app: &App, tx: &mut Tenant, policy: &Policy, date: NaiveDate) -> anyhow::Result<Gathered> {
@@ -84,7 +85,8 @@ async fn read_accounts(tx: &mut Tenant, date: NaiveDate, ahead: mpsc::Sender<Pag
         let contacts = by_account(account::contacts_between(tx, first, last).await?, |contact| &contact.account_id);
         let outcomes = outcome::between(tx, first, last, date).await?;
         // Of an account's outcomes the latest comes last and stays.
-        let outcomes = outcomes.into_iter().map(|outcome| (outcome.account, outcome.decided_on)).collect();
+        let outcomes =
+            outcomes.into_iter().map(|outcome| (outcome.account, (outcome.kind, outcome.decided_on))).collect();
         after.clone_from(&last.0);
         if ahead.send(Page { accounts, contacts, outcomes }).await.is_err() {
             return Ok(());
@@ -151,7 +153,7 @@ impl Reducer {
         id: &AccountId,
         account: anyhow::Result<Account>,
         contacts: &[Contact],
-        settled_on: Option<NaiveDate>,
+        outcome: Option<(OutcomeKind, NaiveDate)>,
         signals: anyhow::Result<&[Signal]>,
     ) {
         let gathered = &mut self.gathered;
@@ -167,7 +169,10 @@ impl Reducer {
             }
             guarded(|| {
                 let evidence = Evidence::reduce(&account, contacts, signals, self.date, &self.policy);
-                Ok(settled_on.into_iter().fold(evidence, Evidence::settled_by))
+                Ok(match outcome {
+                    Some((kind, decided_on)) => evidence.with_outcome(kind, decided_on),
+                    None => evidence,
+                })
             })
         });
         match evidence {

@@ -7,14 +7,13 @@ use super::Night;
 use super::renewals::{self, Term};
 use crate::domain::account::{Account, AccountId};
 use crate::domain::action::Subject;
-use crate::domain::diagnosis::{Band, Diagnosis, FoundWindow, WindowKind};
+use crate::domain::diagnosis::{Diagnosis, FoundWindow, WindowKind};
 use crate::domain::handoff::{Handoff, HandoffEvent, State, Window};
 use crate::domain::health::Evidence;
 use crate::domain::renewal;
 use crate::domain::renewal_work::{Outcome, RenewalWork};
 use crate::domain::risk::{self, Limits, Reading, Risk, RiskEvent, Woke};
 use crate::domain::routing::{Routed, Seat};
-use crate::domain::row::OutcomeKind;
 use crate::store::audit::Entry;
 use crate::store::outcome::KnownOutcome;
 
@@ -79,8 +78,7 @@ impl Night {
         let mut moves = Moves::default();
         let routed = self.snapshot.route(account, self.date).ok();
         moves.unrouted = u32::from(routed.is_none());
-        let churned = standing.outcomes.last().is_some_and(|outcome| outcome.kind == OutcomeKind::Churned);
-        self.risk(&account.id, standing.risk, &Reading::new(diagnosis, churned), &mut moves);
+        self.risk(&account.id, standing.risk, &Reading::new(diagnosis), &mut moves);
         self.windows(account, diagnosis, standing.handoffs, routed.as_ref(), &mut moves);
 
         let auto_renew = evidence.auto_renew();
@@ -127,7 +125,7 @@ impl Night {
         routed: Option<&Routed>,
         moves: &mut Moves,
     ) {
-        let withheld_by = withheld_by(diagnosis);
+        let withheld_by = diagnosis.gate();
         let mut held: Vec<WindowKind> = Vec::new();
         for handoff in handoffs.into_iter().filter(Handoff::is_open) {
             let before = handoff.clone();
@@ -255,11 +253,6 @@ impl Night {
         }
         Ok(moves)
     }
-}
-
-/// The rule that closes the health gate: the first cause, or "health" where no single cause is large enough.
-fn withheld_by(diagnosis: &Diagnosis) -> Option<&str> {
-    (diagnosis.band == Band::AtRisk).then(|| diagnosis.causes.first().map_or("health", |cause| cause.rule.as_str()))
 }
 
 fn woke(why: Woke) -> &'static str {

@@ -333,9 +333,8 @@ impl Night {
         let row = NewRow::of(&diagnosis, evidence.auto_renew())?;
         let previous = inputs.earlier.get(&account.id).map(|earlier| &earlier.previous);
         let worse = previous.filter(|_| diagnosis.change == Change::Worse).map(|previous| {
-            let decisions =
-                diagnosis.causes.iter().filter(|cause| cause.floor && !previous.floors.contains(&cause.rule));
-            Worse { account: account.id.clone(), decisions: decisions.map(|cause| cause.rule.clone()).collect() }
+            let decisions = diagnosis.decisions().filter(|name| previous.floors.iter().all(|stood| stood != name));
+            Worse { account: account.id.clone(), decisions: decisions.map(str::to_owned).collect() }
         });
         let moves = match self.run {
             Run::Live => self.moves(account, evidence, &diagnosis, standing),

@@ -8,14 +8,14 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::weigh::{Weighed, rounded};
-use super::{Band, Book, Cause, Change, Diagnosis};
+use super::{Band, Book, CHURNED, Cause, Change, Diagnosis};
 use crate::domain::account::Account;
 use crate::domain::health::{self, Case, Evidence, Part, Rule};
 use crate::domain::person::OrgId;
 use crate::domain::policy::{Policy, Score};
 use crate::domain::renewal;
 use crate::domain::signal::Source;
-use crate::domain::window::{self, Cooling, OpenWindow, Standing};
+use crate::domain::window::{self, Cooling, OpenWindow};
 
 /// The narrow part of the latest stored diagnosis of an earlier date.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -23,7 +23,7 @@ pub struct Previous {
     pub date: NaiveDate,
     pub health: Option<u8>,
     pub band: Band,
-    /// Names of the rules whose floor stood.
+    /// Names of the decision signals that stood: the rules of floors, and of a churn outcome.
     pub floors: Vec<String>,
     /// What stands where the feed guard withholds a source tonight.
     pub families: BTreeMap<Source, Option<u8>>,
@@ -35,7 +35,7 @@ impl Previous {
             date: diagnosis.date,
             health: diagnosis.health,
             band: diagnosis.band,
-            floors: diagnosis.causes.iter().filter(|cause| cause.floor).map(|cause| cause.rule.clone()).collect(),
+            floors: diagnosis.decisions().map(str::to_owned).collect(),
             families: diagnosis.families.clone(),
         }
     }
@@ -71,11 +71,9 @@ pub fn diagnose(
     let risk = read.weighed.risk(&policy.score, floor).map(rounded);
     let health = risk.map(|risk| 100 - risk);
     let band = band(health, !floors.is_empty(), &policy.score);
-    let renewal = renewal::read(account, evidence.auto_renew(), policy, date);
-    let first_cause = causes.first().map(|cause| cause.rule.as_str());
-    let standing = Standing { band, first_cause, renewal: &renewal };
-    let windows = window::find(&case, &standing, before.open_windows, before.cooling);
-    Diagnosis {
+    let churned_on = churned_on(account, evidence);
+    let decisions: Vec<&str> = decisions(&floors, churned_on).collect();
+    let mut diagnosis = Diagnosis {
         id: id(org, account, date),
         account_id: account.id.clone(),
         name: account.name.clone(),
@@ -88,11 +86,24 @@ pub fn diagnose(
         families: read.rounded(),
         not_checked: read.not_checked(),
         stale: read.stale.clone(),
-        change: change(before.previous, health, band, &floors, &policy.score),
+        change: change(before.previous, health, band, &decisions, &policy.score),
         causes,
-        windows,
-        renewal,
-    }
+        windows: Vec::new(),
+        renewal: renewal::read(account, evidence.auto_renew(), policy, date),
+        churned_on,
+    };
+    diagnosis.windows = window::find(&case, &diagnosis, before.open_windows, before.cooling);
+    diagnosis
+}
+
+/// A churn of the running term: a renewal date that moved on to the next says that they stayed.
+pub(super) fn churned_on(account: &Account, evidence: &Evidence) -> Option<NaiveDate> {
+    evidence.churned_on().filter(|day| account.term_start().is_none_or(|start| start <= *day))
+}
+
+/// The names of decision signals.
+pub(super) fn decisions(floors: &[(Rule, f64)], churned_on: Option<NaiveDate>) -> impl Iterator<Item = &'static str> {
+    floors.iter().map(|(rule, _)| rule.name()).chain(churned_on.map(|_| CHURNED))
 }
 
 /// What the rules on trial would have said of this account, as causes among all.
@@ -111,15 +122,15 @@ pub fn id(org: OrgId, account: &Account, date: NaiveDate) -> Uuid {
 }
 
 /// The families of one account, with their weights.
-struct Families {
+pub(super) struct Families {
     weighed: Weighed,
     /// What each finding adds to the account's risk.
-    parts: Vec<Part>,
+    pub(super) parts: Vec<Part>,
     stale: Vec<Source>,
 }
 
 impl Families {
-    fn read(case: &Case<'_>, previous: Option<&Previous>) -> Self {
+    pub(super) fn read(case: &Case<'_>, previous: Option<&Previous>) -> Self {
         let mut weighed = Weighed {
             risks: [None; 6],
             weights: Source::ALL.map(|source| health::weight_of(case, source)),
@@ -167,13 +178,7 @@ fn band(health: Option<u8>, floor: bool, score: &Score) -> Band {
 
 /// Worse wins where both hold. A score that comes or goes is neither better nor
 /// worse, unless what comes is `at_risk`.
-fn change(
-    previous: Option<&Previous>,
-    health: Option<u8>,
-    band: Band,
-    floors: &[(Rule, f64)],
-    score: &Score,
-) -> Change {
+fn change(previous: Option<&Previous>, health: Option<u8>, band: Band, decisions: &[&str], score: &Score) -> Change {
     let Some(previous) = previous else { return Change::New };
     let rank = |band: Band| match band {
         Band::Healthy => Some(2),
@@ -184,15 +189,15 @@ fn change(
     let (was, is) = (rank(previous.band), rank(band));
     let points = health.zip(previous.health).map_or(0, |(now, then)| i32::from(now) - i32::from(then));
     let step = i32::try_from(score.change_points).unwrap_or(i32::MAX).max(1);
-    let new_floor = floors.iter().any(|(rule, _)| !previous.floors.iter().any(|name| name == rule.name()));
-    let gone = |name: &String| !floors.iter().any(|(rule, _)| rule.name() == name);
-    let floor_gone = previous.floors.iter().any(gone) && is.is_some();
+    let new_decision = decisions.iter().any(|name| !previous.floors.iter().any(|stood| stood == name));
+    let gone = |stood: &String| !decisions.contains(&stood.as_str());
+    let decision_gone = previous.floors.iter().any(gone) && is.is_some();
     let into_risk = was.is_none() && band == Band::AtRisk;
     let lower = was.zip(is).is_some_and(|(was, is)| is < was);
     let higher = was.zip(is).is_some_and(|(was, is)| is > was);
-    if lower || into_risk || points <= -step || new_floor {
+    if lower || into_risk || points <= -step || new_decision {
         Change::Worse
-    } else if higher || points >= step || floor_gone {
+    } else if higher || points >= step || decision_gone {
         Change::Better
     } else {
         Change::Same

@@ -2,6 +2,7 @@
 //! (contract.md, "Diagnosis as JSON"). The field order here is the key order there.
 
 mod book;
+mod by_day;
 mod diagnose;
 #[cfg(test)]
 mod tests;
@@ -123,6 +124,31 @@ pub struct Diagnosis {
     pub windows: Vec<FoundWindow>,
     pub renewal: RenewalRead,
     pub change: Change,
+    /// The day of a churn outcome, where that is the latest known result of the running term.
+    #[serde(skip)]
+    pub churned_on: Option<NaiveDate>,
+}
+
+/// The name of a churn outcome among decision signals.
+pub const CHURNED: &str = "churned";
+
+impl Diagnosis {
+    /// The names of its decision signals: the rules of its floors, and [`CHURNED`].
+    pub fn decisions(&self) -> impl Iterator<Item = &str> {
+        let floors = self.causes.iter().filter(|cause| cause.floor).map(|cause| cause.rule.as_str());
+        floors.chain(self.churned_on.map(|_| CHURNED))
+    }
+
+    /// What closes the health gate: a churn, else the first cause of an account at risk, or "health" where no single
+    /// cause is large enough.
+    pub fn gate(&self) -> Option<&str> {
+        match self.churned_on {
+            Some(_) => Some(CHURNED),
+            None => {
+                (self.band == Band::AtRisk).then(|| self.causes.first().map_or("health", |cause| cause.rule.as_str()))
+            }
+        }
+    }
 }
 
 /// A rule that fired, with its evidence and an action for each role.

@@ -32,6 +32,7 @@ pub use series::TrendRead;
 pub(super) use usage::MEASURES as USAGE_MEASURES;
 
 use super::account::AccountId;
+use super::row::OutcomeKind;
 use super::signal::Source;
 
 /// Everything the rules need of one account on one date: compact, without history.
@@ -48,6 +49,7 @@ pub struct Evidence {
     onboarding: onboarding::Read,
     /// In the order of the policy's measures.
     measures: Vec<Option<measures::Read>>,
+    churned_on: Option<NaiveDate>,
 }
 
 /// When a source last delivered for an account.
@@ -84,6 +86,11 @@ impl Evidence {
         self.crm.auto_renew
     }
 
+    /// The day of the latest known result, where they churned.
+    pub(super) fn churned_on(&self) -> Option<NaiveDate> {
+        self.churned_on
+    }
+
     /// Recent ÷ baseline of one of core actions, active users and sessions, before the book is taken out.
     pub(super) fn usage_trend(&self, measure: usize) -> Option<f64> {
         self.usage.trends.get(measure)?.and_then(|read| read.trend())
@@ -105,5 +112,12 @@ impl Evidence {
     pub fn settled_by(mut self, decided_on: NaiveDate) -> Self {
         self.crm.settle(decided_on);
         self
+    }
+
+    /// Takes in the latest known result: it settles decisions, and a churn is one itself.
+    #[must_use]
+    pub fn with_outcome(self, kind: OutcomeKind, decided_on: NaiveDate) -> Self {
+        let churned_on = (kind == OutcomeKind::Churned).then_some(decided_on);
+        Self { churned_on, ..self.settled_by(decided_on) }
     }
 }

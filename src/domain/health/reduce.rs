@@ -98,6 +98,7 @@ impl Evidence {
             sentiment: sentiment::Read::default(),
             onboarding: onboarding::Read::default(),
             measures: vec![None; policy.measures.len()],
+            churned_on: None,
         };
         let mut rows: Vec<&Signal> = signals.iter().filter(|signal| signal.observed_on <= date).collect();
         rows.sort_unstable_by(|a, b| {

@@ -1,11 +1,14 @@
 //! Short words for causes, where there is no room for a headline: the heading
 //! of a group of the rest, the news in a notification line.
 
-use crate::domain::diagnosis::WindowKind;
+use chrono::NaiveDate;
+
+use crate::domain::diagnosis::{CHURNED, WindowKind};
+use crate::domain::health::wording::day;
 use crate::domain::renewal_work::LADDER;
 
 /// What was decided, in words that follow the account's name: "Acme served notice".
-/// `None` for a rule that puts no floor.
+/// `None` for what is no decision signal.
 pub fn decision(rule: &str) -> Option<&'static str> {
     Some(match rule {
         "notice_served" => "served notice",
@@ -15,9 +18,14 @@ pub fn decision(rule: &str) -> Option<&'static str> {
         "opt_out_near_silent" => "is silent before its opt-out date",
         "sev1_open" => "has a severity-1 ticket open for too long",
         "invoice_overdue" => "has an invoice long overdue",
-        "churned" => "churned",
+        CHURNED => "churned",
         _ => return None,
     })
+}
+
+/// A churn outcome as a headline: it is no rule's cause.
+pub fn churned(on: NaiveDate) -> String {
+    format!("The customer churned on {}", day(on))
 }
 
 /// The heading of a group: a rule's, a window's kind, or a step of the renewal ladder.
@@ -66,6 +74,7 @@ fn known(cause: &str) -> Option<&'static str> {
         "go_live_late" => "Go-live slips",
         "low_engagement" => "Little engagement in onboarding",
         "slow_first_value" => "First value takes long",
+        CHURNED => "Churned",
         "raised" => "Raised by a colleague",
         "handed" => "Handed over by a colleague",
         "unknown" => "Too little data",

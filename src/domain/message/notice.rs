@@ -23,9 +23,9 @@ pub fn got_worse(account: &AccountView, cause: Option<&Cause>) -> Message {
 }
 
 /// A decision signal: within minutes, in working hours.
-pub fn decision(account: &AccountView, cause: &Cause) -> Message {
+pub fn decision(account: &AccountView, headline: &str) -> Message {
     let stake = account.arr.map(|arr| format!(" ARR {arr}.")).unwrap_or_default();
-    Message::sentence(format!("{}: {}{stake}", account.name, phrase::sentence(&cause.headline)))
+    Message::sentence(format!("{}: {}{stake}", account.name, phrase::sentence(headline)))
 }
 
 /// To the other side of a handoff: where it stands now. `what` as in "more seats, about $12k". By when it is answered
@@ -449,11 +449,9 @@ mod tests {
     fn short_replies_and_notices() {
         let today = sample::today();
         let causes = sample::causes();
-        let mut decided = sample::cause("The customer served notice on Mon 2 Nov", "Call today", "Call today");
-        decided.floor = true;
         insta::assert_snapshot!(lines(vec![
             got_worse(&sample::account(), causes.first()),
-            decision(&sample::account(), &decided),
+            decision(&sample::account(), "The customer served notice on Mon 2 Nov"),
             handoff("Acme", "more seats, about $12k", &HandoffState::Accepted { by: "Kim".into(), on: today }, today),
             risk("Acme", &RiskState::Acknowledged { by: "Dana".into(), on: today, step: Some("Call the CFO".into()), due: sample::day("2026-11-06") }, today),
             risk("Acme", &RiskState::Ended { on: today }, today),

@@ -123,6 +123,7 @@ pub struct RiskView {
     pub since: NaiveDate,
     /// Who raised it and why; `None` where the rules opened it.
     pub raised: Option<NoteView>,
+    pub churned_on: Option<NaiveDate>,
     /// The diagnosis's causes, in its order: floors first, then largest.
     pub causes: Vec<Cause>,
     pub deadline: Option<Deadline>,

@@ -4,7 +4,8 @@
 //! 60 for three nights. What the plan leaves open is decided so:
 //!
 //! - *Worse* is what diagnosis.md calls worse: a lower band, 10 points, a new
-//!   floor; and a churn outcome counts as a floor.
+//!   floor; and a churn outcome counts as a floor. It opens an episode whatever
+//!   the health, and while it stands no night is calm.
 //! - A resolved risk is not reopened by the evidence it was resolved on. Within
 //!   14 days it is reopened, as the same episode, only when the account got
 //!   worse than it was then; a *fixed* one also when the account had recovered
@@ -68,9 +69,14 @@ pub struct Reading {
 }
 
 impl Reading {
-    pub fn new(diagnosis: &Diagnosis, churned: bool) -> Self {
+    pub fn new(diagnosis: &Diagnosis) -> Self {
         let floors = diagnosis.causes.iter().filter(|cause| cause.floor).map(|cause| cause.rule.clone()).collect();
-        Self { health: diagnosis.health, band: diagnosis.band, floors, churned }
+        Self { health: diagnosis.health, band: diagnosis.band, floors, churned: diagnosis.churned_on.is_some() }
+    }
+
+    /// A customer who has churned is at risk whatever the health says.
+    fn is_at_risk(&self) -> bool {
+        self.band == Band::AtRisk || self.churned
     }
 
     fn new_decision_since(&self, then: &Reading) -> bool {
@@ -95,7 +101,7 @@ impl Reading {
     }
 
     fn is_calm(&self, limits: Limits) -> bool {
-        self.band != Band::AtRisk && self.health.is_some_and(|health| health >= limits.calm_health)
+        !self.is_at_risk() && self.health.is_some_and(|health| health >= limits.calm_health)
     }
 }
 
@@ -270,7 +276,12 @@ pub fn on_night(
     limits: Limits,
 ) -> (Option<Risk>, Vec<RiskEvent>) {
     let over = latest.as_ref().is_none_or(|risk| risk.is_over(date, limits));
-    if over && reading.band == Band::AtRisk && latest.as_ref().is_none_or(|risk| risk.last_night <= date) {
+    let begins = match reading.band {
+        Band::AtRisk => true,
+        // Said once: a loss that was accepted does not come back until the account has left.
+        _ => reading.churned && latest.as_ref().is_none_or(|risk| !risk.latest.churned),
+    };
+    if over && begins && latest.as_ref().is_none_or(|risk| risk.last_night <= date) {
         let opened = Risk::new(new_id, account.clone(), None, reading.clone(), date, at);
         return (Some(opened), vec![RiskEvent::Opened]);
     }
@@ -292,7 +303,7 @@ impl Risk {
         on: NaiveDate,
         at: DateTime<Utc>,
     ) -> Self {
-        let confirmed = latest.band == Band::AtRisk;
+        let confirmed = latest.is_at_risk();
         Self {
             id,
             account,
@@ -381,7 +392,15 @@ impl Risk {
         at: DateTime<Utc>,
         limits: Limits,
     ) -> (Self, Vec<RiskEvent>) {
-        if date < self.last_night || self.is_over(date, limits) {
+        if date < self.last_night {
+            return (self, Vec::new());
+        }
+        if self.is_over(date, limits) {
+            if self.latest.churned && !reading.churned {
+                // They stayed after all: the next churn is news again.
+                self.latest.churned = false;
+                self.version += 1;
+            }
             return (self, Vec::new());
         }
         let before = self.clone();
@@ -390,7 +409,7 @@ impl Risk {
             (true, true) => self.calm.saturating_add(1),
             (true, false) => self.calm,
         };
-        self.confirmed |= reading.band == Band::AtRisk;
+        self.confirmed |= reading.is_at_risk();
         (self.last_night, self.latest) = (date, reading.clone());
 
         let events = self.turn(date, limits);
@@ -409,7 +428,7 @@ impl Risk {
             self.state = State::Ended;
             return vec![RiskEvent::Ended];
         }
-        let at_risk = self.latest.band == Band::AtRisk;
+        let at_risk = self.latest.is_at_risk();
         let event = match &mut self.state {
             State::Snoozed { until, known, .. } => {
                 let woke = match () {

@@ -122,6 +122,25 @@ fn a_snooze_cannot_hide_a_loss() {
 }
 
 #[test]
+fn a_churn_opens_an_episode_once_whatever_the_health() {
+    let well = || reading(90, &[]);
+    let churned = || Reading { churned: true, ..well() };
+    let (risk, heard) = nights(None, 0, &[well(), churned(), churned(), churned(), churned(), churned()]);
+    assert_eq!(heard, ["", "risk.opened", "", "", "", ""], "no night of it is calm");
+    // Won back: three calm nights end it as any other.
+    let (ended, heard) = nights(risk.clone(), 6, &[well(), well(), well()]);
+    assert_eq!(heard, ["", "", "risk.ended"]);
+    assert_eq!(nights(ended, 20, &[churned()]).1, ["risk.reopened"]);
+    // Accepted as a loss, it does not come back while the account is still there; the churn of a later term does.
+    let lost = risk.unwrap().resolve(person(1), Resolution::AcceptedLoss, morning(5)).unwrap().0;
+    let (lost, heard) = nights(Some(lost), 6, &vec![churned(); 40]);
+    assert_eq!(heard.concat(), "");
+    let (stayed, heard) = nights(lost, 46, &[well()]);
+    assert_eq!(heard, [""]);
+    assert_eq!(nights(stayed, 400, &[churned()]).1, ["risk.opened"]);
+}
+
+#[test]
 fn what_was_resolved_rests_on_the_same_evidence() {
     let resolved = |reason| opened(40, &["sev1_open"]).resolve(person(1), reason, morning(0)).unwrap().0;
     let next = |risk: &Risk, n, reading: Reading| nights(Some(risk.clone()), n, &[reading]).1.concat();

@@ -93,3 +93,60 @@ async fn after_hours_the_ping_waits_for_the_morning() {
     bot.skip();
     bot.finish().await;
 }
+
+const CHURN: &str = "account_id,kind,decided_on\n";
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_churn_of_a_healthy_account_is_told_now_and_in_the_morning() {
+    let bot = monday().await;
+    bot.skip();
+    bot.clock.set("2026-11-23T10:00:00Z".parse().unwrap());
+    bot.import_to(&bot.org, RowKind::Outcomes, &format!("{CHURN}calm,churned,2026-11-23\n")).await;
+    bot.tick().await;
+    let noas = bot.next_post("noa");
+    assert!(noas.summary.starts_with("Calm: The customer churned on 23 Nov 2026. ARR €20k."), "{}", noas.summary);
+    assert!(noas.labels().contains(&"Acknowledge".to_owned()), "{:?}", noas.labels());
+    assert_eq!(bot.unseen_lines(), [], "nobody is woken");
+    assert_eq!(bot.times("risk.opened").await, 2);
+    let asked = bot.slash("noa", "/account calm").await;
+    assert!(asked.contains("churned on Mon 23 Nov"), "{asked}");
+    bot.at("2026-11-23T14:00:00Z").await;
+    let kims = bot.next_post("kim");
+    assert!(kims.text().contains("The customer churned on 23 Nov 2026."), "{}", kims.text());
+    // Nights go by: it is known, and no calm night ends it.
+    for day in ["24", "25", "26", "27"] {
+        bot.at(&format!("2026-11-{day}T01:00:00Z")).await;
+        bot.at(&format!("2026-11-{day}T02:30:00Z")).await;
+        bot.skip();
+    }
+    let open = "SELECT state FROM tandem.risk WHERE account_id = 'calm'";
+    assert_eq!(bot.text(&bot.org, open).await, "open");
+    bot.finish().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_churn_that_settles_the_notice_is_said_and_keeps_the_gate_shut() {
+    let bot = monday().await;
+    let danas = bot.next_post("dana");
+    bot.skip();
+    bot.clock.set("2026-11-23T10:00:00Z".parse().unwrap());
+    bot.click("dana", &danas, "Acknowledge", "Acme").await;
+    let lost = format!("{CHURN}acme,churned,2026-11-23\nbolt,churned,2026-11-23\n");
+    bot.import_to(&bot.org, RowKind::Outcomes, &lost).await;
+    bot.tick().await;
+    let replies = bot.replies(&danas).join("\n");
+    assert!(
+        replies.contains("Acme: The customer churned on 23 Nov 2026. ARR €100k."),
+        "not the notice again: {replies}"
+    );
+    let gate = "SELECT withheld_by FROM tandem.handoff WHERE account_id = 'bolt'";
+    assert_eq!(bot.text(&bot.org, gate).await, "churned");
+    bot.at("2026-11-24T01:00:00Z").await;
+    assert_eq!(bot.text(&bot.org, gate).await, "churned", "also where the night finds nothing else wrong");
+    let floors = "SELECT string_agg(floors::text, ' ' ORDER BY account_id) FROM tandem.diagnosis
+                   WHERE date = '2026-11-24'";
+    assert_eq!(bot.text(&bot.org, floors).await, r#"["churned"] ["churned"]"#, "the notice is settled");
+    assert_eq!(bot.times("risk.ended").await, 0);
+    bot.skip();
+    bot.finish().await;
+}

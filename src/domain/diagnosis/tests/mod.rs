@@ -1,4 +1,5 @@
 mod book;
+mod by_day;
 mod customer;
 mod families;
 mod score;

@@ -19,6 +19,8 @@ pub(super) fn pairs(view: &AccountAnswer, today: NaiveDate) -> Vec<(String, Text
     };
     if view.status == AccountStatus::Churned {
         add("Status", "no longer a customer".to_owned());
+    } else if let Some(on) = view.diagnosis.as_ref().and_then(|diagnosis| diagnosis.churned_on) {
+        add("Status", format!("churned on {}", phrase::date(on, today)));
     }
     if view.diagnosis.is_some() {
         add("Change", change(view));

@@ -4,12 +4,12 @@
 use chrono::NaiveDate;
 
 use super::super::view::{Angle, HandedLine, RiskState, RiskView};
-use super::super::{Block, Buttons, Text, phrase};
+use super::super::{Block, Buttons, Text, cause, phrase};
 use super::Keys;
 use crate::domain::action::{Subject, Verb};
 
 pub(super) fn summary(view: &RiskView) -> String {
-    let cause = view.causes.first().map_or("at risk", |cause| cause.headline.as_str());
+    let cause = headline(view).unwrap_or_else(|| "at risk".to_owned());
     let stake = super::arr(&view.account);
     if stake.is_empty() {
         format!("{}: {cause}", view.account.name)
@@ -22,6 +22,7 @@ pub(super) fn blocks(view: &RiskView, angle: Angle, today: NaiveDate) -> Vec<Blo
     let account = &view.account;
     let mut lines = vec![super::head(account, &[super::health(account), super::arr(account)])];
     lines.extend(view.raised.as_ref().map(|raised| super::note_line("Raised", raised, today).into()));
+    lines.extend(view.churned_on.map(|on| Text::plain(phrase::sentence(&cause::churned(on)))));
     lines.extend(view.causes.first().map(|cause| Text::plain(phrase::sentence(&cause.headline))));
     if !is_over(&view.state) {
         lines.extend(super::play(&view.causes, angle));
@@ -47,7 +48,7 @@ pub(super) fn blocks(view: &RiskView, angle: Angle, today: NaiveDate) -> Vec<Blo
 /// Beneath another matter of the same account.
 pub(super) fn beneath(view: &RiskView, angle: Angle, today: NaiveDate) -> (Vec<Text>, Buttons) {
     let since = phrase::capital(&since(view, today));
-    let cause = view.causes.first().map(|cause| phrase::sentence(&cause.headline)).unwrap_or_default();
+    let cause = headline(view).map(|headline| phrase::sentence(&headline)).unwrap_or_default();
     let mut lines = vec![match (since.is_empty(), cause.is_empty()) {
         (true, _) => Text::strong("Risk"),
         (false, true) => Text::strong(since),
@@ -60,6 +61,11 @@ pub(super) fn beneath(view: &RiskView, angle: Angle, today: NaiveDate) -> (Vec<T
     lines.push(state(view, angle, today));
     lines.extend(view.handed.as_ref().map(|handed| handed_line(handed, today).into()));
     (lines, buttons(view, angle))
+}
+
+/// What weighs most.
+fn headline(view: &RiskView) -> Option<String> {
+    view.churned_on.map(cause::churned).or_else(|| view.causes.first().map(|cause| cause.headline.clone()))
 }
 
 fn since(view: &RiskView, today: NaiveDate) -> String {
@@ -269,6 +275,17 @@ mod tests {
           Diagnosis 7F3A-9C01
         [Reopen] [Note] More: [Raise] [Show more]
         ");
+    }
+
+    #[test]
+    fn a_churn_comes_before_every_cause() {
+        let mut view = RiskView { churned_on: Some(sample::day("2026-11-02")), ..sample::risk() };
+        assert_eq!(summary(&view), "Acme: The customer churned on 2 Nov 2026 · ARR $184k");
+        let lines = drawn(view.clone(), Angle::Csm);
+        let (churn, cause) = (lines.find("The customer churned on 2 Nov 2026."), lines.find("Active users fell"));
+        assert!(churn.is_some() && churn < cause, "{lines}");
+        view.causes.clear();
+        assert!(drawn(view, Angle::AccountManager).contains("The customer churned on 2 Nov 2026."));
     }
 
     #[test]

@@ -88,6 +88,7 @@ pub(in super::super) fn risk() -> RiskView {
         state: RiskState::Open,
         since: day("2026-11-02"),
         raised: None,
+        churned_on: None,
         causes: causes(),
         deadline: Some(Deadline { on: day("2026-11-27"), kind: DeadlineKind::OptOut }),
         windows: vec![window_line()],
