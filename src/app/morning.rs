@@ -149,7 +149,7 @@ fn totals(plan: &Plan, cards: &[Card], book: &[&AccountRead], first: bool) -> To
         at_risk: counted.at_risk,
         in_hand: Some(counted.in_hand),
         arr_at_risk: counted.arr.amounts(),
-        windows: counted.handoffs,
+        windows: counted.windows,
         window_amount: counted.amount.amounts(),
         renewals: counted.renewals,
         next,
@@ -162,7 +162,7 @@ fn items(plan: &Plan, cards: &[Card], morning: &Morning<'_>) -> Vec<Item> {
     let by_ref: BTreeMap<CardRef, &Card> = cards.iter().map(|card| (card.about, card)).collect();
     let subject = |about: CardRef| match about {
         CardRef::Risk(id) => Subject::Risk(id),
-        CardRef::Handoff(id) => Subject::Handoff(id),
+        CardRef::Window(id) | CardRef::Handed(id) => Subject::Handoff(id),
         CardRef::Renewal(id) => Subject::Renewal(id),
     };
     // The lines of one card follow each other, its lead first.

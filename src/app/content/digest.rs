@@ -199,10 +199,10 @@ fn rest(reader: Reader<'_>, items: &[Item], lines: &BTreeMap<AccountId, Line>) -
         let Place::Group(number) = item.place else { continue };
         let Some(Line { account, renewal, handoffs }) = lines.get(&item.account) else { continue };
         let (kind, amount) = match &item.subject {
-            Subject::Handoff(id) => {
-                let window = handoffs.iter().find(|handoff| handoff.id == *id).and_then(Handoff::window);
-                (RestKind::Windows, window.and_then(|window| window.amount))
-            }
+            Subject::Handoff(id) => match handoffs.iter().find(|handoff| handoff.id == *id).map(Handoff::window) {
+                Some(None) => (RestKind::Handed, account.arr),
+                window => (RestKind::Windows, window.flatten().and_then(|window| window.amount)),
+            },
             Subject::Renewal(_) => (RestKind::Renewals, account.arr),
             _ => (RestKind::Risks, account.arr),
         };

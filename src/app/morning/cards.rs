@@ -122,13 +122,14 @@ impl Maker<'_> {
             State::Offered { to: Seat::Pool { name, .. }, .. } => self.person.pool.as_ref() == Some(name),
             _ => false,
         };
-        let (stake, cause) = match &handoff.matter {
-            Matter::Window(window) => (window.amount, window.kind.as_str().to_owned()),
-            Matter::RiskToWeigh { .. } | Matter::Warning { .. } => (self.read.account.arr, "handed".to_owned()),
+        let (about, stake, cause) = match &handoff.matter {
+            Matter::Window(window) => (CardRef::Window(handoff.id), window.amount, window.kind.as_str()),
+            Matter::RiskToWeigh { .. } | Matter::Warning { .. } => {
+                (CardRef::Handed(handoff.id), self.read.account.arr, "handed")
+            }
         };
         let is_offer = matches!(handoff.state(), State::Offered { .. });
-        let mut card =
-            self.card(CardRef::Handoff(handoff.id), stake, cause, !is_offer && handoff.accountable() == Some(me));
+        let mut card = self.card(about, stake, cause.to_owned(), !is_offer && handoff.accountable() == Some(me));
         card.offered = offered;
         card.withheld = handoff.is_withheld();
         card.backlog = handoff

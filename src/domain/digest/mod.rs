@@ -7,9 +7,9 @@
 //!
 //! score = at stake × nearness
 //!
-//! - *At stake*, in the organisation's currency: of a risk, risk ÷ 100 × ARR (an
-//!   unknown risk counts as 50: not measured is never green); of a window or
-//!   a handoff, its amount; of a renewal, ARR × the larger of risk ÷ 100 and
+//! - *At stake*, in the organisation's currency: of a risk, also one that was handed
+//!   over, risk ÷ 100 × ARR (an unknown risk counts as 50: not measured is never
+//!   green); of a window, its amount; of a renewal, ARR × the larger of risk ÷ 100 and
 //!   [`RENEWAL_FLOOR`], since even a healthy contract does not renew itself.
 //! - *Nearness*: 2 on the day of the next deadline, falling evenly to 1 at
 //!   [`LADDER_DAYS`] before it and beyond; 2 where the deadline has passed.
@@ -66,7 +66,10 @@ impl Default for Budget {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum CardRef {
     Risk(Uuid),
-    Handoff(Uuid),
+    /// A handoff of an expansion window.
+    Window(Uuid),
+    /// A handoff of a risk to weigh, or of a warning.
+    Handed(Uuid),
     Renewal(Uuid),
 }
 
@@ -86,7 +89,7 @@ pub struct Card {
     pub about: CardRef,
     pub account: AccountId,
     pub name: String,
-    /// What is at stake before it is weighed: the ARR; of a window or handoff its amount.
+    /// What is at stake before it is weighed: the ARR; of a window its amount.
     pub stake: Option<Money>,
     /// 0–100.
     pub risk: Option<u8>,
@@ -196,7 +199,7 @@ impl Angle {
         match (card.about, self) {
             (CardRef::Risk(_), Angle::Csm | Angle::Both) => true,
             (CardRef::Risk(_), Angle::AccountManager) => near || card.decision.is_some(),
-            (CardRef::Handoff(_), Angle::Csm | Angle::AccountManager | Angle::Both) => false,
+            (CardRef::Window(_) | CardRef::Handed(_), Angle::Csm | Angle::AccountManager | Angle::Both) => false,
             (CardRef::Renewal(_), Angle::Csm) => false,
             (CardRef::Renewal(_), Angle::AccountManager | Angle::Both) => true,
         }
@@ -331,8 +334,8 @@ pub fn score(card: &Card, today: NaiveDate, rates: &Rates) -> Option<f64> {
     let stake = rates.major(card.stake?)?;
     let risk = f64::from(card.risk.unwrap_or(50)) / 100.0;
     let weight = match card.about {
-        CardRef::Risk(_) => risk,
-        CardRef::Handoff(_) => 1.0,
+        CardRef::Risk(_) | CardRef::Handed(_) => risk,
+        CardRef::Window(_) => 1.0,
         CardRef::Renewal(_) => risk.max(RENEWAL_FLOOR),
     };
     let nearness = card.next_deadline.map_or(1.0, |deadline| {

@@ -89,8 +89,8 @@ pub struct Totals {
     pub in_hand: usize,
     /// Their ARR.
     pub arr: Sum,
-    /// Windows and handoffs in this person's hands or offered to them, and their amounts.
-    pub handoffs: usize,
+    /// Windows in this person's hands or offered to them, and their amounts.
+    pub windows: usize,
     pub amount: Sum,
     pub renewals: usize,
 }
@@ -100,7 +100,7 @@ impl Totals {
     pub(super) fn of(cards: &[&Card], rates: &Rates) -> Self {
         let mut at_risk = BTreeSet::new();
         let (mut arr, mut amounts) = (Vec::new(), Vec::new());
-        let (mut in_hand, mut handoffs, mut renewals) = (0, 0, 0);
+        let (mut in_hand, mut windows, mut renewals) = (0, 0, 0);
         for card in cards {
             match card.about {
                 CardRef::Risk(_) => {
@@ -109,14 +109,16 @@ impl Totals {
                         in_hand += usize::from(card.attention.acknowledged);
                     }
                 }
-                CardRef::Handoff(_) => {
-                    handoffs += 1;
+                CardRef::Window(_) => {
+                    windows += 1;
                     amounts.extend(card.stake);
                 }
+                // Nothing to sell, and its account counts where its risk does.
+                CardRef::Handed(_) => {}
                 CardRef::Renewal(_) => renewals += 1,
             }
         }
         let (arr, amount) = (Sum::of(arr, rates), Sum::of(amounts, rates));
-        Self { at_risk: at_risk.len(), in_hand, arr, handoffs, amount, renewals }
+        Self { at_risk: at_risk.len(), in_hand, arr, windows, amount, renewals }
     }
 }

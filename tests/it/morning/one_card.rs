@@ -2,12 +2,30 @@
 
 use tandem::app::{Asker, Who, act};
 use tandem::domain::action::{Action, Subject, Verb};
+use tandem::domain::person::PersonId;
 use tandem::domain::routing::Model;
 use tandem::domain::row::RowKind;
 use tandem::store::directory::{Platform, Workspace};
 
 use super::{PEOPLE, sunday};
 use crate::support::bot::{TEAM, TestBot};
+
+impl TestBot {
+    /// Kim, the account manager, tells the CSM of a budget cut.
+    async fn kim_warns_about(&self, account: &str) {
+        let kim = self.text(&self.org, "SELECT person_id::text FROM tandem.person WHERE email = 'kim@x.eu'").await;
+        let asker = Asker {
+            org: self.org.id,
+            workspace: Workspace { platform: Platform::Slack, id: TEAM.to_owned() },
+            who: Who::Person(PersonId(kim.parse().unwrap())),
+            channel: None,
+        };
+        let warn = Action::new(Verb::RaiseRisk, Subject::Account(account.into()));
+        let answers = [("what".to_owned(), "Budget cut of a third".to_owned())].into();
+        act::submit(&self.app, &asker, &warn, &answers, None).await.unwrap();
+        self.deliver().await;
+    }
+}
 
 /// Acme is Dana's alone: its risk, its renewal, and a window that waits for her.
 async fn alone() -> TestBot {
@@ -105,16 +123,7 @@ async fn a_new_matter_brings_the_whole_card() {
     let danas = bot.next_post("dana");
     bot.skip();
     // Kim warns Dana: a matter that she has not seen.
-    let asker = Asker {
-        org: bot.org.id,
-        workspace: Workspace { platform: Platform::Slack, id: TEAM.to_owned() },
-        who: Who::ChatUser("Ukim".to_owned()),
-        channel: None,
-    };
-    let warn = Action::new(Verb::RaiseRisk, Subject::Account("acme".into()));
-    let answers = [("what".to_owned(), "Budget cut of a third".to_owned())].into();
-    act::submit(&bot.app, &asker, &warn, &answers, None).await.unwrap();
-    bot.deliver().await;
+    bot.kim_warns_about("acme").await;
     let warning = bot.next_post("dana");
     assert_eq!(bot.unseen_lines(), []);
     let (said, labels) = (warning.text(), warning.labels());
@@ -130,6 +139,21 @@ async fn a_new_matter_brings_the_whole_card() {
     bot.click("dana", &warning, "Claim", "Budget cut").await;
     assert!(bot.now(&warning).text().contains("Acknowledged by you"), "{}", bot.now(&warning).text());
     assert_eq!(bot.done().await.len(), 3);
+    bot.skip();
+    bot.finish().await;
+}
+
+/// A warning is nothing to sell, whatever the account pays.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_warning_is_not_announced_as_a_window() {
+    let bot = sunday().await;
+    bot.kim_warns_about("acme").await;
+    bot.skip();
+    bot.at("2026-11-23T01:00:00Z").await;
+    bot.at("2026-11-23T07:00:00Z").await;
+    let danas = bot.next_post("dana");
+    assert!(danas.text().contains("Budget cut of a third"), "{}", danas.text());
+    assert_eq!(danas.summary, "1 at risk, €100k; 1 window, about €14k; Acme served notice");
     bot.skip();
     bot.finish().await;
 }

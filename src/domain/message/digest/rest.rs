@@ -26,6 +26,8 @@ pub struct RestGroup {
 pub enum RestKind {
     Risks,
     Windows,
+    /// Risks to weigh, and warnings.
+    Handed,
     Renewals,
 }
 
@@ -34,6 +36,7 @@ impl RestKind {
         match self {
             RestKind::Risks => "account",
             RestKind::Windows => "window",
+            RestKind::Handed => "risk",
             RestKind::Renewals => "renewal",
         }
     }
@@ -42,7 +45,7 @@ impl RestKind {
 #[derive(Debug, Clone, PartialEq)]
 pub struct RestLine {
     pub name: String,
-    /// ARR of a risk or renewal, estimated amount of a window.
+    /// Estimated amount of a window, else the ARR.
     pub amount: Option<Money>,
     pub deadline: Option<Deadline>,
 }
@@ -144,7 +147,7 @@ fn rest_line(kind: RestKind, line: &RestLine, today: NaiveDate) -> Text {
     if let Some(amount) = line.amount {
         text = text.then(match kind {
             RestKind::Windows => format!(" · {}", phrase::about(amount)),
-            RestKind::Risks | RestKind::Renewals => format!(" · ARR {amount}"),
+            RestKind::Risks | RestKind::Handed | RestKind::Renewals => format!(" · ARR {amount}"),
         });
     }
     match line.deadline {
