@@ -271,9 +271,9 @@ fn manager_seat(
     today: NaiveDate,
     why: &mut Vec<String>,
 ) -> Option<Seat> {
-    // Where the manager's stand-in is the CSM, an offer would go from a person to themselves;
-    // where the columns name one person for both, that is what is meant.
-    let to_oneself = named == csm && account.account_manager != account.csm;
+    // Where the manager's stand-in is the CSM, an offer would go from a person to themselves; where the columns name
+    // one person for both, that is what is meant; and a manager who stands in for the CSM is not missing.
+    let to_oneself = named == csm && named != account.account_manager && account.account_manager != account.csm;
     if let Some(named) = named
         && !to_oneself
     {

@@ -110,6 +110,11 @@ fn every_account_is_routed_and_says_why() {
         ("pool alone", read(&all, &account(None, None, Some("emea")), Model::Asymmetric)),
         ("away, delegate", read(&away(OMAR, Some(PIA)), &account(Some(DANA), Some(OMAR), None), Model::Pair)),
         ("away, no delegate", read(&away(DANA, None), &account(Some(DANA), Some(OMAR), None), Model::Pair)),
+        ("away, the AM stands in", read(&away(DANA, Some(OMAR)), &account(Some(DANA), Some(OMAR), None), Model::Pair)),
+        (
+            "away, the AM stands in, with a pool",
+            read(&away(DANA, Some(OMAR)), &account(Some(DANA), Some(OMAR), Some("emea")), Model::Pair),
+        ),
         ("away, the CSM stands in", read(&away(OMAR, Some(DANA)), &account(Some(DANA), Some(OMAR), None), Model::Pair)),
         ("gone", read(&gone, &account(Some(DANA), Some(OMAR), None), Model::Pair)),
         ("gone, with a pool", read(&gone, &account(Some(DANA), Some(OMAR), Some("emea")), Model::Pair)),
@@ -130,6 +135,8 @@ fn every_account_is_routed_and_says_why() {
     pool alone: risks Lea, manager pool emea (Lea), renewal Lea, windows offered to pool emea (Lea); the account has no CSM: Lea Novak looks after its risks
     away, delegate: risks Dana, manager Pia, renewal Pia, windows detector Dana; Omar Haddad, the account manager, is away until 3 Dec 2026: Pia Berg stands in
     away, no delegate: risks Lea, manager Omar, renewal Omar, windows detector Lea; Dana Reyes, the CSM, is away until 3 Dec 2026: Lea Novak stands in
+    away, the AM stands in: risks Omar, manager Omar, renewal Omar, windows solo Omar; Dana Reyes, the CSM, is away until 3 Dec 2026: Omar Haddad stands in
+    away, the AM stands in, with a pool: risks Omar, manager Omar, renewal Omar, windows solo Omar; Dana Reyes, the CSM, is away until 3 Dec 2026: Omar Haddad stands in
     away, the CSM stands in: risks Dana, manager Lea, renewal Dana, windows detector Dana; Omar Haddad, the account manager, is away until 3 Dec 2026: Dana Reyes stands in; no account manager but the CSM is here: Lea Novak decides on its windows
     gone: risks Dana, manager Lea, renewal Lea, windows detector Dana; Omar Haddad, the account manager, is no longer here: Lea Novak stands in
     gone, with a pool: risks Dana, manager pool emea (Lea), renewal Dana, windows detector Dana; Omar Haddad, the account manager, is no longer here: the pool emea stands in
