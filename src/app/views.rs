@@ -371,7 +371,7 @@ impl<'a> Reader<'a> {
             state: self.handoff_state(handoff),
             withheld: self.withheld(read, handoff),
             timed_out,
-            solo: handoff.is_solo(),
+            solo: self.is_solo(read, handoff),
             qualification,
             raised_by: window.raised_by.map(|id| self.name(id)),
             overridden,
@@ -381,6 +381,14 @@ impl<'a> Reader<'a> {
             may_act: self.may_act_on(read, handoff),
             asked: handoff.is_asked(),
         }
+    }
+
+    /// Whether whoever holds it may claim it: one person holds both roles, or offers of the account go to them. What came
+    /// back lies with who offered it, or a lead, who may well offer it again.
+    fn is_solo(&self, read: &AccountRead, handoff: &Handoff) -> bool {
+        let came_back = matches!(handoff.state(), State::Returned { .. });
+        let routed = || self.snapshot.route(&read.account, self.today());
+        handoff.is_solo() && !came_back || routed().is_ok_and(|routed| handoff.lies_with(&routed.account_manager))
     }
 
     fn handed_risk(&self, read: &AccountRead, handoff: &Handoff, note: &str, warning: bool) -> HandedRiskView {

@@ -412,6 +412,47 @@ async fn leads_nudge_and_reassign_and_nobody_else() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_lead_gives_to_an_account_manager_can_be_claimed() {
+    let world = World::new().await;
+    // Nobody of the pool wants it: it lies with their lead, whom nobody has to remind.
+    let window = world.for_pool("bolt").await;
+    let subject = Subject::Handoff(window.id);
+    dialog(&world, "pat", Verb::Decline, subject.clone(), &[("reason", "no time")]).await;
+    let nudge = Action::new(Verb::Nudge, subject.clone());
+    let own = act::press(&world.app, &world.asker("lee"), &nudge, None).await.unwrap();
+    assert_eq!(private(own), "Bolt: already with you.");
+    // Kim has no part in Bolt but this.
+    let kim = world.id("kim").to_string();
+    let said = dialog(&world, "lee", Verb::Reassign, subject.clone(), &[("person", &kim)]).await;
+    assert_eq!(private(said), "Bolt: now with Kim.");
+    assert_eq!(world.notices("kim").await, [json!({"handoff": window.id, "event": "offered", "version": 3})]);
+    let claim = Action::new(Verb::Claim, subject);
+    assert_eq!(act::press(&world.app, &world.asker("kim"), &claim, None).await.unwrap(), Reply::Silent);
+
+    // Dana's offer to Kim came back; her lead gives it to Kim once more, and Dana hears of it.
+    let window = world.offered("acme").await;
+    let subject = Subject::Handoff(window.id);
+    dialog(&world, "kim", Verb::Decline, subject.clone(), &[("reason", "too early")]).await;
+    dialog(&world, "lee", Verb::Reassign, subject.clone(), &[("person", &kim)]).await;
+    let offered = world.read_handoff(window.id).await;
+    assert_eq!((offered.state_name(), offered.is_csql()), ("offered", true));
+    assert_eq!(world.notices("dana").await.last().unwrap()["event"], "reassigned");
+    let claim = Action::new(Verb::Claim, subject);
+    assert_eq!(act::press(&world.app, &world.asker("kim"), &claim, None).await.unwrap(), Reply::Silent);
+    assert_eq!(
+        world.event_names().await,
+        [
+            "handoff.declined",
+            "handoff.offered",
+            "handoff.accepted",
+            "handoff.declined",
+            "handoff.offered",
+            "handoff.accepted"
+        ]
+    );
+}
+
 async fn a_risk_is_handed_over_to_be_weighed_once() {
     let world = World::new().await;
     let risk = world.risk("acme").await;

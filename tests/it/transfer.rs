@@ -298,3 +298,27 @@ async fn who_has_left_with_a_book_full_of_matters_is_replaced_in_all_of_them() {
     assert_eq!(held(&bot).await, "b1 offered kim@x.eu · d1 detected dana@x.eu · d1 renewal kim@x.eu");
     bot.finish().await;
 }
+
+/// From CSM to AM after onboarding: one person holds both halves, and there is nobody to hand a window to.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_account_manager_who_takes_over_from_the_csm_claims_what_comes_along() {
+    let (bot, _, _) = with_open_matters().await;
+    let done = transfer::transfer(&bot.app, bot.org.id, "dana@x.eu", "tom@x.eu", None, Actor::System).await.unwrap();
+    assert_eq!((done.as_csm, done.handoffs), (3, 2));
+    bot.deliver().await;
+    bot.skip();
+    bot.at("2026-11-24T01:00:00Z").await;
+    bot.at("2026-11-24T08:00:00Z").await;
+    let toms = bot.next_post("tom");
+    let labels = toms.labels();
+    assert!(labels.contains(&"Claim".to_owned()) && !labels.contains(&"Offer to AM".to_owned()), "{labels:?}");
+    bot.click("tom", &toms, "Claim", "Bolt").await;
+    bot.click("tom", &toms, "Qualify", "Dune").await;
+    bot.submit("tom", &NEED).await;
+    assert!(bot.now(&toms).text().contains("Next: claim it."), "{}", bot.now(&toms).text());
+    bot.click("tom", &toms, "Claim", "Dune").await;
+    let held = held(&bot).await;
+    assert!(held.starts_with("b1 accepted tom@x.eu · d1 accepted tom@x.eu"), "{held}");
+    bot.skip();
+    bot.finish().await;
+}

@@ -23,7 +23,11 @@ pub(super) async fn claim(click: &mut Click<'_>, account: &Account, handoff: Han
     if !rights::may_answer(&click.snapshot, click.me, account, &handoff) {
         return Ok(Effect::Said(click.present_handoff(account, &handoff)));
     }
-    let moved = handoff.clone().accept(click.me, click.now);
+    let mut held = handoff.clone();
+    if let Some(counterpart) = counterpart(click, account, &handoff) {
+        held = held.with_counterpart(&counterpart);
+    }
+    let moved = held.accept(click.me, click.now);
     settle(click, account, &handoff, moved).await
 }
 

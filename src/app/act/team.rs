@@ -7,11 +7,12 @@ use crate::app::content::{About, Content};
 use crate::app::notice;
 use crate::domain::account::Account;
 use crate::domain::action::Subject;
-use crate::domain::handoff::{Handoff, Matter, State};
+use crate::domain::handoff::{Handoff, HandoffEvent, Matter, State};
 use crate::domain::message::answer::{self, Cannot, Done};
 use crate::domain::message::form;
 use crate::domain::message::{Message, Reply};
 use crate::domain::person::{Person, PersonId, Role};
+use crate::domain::routing::Seat;
 use crate::store;
 use crate::store::audit::Entry;
 
@@ -72,8 +73,11 @@ pub(super) async fn nudge(click: &mut Click<'_>, found: &Found) -> anyhow::Resul
         [one] => click.name(*one),
         _ => click.name(holder),
     };
+    let told: Vec<PersonId> = to.into_iter().filter(|person| *person != click.me).collect();
+    if told.is_empty() {
+        return Ok(Effect::Said(answer::cannot(&account.name, &Cannot::HasIt(who), click.today)));
+    }
     let about = Content::notice(about, "nudged", version, Some(click.me));
-    let told = to.into_iter().filter(|person| *person != click.me);
     notice::notify(&mut click.tx, &click.snapshot, told, &about, Some(&account.id), click.now).await?;
     let data = json!({"account": account.id, "to": holder, "nudged": true});
     let reply = Reply::Private(answer::done(&account.name, &Done::Nudged(who), click.today));
@@ -124,11 +128,18 @@ pub(super) async fn reassign(click: &mut Click<'_>, found: Found, to: PersonId) 
     let reply = Reply::Private(answer::done(&account.name, &Done::Reassigned(click.name(to)), click.today));
     match held {
         Held::Handoff(handoff) => {
-            let moved = handoff.clone().reassign(to, click.now);
+            let moved = match answers(click, &account, &handoff, to) {
+                true => handoff.clone().reassign_as_offer(to, click.now),
+                false => handoff.clone().reassign(to, click.now),
+            };
             match moved {
                 Ok((reassigned, event)) => {
                     let mut entry = handoff::entry(&reassigned, event);
                     entry.data["previous"] = json!(holder);
+                    if event == HandoffEvent::Offered {
+                        // An offer is news to whom it is made to; who had it hears that it went on.
+                        tell(click, &account, [holder], About::Handoff(reassigned.id), reassigned.version()).await?;
+                    }
                     handoff::save(click, &account, &handoff, &reassigned, event, vec![entry], reply).await
                 }
                 Err(refused) => handoff::refusal(click, &account, &handoff, refused).await,
@@ -151,6 +162,17 @@ pub(super) async fn reassign(click: &mut Click<'_>, found: Found, to: PersonId) 
         }
         Held::Account => Ok(Effect::Said(answer::unknown_action())),
     }
+}
+
+/// Whether what is handed over is for this person to answer: warnings are for CSMs, the rest for account managers. Who
+/// holds both roles may be meant to qualify it, unless the account's offers go to them.
+fn answers(click: &Click<'_>, account: &Account, handoff: &Handoff, to: PersonId) -> bool {
+    let is = |role| click.snapshot.person(to).is_some_and(|person| person.is(role));
+    let by_role = match handoff.matter {
+        Matter::Warning { .. } => is(Role::Csm),
+        Matter::Window(_) | Matter::RiskToWeigh { .. } => is(Role::AccountManager) && !is(Role::Csm),
+    };
+    by_role || handoff::counterpart(click, account, handoff) == Some(Seat::Person(to))
 }
 
 /// The account gets another CSM: what the earlier one held on it goes along.
@@ -179,11 +201,11 @@ fn holds_as_csm(handoff: &Handoff, csm: PersonId) -> bool {
     handoff.accountable() == Some(csm) && !matches!(handoff.state(), State::Accepted { .. })
 }
 
-/// Both are told: who had it, and who has it now.
+/// They are told: who had it, and who has it now.
 async fn tell(
     click: &mut Click<'_>,
     account: &Account,
-    both: [PersonId; 2],
+    both: impl IntoIterator<Item = PersonId>,
     about: About,
     version: i32,
 ) -> anyhow::Result<()> {

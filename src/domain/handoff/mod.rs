@@ -385,6 +385,12 @@ impl Handoff {
         self.since
     }
 
+    /// A window that nobody can be offered, because offers go to whoever holds it.
+    pub fn lies_with(&self, counterpart: &Seat) -> bool {
+        let held = matches!(self.state, State::Detected { .. } | State::Qualified { .. } | State::Returned { .. });
+        held && self.window().is_some() && self.accountable().map(Seat::Person).as_ref() == Some(counterpart)
+    }
+
     pub fn window(&self) -> Option<&Window> {
         match &self.matter {
             Matter::Window(window) => Some(window),

@@ -218,11 +218,21 @@ impl Handoff {
         Ok((self.moved(State::Offered { to, from: Some(by) }, at), HandoffEvent::Offered))
     }
 
+    /// Offers go to `counterpart`: where that is whoever holds it, they may claim it, and in their own right, even if
+    /// they hold it for somebody who is away.
+    #[must_use]
+    pub fn with_counterpart(mut self, counterpart: &Seat) -> Self {
+        if !self.solo && self.lies_with(counterpart) {
+            (self.solo, self.stands_in_for) = (true, None);
+        }
+        self
+    }
+
     /// *Claim*. Of two at once one wins; the other is told who.
     pub fn accept(self, by: PersonId, at: DateTime<Utc>) -> Result<Moved, Refused> {
         let from = match &self.state {
             State::Offered { from, .. } => *from,
-            State::Detected { .. } | State::Qualified { .. } if self.solo => None,
+            State::Detected { .. } | State::Qualified { .. } | State::Returned { .. } if self.solo => None,
             _ => return Err(Refused::Present(self.present())),
         };
         if let Gate::Withheld { rule, since } = &self.gate {
@@ -298,6 +308,20 @@ impl Handoff {
             _ => return Err(Refused::Present(self.present())),
         };
         Ok((self.moved(state, at), HandoffEvent::Reassigned))
+    }
+
+    /// A lead gives it to somebody who is to answer it: what nobody has claimed yet is offered to them, in the name of
+    /// whoever had it; of a window that nobody has qualified, the rule's offer.
+    pub fn reassign_as_offer(self, to: PersonId, at: DateTime<Utc>) -> Result<Moved, Refused> {
+        let from = match &self.state {
+            State::Detected { .. } => None,
+            State::Qualified { holder } | State::Returned { holder, .. } => Some(*holder),
+            _ => return self.reassign(to, at),
+        };
+        if self.accountable() == Some(to) {
+            return Err(Refused::SamePerson);
+        }
+        Ok((self.moved(State::Offered { to: Seat::Person(to), from }, at), HandoffEvent::Offered))
     }
 
     /// The organisation model has changed: it lies with whom the routing names now, `start` for a window that nobody

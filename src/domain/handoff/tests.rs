@@ -220,6 +220,49 @@ fn one_person_with_both_roles_needs_no_handoff() {
 }
 
 #[test]
+fn whom_it_would_be_offered_to_claims_what_they_hold() {
+    let (dana, omar) = (Seat::Person(person(DANA)), Seat::Person(person(OMAR)));
+    // Dana's book has gone to Omar, the account manager: nobody is left to hand it to.
+    let taken_over = seats(Start::Detector(person(DANA))).reassign(person(OMAR), hour(1)).unwrap().0;
+    assert!(!taken_over.lies_with(&dana) && taken_over.lies_with(&omar));
+    let (claimed, _) = taken_over.clone().with_counterpart(&omar).accept(person(OMAR), hour(2)).unwrap();
+    assert!(claimed.qualify(qualification(), hour(3)).unwrap().0.is_csql());
+    assert!(taken_over.with_counterpart(&pool()).accept(person(OMAR), hour(2)).is_err());
+    // While he stands in for Dana, too; and then it is his.
+    let held = seats(Start::Detector(person(DANA))).stand_in(person(OMAR), hour(1)).unwrap().0;
+    assert_eq!(held.stands_in_for(), Some(person(DANA)));
+    let (claimed, _) = held.with_counterpart(&omar).accept(person(OMAR), hour(2)).unwrap();
+    assert!(claimed.come_back(hour(50)).is_err());
+    // What came back to him as well. An offer stays an offer.
+    let declined = seats(Start::Offered(pool())).decline(person(PIA), "no", person(LEA), hour(1)).unwrap().0;
+    let back = declined.reassign(person(OMAR), hour(2)).unwrap().0;
+    assert_eq!(back.with_counterpart(&omar).accept(person(OMAR), hour(3)).unwrap().0.state_name(), "accepted");
+    let offered = seats(Start::Offered(omar.clone()));
+    assert_eq!(offered.clone().with_counterpart(&omar), offered);
+}
+
+#[test]
+fn what_a_lead_gives_to_who_answers_it_is_an_offer() {
+    let detected = seats(Start::Detector(person(DANA)));
+    let from = |handoff: Handoff| match handoff.reassign_as_offer(person(OMAR), hour(2)).unwrap() {
+        (Handoff { state: State::Offered { to, from }, .. }, HandoffEvent::Offered) => {
+            assert_eq!(to, Seat::Person(person(OMAR)));
+            from
+        }
+        (other, event) => panic!("{event:?}: {other:?}"),
+    };
+    assert_eq!(from(detected.clone()), None, "nobody has qualified it");
+    let qualified = detected.qualify(qualification(), hour(1)).unwrap().0;
+    assert_eq!(from(qualified.clone()), Some(person(DANA)));
+    let offered = qualified.offer(person(DANA), Seat::Person(person(PIA)), hour(1)).unwrap().0;
+    assert_eq!(from(offered.clone().decline(person(PIA), "no", person(LEA), hour(1)).unwrap().0), Some(person(DANA)));
+    // An offer goes to somebody else as it is.
+    let (moved, event) = offered.reassign_as_offer(person(OMAR), hour(2)).unwrap();
+    assert_eq!((event, moved.accountable()), (HandoffEvent::Reassigned, Some(person(OMAR))));
+    assert_eq!(moved.reassign_as_offer(person(OMAR), hour(3)), Err(Refused::SamePerson));
+}
+
+#[test]
 fn risks_and_warnings_pass_with_the_same_clock() {
     let matter = Matter::RiskToWeigh { risk: Uuid::from_u128(9), note: "is a discount worth it?".to_owned() };
     let to = Seat::Person(person(OMAR));

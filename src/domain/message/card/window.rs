@@ -140,6 +140,10 @@ fn ask(view: &WindowView) -> String {
         (
             HandoffState::Declined { .. } | HandoffState::Expired { .. } | HandoffState::HandedBack { .. },
             Part::Holder,
+        ) if view.solo => "It is back with you: claim it, or pass with a reason.".to_owned(),
+        (
+            HandoffState::Declined { .. } | HandoffState::Expired { .. } | HandoffState::HandedBack { .. },
+            Part::Holder,
         ) => "It is back with you: offer it again, or pass.".to_owned(),
         _ => String::new(),
     }
@@ -245,6 +249,9 @@ fn buttons(view: &WindowView) -> Buttons {
         }
         (Declined { .. } | Expired { .. } | HandedBack { .. }, Part::Holder) => {
             keys.row(true, &[Verb::Offer, Verb::Pass], &more(qualify))
+        }
+        (Declined { .. } | Expired { .. } | HandedBack { .. }, Part::Holder) if view.solo => {
+            keys.row(true, &[Verb::Claim, Verb::Pass], &more(qualify))
         }
         (state, Part::Lead) if is_open(state) => {
             keys.row(false, &[Verb::Nudge, Verb::Reassign], &[Verb::Note, Verb::ShowMore])
