@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use chrono::{Datelike, Days, NaiveDate};
+use chrono::{DateTime, Datelike, Days, NaiveDate, Utc};
 
 use super::read::{self, AccountRead};
 use super::views::Reader;
@@ -12,7 +12,7 @@ use crate::domain::action::Subject;
 use crate::domain::diagnosis::{Band, Stage};
 use crate::domain::digest::Sum;
 use crate::domain::figures::fit::Verdict;
-use crate::domain::handoff::{Handoff, Matter, Return, State};
+use crate::domain::handoff::{Handoff, Matter, Return, State, Timer};
 use crate::domain::message::lead::{PersonLine, Previous, QuarterView, Stuck, StuckKind, TeamView, WeeklyView};
 use crate::domain::money::Money;
 use crate::domain::person::{Person, PersonId};
@@ -32,12 +32,29 @@ struct Counted {
     at_risk: bool,
     /// Its risk is open and nobody has answered.
     waits: bool,
-    /// It renews in this quarter.
-    due: bool,
-    /// Due, and its opt-out date passed before anybody had the renewal in hand.
-    found_late: bool,
+    /// Nobody has, and the time for it is over.
+    waits_late: bool,
     /// Who has to answer for what is handed over and not accepted yet, and whether they are late.
     answers: Vec<(PersonId, bool)>,
+}
+
+/// A renewal of this quarter: it is due in it, or was settled for a term that ends in it.
+struct Due {
+    arr: Option<Money>,
+    settled: bool,
+    lost: bool,
+    /// Not settled, and the account is at risk.
+    at_risk: bool,
+    /// Its opt-out date passed before anybody had the renewal in hand.
+    found_late: bool,
+}
+
+/// What is counted, page by page.
+#[derive(Default)]
+struct Counts {
+    accounts: Vec<Counted>,
+    renewals: Vec<Due>,
+    stuck: Vec<Stuck>,
 }
 
 /// The team of a lead; `None` for one who leads nobody.
@@ -53,19 +70,26 @@ pub async fn view(
     if team.is_empty() {
         return Ok(None);
     }
-    let (mut accounts, mut stuck) = (Vec::new(), Vec::new());
-    for ids in ids(tx, &team).await?.chunks(PAGE) {
-        count(tx, reader, ids, &mut accounts, &mut stuck).await?;
+    let mut counts = Counts::default();
+    let mut all = ids(tx, &team).await?;
+    let (people, pools) = holders(&team);
+    all.extend(account::left_between(tx, &people, &pools, quarter_of(reader.today())).await?);
+    // Something open on one that has left keeps it in the book.
+    all.sort();
+    all.dedup();
+    for ids in all.chunks(PAGE) {
+        count(tx, reader, ids, &mut counts).await?;
     }
+    let Counts { accounts, renewals, mut stuck } = counts;
     stuck.sort_by(|a, b| (a.kind, a.since, &a.account).cmp(&(b.kind, b.since, &b.account)));
     let today = reader.today();
     let at_risk = |account: &&Counted| account.at_risk;
     Ok(Some(TeamView {
         at_risk: accounts.iter().filter(at_risk).count(),
-        arr_at_risk: sum(reader, accounts.iter().filter(at_risk)),
+        arr_at_risk: sum(reader, accounts.iter().filter(at_risk).map(|account| account.arr)),
         now: (today != on).then_some(today),
         previous: previous(tx, reader, lead, on, &accounts).await?,
-        renewals: quarter(tx, reader, &accounts).await?,
+        renewals: quarter(reader, &renewals),
         stuck,
         // Who holds nothing has no load to show.
         people: lines(reader, &team, &accounts),
@@ -73,16 +97,12 @@ pub async fn view(
     }))
 }
 
-/// Counts the active ones of these accounts, and finds what is stuck on them.
-async fn count(
-    tx: &mut Tenant,
-    reader: Reader<'_>,
-    ids: &[AccountId],
-    counted: &mut Vec<Counted>,
-    stuck: &mut Vec<Stuck>,
-) -> anyhow::Result<()> {
-    let mut accounts = account::some(tx, ids).await?;
-    accounts.retain(|account| account.status == AccountStatus::Active);
+/// Counts the active ones of these accounts and finds what is stuck on them; the quarter's renewals also of those that
+/// have left, since that is how some were lost.
+async fn count(tx: &mut Tenant, reader: Reader<'_>, ids: &[AccountId], counts: &mut Counts) -> anyhow::Result<()> {
+    let accounts = account::some(tx, ids).await?;
+    let works = renewal::latest(tx, ids).await?;
+    let works: BTreeMap<&AccountId, &RenewalWork> = works.iter().map(|work| (&work.account, work)).collect();
     let risks = risks::latest(tx, ids).await?;
     let risks: BTreeMap<&AccountId, &Risk> = risks.iter().map(|risk| (&risk.account, risk)).collect();
     let mut handoffs: BTreeMap<AccountId, Vec<Handoff>> = BTreeMap::new();
@@ -91,27 +111,47 @@ async fn count(
         handoffs.entry(handoff.account.clone()).or_default().push(handoff);
     }
     let (first, last) = quarter_of(reader.today());
-    let is_due = |account: &Account| account.renewal_date.is_some_and(|day| (first..=last).contains(&day));
-    let due: Vec<Account> = accounts.iter().filter(|account| is_due(account)).cloned().collect();
+    let is_active = |account: &Account| account.status == AccountStatus::Active;
+    let is_due =
+        |account: &Account| is_active(account) && account.renewal_date.is_some_and(|day| (first..=last).contains(&day));
+    // For which term it was settled: the account's own date has often moved on with it.
+    let settled = |account: &Account| {
+        let work = works.get(&account.id).filter(|work| !work.is_open());
+        work.filter(|work| (first..=last).contains(&work.renewal_date))
+    };
+    let in_hand = |account: &Account| works.get(&account.id).is_some_and(|work| work.is_open());
     let (mut bands, mut found_late) = (BTreeMap::new(), BTreeSet::new());
     if let Some(date) = reader.snapshot.organisation.diagnosed_on {
         bands = diagnosis::bands(tx, date, ids).await?;
-        found_late = late(tx, reader, date, &due).await?;
+        let untouched = accounts.iter().filter(|a| is_due(a) && settled(a).is_none() && !in_hand(a));
+        found_late = late(tx, reader, date, &untouched.cloned().collect::<Vec<_>>()).await?;
     }
-    for account in accounts {
+    let is_at_risk = |account: &Account| bands.get(&account.id).is_some_and(|(_, band)| *band == Band::AtRisk);
+    for account in accounts.iter().filter(|account| is_due(account) || settled(account).is_some()) {
+        let settled = settled(account);
+        counts.renewals.push(Due {
+            arr: account.arr,
+            settled: settled.is_some(),
+            lost: settled.is_some_and(|work| work.state_name() == "lost"),
+            at_risk: settled.is_none() && is_at_risk(account),
+            found_late: found_late.contains(&account.id),
+        });
+    }
+    for account in accounts.into_iter().filter(is_active) {
         let handoffs = handoffs.remove(&account.id).unwrap_or_default();
         let risk = risks.get(&account.id).copied();
-        stuck.extend(handoffs.iter().filter_map(|handoff| stuck_handoff(reader, &account, handoff)));
-        stuck.extend(risk.and_then(|risk| stuck_risk(reader, &account, risk)));
+        counts.stuck.extend(handoffs.iter().filter_map(|handoff| stuck_handoff(reader, &account, handoff)));
+        counts.stuck.extend(risk.and_then(|risk| stuck_risk(reader, &account, risk)));
+        counts.stuck.extend(works.get(&account.id).and_then(|work| stuck_renewal(reader, &account, work)));
         let unanswered = handoffs.iter().filter(|handoff| !matches!(handoff.state(), State::Accepted { .. }));
-        counted.push(Counted {
+        let waits = risk.filter(|risk| matches!(risk.state(), risk::State::Open));
+        counts.accounts.push(Counted {
             arr: account.arr,
             csm: account.csm,
             account_manager: account.account_manager,
-            at_risk: bands.get(&account.id).is_some_and(|(_, band)| *band == Band::AtRisk),
-            waits: risk.is_some_and(|risk| matches!(risk.state(), risk::State::Open)),
-            due: is_due(&account),
-            found_late: found_late.contains(&account.id),
+            at_risk: is_at_risk(&account),
+            waits: waits.is_some(),
+            waits_late: waits.is_some_and(|risk| ran_out(risk.timer()).is_some()),
             answers: unanswered
                 .filter_map(|handoff| Some((handoff.accountable()?, is_late(reader, handoff))))
                 .collect(),
@@ -121,21 +161,16 @@ async fn count(
     Ok(())
 }
 
-/// Those whose opt-out date had passed on the night of `date`, with nobody at work on their renewal.
+/// Those of these accounts whose opt-out date had passed on the night of `date`.
 async fn late(
     tx: &mut Tenant,
     reader: Reader<'_>,
     date: NaiveDate,
-    due: &[Account],
+    accounts: &[Account],
 ) -> anyhow::Result<BTreeSet<AccountId>> {
-    let renewals = diagnosis::renewals(tx, date, due, &reader.snapshot.policy).await?;
+    let renewals = diagnosis::renewals(tx, date, accounts, &reader.snapshot.policy).await?;
     let passed = renewals.into_iter().filter(|(_, renewal)| renewal.stage == Stage::OptOutPassed);
-    let mut passed: BTreeSet<AccountId> = passed.map(|(id, _)| id).collect();
-    let ids: Vec<AccountId> = passed.iter().cloned().collect();
-    for work in renewal::latest(tx, &ids).await?.into_iter().filter(RenewalWork::is_open) {
-        passed.remove(&work.account);
-    }
-    Ok(passed)
+    Ok(passed.map(|(id, _)| id).collect())
 }
 
 async fn weekly(
@@ -163,7 +198,7 @@ fn members<'s>(reader: Reader<'s>, lead: &Person) -> Vec<&'s Person> {
     people.iter().filter(|person| person.active && people.leads_above(person.id).contains(&lead.id)).collect()
 }
 
-/// The accounts of a lead's team, active or not, by id; none for one who leads nobody.
+/// The accounts of a lead's team by id; none for one who leads nobody.
 pub(super) async fn book_ids(tx: &mut Tenant, reader: Reader<'_>, lead: &Person) -> anyhow::Result<Vec<AccountId>> {
     let team = members(reader, lead);
     if team.is_empty() { Ok(Vec::new()) } else { ids(tx, &team).await }
@@ -182,13 +217,18 @@ pub async fn book_of(
 }
 
 async fn ids(tx: &mut Tenant, team: &[&Person]) -> anyhow::Result<Vec<AccountId>> {
-    let members: Vec<PersonId> = team.iter().map(|person| person.id).collect();
-    let pools: BTreeSet<String> = team.iter().filter_map(|person| person.pool.clone()).collect();
-    account::book(tx, &members, &pools.into_iter().collect::<Vec<_>>()).await
+    let (people, pools) = holders(team);
+    account::book(tx, &people, &pools).await
 }
 
-fn sum<'a>(reader: Reader<'_>, accounts: impl Iterator<Item = &'a Counted>) -> Vec<Money> {
-    Sum::of(accounts.filter_map(|account| account.arr), &reader.snapshot.rates).amounts()
+/// Through whom a team has accounts: its people, and their pools.
+fn holders(team: &[&Person]) -> (Vec<PersonId>, Vec<String>) {
+    let pools: BTreeSet<String> = team.iter().filter_map(|person| person.pool.clone()).collect();
+    (team.iter().map(|person| person.id).collect(), pools.into_iter().collect())
+}
+
+fn sum(reader: Reader<'_>, amounts: impl Iterator<Item = Option<Money>>) -> Vec<Money> {
+    Sum::of(amounts.flatten(), &reader.snapshot.rates).amounts()
 }
 
 /// What was at risk at the lead's own last morning before the one of this date: that is what they read last.
@@ -202,27 +242,23 @@ async fn previous(
     let Some((on, night)) = digest::before(tx, lead.id, date).await? else { return Ok(None) };
     let ids: Vec<AccountId> = accounts.iter().map(|account| account.id.clone()).collect();
     let were: BTreeSet<AccountId> = diagnosis::at_risk_on(tx, night, &ids).await?.into_iter().collect();
-    let arr_at_risk = sum(reader, accounts.iter().filter(|account| were.contains(&account.id)));
+    let still_ours = accounts.iter().filter(|account| were.contains(&account.id));
+    let arr_at_risk = sum(reader, still_ours.map(|account| account.arr));
     Ok(Some(Previous { on, arr_at_risk }))
 }
 
-async fn quarter(tx: &mut Tenant, reader: Reader<'_>, accounts: &[Counted]) -> anyhow::Result<QuarterView> {
+fn quarter(reader: Reader<'_>, renewals: &[Due]) -> QuarterView {
     let today = reader.today();
-    let (first, last) = quarter_of(today);
-    let ours: BTreeSet<&AccountId> = accounts.iter().map(|account| &account.id).collect();
-    let mut settled = renewal::settled_between(tx, first, last).await?;
-    settled.retain(|work| ours.contains(&work.account));
-    let is_settled: BTreeSet<&AccountId> = settled.iter().map(|work| &work.account).collect();
-    let due: Vec<&Counted> = accounts.iter().filter(|account| account.due).collect();
-    Ok(QuarterView {
+    let count = |which: fn(&&Due) -> bool| renewals.iter().filter(which).count();
+    QuarterView {
         quarter: format!("Q{} {}", today.month0() / 3 + 1, today.year()),
-        due: due.len(),
-        arr: sum(reader, due.iter().copied()),
-        settled: settled.len(),
-        lost: settled.iter().filter(|work| work.state_name() == "lost").count(),
-        at_risk: due.iter().filter(|account| account.at_risk && !is_settled.contains(&account.id)).count(),
-        found_late: due.iter().filter(|account| account.found_late).count(),
-    })
+        due: renewals.len(),
+        arr: sum(reader, renewals.iter().map(|due| due.arr)),
+        settled: count(|due| due.settled),
+        lost: count(|due| due.lost),
+        at_risk: count(|due| due.at_risk),
+        found_late: count(|due| due.found_late),
+    }
 }
 
 fn quarter_of(day: NaiveDate) -> (NaiveDate, NaiveDate) {
@@ -233,26 +269,63 @@ fn quarter_of(day: NaiveDate) -> (NaiveDate, NaiveDate) {
 }
 
 fn is_late(reader: Reader<'_>, handoff: &Handoff) -> bool {
-    handoff.due().is_some_and(|due| due <= reader.now)
+    handoff.due().is_some_and(|due| due <= reader.now) || ran_out(handoff.timer()).is_some()
 }
 
-/// An acknowledged risk whose next step is overdue.
+/// When the lead was told that nobody had answered. Of what is open no clock ends otherwise: whatever people do about it
+/// begins a new one.
+fn ran_out(timer: Timer) -> Option<DateTime<Utc>> {
+    match timer {
+        Timer::Over { since } => Some(since),
+        Timer::Waiting | Timer::Running { .. } => None,
+    }
+}
+
+/// A risk that nobody acknowledged in time, or an acknowledged one whose next step is overdue.
 fn stuck_risk(reader: Reader<'_>, account: &Account, risk: &Risk) -> Option<Stuck> {
-    let risk::State::Acknowledged { by, due, .. } = risk.state() else { return None };
-    (*due < reader.today()).then(|| Stuck {
-        kind: StuckKind::Late,
+    let (kind, what, who, since) = match risk.state() {
+        risk::State::Acknowledged { by, due, .. } if *due < reader.today() => {
+            (StuckKind::Late, "risk, next step", Some(*by), *due)
+        }
+        risk::State::Open => {
+            let since = ran_out(risk.timer())?;
+            let routed = reader.snapshot.route(account, reader.today()).ok();
+            (StuckKind::Escalated, "risk", routed.map(|routed| routed.risks), reader.date(since))
+        }
+        _ => return None,
+    };
+    Some(Stuck {
+        kind,
         account: account.name.clone(),
-        what: "risk, next step".to_owned(),
+        what: what.to_owned(),
         amount: account.arr,
-        who: Some(reader.name(*by)),
-        since: *due,
+        who: who.map(|id| reader.name(id)),
+        own: who.is_some() && reader.person == who,
+        since,
         subject: Subject::Risk(risk.id),
+    })
+}
+
+/// A renewal that its owner did nothing about in time.
+fn stuck_renewal(reader: Reader<'_>, account: &Account, work: &RenewalWork) -> Option<Stuck> {
+    let since = ran_out(work.timer()).filter(|_| work.is_open())?;
+    Some(Stuck {
+        kind: StuckKind::Escalated,
+        account: account.name.clone(),
+        what: "renewal".to_owned(),
+        amount: account.arr,
+        who: Some(reader.name(work.owner())),
+        own: reader.person == Some(work.owner()),
+        since: reader.date(since),
+        subject: Subject::Renewal(work.id),
     })
 }
 
 /// What nobody has picked up, or what is late.
 fn stuck_handoff(reader: Reader<'_>, account: &Account, handoff: &Handoff) -> Option<Stuck> {
+    let ran_out = ran_out(handoff.timer());
     let kind = match handoff.state() {
+        _ if ran_out.is_some() => StuckKind::Escalated,
         _ if is_late(reader, handoff) => StuckKind::Late,
         // Declined or handed back is an answer; only what nobody answered goes to the lead.
         State::Returned { how: Return::Expired { .. }, .. } => StuckKind::Escalated,
@@ -270,7 +343,9 @@ fn stuck_handoff(reader: Reader<'_>, account: &Account, handoff: &Handoff) -> Op
         what,
         amount,
         who: handoff.accountable().map(|id| reader.name(id)),
-        since: reader.date(handoff.since()),
+        // A pool's offer waits for its members.
+        own: handoff.offered_to_pool().is_none() && handoff.accountable() == reader.person,
+        since: reader.date(ran_out.unwrap_or(handoff.since())),
         subject: Subject::Handoff(handoff.id),
     })
 }
@@ -298,14 +373,15 @@ fn lines(reader: Reader<'_>, team: &[&Person], accounts: &[Counted]) -> Vec<Pers
 /// `answers`: for each that is theirs to give, whether it is late.
 fn line(reader: Reader<'_>, person: &Person, theirs: &[&Counted], answers: &[bool]) -> PersonLine {
     let at_risk: Vec<&Counted> = theirs.iter().copied().filter(|account| account.at_risk).collect();
-    let open_risks = theirs.iter().filter(|account| account.waits && account.csm == Some(person.id));
+    let open_risks: Vec<_> = theirs.iter().filter(|account| account.waits && account.csm == Some(person.id)).collect();
+    let late_risks = open_risks.iter().filter(|account| account.waits_late).count();
     PersonLine {
         name: person.first_name().to_owned(),
         accounts: theirs.len(),
         at_risk: at_risk.len(),
-        arr_at_risk: sum(reader, at_risk.into_iter()),
-        waiting: open_risks.count() + answers.len(),
-        late: answers.iter().filter(|late| **late).count(),
+        arr_at_risk: sum(reader, at_risk.into_iter().map(|account| account.arr)),
+        waiting: open_risks.len() + answers.len(),
+        late: late_risks + answers.iter().filter(|late| **late).count(),
         away_until: person.out_of_office_until.filter(|until| *until >= reader.today()),
     }
 }

@@ -52,7 +52,16 @@ statements! {
             UNION
             SELECT account_id FROM tandem.renewal WHERE org_id = $1 AND owner_id = ANY ($2)
             ORDER BY account_id";
-    /// The same for several readers at once, each for whom they stand in and for their pools.
+    /// Accounts of a book that have left, with work for a term that ends between these days.
+    LEFT_BETWEEN = "SELECT account_id FROM tandem.account AS a
+                     WHERE org_id = $1 AND status = 'churned'
+                       AND (csm_id = ANY ($2) OR account_manager_id = ANY ($2)
+                            OR (pool = ANY ($3) AND account_manager_id IS NULL))
+                       AND EXISTS (SELECT FROM tandem.renewal
+                                    WHERE org_id = $1 AND account_id = a.account_id
+                                      AND record ->> 'renewal_date' BETWEEN $4 AND $5)
+                     ORDER BY account_id";
+    /// The book of several readers at once, each for whom they stand in and for their pools.
     BOOKS = "SELECT w.reader, b.account_id
                FROM unnest($2::uuid[], $3::uuid[]) AS w (reader, person)
               CROSS JOIN LATERAL (
@@ -329,6 +338,27 @@ pub async fn book(tx: &mut Tenant, people: &[PersonId], pools: &[String]) -> any
     let people: Vec<Uuid> = people.iter().map(|person| person.0).collect();
     let ids: Vec<String> =
         sqlx::query_scalar(BOOK).bind(org).bind(&people).bind(pools).fetch_all(tx.connection()).await?;
+    Ok(ids.into_iter().map(AccountId).collect())
+}
+
+/// Those of the book of these people, and of these pools, that have left and whose renewal fell between these days, both
+/// included.
+pub async fn left_between(
+    tx: &mut Tenant,
+    people: &[PersonId],
+    pools: &[String],
+    (first, last): (NaiveDate, NaiveDate),
+) -> anyhow::Result<Vec<AccountId>> {
+    let org = tx.org().0;
+    let people: Vec<Uuid> = people.iter().map(|person| person.0).collect();
+    let ids: Vec<String> = sqlx::query_scalar(LEFT_BETWEEN)
+        .bind(org)
+        .bind(&people)
+        .bind(pools)
+        .bind(first.to_string())
+        .bind(last.to_string())
+        .fetch_all(tx.connection())
+        .await?;
     Ok(ids.into_iter().map(AccountId).collect())
 }
 

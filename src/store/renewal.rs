@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 
 use anyhow::Context;
-use chrono::NaiveDate;
 use serde_json::Value;
 use sqlx::types::Json;
 use uuid::Uuid;
@@ -26,9 +25,6 @@ statements! {
                                     ORDER BY deadline DESC, renewal_id LIMIT 1) AS r";
     OPEN = "SELECT record FROM tandem.renewal WHERE org_id = $1 AND state IN ('upcoming', 'preparing', 'negotiating')
              ORDER BY account_id";
-    SETTLED_BETWEEN = "SELECT record FROM tandem.renewal
-                        WHERE org_id = $1 AND state IN ('renewed', 'contracted', 'lost') AND deadline BETWEEN $2 AND $3
-                        ORDER BY account_id";
     /// Open work of these people.
     OWNED_BY = "SELECT renewal_id FROM tandem.renewal WHERE org_id = $1 AND owner_id = ANY ($2) ORDER BY renewal_id";
     SAVE = "INSERT INTO tandem.renewal AS t (org_id, renewal_id, account_id, deadline, version, record, state, owner_id, next_at)
@@ -93,12 +89,6 @@ pub async fn owned_by(tx: &mut Tenant, people: &[PersonId]) -> anyhow::Result<Ve
     let org = tx.org().0;
     let people: Vec<Uuid> = people.iter().map(|person| person.0).collect();
     Ok(sqlx::query_scalar(OWNED_BY).bind(org).bind(&people).fetch_all(tx.connection()).await?)
-}
-
-/// Ended renewals whose deadline lay between these days, both included.
-pub async fn settled_between(tx: &mut Tenant, first: NaiveDate, last: NaiveDate) -> anyhow::Result<Vec<RenewalWork>> {
-    let org = tx.org().0;
-    works(sqlx::query_scalar(SETTLED_BETWEEN).bind(org).bind(first).bind(last).fetch_all(tx.connection()).await?)
 }
 
 /// Saves new or moved work.

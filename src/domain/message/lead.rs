@@ -58,6 +58,8 @@ pub struct Stuck {
     pub amount: Option<Money>,
     /// Whose turn it is.
     pub who: Option<String>,
+    /// It is the reader's own turn: there is nobody to remind.
+    pub own: bool,
     pub since: NaiveDate,
     /// What nudging and reassigning are about.
     pub subject: Subject,
@@ -131,10 +133,9 @@ pub(super) fn blocks(team: &TeamView, today: NaiveDate) -> Vec<Block> {
         for stuck in team.stuck.iter().take(WITH_BUTTONS) {
             blocks.push(Block::Text(stuck_line(stuck, today)));
             let button = |verb| Button::new(Action::new(verb, stuck.subject.clone()), &stuck.account);
-            blocks.push(Block::Buttons(Buttons {
-                shown: vec![button(Verb::Nudge), button(Verb::Reassign)],
-                more: Vec::new(),
-            }));
+            let nudge = (!stuck.own).then(|| button(Verb::Nudge));
+            let shown = nudge.into_iter().chain([button(Verb::Reassign)]).collect();
+            blocks.push(Block::Buttons(Buttons { shown, more: Vec::new() }));
         }
         let lines: Vec<Text> =
             team.stuck.iter().skip(WITH_BUTTONS).take(STUCK_LINES).map(|stuck| stuck_line(stuck, today)).collect();
@@ -270,6 +271,7 @@ mod tests {
             what: "more seats".into(),
             amount: Some(sample::usd(12_000)),
             who: who.map(str::to_owned),
+            own: who == Some("you"),
             since: sample::day("2026-10-29"),
             subject: Subject::Handoff(Uuid::nil()),
         };
@@ -287,7 +289,11 @@ mod tests {
                 at_risk: 2,
                 found_late: 1,
             },
-            stuck: vec![stuck(StuckKind::Escalated, "Acme", Some("Kim")), stuck(StuckKind::Unclaimed, "Globex", None)],
+            stuck: vec![
+                stuck(StuckKind::Escalated, "Acme", Some("Kim")),
+                stuck(StuckKind::Escalated, "Initech", Some("you")),
+                stuck(StuckKind::Unclaimed, "Globex", None),
+            ],
             people: vec![
                 PersonLine {
                     name: "Dana".into(),
@@ -361,7 +367,7 @@ mod tests {
         };
         let message = message(&view);
         insta::assert_snapshot!(format!("({})\n{}", message.summary, to_text(&message, 100)), @"
-        (Team: $410k at risk, up $30k; 1 escalated; 1 unclaimed; Acme served notice)
+        (Team: $410k at risk, up $30k; 2 escalated; 1 unclaimed; Acme served notice)
         Good morning, Robin · Tuesday 3 November 2026
         =============================================
           Based on the diagnosis of Tue 3 Nov.
@@ -372,11 +378,14 @@ mod tests {
         Renewals Q4 2026   9 due, $900k; 4 settled, 1 lost; 2 still open and at risk; 1 found after the
                            opt-out date
 
-        Stuck (2)
+        Stuck (3)
         =========
 
         Acme · more seats, $12k · escalated since Thu 29 Oct · with Kim
         [Nudge] [Reassign]
+
+        Initech · more seats, $12k · escalated since Thu 29 Oct · with you
+        [Reassign]
 
         Globex · more seats, $12k · unclaimed since Thu 29 Oct
         [Nudge] [Reassign]

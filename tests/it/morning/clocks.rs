@@ -64,7 +64,13 @@ async fn a_risk_that_nobody_answers_is_asked_about_passed_on_and_left_alone() {
     assert!(kims.iter().any(|said| said == informed), "{kims:?}");
     bot.skip();
     // And that was all, for as long as it stays as it is.
-    bot.days(&["2026-12-03", "2026-12-04", "2026-12-07", "2026-12-08", "2026-12-15", "2027-01-11"]).await;
+    bot.days(&["2026-12-03"]).await;
+    let leas = bot.next_post("lea");
+    assert!(leas.summary.contains("1 escalated"), "{}", leas.summary);
+    for words in ["*Acme* · risk, €100k · escalated since Wed 2 Dec · with Dana", "1 late"] {
+        assert!(leas.text().contains(words), "{words} is not in\n{}", leas.text());
+    }
+    bot.days(&["2026-12-04", "2026-12-07", "2026-12-08", "2026-12-15", "2027-01-11"]).await;
     assert_eq!(bot.of_risks().await.len(), 3);
     bot.skip();
     bot.finish().await;
@@ -204,6 +210,11 @@ async fn a_renewal_that_nobody_touches_is_asked_about() {
     bot.at("2026-11-27T16:00:00Z").await;
     assert_eq!(bot.escalations().await, ["escalation.reminded", "escalation.escalated", "escalation.ended"]);
     assert!(bot.next_post("lea").summary.starts_with("Near · renewal. No answer from Pat in time."));
+    bot.skip();
+    bot.days(&["2026-11-30"]).await;
+    let leas = bot.next_post("lea").text();
+    assert!(leas.contains("*Near* · renewal, €100k · escalated since Fri 27 Nov · with Pat"), "{leas}");
+    let pats = bot.next_post("pat");
     bot.skip();
     bot.click("pat", &pats, "Start preparing", "Near").await;
     bot.at("2026-12-15T12:00:00Z").await;

@@ -3,9 +3,13 @@
 use tandem::app::content;
 use tandem::domain::message::Block;
 use tandem::domain::person::PersonId;
+use tandem::domain::renewal_work::{Outcome, RenewalWork};
+use tandem::domain::routing::Model;
 use tandem::domain::row::RowKind;
+use tandem::store;
 
-use super::sunday;
+use super::{PEOPLE, sunday};
+use crate::support::bot::TestBot;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_lead_reads_the_change_since_their_own_last_morning_and_an_old_message_says_now() {
@@ -43,5 +47,39 @@ async fn a_lead_reads_the_change_since_their_own_last_morning_and_an_old_message
     let again = content::render(&bot.app, bot.org.id, uuid::Uuid::nil(), &content, Some(lea)).await.unwrap().unwrap();
     assert!(again.blocks.contains(&Block::Heading("Your team now, Mon 30 Nov".into())), "{again:?}");
     assert!(again.blocks.contains(&Block::Heading("Good morning, Lea · Monday 23 November 2026".into())), "{again:?}");
+    bot.finish().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_quarters_renewals_are_those_of_the_terms_that_end_in_it() {
+    let bot = TestBot::new(Model::Pair, "2026-11-22T12:00:00Z").await;
+    bot.import(RowKind::People, PEOPLE).await;
+    let accounts = "account_id,name,arr,renewal_date,term_months,notice_period_days,auto_renew,status,csm_email\n\
+        near,Near,100000,2026-12-20,12,60,true,active,dana@x.eu\n\
+        next,Next,50000,2027-01-31,12,90,true,active,dana@x.eu\n\
+        gone,Gone,20000,2026-12-31,12,30,true,churned,dana@x.eu\n";
+    bot.import(RowKind::Accounts, accounts).await;
+    let dana = bot.text(&bot.org, "SELECT person_id::text FROM tandem.person WHERE email = 'dana@x.eu'").await;
+    let dana = PersonId(dana.parse().unwrap());
+    let mut tx = bot.app.store.tenant(bot.org.id).await.unwrap();
+    // The opt-out dates of Near and Next were both in this quarter; Next renews in the one after it.
+    for (account, renewal, deadline, outcome) in [
+        ("near", "2026-12-20", "2026-10-21", Outcome::Renewed { arr_after: None }),
+        ("next", "2027-01-31", "2026-11-02", Outcome::Renewed { arr_after: None }),
+        ("gone", "2026-12-31", "2026-12-01", Outcome::Lost { reason: "went elsewhere".to_owned() }),
+    ] {
+        let id = uuid::Uuid::now_v7();
+        let (renewal, deadline) = (renewal.parse().unwrap(), deadline.parse().unwrap());
+        let work = RenewalWork::upcoming(id, account.into(), renewal, deadline, dana, bot.app.now());
+        let (work, _) = work.end(dana, outcome, bot.app.now()).unwrap();
+        store::renewal::save(&mut tx, &work).await.unwrap();
+    }
+    tx.commit().await.unwrap();
+    bot.at("2026-11-23T01:00:00Z").await;
+    bot.at("2026-11-23T07:30:00Z").await;
+    let leas = bot.next_post("lea").text();
+    assert!(leas.contains("2 due, €120k; 2 settled, 1 lost"), "{leas}");
+    assert!(!leas.contains("found after the opt-out date"), "it was renewed: {leas}");
+    bot.skip();
     bot.finish().await;
 }
