@@ -9,7 +9,7 @@ use crate::domain::account::Account;
 use crate::domain::action::Subject;
 use crate::domain::calendar;
 use crate::domain::diagnosis::{Band, CHURNED, Change, RenewalRead};
-use crate::domain::handoff::{Gate, Handoff, Matter, Return, State, Timer, Window};
+use crate::domain::handoff::{Gate, Handoff, Matter, Qualification, Return, State, Timer, Window};
 use crate::domain::message::card::Card;
 use crate::domain::message::cause;
 use crate::domain::message::view::{
@@ -222,7 +222,12 @@ impl<'a> Reader<'a> {
             State::Detected { holder } => {
                 HandoffState::Detected { holder: self.name(*holder), until: self.until(handoff.timer()) }
             }
-            State::Qualified { holder } => HandoffState::Qualified { by: self.name(*holder), on },
+            State::Qualified { holder } => {
+                let confirmed = handoff.qualification().and_then(Qualification::confirmed);
+                let (by, at) = confirmed.unwrap_or((*holder, handoff.since()));
+                let holder = (by != *holder).then(|| self.name(*holder));
+                HandoffState::Qualified { by: self.name(by), on: self.date(at), holder }
+            }
             State::Offered { to, from } => HandoffState::Offered {
                 to: self.seat(to),
                 answers_for_pool: to.pool().map(|_| self.name(to.accountable())),
@@ -338,16 +343,11 @@ impl<'a> Reader<'a> {
     }
 
     pub fn window(&self, read: &AccountRead, handoff: &Handoff, window: &Window, why: Why) -> WindowView {
-        let qualified_by = match handoff.state() {
-            State::Offered { from, .. } | State::Accepted { from, .. } => *from,
-            _ => handoff.accountable(),
-        };
-        let qualification = handoff.qualification().map(|confirmed| QualificationView {
-            by: qualified_by.or(read.account.csm).map_or_else(|| "a colleague".to_owned(), |id| self.name(id)),
-            on: self.date(handoff.since()),
-            need: confirmed.need().to_owned(),
-            contact: confirmed.contact().to_owned(),
-            timing: confirmed.timing().to_owned(),
+        let qualification = handoff.qualification().map(|known| QualificationView {
+            confirmed: known.confirmed().map(|(by, at)| (self.name(by), self.date(at))),
+            need: known.need().to_owned(),
+            contact: known.contact().to_owned(),
+            timing: known.timing().to_owned(),
         });
         let overridden = match handoff.gate() {
             Gate::Overridden { by, at, reason } => {

@@ -47,9 +47,9 @@ statements! {
     SAVE = "INSERT INTO tandem.handoff AS t (org_id, handoff_id, account_id, version, since, solo, matter, note, window_kind, amount_minor,
                    currency, opens_on, closes_on, co_term, raised_by, risk_id, withheld_by, withheld_since, overridden_by,
                    overridden_at, override_reason, need, contact, timing, state, accountable, pool, offered_by, moved_by, reason,
-                   clock_since, due_at, won_minor, won_currency, remind_at, stands_in_for)
+                   clock_since, due_at, won_minor, won_currency, remind_at, stands_in_for, qualified_by, qualified_at)
             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24,
-                    $25, $26, $27, $28, $29, $30, $31, $32, $33, $34, $35, $36)
+                    $25, $26, $27, $28, $29, $30, $31, $32, $33, $34, $35, $36, $37, $38)
             ON CONFLICT (org_id, handoff_id) DO UPDATE SET
                    version = excluded.version, since = excluded.since, solo = excluded.solo, note = excluded.note,
                    amount_minor = excluded.amount_minor, currency = excluded.currency, opens_on = excluded.opens_on,
@@ -59,7 +59,8 @@ statements! {
                    contact = excluded.contact, timing = excluded.timing, state = excluded.state, accountable = excluded.accountable,
                    pool = excluded.pool, offered_by = excluded.offered_by, moved_by = excluded.moved_by, reason = excluded.reason,
                    clock_since = excluded.clock_since, due_at = excluded.due_at, won_minor = excluded.won_minor,
-                   won_currency = excluded.won_currency, remind_at = excluded.remind_at, stands_in_for = excluded.stands_in_for
+                   won_currency = excluded.won_currency, remind_at = excluded.remind_at, stands_in_for = excluded.stands_in_for,
+                   qualified_by = excluded.qualified_by, qualified_at = excluded.qualified_at
              WHERE t.version <= excluded.version";
 }
 
@@ -100,6 +101,8 @@ pub(super) struct HandoffRow {
     won_currency: Option<String>,
     remind_at: Option<DateTime<Utc>>,
     stands_in_for: Option<Uuid>,
+    qualified_by: Option<Uuid>,
+    qualified_at: Option<DateTime<Utc>>,
 }
 
 fn money(minor: Option<i64>, currency: Option<&String>) -> anyhow::Result<Option<Money>> {
@@ -133,6 +136,8 @@ impl TryFrom<HandoffRow> for Handoff {
             need: row.need,
             contact: row.contact,
             timing: row.timing,
+            qualified_by: row.qualified_by.map(PersonId),
+            qualified_at: row.qualified_at,
             state: row.state,
             accountable: row.accountable.map(PersonId),
             pool: row.pool,
@@ -243,6 +248,8 @@ pub async fn save(tx: &mut Tenant, handoff: &Handoff) -> anyhow::Result<()> {
         .bind(row.won_amount.map(|amount| amount.currency.to_string()))
         .bind(row.remind_at)
         .bind(id(row.stands_in_for))
+        .bind(id(row.qualified_by))
+        .bind(row.qualified_at)
         .execute(tx.connection())
         .await
         .context("save a handoff")?;
@@ -329,5 +336,7 @@ fn columns(org: Uuid, row: HandoffRecord) -> Value {
         "won_currency": row.won_amount.map(|amount| amount.currency),
         "remind_at": row.remind_at,
         "stands_in_for": row.stands_in_for,
+        "qualified_by": row.qualified_by,
+        "qualified_at": row.qualified_at,
     })
 }

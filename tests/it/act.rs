@@ -250,6 +250,7 @@ async fn a_window_is_qualified_offered_claimed_and_won() {
     let offered = world.read_handoff(window.id).await;
     assert_eq!((offered.state_name(), offered.is_csql()), ("offered", true));
     assert_eq!(offered.window().unwrap().amount.unwrap().minor, 900_000);
+    assert_eq!(offered.qualification().unwrap().confirmed(), Some((world.id("dana"), world.app.now())));
     assert_eq!(world.notices("kim").await, [json!({"handoff": window.id, "event": "offered", "version": 3})]);
 
     // The one who offered it does not claim it, nor does who only looks on.
@@ -412,7 +413,6 @@ async fn leads_nudge_and_reassign_and_nobody_else() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-#[tokio::test(flavor = "multi_thread")]
 async fn what_a_lead_gives_to_an_account_manager_can_be_claimed() {
     let world = World::new().await;
     // Nobody of the pool wants it: it lies with their lead, whom nobody has to remind.
@@ -453,6 +453,7 @@ async fn what_a_lead_gives_to_an_account_manager_can_be_claimed() {
     );
 }
 
+#[tokio::test(flavor = "multi_thread")]
 async fn a_risk_is_handed_over_to_be_weighed_once() {
     let world = World::new().await;
     let risk = world.risk("acme").await;

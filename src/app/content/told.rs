@@ -143,9 +143,14 @@ fn escalation(
         _ => due,
     };
     let name = |by: Option<PersonId>| by.map_or_else(|| "a colleague".to_owned(), |by| reader.name(by));
-    let now_with = || match subject {
-        Subject::Handoff(id) => read.handoff(*id).and_then(|handoff| handoff.accountable()).map(|id| reader.name(id)),
-        _ => by.and_then(|late| reader.snapshot.people.lead_of(late, reader.today())).map(|id| reader.name(id)),
+    // A risk and a renewal stay where they are, and so does what was claimed.
+    let now_with = match subject {
+        Subject::Handoff(id) => read.handoff(*id).and_then(Handoff::accountable).filter(|holder| Some(*holder) != by),
+        _ => None,
+    };
+    let lead = || {
+        let lead = by.and_then(|late| reader.snapshot.people.lead_of(late, reader.today()));
+        lead.filter(|lead| Some(*lead) != by).map(|lead| reader.name(lead))
     };
     let waits_for_pool = match subject {
         Subject::Handoff(id) => read.handoff(*id).is_some_and(|handoff| handoff.offered_to_pool().is_some()),
@@ -165,9 +170,10 @@ fn escalation(
             due: timer.due().map(|due| reader.date(due)),
         },
         Said::Escalated => Escalation::Lead { late: name(by) },
-        Said::Informed => {
-            Escalation::OtherSide { late: name(by), now_with: now_with().unwrap_or_else(|| "their lead".to_owned()) }
-        }
+        Said::Informed => match now_with {
+            Some(holder) => Escalation::OtherSide { late: name(by), now_with: reader.name(holder) },
+            None => Escalation::LeadTold { late: name(by), lead: lead() },
+        },
         Said::Offered | Said::Expired => return None,
     })
 }

@@ -99,6 +99,8 @@ pub struct Qualification {
     need: String,
     contact: String,
     timing: String,
+    /// Who and when; not known of what was qualified before this was kept.
+    confirmed: Option<(PersonId, DateTime<Utc>)>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -115,7 +117,13 @@ impl Qualification {
             need: filled("need", need)?,
             contact: filled("contact", contact)?,
             timing: filled("timing", timing)?,
+            confirmed: None,
         })
+    }
+
+    #[must_use]
+    pub fn confirmed_by(self, by: PersonId, at: DateTime<Utc>) -> Self {
+        Self { confirmed: Some((by, at)), ..self }
     }
 
     pub fn need(&self) -> &str {
@@ -128,6 +136,11 @@ impl Qualification {
 
     pub fn timing(&self) -> &str {
         &self.timing
+    }
+
+    /// Who confirmed it, and when; `None` where that was not kept.
+    pub fn confirmed(&self) -> Option<(PersonId, DateTime<Utc>)> {
+        self.confirmed
     }
 }
 
@@ -372,6 +385,12 @@ impl Handoff {
         self.solo
     }
 
+    /// A window that nobody can be offered, because offers go to whoever holds it.
+    pub fn lies_with(&self, counterpart: &Seat) -> bool {
+        let held = matches!(self.state, State::Detected { .. } | State::Qualified { .. } | State::Returned { .. });
+        held && self.window().is_some() && self.accountable().map(Seat::Person).as_ref() == Some(counterpart)
+    }
+
     /// A qualified window, the only thing that counts as a CSQL.
     pub fn is_csql(&self) -> bool {
         self.qualification.is_some()
@@ -383,12 +402,6 @@ impl Handoff {
 
     pub fn since(&self) -> DateTime<Utc> {
         self.since
-    }
-
-    /// A window that nobody can be offered, because offers go to whoever holds it.
-    pub fn lies_with(&self, counterpart: &Seat) -> bool {
-        let held = matches!(self.state, State::Detected { .. } | State::Qualified { .. } | State::Returned { .. });
-        held && self.window().is_some() && self.accountable().map(Seat::Person).as_ref() == Some(counterpart)
     }
 
     pub fn window(&self) -> Option<&Window> {

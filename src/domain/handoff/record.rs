@@ -43,6 +43,9 @@ pub struct HandoffRecord {
     pub need: Option<String>,
     pub contact: Option<String>,
     pub timing: Option<String>,
+    /// Both or neither; of a qualified window only.
+    pub qualified_by: Option<PersonId>,
+    pub qualified_at: Option<DateTime<Utc>>,
     /// The word of [`Handoff::state_name`].
     pub state: String,
     pub accountable: Option<PersonId>,
@@ -90,6 +93,8 @@ impl From<&Handoff> for HandoffRecord {
             need: qualification.map(|q| q.need.clone()),
             contact: qualification.map(|q| q.contact.clone()),
             timing: qualification.map(|q| q.timing.clone()),
+            qualified_by: qualification.and_then(|q| q.confirmed).map(|(by, _)| by),
+            qualified_at: qualification.and_then(|q| q.confirmed).map(|(_, at)| at),
             state: handoff.state_name().to_owned(),
             accountable: handoff.accountable(),
             pool: None,
@@ -204,7 +209,8 @@ impl HandoffRecord {
         let Some(need) = &self.need else { return Ok(None) };
         let contact = row.need("contact", self.contact.as_deref())?;
         let timing = row.need("timing", self.timing.as_deref())?;
-        Qualification::new(need, contact, timing).map(Some).map_err(|error| row.corrupt(error.to_string()))
+        let read = Qualification::new(need, contact, timing).map_err(|error| row.corrupt(error.to_string()))?;
+        Ok(Some(Qualification { confirmed: self.qualified_by.zip(self.qualified_at), ..read }))
     }
 
     fn read_state(&self, row: &Row) -> Result<State, Corrupt> {

@@ -49,7 +49,7 @@ fn seats(start: Start) -> Handoff {
 }
 
 fn qualification() -> Qualification {
-    Qualification::new("20 seats for Sales", "Jo Park", "before January").unwrap()
+    Qualification::new("20 seats for Sales", "Jo Park", "before January").unwrap().confirmed_by(person(DANA), hour(1))
 }
 
 fn pool() -> Seat {

@@ -81,6 +81,8 @@ pub enum Escalation {
     Lead { late: String },
     /// To the other side: who has it now.
     OtherSide { late: String, now_with: String },
+    /// To the other side, where it stays with who is late: their lead, where they have one, was told.
+    LeadTold { late: String, lead: Option<String> },
 }
 
 pub fn escalation(account: &str, what: &str, step: &Escalation, today: NaiveDate) -> Message {
@@ -116,6 +118,10 @@ pub fn escalation(account: &str, what: &str, step: &Escalation, today: NaiveDate
         }
         Escalation::OtherSide { late, now_with } => {
             format!("{account} · {what}. No answer from {late} yet; it is now with {now_with}.")
+        }
+        Escalation::LeadTold { late, lead } => {
+            let told = lead.as_ref().map(|lead| format!("; their lead {lead} was told")).unwrap_or_default();
+            format!("{account} · {what}. No answer from {late} yet{told}.")
         }
     })
 }
@@ -486,6 +492,8 @@ mod tests {
             },
             Escalation::Lead { late: "Kim".into() },
             Escalation::OtherSide { late: "Kim".into(), now_with: "Robin".into() },
+            Escalation::LeadTold { late: "Kim".into(), lead: Some("Robin".into()) },
+            Escalation::LeadTold { late: "Kim".into(), lead: None },
         ];
         insta::assert_snapshot!(
             lines(steps.iter().map(|step| escalation("Acme", "more seats, about $12k", step, sample::today())).collect()),
@@ -498,6 +506,8 @@ mod tests {
         Acme · more seats, about $12k. Kim is away until Fri 6 Nov; please answer instead. The answer is due Wed 4 Nov.
         Acme · more seats, about $12k. No answer from Kim in time. Please nudge or reassign; no further reminder follows.
         Acme · more seats, about $12k. No answer from Kim yet; it is now with Robin.
+        Acme · more seats, about $12k. No answer from Kim yet; their lead Robin was told.
+        Acme · more seats, about $12k. No answer from Kim yet.
         "
         );
     }

@@ -209,6 +209,8 @@ pub enum HandoffState {
     Qualified {
         by: String,
         on: NaiveDate,
+        /// Where that is somebody else.
+        holder: Option<String>,
     },
     Offered {
         /// First name or the pool's name.
@@ -268,8 +270,8 @@ pub enum HandoffState {
 /// What a CSM confirmed: with it a window is a CSQL.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct QualificationView {
-    pub by: String,
-    pub on: NaiveDate,
+    /// Who and when, where that is known.
+    pub confirmed: Option<(String, NaiveDate)>,
     pub need: String,
     pub contact: String,
     pub timing: String,

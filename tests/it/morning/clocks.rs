@@ -59,7 +59,7 @@ async fn a_risk_that_nobody_answers_is_asked_about_passed_on_and_left_alone() {
     let said = "Acme · at risk. No answer from Dana in time. Please nudge or reassign; no further reminder follows.";
     assert_eq!(leas.summary, said);
     assert!(leas.labels().contains(&"Nudge".to_owned()), "{:?}", leas.labels());
-    let informed = "Acme · at risk. No answer from Dana yet; it is now with Lea.";
+    let informed = "Acme · at risk. No answer from Dana yet; their lead Lea was told.";
     let kims = bot.said_to("kim");
     assert!(kims.iter().any(|said| said == informed), "{kims:?}");
     bot.skip();
@@ -297,6 +297,14 @@ async fn a_claimed_window_that_lies_there_is_asked_about_and_then_told_to_the_le
     let held = "SELECT count(*) FROM tandem.handoff h JOIN tandem.person p USING (org_id)
                  WHERE h.state = 'accepted' AND p.person_id = h.accountable AND p.email = 'pat@x.eu'";
     assert_eq!(bot.number(&bot.org, held).await, 1);
+    // Dana waits for what comes of it.
+    let told = bot.said_to("dana");
+    let words = "No answer from Pat yet; their lead Lea was told.";
+    assert!(told.iter().any(|said| said.starts_with("Bolt · more seats") && said.ends_with(words)), "{told:?}");
+    bot.skip();
+    bot.days(&["2026-12-24"]).await;
+    let leas = bot.next_post("lea").text();
+    assert!(leas.contains(" · escalated since Wed 23 Dec · with Pat"), "{leas}");
     bot.skip();
     bot.at("2027-01-15T12:00:00Z").await;
     assert_eq!(of_bolt().await.len(), 5);
@@ -331,6 +339,11 @@ async fn what_comes_back_has_a_clock_too() {
     bot.skip();
     // Offered again, it is not hers to answer for: the clock of before says nothing more.
     bot.click("dana", &newest, "Offer to AM", "Bolt").await;
+    let now = bot.now(&newest).text();
+    assert!(
+        now.contains("Qualified by you on Mon 23 Nov.") && now.contains("Offered to the emea pool by you"),
+        "{now}"
+    );
     bot.skip();
     bot.at("2026-12-01T12:00:00Z").await;
     assert_eq!(of_bolt().await, ["escalation.reminded"], "the new offer's own clock asks on its own time");

@@ -113,7 +113,7 @@ fn handoff_states() -> Vec<HandoffState> {
     let (on, by) = (sample::day("2026-11-02"), || "Kim".to_owned());
     vec![
         HandoffState::Detected { holder: by(), until: None },
-        HandoffState::Qualified { by: by(), on },
+        HandoffState::Qualified { by: by(), on, holder: None },
         HandoffState::Offered { to: by(), answers_for_pool: None, by: None, until: None },
         HandoffState::Accepted { by: by(), on },
         HandoffState::Declined { by: by(), on, reason: by(), back_to: by() },

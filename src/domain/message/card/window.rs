@@ -109,10 +109,10 @@ fn gate(view: &WindowView, today: NaiveDate) -> String {
 
 fn qualification(known: &QualificationView, today: NaiveDate) -> String {
     let part = |text: &str| phrase::cut(text, 200).trim_end_matches('.').to_owned();
+    let confirmed = known.confirmed.as_ref();
     format!(
-        "Qualified by {} on {}. Need: {}. Contact: {}. Timing: {}.",
-        known.by,
-        phrase::date(known.on, today),
+        "Qualified{}. Need: {}. Contact: {}. Timing: {}.",
+        confirmed.map(|(by, on)| format!(" by {by} on {}", phrase::date(*on, today))).unwrap_or_default(),
         part(&known.need),
         part(&known.contact),
         part(&known.timing)
@@ -178,7 +178,10 @@ pub(in super::super) fn handoff_state(state: &HandoffState, today: NaiveDate) ->
     match state {
         HandoffState::Detected { holder, until: Some(until) } => format!("With {holder} until {}.", on(until)),
         HandoffState::Detected { holder, until: None } => format!("With {holder}."),
-        HandoffState::Qualified { by, on: day } => format!("Qualified by {by} on {}, not yet offered.", on(day)),
+        HandoffState::Qualified { by, on: day, holder } => {
+            let with = holder.as_ref().map(|holder| format!(" With {holder}.")).unwrap_or_default();
+            format!("Qualified by {by} on {}, not yet offered.{with}", on(day))
+        }
         HandoffState::Offered { to, answers_for_pool, by, until } => {
             let by = by.as_ref().map(|by| format!(" by {by}")).unwrap_or_default();
             let until = until.map(|until| format!(", answer due {}", on(&until))).unwrap_or_default();
@@ -247,11 +250,11 @@ fn buttons(view: &WindowView) -> Buttons {
         (Accepted { .. }, Part::Holder) => {
             keys.row(false, &[Verb::Won, Verb::Lost], &more(&[claimed, &[Verb::HandBack, Verb::Pass]].concat()))
         }
-        (Declined { .. } | Expired { .. } | HandedBack { .. }, Part::Holder) => {
-            keys.row(true, &[Verb::Offer, Verb::Pass], &more(qualify))
-        }
         (Declined { .. } | Expired { .. } | HandedBack { .. }, Part::Holder) if view.solo => {
             keys.row(true, &[Verb::Claim, Verb::Pass], &more(qualify))
+        }
+        (Declined { .. } | Expired { .. } | HandedBack { .. }, Part::Holder) => {
+            keys.row(true, &[Verb::Offer, Verb::Pass], &more(qualify))
         }
         (state, Part::Lead) if is_open(state) => {
             keys.row(false, &[Verb::Nudge, Verb::Reassign], &[Verb::Note, Verb::ShowMore])
@@ -308,8 +311,7 @@ mod tests {
                 until: Some(sample::day("2026-11-05")),
             },
             qualification: Some(QualificationView {
-                by: "Dana".into(),
-                on: sample::day("2026-11-03"),
+                confirmed: Some(("Dana".into(), sample::day("2026-11-03"))),
                 need: "20 more seats for the Berlin office".into(),
                 contact: "Eva Braun, head of operations".into(),
                 timing: "before January".into(),
@@ -406,7 +408,8 @@ mod tests {
         let on = sample::day("2026-11-02");
         let kim = || "Kim".to_owned();
         let states = [
-            HandoffState::Qualified { by: kim(), on },
+            HandoffState::Qualified { by: kim(), on, holder: None },
+            HandoffState::Qualified { by: kim(), on, holder: Some("Zoe".into()) },
             HandoffState::Accepted { by: "you".into(), on },
             HandoffState::Declined { by: kim(), on, reason: "no budget this year".into(), back_to: "Dana".into() },
             HandoffState::Expired { on, back_to: "you".into() },
@@ -420,6 +423,7 @@ mod tests {
         let said: Vec<String> = states.iter().map(|state| handoff_state(state, sample::today())).collect();
         insta::assert_snapshot!(said.join("\n"), @"
         Qualified by Kim on Mon 2 Nov, not yet offered.
+        Qualified by Kim on Mon 2 Nov, not yet offered. With Zoe.
         Claimed by you on Mon 2 Nov.
         Declined by Kim on Mon 2 Nov: no budget this year. Back with Dana.
         No answer by Mon 2 Nov. Back with you.
