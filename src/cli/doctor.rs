@@ -22,7 +22,7 @@ use crate::domain::person::Person;
 use crate::slack::client::Client;
 use crate::store::channel::Whose;
 use crate::store::directory::{self, Organisation, Platform};
-use crate::store::{Tenant, account, message, migrate, person};
+use crate::store::{Tenant, account, migrate, outbox, person};
 use std::sync::Arc;
 
 #[derive(Debug, clap::Args)]
@@ -177,7 +177,7 @@ async fn one(
     folder(findings, config, organisation, now);
     chats(findings, &mut tx, config, app, &snapshot, slug).await?;
     channels(findings, config, app, &snapshot, slug).await;
-    let given_up = message::given_up_since(&mut tx, now - TimeDelta::days(7)).await?;
+    let given_up = outbox::given_up_since(&mut tx, now - TimeDelta::days(7)).await?;
     let mark = if given_up > 0 { Mark::Warning } else { Mark::Well };
     findings.say(mark, format_args!("{slug}: {given_up} messages given up in the last 7 days"));
     Ok(())

@@ -13,7 +13,7 @@ use crate::clock::{Clock, SystemClock};
 use crate::config::Config;
 use crate::delivery::{Delivery, Senders, SlackSender};
 use crate::domain::calendar;
-use crate::store::{digest, message};
+use crate::store::{digest, outbox};
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
@@ -70,7 +70,7 @@ pub(super) async fn run(args: Args, config: &Config) -> anyhow::Result<Done> {
         }
     }
     let mut tx = app.store.tenant(organisation.id).await?;
-    let waiting = message::open_posts(&mut tx).await?;
+    let waiting = outbox::open_posts(&mut tx).await?;
     // `serve` may hold the lane: then it is the one that sends what was queued here.
     let settled = digest::settled(&mut tx, &queued).await?;
     drop(tx);

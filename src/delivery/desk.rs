@@ -18,7 +18,8 @@ use crate::domain::message::Message;
 use crate::domain::person::PersonId;
 use crate::store::Tenant;
 use crate::store::directory::Lease;
-use crate::store::message::{self, Ending, MessageCopy, OpenPost, Outgoing, Sending};
+use crate::store::message::{self, MessageCopy};
+use crate::store::outbox::{self, Ending, OpenPost, Outgoing, Sending};
 use crate::store::person::{self, ChatUser, Reach};
 
 /// What is asked, by kind.
@@ -81,7 +82,7 @@ impl Held {
     pub(super) async fn claim(&self, outbox_id: Uuid) -> anyhow::Result<bool> {
         let claim = |mut tx: Tenant, all: Vec<Uuid>| {
             async move {
-                let ours = message::mark_free(&mut tx, &all, &self.lease).await?;
+                let ours = outbox::mark_free(&mut tx, &all, &self.lease).await?;
                 tx.commit().await?;
                 Ok(all.iter().map(|id| ours.contains(id)).collect())
             }
@@ -94,7 +95,7 @@ impl Held {
         // they are not to take every connection for waiting.
         let _turn = self.desk.waiting.acquire().await?;
         let mut tx = self.shared.app.store.tenant(self.lease.org).await?;
-        let ours = message::mark_sending(&mut tx, outbox_id, &self.lease).await?;
+        let ours = outbox::mark_sending(&mut tx, outbox_id, &self.lease).await?;
         tx.commit().await?;
         Ok(ours)
     }
@@ -139,7 +140,7 @@ impl Held {
         let posts = rows.iter().filter(|row| row.sending == Sending::Post);
         let arrived: Vec<Arrived> = posts.map(Arrived::from).collect();
         delivered(app, &mut tx, &arrived, now).await?;
-        let all_ours = message::settle(&mut tx, &ids, &self.lease, Ending::Sent, now).await?;
+        let all_ours = outbox::settle(&mut tx, &ids, &self.lease, Ending::Sent, now).await?;
         anyhow::ensure!(all_ours, "a row is another's by now");
         tx.commit().await?;
         Ok(vec![(); rows.len()])
@@ -172,7 +173,7 @@ async fn known(mut tx: Tenant, lease: &Lease, all: Vec<Question>) -> anyhow::Res
     let copies = message::copies(&mut tx, &messages).await?;
     let redrawn = all.iter().filter(|question| question.sending == Sending::Redraw).map(|question| question.message);
     let asked: Vec<Uuid> = parents.iter().copied().chain(redrawn).collect();
-    let open = message::posts_open(&mut tx, &asked).await?;
+    let open = outbox::posts_open(&mut tx, &asked).await?;
     let users = person::chat_users_of(&mut tx, &lease.workspace, &people).await?;
     let reach = person::reach(&mut tx, &people).await?;
     tx.commit().await?;

@@ -29,7 +29,8 @@ use crate::app::policy;
 use crate::domain::policy::{Pacing, Policy};
 use crate::store;
 use crate::store::directory::{self, Lease, Platform};
-use crate::store::message::{self, Address, Outgoing, Sending};
+use crate::store::message::Address;
+use crate::store::outbox::{self, Outgoing, Sending};
 use crate::store::settings;
 
 /// How many rows of one lane are under way at once, posts and redraws each: a call takes 100 ms and more, and what they
@@ -256,14 +257,14 @@ impl Held {
 
     async fn due(&self, page: usize, kinds: &[Sending]) -> anyhow::Result<Vec<Outgoing>> {
         let mut tx = self.shared.app.store.tenant(self.lease.org).await?;
-        let rows = message::due(&mut tx, &self.lease, self.shared.app.now(), i64::try_from(page)?, kinds).await?;
+        let rows = outbox::due(&mut tx, &self.lease, self.shared.app.now(), i64::try_from(page)?, kinds).await?;
         tx.commit().await?;
         Ok(rows)
     }
 
     async fn sleep_until_due(&self) -> anyhow::Result<()> {
         let mut tx = self.shared.app.store.tenant(self.lease.org).await?;
-        let next = message::next_due(&mut tx, &self.lease.workspace).await?;
+        let next = outbox::next_due(&mut tx, &self.lease.workspace).await?;
         tx.commit().await?;
         let latest = self.shared.app.now() + SLEEP_AT_MOST;
         self.sleep(next.map_or(latest, |next| next.min(latest))).await

@@ -37,7 +37,7 @@ use crate::app::App;
 use crate::domain::person::OrgId;
 use crate::slack::client::Client;
 use crate::store::directory::{self, Served, Workspace};
-use crate::store::message;
+use crate::store::outbox;
 use crate::tokens::Tokens;
 use lane::{Lane, Mode, Tally};
 
@@ -265,7 +265,7 @@ impl Delivery {
             let mut tx = store.tenant(org).await?;
             for workspace in directory::own_workspaces(&mut tx).await? {
                 if self.shared.served.serves(&workspace) {
-                    next = next.into_iter().chain(message::next_due(&mut tx, &workspace).await?).min();
+                    next = next.into_iter().chain(outbox::next_due(&mut tx, &workspace).await?).min();
                 }
             }
             tx.commit().await?;

@@ -15,7 +15,8 @@ use crate::app::content::Arrived;
 use crate::domain::message::Message;
 use crate::store;
 use crate::store::directory::Platform;
-use crate::store::message::{self, Address, Ending, MessageCopy, Outgoing, Sending};
+use crate::store::message::{Address, MessageCopy};
+use crate::store::outbox::{self, Ending, Outgoing, Sending};
 use crate::store::person;
 use crate::tokens;
 
@@ -351,14 +352,14 @@ impl Claim<'_> {
             Verdict::Sent(_) | Verdict::Back { .. } => {}
         }
         // After what else is locked, as by clicks: they lock what they move, then the posts that show it.
-        if !self.claimed && !message::mark_sending(&mut tx, row.outbox_id, lease).await? {
+        if !self.claimed && !outbox::mark_sending(&mut tx, row.outbox_id, lease).await? {
             return Ok(false);
         }
         let ours = match verdict {
-            Verdict::Sent(_) => message::settle(&mut tx, this, lease, Ending::Sent, now).await?,
-            Verdict::GivenUp { code, .. } => message::settle(&mut tx, this, lease, Ending::GivenUp(code), now).await?,
+            Verdict::Sent(_) => outbox::settle(&mut tx, this, lease, Ending::Sent, now).await?,
+            Verdict::GivenUp { code, .. } => outbox::settle(&mut tx, this, lease, Ending::GivenUp(code), now).await?,
             Verdict::Back { at, code, counts } => {
-                message::retry(&mut tx, row.outbox_id, lease, at, code, counts, self.unsure).await?;
+                outbox::retry(&mut tx, row.outbox_id, lease, at, code, counts, self.unsure).await?;
                 true
             }
         };

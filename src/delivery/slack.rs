@@ -22,7 +22,8 @@ use crate::domain::message::{Message, withdrawn};
 use crate::domain::person::PersonId;
 use crate::slack::client::{Error, Posted, Search, User};
 use crate::slack::render::{self, Rendered};
-use crate::store::message::{Address, MessageCopy, OpenPost, Outgoing, Sending};
+use crate::store::message::{Address, MessageCopy};
+use crate::store::outbox::{OpenPost, Outgoing, Sending};
 use crate::store::person;
 use crate::tokens::Refused;
 

@@ -141,6 +141,7 @@ pub mod message;
 pub mod migrate;
 pub mod night;
 pub mod note;
+pub mod outbox;
 pub mod outcome;
 pub mod person;
 pub mod press;
@@ -410,6 +411,7 @@ pub fn statements() -> Vec<(&'static str, &'static str, &'static str)> {
         introduction::STATEMENTS,
         message::STATEMENTS,
         note::STATEMENTS,
+        outbox::STATEMENTS,
         outcome::STATEMENTS,
         person::STATEMENTS,
         press::STATEMENTS,

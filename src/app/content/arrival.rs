@@ -17,7 +17,8 @@ use crate::domain::person::{Person, PersonId, Role};
 use crate::domain::timer::Timer;
 use crate::store::audit::{self, Actor, Entry};
 use crate::store::digest::{self as mornings, Place};
-use crate::store::message::{self, Address, NewMessage, Outgoing};
+use crate::store::message::{self, Address, NewMessage};
+use crate::store::outbox::Outgoing;
 use crate::store::{Tenant, account, handoff, renewal, risk as risks};
 
 /// A message that has arrived in chat.
