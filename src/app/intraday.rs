@@ -17,7 +17,7 @@ use super::{App, notice};
 use crate::domain::account::{Account, AccountId, AccountStatus};
 use crate::domain::action::Subject;
 use crate::domain::calendar;
-use crate::domain::diagnosis::Diagnosis;
+use crate::domain::diagnosis::{CHURNED, Diagnosis};
 use crate::domain::handoff::Handoff;
 use crate::domain::health::Evidence;
 use crate::domain::person::{OrgId, PersonId};
@@ -81,9 +81,15 @@ async fn one(app: &App, tx: &mut Tenant, id: &AccountId) -> anyhow::Result<Optio
     if decisions.is_empty() {
         return Ok(None);
     }
-    let decisions: Vec<String> = decisions.into_iter().map(str::to_owned).collect();
-    store::night::replace(tx, night, &merged, evidence.auto_renew()).await?;
     let latest = store::risk::lock_latest(tx, std::slice::from_ref(id)).await?.remove(id).transpose()?;
+    // A churn that the episode knows already is no news, whatever the night kept of it.
+    let known = latest.as_ref().is_some_and(|risk| risk.latest().churned);
+    let decisions: Vec<String> =
+        decisions.into_iter().filter(|name| *name != CHURNED || !known).map(str::to_owned).collect();
+    if decisions.is_empty() {
+        return Ok(None);
+    }
+    store::night::replace(tx, night, &merged, evidence.auto_renew()).await?;
     let mut entries = Vec::new();
     let risk = look.risk(tx, latest, &Reading::new(&merged), &decisions, &mut entries).await?;
     look.gate(tx, &merged, &mut entries).await?;

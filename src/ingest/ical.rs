@@ -13,6 +13,8 @@ use super::cells::{Cells, Fault, cut};
 use super::input::{Input, not_utf_8};
 use super::{Intake, Refused};
 
+/// The properties of an event that are read.
+const READ: [&[u8]; 4] = [b"DTSTART", b"DTEND", b"SUMMARY", b"RRULE"];
 /// One holiday of more days than these is a mistake.
 const LONGEST: u64 = 31;
 
@@ -86,7 +88,8 @@ struct Calendar {
 impl Calendar {
     fn take(&mut self, line: u64, whole: &[u8], intake: &mut dyn Intake) {
         let Ok(text) = std::str::from_utf8(whole) else {
-            if let Some(open) = &mut self.event {
+            // A description that nobody reads costs no holiday.
+            if let Some(open) = self.event.as_mut().filter(|_| READ.iter().any(|name| whole.starts_with(name))) {
                 open.fault.get_or_insert_with(|| not_utf_8(whole));
             }
             return;

@@ -223,10 +223,10 @@ impl<'r> Input<'r> {
         }
     }
 
-    /// The first line, or as much of it as was looked at.
+    /// The first line that is not blank, or as much of it as was looked at.
     pub(super) fn first_line(&self) -> &[u8] {
         let head = self.head.get(self.given..).unwrap_or_default();
-        head.split(|b| matches!(b, b'\n' | b'\r')).next().unwrap_or_default()
+        head.split(|b| matches!(b, b'\n' | b'\r')).find(|line| !line.trim_ascii().is_empty()).unwrap_or_default()
     }
 
     /// Whether the first byte that is no blank opens an object or a list.

@@ -201,6 +201,8 @@ async fn chat_users_are_handed_on_within_a_file() {
     assert_eq!((who("U1").await, who("U3").await), ("Kim".into(), String::new()));
     // Who is refused lets nothing go: Mia, for a manager that nobody is.
     assert_eq!(people(&["tom@x.eu,Tom,csm,U2,,", "mia@x.eu,Mia,csm,U9,,nobody@x.eu"]).await, [0, 0, 2]);
+    // Who names their own keeps it, also where somebody asks for it in a row before.
+    assert_eq!(people(&["tom@x.eu,Tom,csm,U2,,", "mia@x.eu,Mia,lead,U2,,"]).await, [1, 0, 1]);
     // One user in Entra, written in two ways.
     assert_eq!(people(&["tom@x.eu,Tom,csm,,aA-1,"]).await, [0, 0, 1]);
     assert_eq!(who("U2").await, "Mia");

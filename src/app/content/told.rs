@@ -1,5 +1,6 @@
 //! Steps that people took and clocks that ran out, as they are told.
 
+use chrono::NaiveDate;
 use uuid::Uuid;
 
 use super::{About, Newer, Said, account_card, card_of};
@@ -87,8 +88,12 @@ pub(super) async fn notice_message(
 fn got_worse(reader: Reader<'_>, read: &AccountRead, event: &str) -> Option<Message> {
     let causes = read.diagnosis.as_ref().map_or(&[][..], |diagnosis| diagnosis.causes.as_slice());
     let account = reader.account(read);
-    let churned = read.diagnosis.as_ref().and_then(|diagnosis| diagnosis.churned_on).map(cause::churned);
-    let floor = causes.first().filter(|cause| cause.floor).map(|cause| cause.headline.clone());
+    let churned_on = read.diagnosis.as_ref().and_then(|diagnosis| diagnosis.churned_on);
+    let floor = causes.first().filter(|cause| cause.floor);
+    // What is known since the churn is the news.
+    let is_older = |day: &NaiveDate| floor.is_some_and(|floor| floor.facts.iter().any(|fact| fact.as_of > *day));
+    let churned = churned_on.filter(|day| !is_older(day)).map(cause::churned);
+    let floor = floor.map(|floor| floor.headline.clone());
     match event {
         "decision" => Some(match churned.or(floor) {
             Some(headline) => notice::decision(&account, &headline),

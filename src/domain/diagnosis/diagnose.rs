@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use chrono::NaiveDate;
+use chrono::{Months, NaiveDate};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
@@ -96,9 +96,13 @@ pub fn diagnose(
     diagnosis
 }
 
-/// A churn of the running term: a renewal date that moved on to the next says that they stayed.
+/// A churn of the running term: a renewal date that moved on to the next, or a new start, says that they stayed or came
+/// back. Where the term's dates are not known it is the last so many months.
 pub(super) fn churned_on(account: &Account, evidence: &Evidence) -> Option<NaiveDate> {
-    evidence.churned_on().filter(|day| account.term_start().is_none_or(|start| start <= *day))
+    let months = u32::try_from(account.term_months_or_default()).unwrap_or(0);
+    let start = account.term_start().or(evidence.date.checked_sub_months(Months::new(months)));
+    let begun_anew = |day: NaiveDate| account.start_date.is_some_and(|begun| begun > day && begun <= evidence.date);
+    evidence.churned_on().filter(|day| start.is_none_or(|start| start <= *day) && !begun_anew(*day))
 }
 
 /// The names of decision signals.

@@ -1,6 +1,6 @@
 //! Chat users of people: each is one person's, also while a set of rows hands some on.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Known, Refusal};
 use crate::domain::row::{Patch, PersonRow};
@@ -18,12 +18,16 @@ statements! {
 pub(super) fn taken(known: &Known, rows: &[PersonRow], out: &BTreeSet<usize>) -> Vec<Refusal> {
     let coming = || rows.iter().enumerate().filter(|(position, _)| !out.contains(position)).map(|(_, row)| row);
     let (mut slack, mut teams) = (known.slack.clone(), known.teams.clone());
-    let gives_up: BTreeSet<&str> =
-        coming().filter(|row| row.slack_user_id != Patch::Keep).map(|row| row.email.as_str()).collect();
-    slack.retain(|_, holder| !gives_up.contains(holder.as_str()));
-    let gives_up: BTreeSet<&str> =
-        coming().filter(|row| row.teams_user_id != Patch::Keep).map(|row| row.email.as_str()).collect();
-    teams.retain(|_, holder| !gives_up.contains(holder.as_str()));
+    // Who names the one that they have keeps it, also where it is asked for in a row before theirs.
+    let gives_up = |patch: Option<&&Patch<String>>, user: &str| match patch {
+        None | Some(Patch::Keep) => false,
+        Some(Patch::Clear) => true,
+        Some(Patch::Set(other)) => other != user,
+    };
+    let asked: BTreeMap<&str, &Patch<String>> = coming().map(|row| (row.email.as_str(), &row.slack_user_id)).collect();
+    slack.retain(|user, holder| !gives_up(asked.get(holder.as_str()), user));
+    let asked: BTreeMap<&str, &Patch<String>> = coming().map(|row| (row.email.as_str(), &row.teams_user_id)).collect();
+    teams.retain(|user, holder| !gives_up(asked.get(holder.as_str()), user));
     let mut rejected = Vec::new();
     for (position, row) in rows.iter().enumerate().filter(|(position, _)| !out.contains(position)) {
         for (column, patch, holders) in

@@ -72,4 +72,11 @@ fn a_churn_is_a_decision_and_closes_the_gate_whatever_the_health() {
     // A renewal date that moved on to the next term says that they stayed.
     let stayed = full(364);
     assert_eq!(read(&stayed, &lost, &book, None).churned_on, None);
+    // Where there is none, a churn of years ago is over, and so is one before a new start.
+    let (long_ago, lately) = (well.clone().with_outcome(OutcomeKind::Churned, ago(900)), lost);
+    let dateless = full(200).with(|a| a.renewal_date = None);
+    assert_eq!(read(&dateless, &long_ago, &book, None).churned_on, None);
+    assert_eq!(read(&dateless, &lately, &book, None).churned_on, Some(ago(3)));
+    let back = full(200).with(|a| (a.renewal_date, a.start_date) = (None, Some(ago(1))));
+    assert_eq!(read(&back, &lately, &book, None).churned_on, None);
 }
