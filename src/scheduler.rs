@@ -31,6 +31,8 @@ const PAGE: i64 = 1_000;
 
 /// Organisations whose owed work is done at once.
 const AT_ONCE: usize = 4;
+/// Organisations whose night is, beside those: each holds four connections and one for its inbox.
+const NIGHTS_AT_ONCE: usize = 2;
 /// How long what is under way may take to end at a stop. What is cut off is owed still, and nothing of it is half done.
 const GRACE: Duration = Duration::from_secs(20);
 
@@ -43,7 +45,8 @@ pub async fn run(app: App, shutdown: Receiver<bool>) {
 async fn tick_on(app: &App, mut shutdown: Receiver<bool>) {
     let mut tick = tokio::time::interval(TICK);
     tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-    let (turns, mut under_way) = (Arc::new(Semaphore::new(AT_ONCE)), BTreeMap::<OrgId, AbortHandle>::new());
+    let [nights, others] = [NIGHTS_AT_ONCE, AT_ONCE].map(|at_once| Arc::new(Semaphore::new(at_once)));
+    let mut under_way = BTreeMap::<OrgId, AbortHandle>::new();
     let mut working = JoinSet::new();
     loop {
         tokio::select! {
@@ -57,11 +60,15 @@ async fn tick_on(app: &App, mut shutdown: Receiver<bool>) {
             BTreeMap::new()
         });
         for (org, owed) in owed.into_iter().filter(|(org, _)| !under_way.contains_key(org)).collect::<Vec<_>>() {
-            let (app, turns) = (app.clone(), turns.clone());
+            let has_night = owed.iter().any(|due| matches!(due.owed, Owed::Night));
+            let turns = if has_night { nights.clone() } else { others.clone() };
+            let (app, shutdown) = (app.clone(), shutdown.clone());
             let task = working.spawn(async move {
                 // Nobody closes it.
                 let _turn = turns.acquire_owned().await;
-                do_owed(&app, org, owed).await;
+                if !*shutdown.borrow() {
+                    do_owed(&app, org, owed).await;
+                }
             });
             under_way.insert(org, task);
         }
@@ -116,7 +123,9 @@ async fn do_owed(app: &App, org: OrgId, mut owed: Vec<Due>) {
     let (mut mornings, mut watches) = (Vec::new(), Vec::new());
     for Due { owed, at, .. } in owed {
         match owed {
-            Owed::Night => night_of(app, org).await,
+            // What else is owed rests on it.
+            Owed::Night if !night_of(app, org).await => return,
+            Owed::Night => {}
             Owed::Clock(subject) => {
                 // One that can't be moved must not hold up the others; it is tried again at the next tick.
                 if let Err(error) = clocks::settle(app, org, &subject).await.or_else(nothing_where_gone) {
@@ -184,16 +193,21 @@ fn turn(owed: &Owed) -> u8 {
     }
 }
 
-async fn night_of(app: &App, org: OrgId) {
-    // What can't be read must not keep the night from what was there before.
-    if let Err(error) = inbox::take_if_owed(app, org).await.or_else(nothing_where_gone) {
-        tracing::error!(%org, "the inbox could not be taken: {error:#}");
+/// False while another process is at it.
+async fn night_of(app: &App, org: OrgId) -> bool {
+    match inbox::take_if_owed(app, org).await {
+        Ok(Some(_)) => {}
+        Ok(None) => return false,
+        Err(error) if store::is_gone(&error) => {}
+        // What can't be read must not keep the night from what was there before.
+        Err(error) => tracing::error!(%org, "the inbox could not be taken: {error:#}"),
     }
     match night::night(app, org).await.or_else(nothing_where_gone) {
         Ok(Some(report)) => tracing::info!(%org, accounts = report.accounts, "diagnosed"),
         Ok(None) => {}
         Err(error) => tracing::error!(%org, "the night's diagnosis failed and is tried again: {error:#}"),
     }
+    true
 }
 
 async fn seal_all(app: &App, lag: Option<TimeDelta>) -> anyhow::Result<()> {

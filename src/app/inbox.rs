@@ -108,23 +108,26 @@ pub fn address<'w>(warehouses: &'w BTreeMap<String, SecretString>, name: &str) -
 }
 
 /// Takes what lies in the inbox if the organisation's diagnosis of today is still owed; its queries once a date, however
-/// often the night is tried, and by whichever process. Waits for another process that is at it.
-pub async fn take_if_owed(app: &App, org: OrgId) -> anyhow::Result<Vec<Taken>> {
-    let Some(inbox) = &app.inbox else { return Ok(Vec::new()) };
+/// often the night is tried, and by whichever process. `None` while another process is at it.
+pub async fn take_if_owed(app: &App, org: OrgId) -> anyhow::Result<Option<Vec<Taken>>> {
+    let nothing = Ok(Some(Vec::new()));
+    let Some(inbox) = &app.inbox else { return nothing };
     let mut lock = app.store.tenant(org).await?;
     let slug = directory::own_organisation(&mut lock).await?.slug;
     if !inbox.folder_of(&slug).is_dir() {
-        return Ok(Vec::new());
+        return nothing;
     }
-    directory::lock_inbox(&mut lock).await?;
+    if !directory::try_lock_inbox(&mut lock).await? {
+        return Ok(None);
+    }
     // Whoever was at it may have come further than the files.
     let organisation = directory::own_organisation(&mut lock).await?;
     let today = calendar::local_date(organisation.timezone, app.now());
     if organisation.diagnosed_on.is_some_and(|date| date >= today) {
-        return Ok(Vec::new());
+        return nothing;
     }
     let queries = message::receive(&mut lock, &format!("queries of {today}"), app.now()).await?;
-    take_locked(app, inbox, lock, &organisation, queries).await
+    take_locked(app, inbox, lock, &organisation, queries).await.map(Some)
 }
 
 /// Takes what lies in the organisation's folder, and runs its queries. Nothing where no inbox is configured or there is

@@ -31,6 +31,8 @@ pub(super) struct Args {
 const WEBHOOK_CONNECTIONS: u32 = 16;
 const API_CONNECTIONS: u32 = 6;
 const WORK_CONNECTIONS: u32 = 16;
+/// Of the scheduler, whose nights delivery does not wait for.
+const NIGHT_CONNECTIONS: u32 = 14;
 
 /// From the signal to the end of all work: reliability.md, 17.
 const STOPPED_WITHIN: Duration = Duration::from_secs(24);
@@ -78,7 +80,7 @@ pub(super) async fn run(args: Args, config: &Config) -> anyhow::Result<Done> {
     let until = |mut stopped: watch::Receiver<bool>| async move {
         let _ = stopped.wait_for(|stopping| *stopping).await;
     };
-    let scheduling = tokio::spawn(scheduler::run(work.clone(), stopped.clone()));
+    let scheduling = tokio::spawn(scheduler::run(app.beside(NIGHT_CONNECTIONS), stopped.clone()));
     let listing = tokio::spawn(roster::run(http.clone(), stopped.clone()));
     let hearing = config.slack.app_token.clone().map(|token| tokio::spawn(socket::run(http, token, stopped.clone())));
     let refreshing = tokio::spawn({

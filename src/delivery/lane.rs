@@ -308,6 +308,8 @@ struct Worker<'a> {
     waiting: Vec<Outgoing>,
     /// How many of each kind are read at the next look.
     page: usize,
+    /// Of which kinds more may be due than was read.
+    more: BTreeSet<Sending>,
     flying: JoinSet<(Line, anyhow::Result<Fate>)>,
     /// Lines with a row under way, and which, of which message.
     busy: BTreeMap<Line, (Uuid, Uuid)>,
@@ -328,6 +330,7 @@ impl<'a> Worker<'a> {
             tally,
             waiting: Vec::new(),
             page: PAGE,
+            more: BTreeSet::new(),
             flying: JoinSet::new(),
             busy: BTreeMap::new(),
             redraws: 0,
@@ -405,6 +408,8 @@ impl<'a> Worker<'a> {
         let due = self.held.due(self.page, &kinds).await?;
         let read = |kind: Sending| due.iter().filter(|row| row.sending == kind).count();
         let whole: Vec<Sending> = kinds.iter().copied().filter(|kind| read(*kind) >= self.page).collect();
+        self.more.retain(|kind| !kinds.contains(kind));
+        self.more.extend(&whole);
         if kinds.iter().all(|kind| read(*kind) < PAGE) {
             self.page = PAGE;
         }
@@ -499,6 +504,10 @@ impl<'a> Worker<'a> {
             Ok((line, fate)) => {
                 self.busy.remove(&line);
                 self.redraws -= usize::from(line.0 == Sending::Redraw);
+                // A long line does not wait for the next look while the other has rows.
+                if self.more.contains(&line.0) && !self.waiting.iter().any(|row| row.sending == line.0) {
+                    self.look_at = Instant::now();
+                }
                 fate
             }
             // Its row stays marked as being sent: the next holder looks it up.

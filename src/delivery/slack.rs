@@ -282,7 +282,7 @@ impl Slack<'_, '_> {
     async fn is_guest(&self, user: &str) -> Result<bool, Failure> {
         self.claim.held.clear()?;
         let team = &self.claim.held.lease.workspace.id;
-        Ok(self.sender.client.is_outsider(&self.token, team, user).await?)
+        self.sender.client.is_outsider(&self.token, team, user).await.map_err(not_found_out)
     }
 
     async fn withdraw(&mut self, copies: &[MessageCopy], said: &Message) -> Result<(), Failure> {

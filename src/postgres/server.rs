@@ -186,7 +186,7 @@ fn spawn(programs: &Programs, account: &Account, cluster: &Cluster) -> anyhow::R
         "log_checkpoints=off".to_owned(),
     ];
     let by_mode: &[&str] = if durable {
-        &["shared_buffers=32MB", "max_connections=64"]
+        &["shared_buffers=32MB", "max_connections=80"]
     } else {
         &[
             "shared_buffers=64MB",

@@ -14,6 +14,7 @@ use crate::domain::person::{OrgId, PersonId};
 use crate::domain::routing::Model;
 
 statements! {
+    TRY_LOCK_INBOX = "SELECT pg_try_advisory_xact_lock(hashtextextended('tandem inbox ' || $1::text, 0))";
     LOCK_INBOX = "SELECT pg_advisory_xact_lock(hashtextextended('tandem inbox ' || $1::text, 0))";
     ORGANISATIONS = "SELECT org_id, slug, name, timezone, currency, model, diagnosed_on, diagnosed_at
                        FROM directory.organisation ORDER BY slug";
@@ -197,6 +198,12 @@ pub async fn lock_inbox(tx: &mut Tenant) -> anyhow::Result<()> {
     let org = tx.org().0;
     sqlx::query(LOCK_INBOX).bind(org).execute(tx.connection()).await.context("wait for another taker of the inbox")?;
     Ok(())
+}
+
+/// As [`lock_inbox`]; false where another process takes it now.
+pub async fn try_lock_inbox(tx: &mut Tenant) -> anyhow::Result<bool> {
+    let org = tx.org().0;
+    Ok(sqlx::query_scalar(TRY_LOCK_INBOX).bind(org).fetch_one(tx.connection()).await?)
 }
 
 /// From now on digests read the diagnosis of this date, in the caller's transaction. Never goes back to an earlier one.

@@ -15,8 +15,6 @@ use crate::store::directory::{Platform, Workspace};
 
 /// How long an answer waits to know whether a guest asks.
 const GUESTS_WITHIN: Duration = Duration::from_millis(1000);
-/// After so long Slack is asked about the asker alone: a large workspace takes minutes to list.
-const LISTED_WITHIN: Duration = Duration::from_millis(300);
 
 impl SlackDoor {
     /// Whether a guest asks, who is told nothing about customers even where somebody imported them as a colleague.
@@ -34,20 +32,7 @@ impl SlackDoor {
 
     async fn is_guest(&self, team: &str, user: &str) -> bool {
         let Some(token) = self.token(team).await else { return false };
-        // Goes on where the answer can't wait for it: the next who ask find it done.
-        let listing = tokio::spawn({
-            let (client, token, team) = (self.client.clone(), token.clone(), team.to_owned());
-            async move { client.guests(&token, &team).await }
-        });
-        let alone = async {
-            tokio::time::sleep(LISTED_WITHIN).await;
-            self.client.met_outsider(&token, user).await
-        };
-        tokio::select! {
-            Ok(Ok(guests)) = listing => guests.contains(user),
-            Ok(is_guest) = alone => is_guest,
-            else => false,
-        }
+        self.client.is_outsider(&token, team, user).await.unwrap_or(false)
     }
 }
 

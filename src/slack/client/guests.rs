@@ -7,6 +7,8 @@ use std::time::{Duration, Instant};
 
 use secrecy::SecretString;
 use serde::Deserialize;
+use tokio::task::JoinHandle;
+use tokio::time::sleep;
 
 use super::{Client, Error, Paging, User};
 
@@ -15,6 +17,8 @@ const KEPT: Duration = Duration::from_secs(600);
 /// Slack asks for at most 1,000 a page, and allows about 20 pages a minute.
 const PAGE: &str = "1000";
 const PAGES_MAX: usize = 50;
+/// After so long Slack is asked about one user alone: a large workspace takes minutes to list.
+const LISTED_WITHIN: Duration = Duration::from_millis(300);
 /// How soon a workspace is listed again that Slack did not list.
 const AGAIN: Duration = Duration::from_secs(60);
 /// Workspaces remembered; beyond it all are forgotten.
@@ -83,34 +87,45 @@ impl Client {
         self.guests.get(team)
     }
 
-    /// The same, asked of Slack where they are not known: by one at a time, for all who wait. A workspace that was not
-    /// listed a moment ago is not listed now either.
-    pub async fn guests(&self, token: &SecretString, team: &str) -> Result<Arc<HashSet<String>>, Error> {
-        let listing = self.guests.of(team, |workspace| workspace.listing.clone());
-        let _mine = listing.lock().await;
-        if let Some(known) = self.guests_lately(team) {
-            return Ok(known);
-        }
-        if self.guests.of(team, |workspace| workspace.not_listed_at).is_some_and(|at| at.elapsed() < AGAIN) {
-            return Err(Error::transient("the workspace was not listed a moment ago", false));
-        }
-        let listed = self.team_members(token, team).await;
-        if listed.is_err() {
-            self.guests.of(team, |workspace| workspace.not_listed_at = Some(Instant::now()));
-        }
-        let guests = listed?.into_iter().filter(User::is_outsider).map(|user| user.id);
-        Ok(Arc::new(guests.collect()))
-    }
-
-    /// Whether a user is a guest, or of another company: by the workspace's list, else as Slack says of them alone.
+    /// Whether a user is a guest, or of another company: by the workspace's list, which is renewed aside where it is old,
+    /// and where there is none yet in time, as Slack says of them alone.
     pub async fn is_outsider(&self, token: &SecretString, team: &str, user: &str) -> Result<bool, Error> {
         if let Some(guests) = self.guests_lately(team) {
             return Ok(guests.contains(user));
         }
-        match self.guests(token, team).await {
-            Ok(guests) => Ok(guests.contains(user)),
-            Err(_) => self.met_outsider(token, user).await,
+        let listing = self.list_aside(token, team);
+        let listed = || Some(self.guests.of(team, |workspace| workspace.known.clone())?.0.contains(user));
+        if let Some(known) = listed() {
+            return Ok(known);
         }
+        let listing = async {
+            if let Some(listing) = listing {
+                // What became of it is read from memory.
+                let _ = listing.await;
+            }
+            listed()
+        };
+        match tokio::time::timeout(LISTED_WITHIN, listing).await.ok().flatten().or_else(listed) {
+            Some(known) => Ok(known),
+            None => self.met_outsider(token, user).await,
+        }
+    }
+
+    /// Begins to list a workspace's people, unless that is under way or was refused a moment ago.
+    fn list_aside(&self, token: &SecretString, team: &str) -> Option<JoinHandle<()>> {
+        let (listing, refused_at) =
+            self.guests.of(team, |workspace| (workspace.listing.clone(), workspace.not_listed_at));
+        let mine = listing.try_lock_owned().ok()?;
+        if refused_at.is_some_and(|at| at.elapsed() < AGAIN) {
+            return None;
+        }
+        let (client, token, team) = (self.clone(), token.clone(), team.to_owned());
+        Some(tokio::spawn(async move {
+            let _mine = mine;
+            if client.team_members(&token, &team).await.is_err() {
+                client.guests.of(&team, |workspace| workspace.not_listed_at = Some(Instant::now()));
+            }
+        }))
     }
 
     /// As Slack says of them, looked up at most once an hour.
@@ -128,7 +143,13 @@ impl Client {
         let mut members: Vec<User> = Vec::new();
         let mut cursor = String::new();
         for _ in 0..PAGES_MAX {
-            let page: Page = self.form(token, "users.list", &[("limit", PAGE), ("cursor", &cursor)]).await?;
+            let page: Page = loop {
+                match self.form(token, "users.list", &[("limit", PAGE), ("cursor", &cursor)]).await {
+                    // The pages before are not to be asked for again.
+                    Err(Error::RateLimited { retry_after }) if !cursor.is_empty() => sleep(retry_after).await,
+                    page => break page?,
+                }
+            };
             members.extend(page.members);
             cursor = page.response_metadata.next_cursor;
             if cursor.is_empty() {

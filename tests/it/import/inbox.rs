@@ -210,7 +210,8 @@ async fn a_query_runs_once_a_date_whichever_process_runs_it() {
     night.put("accounts.sql", accounts);
     night.bot.clock.set("2026-11-24T01:00:30Z".parse().unwrap());
     let (one, two) = tokio::join!(take_if_owed(&night.app, night.bot.org.id), take_if_owed(&second, night.bot.org.id));
-    assert_eq!(one.unwrap().len() + two.unwrap().len(), 1, "the night is owed still, and the query has been run");
+    let ran = [one, two].map(|taken| taken.unwrap().unwrap_or_default().len());
+    assert_eq!(ran.iter().sum::<usize>(), 1, "the night is owed still, and the query has been run");
     scheduler::tick(&night.app).await.unwrap();
     night.bot.set_aside().await;
 }
