@@ -24,10 +24,9 @@ use crate::domain::calendar;
 use crate::domain::person::{OrgId, Role};
 use crate::domain::row::RowKind;
 use crate::ingest::{self, Format};
-use crate::store;
 use crate::store::audit::Actor;
 use crate::store::directory::{self, Organisation};
-use crate::store::{Tenant, message};
+use crate::store::{self, Tenant, message};
 use crate::warehouse::Warehouse;
 
 pub use overview::{Overview, overview};
@@ -275,14 +274,14 @@ async fn take_files(
                 let outcome = reports.into_iter().next().context("one file gives one report")?;
                 taken.push((path, Taken { name: String::new(), outcome: Ok(outcome) }));
             }
-            Err(import::Broken { error, .. }) => {
-                tracing::error!(file = %path.display(), "a file of the inbox could not be imported: {error:#}");
-                if !store::is_refused_data(&error) {
-                    // The database's fault, not the file's: it stays and is tried again.
-                    continue;
-                }
+            Err(import::Broken { error, .. }) if store::is_refused_data(&error) => {
                 let sentence = format!("{}: the database refused its rows: {error:#}", name_of(&path));
                 taken.push((path, Taken { name: String::new(), outcome: Err(sentence) }));
+                continue;
+            }
+            Err(import::Broken { error, .. }) => {
+                // The database's fault, not the file's: it stays and is tried again.
+                tracing::error!(file = %path.display(), "a file of the inbox could not be imported: {error:#}");
                 continue;
             }
         }

@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 
 use super::columns::{MAX_COLUMNS, Schema};
+use crate::domain::message::text::steers;
 use crate::domain::row::Patch;
 
 /// The cell that clears a stored value.
@@ -21,7 +22,6 @@ pub(super) fn cut(text: &str) -> String {
 
 /// Pieces of a file for a terminal and on one line: what would steer either is written as an escape.
 pub(super) fn shown(text: &str) -> Cow<'_, str> {
-    let steers = |c: char| c.is_control() || matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
     if !text.contains(steers) {
         return text.into();
     }

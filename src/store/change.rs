@@ -2,12 +2,16 @@
 
 use anyhow::Context;
 use chrono::{DateTime, Utc};
+use sqlx::Postgres;
+use sqlx::postgres::PgArguments;
+use sqlx::query::Query;
 use uuid::Uuid;
 
 use super::Tenant;
 use super::audit::{Actor, Entry};
 use super::message::REDRAWN_FOR;
 use crate::domain::account::AccountId;
+use crate::domain::person::OrgId;
 
 statements! {
     /// One statement, since round trips decide how many clicks a second there are.
@@ -24,9 +28,21 @@ pub async fn record(
     deeds: &[(Actor, Entry)],
     accounts: &[AccountId],
 ) -> anyhow::Result<()> {
-    let org = tx.org().0;
-    sqlx::query(RECORD_AND_REDRAW)
-        .bind(org)
+    let query = bound(RECORD_AND_REDRAW, tx.org(), at, deeds, accounts);
+    query.execute(tx.connection()).await.context("record a change")?;
+    Ok(())
+}
+
+/// A statement with `record_events!` and the redraws of `$8`, since `$9`: its first nine parameters.
+pub(super) fn bound<'q>(
+    statement: &'static str,
+    org: OrgId,
+    at: DateTime<Utc>,
+    deeds: &'q [(Actor, Entry)],
+    accounts: &'q [AccountId],
+) -> Query<'q, Postgres, PgArguments> {
+    sqlx::query(statement)
+        .bind(org.0)
         .bind(at)
         .bind(deeds.iter().map(|(actor, _)| actor.to_string()).collect::<Vec<_>>())
         .bind(deeds.iter().map(|_| Uuid::now_v7()).collect::<Vec<_>>())
@@ -35,10 +51,6 @@ pub async fn record(
         .bind(deeds.iter().map(|(_, entry)| &entry.data).collect::<Vec<_>>())
         .bind(accounts.iter().map(|id| id.0.as_str()).collect::<Vec<_>>())
         .bind(at - REDRAWN_FOR)
-        .execute(tx.connection())
-        .await
-        .context("record a change")?;
-    Ok(())
 }
 
 /// One who did all of it.

@@ -12,7 +12,7 @@ use uuid::Uuid;
 use super::Tenant;
 use super::account::AccountRow;
 use super::audit::{Actor, Entry};
-use super::message::REDRAWN_FOR;
+use super::change;
 use super::risk::RiskRow;
 use crate::domain::account::{Account, AccountId};
 use crate::domain::risk::{Risk, RiskRecord};
@@ -100,18 +100,8 @@ pub async fn keep(
     if risks.is_empty() {
         return Ok(());
     }
-    let org = tx.org().0;
     let rows: Vec<RiskRecord> = risks.iter().map(RiskRecord::from).collect();
-    let moved: i64 = sqlx::query_scalar(KEEP)
-        .bind(org)
-        .bind(at)
-        .bind(deeds.iter().map(|(actor, _)| actor.to_string()).collect::<Vec<_>>())
-        .bind(deeds.iter().map(|_| Uuid::now_v7()).collect::<Vec<_>>())
-        .bind(deeds.iter().map(|(_, entry)| entry.event).collect::<Vec<_>>())
-        .bind(deeds.iter().map(|(_, entry)| entry.subject.as_str()).collect::<Vec<_>>())
-        .bind(deeds.iter().map(|(_, entry)| &entry.data).collect::<Vec<_>>())
-        .bind(accounts.iter().map(|id| id.0.as_str()).collect::<Vec<_>>())
-        .bind(at - REDRAWN_FOR)
+    let kept = change::bound(KEEP, tx.org(), at, deeds, accounts)
         .bind(rows.iter().map(|row| row.id).collect::<Vec<_>>())
         .bind(rows.iter().map(|row| row.version).collect::<Vec<_>>())
         .bind(rows.iter().map(|row| row.since).collect::<Vec<_>>())
@@ -128,6 +118,7 @@ pub async fn keep(
         .fetch_one(tx.connection())
         .await
         .context("keep what was pressed")?;
+    let moved: i64 = kept.try_get(0)?;
     anyhow::ensure!(usize::try_from(moved)? == risks.len(), "a risk was changed by somebody else meanwhile");
     Ok(())
 }

@@ -80,11 +80,14 @@ fn spoken(text: &Text) -> String {
     out
 }
 
+/// Whether a character of somebody else's words could steer a terminal.
+pub fn steers(c: char) -> bool {
+    c.is_control() || matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+}
+
 /// Customers' names come from outside: what could steer a terminal is left out.
 fn printable(text: &str) -> String {
-    text.chars()
-        .filter(|c| *c == '\n' || !(c.is_control() || matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')))
-        .collect()
+    text.chars().filter(|c| *c == '\n' || !steers(*c)).collect()
 }
 
 fn wrap(text: &str, width: usize, first: &str, rest: &str) -> String {

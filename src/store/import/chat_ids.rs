@@ -18,16 +18,16 @@ statements! {
 pub(super) fn taken(known: &Known, rows: &[PersonRow], out: &BTreeSet<usize>) -> Vec<Refusal> {
     let coming = || rows.iter().enumerate().filter(|(position, _)| !out.contains(position)).map(|(_, row)| row);
     let (mut slack, mut teams) = (known.slack.clone(), known.teams.clone());
-    // Who names the one that they have keeps it, also where it is asked for in a row before theirs.
-    let gives_up = |patch: Option<&&Patch<String>>, user: &str| match patch {
-        None | Some(Patch::Keep) => false,
-        Some(Patch::Clear) => true,
-        Some(Patch::Set(other)) => other != user,
-    };
-    let asked: BTreeMap<&str, &Patch<String>> = coming().map(|row| (row.email.as_str(), &row.slack_user_id)).collect();
-    slack.retain(|user, holder| !gives_up(asked.get(holder.as_str()), user));
-    let asked: BTreeMap<&str, &Patch<String>> = coming().map(|row| (row.email.as_str(), &row.teams_user_id)).collect();
-    teams.retain(|user, holder| !gives_up(asked.get(holder.as_str()), user));
+    let of_slack: fn(&PersonRow) -> &Patch<String> = |row| &row.slack_user_id;
+    for (holders, asked) in [(&mut slack, of_slack), (&mut teams, |row| &row.teams_user_id)] {
+        let asked: BTreeMap<&str, &Patch<String>> = coming().map(|row| (row.email.as_str(), asked(row))).collect();
+        // Who names the one that they have keeps it, also where it is asked for in a row before theirs.
+        holders.retain(|user, holder| match asked.get(holder.as_str()) {
+            None | Some(Patch::Keep) => true,
+            Some(Patch::Clear) => false,
+            Some(Patch::Set(other)) => other == user,
+        });
+    }
     let mut rejected = Vec::new();
     for (position, row) in rows.iter().enumerate().filter(|(position, _)| !out.contains(position)) {
         for (column, patch, holders) in

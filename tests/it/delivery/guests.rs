@@ -2,14 +2,20 @@
 
 use super::*;
 
+/// Dana and Kim, who have each been told that Acme may leave.
+async fn dana_and_kim(scene: &Scene, org: &Org) -> (Address, Address) {
+    let (dana, kim) = (scene.person(org, "dana").await, scene.person(org, "kim").await);
+    scene.say(org, &dana, "Acme may leave").await;
+    scene.say(org, &kim, "Acme may leave").await;
+    assert_eq!(scene.drain(org, 0).await.sent, 2);
+    (dana, kim)
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn who_becomes_a_guest_gets_no_more_and_what_stands_there_is_taken_back() {
     let scene = Scene::new(noon()).await;
     let org = scene.organisation("T1").await;
-    let (dana, kim) = (scene.person(&org, "dana").await, scene.person(&org, "kim").await);
-    scene.say(&org, &dana, "Acme may leave").await;
-    scene.say(&org, &kim, "Acme may leave").await;
-    assert_eq!(scene.drain(&org, 0).await.sent, 2);
+    let (dana, kim) = dana_and_kim(&scene, &org).await;
 
     scene.slack.user("Udana", json!({"is_restricted": true}));
     scene.say(&org, &dana, "Acme left").await;
@@ -29,10 +35,7 @@ async fn who_becomes_a_guest_gets_no_more_and_what_stands_there_is_taken_back() 
 async fn where_the_workspace_is_not_listed_each_is_asked_about() {
     let scene = Scene::new(noon()).await;
     let org = scene.organisation("T1").await;
-    let (dana, kim) = (scene.person(&org, "dana").await, scene.person(&org, "kim").await);
-    scene.say(&org, &dana, "Acme may leave").await;
-    scene.say(&org, &kim, "Acme may leave").await;
-    assert_eq!(scene.drain(&org, 0).await.sent, 2);
+    let (dana, kim) = dana_and_kim(&scene, &org).await;
 
     scene.slack.always("users.list", Trouble::RateLimited(60));
     scene.slack.user("Udana", json!({"is_restricted": true}));
