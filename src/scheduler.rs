@@ -33,10 +33,8 @@ const PAGE: i64 = 1_000;
 const AT_ONCE: usize = 4;
 /// Organisations whose night is, beside those: each holds four connections and one for its inbox.
 const NIGHTS_AT_ONCE: usize = 2;
-/// How long what is under way may take to end at a stop. What is cut off is owed still, and nothing of it is half done.
-const GRACE: Duration = Duration::from_secs(20);
-
-/// Ticks until `shutdown` says true.
+/// Ticks until `shutdown` says true, and ends with what is under way then. What is cut off is owed still, and nothing of
+/// it is half done.
 pub async fn run(app: App, shutdown: Receiver<bool>) {
     tokio::join!(tick_on(&app, shutdown.clone()), seal_on(&app, shutdown));
 }
@@ -59,7 +57,10 @@ async fn tick_on(app: &App, mut shutdown: Receiver<bool>) {
             tracing::error!("the scheduler's tick failed: {error:#}");
             BTreeMap::new()
         });
-        for (org, owed) in owed.into_iter().filter(|(org, _)| !under_way.contains_key(org)).collect::<Vec<_>>() {
+        for (org, owed) in owed {
+            if under_way.contains_key(&org) {
+                continue;
+            }
             let has_night = owed.iter().any(|due| matches!(due.owed, Owed::Night));
             let turns = if has_night { nights.clone() } else { others.clone() };
             let (app, shutdown) = (app.clone(), shutdown.clone());
@@ -73,10 +74,7 @@ async fn tick_on(app: &App, mut shutdown: Receiver<bool>) {
             under_way.insert(org, task);
         }
     }
-    let ending = async { while working.join_next().await.is_some() {} };
-    if tokio::time::timeout(GRACE, ending).await.is_err() {
-        tracing::warn!("stopped before all that was owed was done; the next start does it");
-    }
+    while working.join_next().await.is_some() {}
 }
 
 async fn seal_on(app: &App, mut shutdown: Receiver<bool>) {

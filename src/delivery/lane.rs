@@ -374,11 +374,14 @@ impl<'a> Worker<'a> {
 
     /// Looks at the outbox where it is time to, and begins what can be begun. When to come again; `None` to leave.
     async fn take_up(&mut self, mode: Mode) -> anyhow::Result<Option<Instant>> {
-        let whole = if Instant::now() >= self.look_at { self.look().await? } else { Vec::new() };
+        let looks = Instant::now() >= self.look_at;
+        if looks {
+            self.look().await?;
+        }
         let now = Instant::now();
         let blocked = self.held.pace.blocked(now);
         let ready = if blocked.is_some() { blocked } else { self.begin() };
-        if blocked.is_none() && self.page < PAGE_MOST && whole.iter().any(|kind| !self.full(*kind)) {
+        if looks && blocked.is_none() && self.page < PAGE_MOST && self.more.iter().any(|kind| !self.full(*kind)) {
             // The rows of few places fill the page: those of others stand behind it.
             self.page *= 2;
             self.look_at = now;
@@ -399,17 +402,16 @@ impl<'a> Worker<'a> {
         Ok(Some(ready.map_or(look_at, |ready| ready.min(look_at))))
     }
 
-    /// Looks at what is due of the kinds that have room, and says of which there may be more than was read.
-    async fn look(&mut self) -> anyhow::Result<Vec<Sending>> {
+    /// Looks at what is due of the kinds that have room.
+    async fn look(&mut self) -> anyhow::Result<()> {
         let kinds = self.kinds_with_room();
         if kinds.is_empty() {
-            return Ok(kinds);
+            return Ok(());
         }
         let due = self.held.due(self.page, &kinds).await?;
         let read = |kind: Sending| due.iter().filter(|row| row.sending == kind).count();
-        let whole: Vec<Sending> = kinds.iter().copied().filter(|kind| read(*kind) >= self.page).collect();
         self.more.retain(|kind| !kinds.contains(kind));
-        self.more.extend(&whole);
+        self.more.extend(kinds.iter().filter(|kind| read(**kind) >= self.page));
         if kinds.iter().all(|kind| read(*kind) < PAGE) {
             self.page = PAGE;
         }
@@ -417,7 +419,7 @@ impl<'a> Worker<'a> {
         self.waiting.extend(due.into_iter().filter(|row| !self.busy.values().any(|(id, _)| *id == row.outbox_id)));
         self.waiting.sort_by_key(|row| row.sending);
         self.look_at = Instant::now() + if self.idle_since.is_some() { IDLE_LOOK } else { POLL };
-        Ok(whole)
+        Ok(())
     }
 
     /// Whether no more rows of this kind may be begun.
