@@ -5,6 +5,7 @@ use anyhow::Context as _;
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::routing::post;
+use axum::serve::ListenerExt as _;
 use axum::{Form, Json, Router};
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -41,7 +42,10 @@ pub(crate) async fn serve(port: u16, database: &str, org: Uuid) -> anyhow::Resul
     // As many connections as Tandem and the peer have.
     let pool = PgPoolOptions::new().max_connections(16).connect(database).await.context("connect to Postgres")?;
     let router = Router::new().route("/slack/commands", post(account)).with_state((pool, org));
-    let listener = tokio::net::TcpListener::bind(("127.0.0.1", port)).await?;
+    let listener = tokio::net::TcpListener::bind(("127.0.0.1", port)).await?.tap_io(|stream| {
+        // Else answers wait for the other side's acknowledgements, 40 ms each, once they come in two pieces.
+        let _ = stream.set_nodelay(true);
+    });
     Ok(axum::serve(listener, router).await?)
 }
 

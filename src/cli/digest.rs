@@ -101,7 +101,10 @@ pub(super) async fn run(args: Args, config: &Config) -> anyhow::Result<Done> {
                         .and_then(|stored| stored.slack_user_id.clone())
                         .unwrap_or_else(|| person.email.clone());
                     let parts = render::message(message);
-                    parts.into_iter().map(move |part| render::post(&channel, &part, None, None)).collect::<Vec<_>>()
+                    parts
+                        .into_iter()
+                        .map(move |part| json!(render::post(&channel, &part, None, None)))
+                        .collect::<Vec<_>>()
                 })
                 .collect();
             println!("{}", serde_json::to_string_pretty(&bodies)?);

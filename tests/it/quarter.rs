@@ -353,7 +353,8 @@ impl Firm {
 
     fn leave(&self, dir: &std::path::Path, name: &str, message: &Message) {
         std::fs::write(dir.join(format!("{name}.txt")), to_text(message, 100)).unwrap();
-        let slack: Vec<_> = tandem::slack::render::message(message).into_iter().map(|part| part.blocks).collect();
+        let slack: Vec<_> =
+            tandem::slack::render::message(message).into_iter().map(|part| serde_json::json!(part.blocks)).collect();
         std::fs::write(dir.join(format!("{name}.slack.json")), serde_json::to_string_pretty(&slack).unwrap()).unwrap();
         let teams: Vec<_> =
             tandem::teams::render::message(message, |_| None).into_iter().map(|part| part.card).collect();

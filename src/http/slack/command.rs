@@ -3,7 +3,6 @@
 use std::collections::VecDeque;
 
 use axum::response::Response;
-use serde_json::Value;
 
 use super::ANSWER_WITHIN;
 use super::ask::asked;
@@ -14,7 +13,7 @@ use crate::domain::command::{self, Command};
 use crate::domain::message::{Message, Reply, answer, introduction};
 use crate::http::ask::{Answer, Ask, What};
 use crate::slack::inbound::SlashCommand;
-use crate::slack::render;
+use crate::slack::render::{self, Said};
 
 pub(super) async fn answer(desk: Desk, typed: SlashCommand) -> Response {
     if typed.is_enterprise_install {
@@ -56,16 +55,16 @@ pub(super) async fn answer(desk: Desk, typed: SlashCommand) -> Response {
     }
 }
 
-fn said(message: Message) -> Vec<Value> {
+fn said(message: Message) -> Vec<Said> {
     render::reply(&Reply::Private(message))
 }
 
-fn first_of(parts: Vec<Value>) -> Response {
+fn first_of(parts: Vec<Said>) -> Response {
     parts.into_iter().next().map_or_else(nothing, json)
 }
 
 impl Desk {
-    fn afterwards_rest(self, typed: SlashCommand, ask: Ask, found: Answer, parts: VecDeque<Value>) {
+    fn afterwards_rest(self, typed: SlashCommand, ask: Ask, found: Answer, parts: VecDeque<Said>) {
         let has_picture = matches!(&found.reply, Reply::Private(said) if said.charts().next().is_some());
         let is_done =
             parts.is_empty() && found.unknown.is_none() && !has_picture && !matches!(found.reply, Reply::Dialog(_));
@@ -78,7 +77,7 @@ impl Desk {
     }
 
     /// What did not fit into the response: further parts, a dialog, the answer to somebody who is known now.
-    async fn rest(&self, typed: &SlashCommand, ask: &Ask, found: &Answer, parts: VecDeque<Value>) {
+    async fn rest(&self, typed: &SlashCommand, ask: &Ask, found: &Answer, parts: VecDeque<Said>) {
         let place = typed.response_url.as_ref();
         for part in parts {
             let Some(place) = place else { return };

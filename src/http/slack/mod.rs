@@ -21,7 +21,7 @@ use axum::http::header::CONTENT_TYPE;
 use axum::response::{IntoResponse, Response};
 use chrono::DateTime;
 use secrecy::SecretString;
-use serde_json::Value;
+use serde::Serialize;
 
 use super::ask::AskedAbout;
 use super::body::{self, Limits};
@@ -171,7 +171,7 @@ fn sentence_of(challenge: String) -> Response {
     ([(CONTENT_TYPE, "text/plain; charset=utf-8")], challenge).into_response()
 }
 
-fn json(body: Value) -> Response {
+fn json(body: impl Serialize) -> Response {
     let mut bytes = Vec::with_capacity(USUAL_ANSWER);
     // An object of texts can be written, and into memory.
     let _ = serde_json::to_writer(&mut bytes, &body);

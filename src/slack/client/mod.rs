@@ -20,8 +20,8 @@ use chrono::{DateTime, Utc};
 use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, DATE, HeaderMap, HeaderValue, RETRY_AFTER};
 use reqwest::{RequestBuilder, Response, StatusCode};
 use secrecy::{ExposeSecret, SecretString};
-use serde::Deserialize;
 use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
@@ -30,6 +30,7 @@ pub use oauth::{AppCredentials, Grant};
 pub use outsiders::{Channel, User, outsiders};
 
 use super::address::{ApiUrl, ResponseUrl};
+use super::render::blocks::Block;
 use super::render::{DELIVERY_EVENT, Rendered, post};
 
 /// How long one attempt may take, from connecting to the last byte. Shorter than a lane's lease (20 s).
@@ -158,7 +159,14 @@ impl Client {
 
     /// Redraws a message of ours. Its metadata stays.
     pub async fn update_message(&self, token: &SecretString, at: &Posted, message: &Rendered) -> Result<(), Error> {
-        let body = json!({"channel": at.channel, "ts": at.ts, "text": message.text, "blocks": message.blocks});
+        #[derive(Serialize)]
+        struct Update<'a> {
+            channel: &'a str,
+            ts: &'a str,
+            text: &'a str,
+            blocks: &'a [Block],
+        }
+        let body = Update { channel: &at.channel, ts: &at.ts, text: &message.text, blocks: &message.blocks };
         self.json::<Done>(token, "chat.update", &body).await.map(drop)
     }
 
@@ -284,7 +292,7 @@ impl Client {
     }
 
     /// Posts a private answer, one of five at most.
-    pub async fn respond(&self, url: &ResponseUrl, body: &Value) -> Result<(), Error> {
+    pub async fn respond(&self, url: &ResponseUrl, body: &impl Serialize) -> Result<(), Error> {
         let sent = self.http.post(url.as_url().clone()).json(body).send().await;
         let answer = sent.map_err(|error| Error::from_attempt(&error))?;
         let (status, headers, bytes) = read(answer).await?;
@@ -305,9 +313,13 @@ impl Client {
         }
     }
 
-    async fn json<T: DeserializeOwned>(&self, token: &SecretString, method: &str, body: &Value) -> Result<T, Error> {
-        let body = body.to_string();
-        let request = self.request(token, method)?.header(CONTENT_TYPE, "application/json; charset=utf-8").body(body);
+    async fn json<T: DeserializeOwned>(
+        &self,
+        token: &SecretString,
+        method: &str,
+        body: &impl Serialize,
+    ) -> Result<T, Error> {
+        let request = self.request(token, method)?.header(CONTENT_TYPE, "application/json; charset=utf-8").json(body);
         answer(request).await.map(|(_, answer)| answer)
     }
 

@@ -34,7 +34,7 @@ fn ok(body: Value) -> ResponseTemplate {
 }
 
 fn rendered() -> Rendered {
-    Rendered { text: "14 at risk".into(), blocks: json!([{"type": "divider"}]) }
+    Rendered { text: "14 at risk".into(), blocks: vec![Block::Divider { block_id: Default::default() }] }
 }
 
 async fn posting(client: &Client) -> Result<Posted, Error> {

@@ -1,13 +1,15 @@
 //! Block Kit, with its limits held where each block is made
 //! (numbers: docs.slack.dev/reference/block-kit).
 //!
-//! Plain JSON instead of slack-morphism's types: those hold no limits, so every
-//! one of them would need such a function around it anyway, and serialising
-//! them gives nothing that these few shapes do not.
+//! Types of our own instead of slack-morphism's: those hold no limits, so every
+//! one of them would need such a function around it anyway. They are written out
+//! as they are; as `serde_json::Value`s, each with a tree of its own and a copy of
+//! every key, drawing them was a quarter of what an answer costs.
 
+use std::borrow::Cow;
 use std::io;
 
-use serde_json::{Value, json};
+use serde::{Serialize, Serializer};
 
 use super::mrkdwn::{cut, line, links_itself};
 
@@ -26,80 +28,200 @@ pub(super) const BUTTON_VALUE: usize = 2000;
 /// Button text, option text, accessibility label.
 const LABEL: usize = 75;
 
-/// An object of values that are made already. `json!` would copy each with all that is in it, once more at every level.
-pub(super) fn object<const N: usize>(entries: [(&str, Value); N]) -> Value {
-    Value::Object(entries.into_iter().map(|(key, value)| (key.to_owned(), value)).collect())
+/// One block of a message or a view.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(tag = "type", rename_all = "snake_case")]
+pub enum Block {
+    Header {
+        #[serde(skip_serializing_if = "Name::is_none")]
+        block_id: Name,
+        text: Plain,
+    },
+    Section {
+        #[serde(skip_serializing_if = "Name::is_none")]
+        block_id: Name,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        text: Option<Mrkdwn>,
+        #[serde(skip_serializing_if = "Vec::is_empty")]
+        fields: Vec<Mrkdwn>,
+    },
+    Context {
+        #[serde(skip_serializing_if = "Name::is_none")]
+        block_id: Name,
+        elements: [Mrkdwn; 1],
+    },
+    Actions {
+        #[serde(skip_serializing_if = "Name::is_none")]
+        block_id: Name,
+        elements: Vec<Element>,
+    },
+    Divider {
+        #[serde(skip_serializing_if = "Name::is_none")]
+        block_id: Name,
+    },
 }
 
-/// Where a customer's words hold an address, an @name or a #channel, Slack is told to make no link of
-/// them (`verbatim`). Only there: clients other than Slack's own take it for "no formatting at all".
-pub(super) fn mrkdwn(text: &str) -> Value {
-    if links_itself(text) {
-        json!({"type": "mrkdwn", "text": text, "verbatim": true})
-    } else {
-        json!({"type": "mrkdwn", "text": text})
+impl Block {
+    /// Names it by its place: unique in the message, the same each time it is drawn.
+    pub(super) fn named(mut self, place: usize) -> Self {
+        let (Self::Header { block_id, .. }
+        | Self::Section { block_id, .. }
+        | Self::Context { block_id, .. }
+        | Self::Actions { block_id, .. }
+        | Self::Divider { block_id }) = &mut self;
+        *block_id = Name(Some(place));
+        self
     }
 }
 
-/// `emoji: false`: `:x:` in a name stays what it is. A text that shows nothing would be refused, so it is a dash.
-pub(super) fn plain(text: &str, max: usize) -> Value {
+/// The place by which a block is named, once it has one.
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
+pub struct Name(Option<usize>);
+
+impl Name {
+    fn is_none(&self) -> bool {
+        self.0.is_none()
+    }
+}
+
+impl Serialize for Name {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self.0 {
+            Some(place) => serializer.collect_str(&format_args!("b{place}")),
+            None => serializer.serialize_none(),
+        }
+    }
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(tag = "type", rename = "mrkdwn")]
+pub struct Mrkdwn {
+    text: String,
+    /// Where a customer's words hold an address, an @name or a #channel, Slack is told to make no link of
+    /// them. Only there: clients other than Slack's own take it for "no formatting at all".
+    #[serde(skip_serializing_if = "is_false")]
+    verbatim: bool,
+}
+
+fn is_false(value: &bool) -> bool {
+    !value
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(tag = "type", rename = "plain_text")]
+pub struct Plain {
+    text: String,
+    /// Never: `:x:` in a name stays what it is.
+    emoji: bool,
+}
+
+/// What stands in a row of actions.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(tag = "type", rename_all = "snake_case")]
+pub enum Element {
+    Button {
+        action_id: Cow<'static, str>,
+        text: Plain,
+        value: String,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        accessibility_label: Option<String>,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        style: Option<&'static str>,
+    },
+    Overflow {
+        action_id: Cow<'static, str>,
+        options: Vec<Choice>,
+    },
+    StaticSelect {
+        action_id: Cow<'static, str>,
+        placeholder: Plain,
+        options: Vec<Choice>,
+    },
+}
+
+impl Element {
+    pub(super) fn action_id(&mut self) -> &mut Cow<'static, str> {
+        let (Self::Button { action_id, .. } | Self::Overflow { action_id, .. } | Self::StaticSelect { action_id, .. }) =
+            self;
+        action_id
+    }
+}
+
+/// One option of a menu.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Choice {
+    text: Plain,
+    value: String,
+}
+
+fn mrkdwn(text: String) -> Mrkdwn {
+    Mrkdwn { verbatim: links_itself(&text), text }
+}
+
+/// A text that shows nothing would be refused, so it is a dash.
+pub(super) fn plain(text: &str, max: usize) -> Plain {
     let text = line(text, max);
-    json!({"type": "plain_text", "text": if text.is_empty() { "–" } else { &text }, "emoji": false})
+    Plain { text: if text.is_empty() { "–".to_owned() } else { text }, emoji: false }
 }
 
-pub(super) fn header(text: &str) -> Value {
-    object([("type", "header".into()), ("text", plain(text, HEADER))])
+pub(super) fn header(text: &str) -> Block {
+    Block::Header { block_id: Name::default(), text: plain(text, HEADER) }
 }
 
-pub(super) fn section(text: &str) -> Value {
-    object([("type", "section".into()), ("text", mrkdwn(text))])
+pub(super) fn section(text: String) -> Block {
+    Block::Section { block_id: Name::default(), text: Some(mrkdwn(text)), fields: Vec::new() }
 }
 
-pub(super) fn fields(fields: &[String]) -> Value {
-    object([("type", "section".into()), ("fields", fields.iter().map(|field| mrkdwn(field)).collect())])
+pub(super) fn fields(fields: Vec<String>) -> Block {
+    Block::Section { block_id: Name::default(), text: None, fields: fields.into_iter().map(mrkdwn).collect() }
 }
 
-pub(super) fn context(text: &str) -> Value {
-    object([("type", "context".into()), ("elements", vec![mrkdwn(text)].into())])
+pub(super) fn context(text: String) -> Block {
+    Block::Context { block_id: Name::default(), elements: [mrkdwn(text)] }
 }
 
-pub(super) fn divider() -> Value {
-    json!({"type": "divider"})
+pub(super) fn divider() -> Block {
+    Block::Divider { block_id: Name::default() }
 }
 
-pub(super) fn actions(elements: Vec<Value>) -> Value {
-    object([("type", "actions".into()), ("elements", elements.into())])
+pub(super) fn actions(elements: Vec<Element>) -> Block {
+    Block::Actions { block_id: Name::default(), elements }
 }
 
-pub(super) fn button(label: &str, value: &str, spoken: &str, style: Option<&str>) -> Value {
-    let mut button = object([("type", "button".into()), ("text", plain(label, LABEL)), ("value", value.into())]);
+pub(super) fn button(
+    verb: &'static str,
+    label: &str,
+    value: String,
+    spoken: &str,
+    style: Option<&'static str>,
+) -> Element {
     let spoken = line(spoken, LABEL);
-    if !spoken.is_empty() {
-        button["accessibility_label"] = spoken.into();
+    Element::Button {
+        action_id: verb.into(),
+        text: plain(label, LABEL),
+        value,
+        accessibility_label: (!spoken.is_empty()).then_some(spoken),
+        style,
     }
-    if let Some(style) = style {
-        button["style"] = style.into();
-    }
-    button
 }
 
-pub(super) fn option(label: &str, value: &str) -> Value {
-    object([("text", plain(label, LABEL)), ("value", value.into())])
+pub(super) fn option(label: &str, value: String) -> Choice {
+    Choice { text: plain(label, LABEL), value }
 }
 
-/// A menu: *⋯* for a few, a list with a placeholder for more.
-pub(super) fn menu(placeholder: &str, options: Vec<Value>) -> Value {
+/// A menu: *⋯* for a few, a list with its label as placeholder for more.
+pub(super) fn menu(action_id: &'static str, label: &str, options: Vec<Choice>) -> Element {
+    let action_id = action_id.into();
     if options.len() <= OVERFLOW_OPTIONS {
-        object([("type", "overflow".into()), ("options", options.into())])
+        Element::Overflow { action_id, options }
     } else {
-        let placeholder = plain(placeholder, HEADER);
-        object([("type", "static_select".into()), ("placeholder", placeholder), ("options", options.into())])
+        Element::StaticSelect { action_id, placeholder: plain(label, HEADER), options }
     }
 }
 
 /// As long as Slack counts it: `msg_blocks_too_long` was met with sums of text far below the
 /// limit, so the whole JSON is measured.
-pub(super) fn weight(value: &Value) -> usize {
+pub(super) fn weight(value: &impl Serialize) -> usize {
     let mut weight = Weight(0);
     // Counting cannot fail.
     let _ = serde_json::to_writer(&mut weight, value);
@@ -135,7 +257,7 @@ mod tests {
 
     #[test]
     fn weight_is_the_length_of_the_json() {
-        let block = section("Müller & Søn <x> \"quoted\"\n\u{1}, 12 € · 👩‍👩‍👧 שלום");
-        assert_eq!(weight(&block), len(&block.to_string()));
+        let block = section("Müller & Søn <x> \"quoted\"\n\u{1}, 12 € · 👩‍👩‍👧 שלום".to_owned());
+        assert_eq!(weight(&block), len(&serde_json::to_string(&block).unwrap()));
     }
 }

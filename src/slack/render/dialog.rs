@@ -26,7 +26,7 @@ pub fn dialog(dialog: &Dialog, origin: Option<&Origin>) -> Value {
         return notice(&dialog.title, &Message::sentence("This account's id is too long for a Slack dialog."));
     };
     let intro = dialog.intro.iter().flat_map(|text| mrkdwn::pieces(text, blocks::TEXT));
-    let mut view_blocks: Vec<Value> = intro.map(|piece| blocks::section(&piece)).collect();
+    let mut view_blocks: Vec<Value> = intro.map(|piece| json!(blocks::section(piece))).collect();
     view_blocks.extend(dialog.fields.iter().map(field));
     view_blocks.truncate(VIEW_BLOCKS);
     json!({
@@ -42,16 +42,15 @@ pub fn dialog(dialog: &Dialog, origin: Option<&Origin>) -> Value {
 
 /// Opened at once, since a `trigger_id` lives 3 seconds; filled by `views.update` when the dialog is known.
 pub fn skeleton(title: &str) -> Value {
-    view(title, vec![blocks::section("Loading…")])
+    view(title, vec![blocks::section("Loading…".to_owned())])
 }
 
 /// A view that only says something: the answer to a submission, which has no `response_url`.
 pub fn notice(title: &str, message: &Message) -> Value {
     let pages = super::pages::split(drawn(&message.blocks));
-    let all: Vec<Value> = pages.into_iter().flatten().take(VIEW_BLOCKS).collect();
-    let shown = if all.is_empty() { vec![blocks::section(&super::message(message)[0].text)] } else { all };
-    let Value::Array(shown) = named(shown) else { return view(title, Vec::new()) };
-    view(title, shown)
+    let all: Vec<_> = pages.into_iter().flatten().take(VIEW_BLOCKS).collect();
+    let shown = if all.is_empty() { vec![blocks::section(super::message(message).remove(0).text)] } else { all };
+    view(title, named(shown))
 }
 
 /// What stands at the fields of the submitted dialog: (field id, sentence).
@@ -75,7 +74,7 @@ pub fn submission(title: &str, reply: &Reply, origin: Option<&Origin>) -> Option
     }
 }
 
-fn view(title: &str, blocks: Vec<Value>) -> Value {
+fn view(title: &str, blocks: Vec<blocks::Block>) -> Value {
     json!({
         "type": "modal",
         "title": blocks::plain(title, VIEW_LABEL),
@@ -135,10 +134,10 @@ fn field(field: &Field) -> Value {
     let hints: Vec<String> = field.hint.iter().cloned().chain(hint).filter(|hint| !hint.trim().is_empty()).collect();
     match hints.as_slice() {
         [] => {}
-        [one] => block["hint"] = blocks::plain(one, INPUT_TEXT),
+        [one] => block["hint"] = json!(blocks::plain(one, INPUT_TEXT)),
         several => {
             let sentences: Vec<String> = several.iter().map(|hint| phrase::sentence(hint)).collect();
-            block["hint"] = blocks::plain(&sentences.join(" "), INPUT_TEXT);
+            block["hint"] = json!(blocks::plain(&sentences.join(" "), INPUT_TEXT));
         }
     }
     block
@@ -163,7 +162,7 @@ fn select(value: Option<&str>, options: &[(String, String)]) -> Option<Value> {
     let options: Vec<&(String, String)> =
         options.iter().filter(|(value, _)| carried(value)).take(blocks::SELECT_OPTIONS).collect();
     let chosen = options.iter().find(|(option, _)| Some(option.as_str()) == value);
-    let draw = |(value, label): &(String, String)| blocks::option(label, value);
+    let draw = |(value, label): &(String, String)| json!(blocks::option(label, value.clone()));
     let mut element =
         json!({"type": "static_select", "options": options.iter().map(|option| draw(option)).collect::<Vec<_>>()});
     if let Some(chosen) = chosen {
@@ -174,7 +173,7 @@ fn select(value: Option<&str>, options: &[(String, String)]) -> Option<Value> {
 
 /// As [`select`], any number of at most ten.
 fn choices(values: &[String], options: &[(String, String)]) -> Option<Value> {
-    let draw = |(value, label): &(String, String)| blocks::option(label, value);
+    let draw = |(value, label): &(String, String)| json!(blocks::option(label, value.clone()));
     let carried: Vec<&(String, String)> = options
         .iter()
         .filter(|(value, _)| !value.is_empty() && mrkdwn::len(value) <= blocks::OPTION_VALUE)
@@ -193,5 +192,5 @@ fn choices(values: &[String], options: &[(String, String)]) -> Option<Value> {
 
 fn nothing_to_choose(field: &Field) -> Value {
     let label = mrkdwn::cut(&mrkdwn::escaped(&mrkdwn::line(&field.label, 150)), 1000);
-    blocks::section(&format!("{label}: there is nothing to choose from."))
+    json!(blocks::section(format!("{label}: there is nothing to choose from.")))
 }

@@ -4,13 +4,15 @@
 //! Slack refuses more than 50 blocks, and blocks that are together longer than
 //! about 13,200 characters. Text and the buttons that follow it stay together.
 
-mod blocks;
+pub mod blocks;
 mod dialog;
 mod mrkdwn;
 mod pages;
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
+use serde::Serialize;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
@@ -34,8 +36,8 @@ const VIEW_BLOCKS: usize = 100;
 pub struct Rendered {
     /// Says it where blocks are not shown: notifications, screen readers. Never empty.
     pub text: String,
-    /// An array, at most 50 blocks and 12,000 characters as JSON.
-    pub blocks: Value,
+    /// At most 50, and 12,000 characters as JSON.
+    pub blocks: Vec<blocks::Block>,
 }
 
 /// The parent first, then its thread replies. Never empty.
@@ -52,27 +54,51 @@ pub fn message(message: &Message) -> Vec<Rendered> {
     pages.into_iter().enumerate().map(|(page, blocks)| Rendered { text: text(page), blocks: named(blocks) }).collect()
 }
 
-/// The body of `chat.postMessage`. `delivery_id` makes the message findable after a crash.
-pub fn post(channel: &str, rendered: &Rendered, thread_ts: Option<&str>, delivery_id: Option<Uuid>) -> Value {
-    let mut body = json!({
-        "channel": channel,
-        "text": rendered.text,
-        "blocks": rendered.blocks,
-        "unfurl_links": false,
-        "unfurl_media": false,
-    });
-    if let Some(ts) = thread_ts {
-        body["thread_ts"] = ts.into();
+/// The body of `chat.postMessage`.
+#[derive(Debug, Serialize)]
+pub struct Post<'a> {
+    channel: &'a str,
+    text: &'a str,
+    blocks: &'a [blocks::Block],
+    unfurl_links: bool,
+    unfurl_media: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    thread_ts: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    metadata: Option<Value>,
+}
+
+/// A message, or a reply in a thread. `delivery_id` makes it findable after a crash.
+pub fn post<'a>(
+    channel: &'a str,
+    rendered: &'a Rendered,
+    thread_ts: Option<&'a str>,
+    delivery_id: Option<Uuid>,
+) -> Post<'a> {
+    let metadata = delivery_id.map(|id| json!({"event_type": DELIVERY_EVENT, "event_payload": {"delivery_id": id}}));
+    Post {
+        channel,
+        text: &rendered.text,
+        blocks: &rendered.blocks,
+        unfurl_links: false,
+        unfurl_media: false,
+        thread_ts,
+        metadata,
     }
-    if let Some(id) = delivery_id {
-        body["metadata"] = json!({"event_type": DELIVERY_EVENT, "event_payload": {"delivery_id": id}});
-    }
-    body
+}
+
+/// A private answer, or a part of one.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Said {
+    response_type: &'static str,
+    replace_original: bool,
+    text: String,
+    blocks: Vec<blocks::Block>,
 }
 
 /// What only the asker sees: the first answers a slash command directly, each further one goes to its
 /// `response_url`. Empty for [`Reply::Silent`] and for [`Reply::Dialog`], which is opened instead.
-pub fn reply(reply: &Reply) -> Vec<Value> {
+pub fn reply(reply: &Reply) -> Vec<Said> {
     match reply {
         Reply::Silent | Reply::Dialog(_) => Vec::new(),
         Reply::Private(said) => private(said),
@@ -102,21 +128,12 @@ pub fn picture(chart: &Chart, file_id: &str) -> Value {
 
 /// The view of `views.publish`: at most 100 blocks. The wording pages itself below that.
 pub fn home(said: &Message) -> Value {
-    let blocks: Vec<Value> = drawn(&said.blocks).into_iter().map(pages::Piece::into_block).take(VIEW_BLOCKS).collect();
-    blocks::object([("type", "home".into()), ("blocks", named(blocks))])
+    let blocks = drawn(&said.blocks).into_iter().map(pages::Piece::into_block).take(VIEW_BLOCKS).collect();
+    json!({"type": "home", "blocks": named(blocks)})
 }
 
-fn private(said: &Message) -> Vec<Value> {
-    let body = |Rendered { text, blocks }| {
-        let (kind, replaces) = ("ephemeral".into(), false.into());
-        let entries = [
-            ("response_type", kind),
-            ("replace_original", replaces),
-            ("text", Value::String(text)),
-            ("blocks", blocks),
-        ];
-        blocks::object(entries)
-    };
+fn private(said: &Message) -> Vec<Said> {
+    let body = |Rendered { text, blocks }| Said { response_type: "ephemeral", replace_original: false, text, blocks };
     let mut parts = message(said);
     if parts.len() > PRIVATE_PARTS {
         parts.truncate(PRIVATE_PARTS - 1);
@@ -132,8 +149,8 @@ fn drawn(blocks: &[Block]) -> Vec<pages::Piece> {
 }
 
 fn block(block: &Block) -> Vec<pages::Piece> {
-    let texts = |text: &Text, max, make: fn(&str) -> Value| {
-        mrkdwn::pieces(text, max).iter().map(|piece| pages::Piece::body(make(piece))).collect()
+    let texts = |text: &Text, max, make: fn(String) -> blocks::Block| {
+        mrkdwn::pieces(text, max).into_iter().map(|piece| pages::Piece::body(make(piece))).collect()
     };
     match block {
         Block::Heading(text) if mrkdwn::line(text, blocks::HEADER).is_empty() => Vec::new(),
@@ -158,37 +175,34 @@ fn bullets(items: &[Text]) -> Text {
 }
 
 /// Sections of up to ten fields, fewer where the fields are long.
-fn facts_blocks(facts: &[(String, Text)]) -> Vec<Value> {
+fn facts_blocks(facts: &[(String, Text)]) -> Vec<blocks::Block> {
     let fields = facts.iter().filter_map(|(label, value)| {
         let text = Text::strong(mrkdwn::line(label, 200)).then("\n").append(value.clone());
         let field = mrkdwn::one_piece(&text, blocks::FIELD);
         (!field.is_empty()).then_some(field)
     });
-    grouped(fields, blocks::FIELDS, blocks::TEXT, |field| mrkdwn::len(field))
-        .iter()
-        .map(|group| blocks::fields(group))
-        .collect()
+    grouped(fields, blocks::FIELDS, blocks::TEXT, |field| mrkdwn::len(field)).into_iter().map(blocks::fields).collect()
 }
 
 /// Shown buttons, then the rest under *More*. Menu options carry 150 characters: what is longer stands as
 /// a button. An action that even a button cannot carry (an account id of nearly 2000 characters, or with control
 /// characters, which Slack may drop) is left out, since a button that comes back changed would be dead.
-fn buttons_blocks(buttons: &Buttons) -> Vec<Value> {
+fn buttons_blocks(buttons: &Buttons) -> Vec<blocks::Block> {
     let carried = |button: &Button, max| {
         let value = button.action.to_string();
         mrkdwn::len(&value) <= max && !value.contains(char::is_control)
     };
     let (in_menu, too_long): (Vec<_>, Vec<_>) = buttons.more.iter().partition(|b| carried(b, blocks::OPTION_VALUE));
     let elements = buttons.shown.iter().chain(too_long).filter(|b| carried(b, blocks::BUTTON_VALUE)).map(|button| {
-        let drawn = blocks::button(&button.label, &button.action.to_string(), &button.spoken, style(button.emphasis));
-        (button.action.verb.as_str(), drawn)
+        let (verb, value) = (button.action.verb.as_str(), button.action.to_string());
+        blocks::button(verb, &button.label, value, &button.spoken, style(button.emphasis))
     });
-    let options = in_menu.iter().map(|button| blocks::option(&button.label, &button.action.to_string()));
+    let options = in_menu.iter().map(|button| blocks::option(&button.label, button.action.to_string()));
     let menus = grouped(options, blocks::SELECT_OPTIONS, pages::BUTTONS_MAX - 500, weight);
-    let menus = menus.into_iter().map(|options| ("more", blocks::menu("More", options)));
-    grouped(elements.chain(menus), blocks::ELEMENTS, pages::BUTTONS_MAX, |(_, element)| weight(element) + 40)
+    let menus = menus.into_iter().map(|options| blocks::menu("more", "More", options));
+    grouped(elements.chain(menus), blocks::ELEMENTS, pages::BUTTONS_MAX, |element| weight(element) + 40)
         .into_iter()
-        .map(|group| blocks::actions(with_action_ids(group)))
+        .map(|group| blocks::actions(told_apart(group)))
         .collect()
 }
 
@@ -200,17 +214,18 @@ fn style(emphasis: Emphasis) -> Option<&'static str> {
     }
 }
 
-/// The verb's name, with a number where the same verb stands in the block again: Slack refuses repeats.
-fn with_action_ids(elements: Vec<(&str, Value)>) -> Vec<Value> {
-    let mut seen: BTreeMap<&str, u32> = BTreeMap::new();
-    let mut named = Vec::with_capacity(elements.len());
-    for (name, mut element) in elements {
-        let times = seen.entry(name).or_default();
+/// Where the same verb stands in the block again, with a number: Slack refuses repeats.
+fn told_apart(mut elements: Vec<blocks::Element>) -> Vec<blocks::Element> {
+    let mut seen: BTreeMap<Cow<'static, str>, u32> = BTreeMap::new();
+    for element in &mut elements {
+        let action_id = element.action_id();
+        let times = seen.entry(action_id.clone()).or_default();
         *times += 1;
-        element["action_id"] = if *times == 1 { name.into() } else { format!("{name}.{times}").into() };
-        named.push(element);
+        if *times > 1 {
+            *action_id = format!("{action_id}.{times}").into();
+        }
     }
-    named
+    elements
 }
 
 /// Consecutive groups of at most `count` items whose sizes add up to at most `size` (a larger item stands alone).
@@ -233,13 +248,8 @@ fn grouped<T>(items: impl Iterator<Item = T>, count: usize, size: usize, measure
     groups
 }
 
-/// Names each block by its place: unique in the message, the same each time it is drawn.
-fn named(blocks: Vec<Value>) -> Value {
-    let name = |(place, mut block): (usize, Value)| {
-        block["block_id"] = format!("b{place}").into();
-        block
-    };
-    blocks.into_iter().enumerate().map(name).collect()
+fn named(blocks: Vec<blocks::Block>) -> Vec<blocks::Block> {
+    blocks.into_iter().enumerate().map(|(place, block)| block.named(place)).collect()
 }
 
 /// What stands in for a missing summary.

@@ -1,8 +1,6 @@
 //! Which blocks go into which message.
 
-use serde_json::Value;
-
-use super::blocks::weight;
+use super::blocks::{Block, weight};
 
 /// Slack's limit.
 pub(super) const BLOCKS_MAX: usize = 50;
@@ -16,7 +14,7 @@ const NAME: usize = 24;
 
 /// A block and how it holds on to its neighbours.
 pub(super) struct Piece {
-    block: Value,
+    block: Block,
     weight: usize,
     role: Role,
 }
@@ -32,34 +30,34 @@ enum Role {
 }
 
 impl Piece {
-    pub(super) fn heading(block: Value) -> Self {
+    pub(super) fn heading(block: Block) -> Self {
         Self::new(block, Role::Heading)
     }
 
-    pub(super) fn body(block: Value) -> Self {
+    pub(super) fn body(block: Block) -> Self {
         Self::new(block, Role::Body)
     }
 
-    pub(super) fn buttons(block: Value) -> Self {
+    pub(super) fn buttons(block: Block) -> Self {
         Self::new(block, Role::Buttons)
     }
 
-    pub(super) fn divider(block: Value) -> Self {
+    pub(super) fn divider(block: Block) -> Self {
         Self::new(block, Role::Divider)
     }
 
-    pub(super) fn into_block(self) -> Value {
+    pub(super) fn into_block(self) -> Block {
         self.block
     }
 
-    fn new(block: Value, role: Role) -> Self {
+    fn new(block: Block, role: Role) -> Self {
         Self { weight: weight(&block) + NAME, block, role }
     }
 }
 
 /// Splits between cards; a card that is too long for one message between its texts; never between a text
 /// and the first buttons after it, nor after a heading. One page at least, even if it is empty.
-pub(super) fn split(pieces: Vec<Piece>) -> Vec<Vec<Value>> {
+pub(super) fn split(pieces: Vec<Piece>) -> Vec<Vec<Block>> {
     let mut pages = vec![Page::default()];
     for card in cards(pieces) {
         if fits(&pages, &card) {
@@ -91,7 +89,7 @@ struct Page {
 }
 
 impl Page {
-    fn finished(mut self) -> Vec<Value> {
+    fn finished(mut self) -> Vec<Block> {
         while self.pieces.last().is_some_and(|piece| piece.role == Role::Divider) {
             self.pieces.pop();
         }

@@ -43,7 +43,8 @@ fn everything() -> Message {
 
 #[test]
 fn every_action_block_and_command_is_there_on_both() {
-    let slack: String = slack::render::message(&everything()).iter().map(|part| part.blocks.to_string()).collect();
+    let slack: String =
+        slack::render::message(&everything()).iter().map(|part| serde_json::json!(part.blocks).to_string()).collect();
     let teams: String =
         teams::render::message(&everything(), |_| None).iter().map(|part| part.card.to_string()).collect();
     for words in ["A heading", "A text", "A bullet", "A label", "A value", "A context", "NPS"] {

@@ -212,7 +212,7 @@ async fn every_kind_of_message_reads_the_same_in_both() {
         let message = message.unwrap_or_else(|| panic!("nothing is said of {stored}"));
         let slacks: Vec<String> = slack::render::message(&message)
             .iter()
-            .flat_map(|part| texts(&part.blocks, &["text", "alt_text"]))
+            .flat_map(|part| texts(&serde_json::json!(part.blocks), &["text", "alt_text"]))
             .collect();
         let cards: Vec<Value> = teams::render::message(&message, |_| None).into_iter().map(|part| part.card).collect();
         let keys = ["text", "value"];
