@@ -458,7 +458,8 @@ fn shown(reader: Reader<'_>, read: Answer, share: bool) -> Option<Message> {
         history: if read.diagnosis.is_some() { history } else { Vec::new() },
         events: marks(reader, &read, &events, &tickets),
         bands: bands(reader.snapshot),
-        may_act: reader.may_act(&read),
+        settles_risks: reader.may_act(&read) && reader.angle().settles_risks(read.account.csm.is_some()),
+        may_raise: reader.may_raise(&read.account),
         may_share: share,
         diagnosis: read.diagnosis,
     };

@@ -98,6 +98,11 @@ impl<'a> Reader<'a> {
         self.may_act_for(&read.account)
     }
 
+    /// Whether they may raise something on it, or write a note; a pool's members may, who act on windows alone.
+    pub fn may_raise(&self, account: &Account) -> bool {
+        self.access(account) >= Access::ActOnWindows || self.may_act_for(account)
+    }
+
     pub(super) fn may_act_for(&self, account: &Account) -> bool {
         self.access(account) == Access::Act
             || self.snapshot.route(account, self.today()).is_ok_and(|routed| self.is(Some(routed.risks)))
@@ -285,7 +290,7 @@ impl<'a> Reader<'a> {
                 handoff: handoff.id,
                 kind: window.kind,
                 amount: window.amount,
-                estimated: window.raised_by.is_none(),
+                estimated: window.is_estimated(),
                 closes_on: window.closes_on,
                 holder: self.holder(handoff),
                 withheld: self.withheld(read, handoff),
@@ -364,7 +369,7 @@ impl<'a> Reader<'a> {
             kind: window.kind,
             reason: window.reason.clone(),
             amount: window.amount,
-            estimated: window.raised_by.is_none(),
+            estimated: window.is_estimated(),
             closes_on: window.closes_on,
             co_term: window.co_term,
             deadline: self.deadline(read),

@@ -99,7 +99,7 @@ statements! {
         "risk_id"
     );
     HANDOFFS = lines!(
-        "handoff_id, account_id, version, since, solo, matter, note, window_kind, amount_minor, currency, opens_on, closes_on,
+        "handoff_id, account_id, version, since, solo, matter, note, window_kind, amount_minor, currency, amount_confirmed, opens_on, closes_on,
          co_term, raised_by, risk_id, withheld_by, withheld_since, overridden_by, overridden_at, override_reason, need, contact,
          timing, qualified_by, qualified_at, state, accountable, pool, offered_by, moved_by, reason, stands_in_for, clock_since, remind_at, due_at, won_minor,
          won_currency", "tandem.handoff t", "handoff_id"

@@ -47,9 +47,10 @@ statements! {
     SAVE = "INSERT INTO tandem.handoff AS t (org_id, handoff_id, account_id, version, since, solo, matter, note, window_kind, amount_minor,
                    currency, opens_on, closes_on, co_term, raised_by, risk_id, withheld_by, withheld_since, overridden_by,
                    overridden_at, override_reason, need, contact, timing, state, accountable, pool, offered_by, moved_by, reason,
-                   clock_since, due_at, won_minor, won_currency, remind_at, stands_in_for, qualified_by, qualified_at)
+                   clock_since, due_at, won_minor, won_currency, remind_at, stands_in_for, qualified_by, qualified_at,
+                   amount_confirmed)
             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24,
-                    $25, $26, $27, $28, $29, $30, $31, $32, $33, $34, $35, $36, $37, $38)
+                    $25, $26, $27, $28, $29, $30, $31, $32, $33, $34, $35, $36, $37, $38, $39)
             ON CONFLICT (org_id, handoff_id) DO UPDATE SET
                    version = excluded.version, since = excluded.since, solo = excluded.solo, note = excluded.note,
                    amount_minor = excluded.amount_minor, currency = excluded.currency, opens_on = excluded.opens_on,
@@ -60,7 +61,8 @@ statements! {
                    pool = excluded.pool, offered_by = excluded.offered_by, moved_by = excluded.moved_by, reason = excluded.reason,
                    clock_since = excluded.clock_since, due_at = excluded.due_at, won_minor = excluded.won_minor,
                    won_currency = excluded.won_currency, remind_at = excluded.remind_at, stands_in_for = excluded.stands_in_for,
-                   qualified_by = excluded.qualified_by, qualified_at = excluded.qualified_at
+                   qualified_by = excluded.qualified_by, qualified_at = excluded.qualified_at,
+                   amount_confirmed = excluded.amount_confirmed
              WHERE t.version <= excluded.version";
 }
 
@@ -76,6 +78,7 @@ pub(super) struct HandoffRow {
     window_kind: Option<String>,
     amount_minor: Option<i64>,
     currency: Option<String>,
+    amount_confirmed: bool,
     opens_on: Option<NaiveDate>,
     closes_on: Option<NaiveDate>,
     co_term: Option<bool>,
@@ -123,6 +126,7 @@ impl TryFrom<HandoffRow> for Handoff {
             note: row.note,
             window_kind: row.window_kind,
             amount: money(row.amount_minor, row.currency.as_ref())?,
+            amount_confirmed: row.amount_confirmed,
             opens_on: row.opens_on,
             closes_on: row.closes_on,
             co_term: row.co_term,
@@ -250,6 +254,7 @@ pub async fn save(tx: &mut Tenant, handoff: &Handoff) -> anyhow::Result<()> {
         .bind(id(row.stands_in_for))
         .bind(id(row.qualified_by))
         .bind(row.qualified_at)
+        .bind(row.amount_confirmed)
         .execute(tx.connection())
         .await
         .context("save a handoff")?;
@@ -311,6 +316,7 @@ fn columns(org: Uuid, row: HandoffRecord) -> Value {
         "window_kind": row.window_kind,
         "amount_minor": row.amount.map(|amount| amount.minor),
         "currency": row.amount.map(|amount| amount.currency),
+        "amount_confirmed": row.amount_confirmed,
         "opens_on": row.opens_on,
         "closes_on": row.closes_on,
         "co_term": row.co_term,

@@ -97,7 +97,7 @@ pub(super) fn step(click: &Click<'_>, mut handoff: Handoff, said: &Submission) -
             let qualification = Qualification::new(need, contact, timing).map_err(|_| Refused::ReasonMissing)?;
             let qualification = qualification.confirmed_by(me, now);
             if let (Matter::Window(window), Some(amount)) = (&mut handoff.matter, amount) {
-                window.amount = Some(*amount);
+                (window.amount, window.amount_confirmed) = (Some(*amount), true);
             }
             handoff.qualify(qualification, now)
         }

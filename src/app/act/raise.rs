@@ -244,6 +244,7 @@ async fn requested(
         closes_on: deadline.map_or(end, |deadline| deadline.min(end)),
         co_term: account.opt_out_date().into_iter().chain(deadline).any(near),
         raised_by: Some(click.me),
+        amount_confirmed: false,
     })
 }
 

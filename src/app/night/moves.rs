@@ -85,6 +85,7 @@ impl Night {
         let term = Term {
             account,
             outcomes: standing.outcomes,
+            churned: diagnosis.churned_on.is_some(),
             deadline: renewal::next_deadline(account, auto_renew, &self.policy, self.date),
             step: renewal::ladder_step(account, auto_renew, &self.policy, self.date),
             owner: routed.as_ref().map(|routed| routed.renewal_owner),

@@ -3,6 +3,8 @@
 //! Decisions where the plan leaves room:
 //! - An outcome belongs to the renewal date nearest to it, that is within half a
 //!   term of it. One that came before the work would have begun stops it too.
+//! - A churn belongs to the term that runs when it comes: once a term was renewed
+//!   it was kept, however soon after its date the customer leaves the next one.
 //! - A renewal date that moved on to another term, without an outcome, says that
 //!   the contract was renewed; an outcome that is imported later supersedes it.
 //!   A date corrected by less than half a term is the same renewal.
@@ -26,6 +28,8 @@ pub(super) struct Term<'a> {
     pub(super) account: &'a Account,
     /// The latest last.
     pub(super) outcomes: &'a [KnownOutcome],
+    /// The term that runs has ended in a churn, whatever its renewal date (the diagnosis says so).
+    pub(super) churned: bool,
     /// The next future one.
     pub(super) deadline: Option<NaiveDate>,
     /// The ladder's step that the deadline has reached.
@@ -73,7 +77,7 @@ impl Tonight {
         };
         let begun =
             latest.is_some_and(|work| work.is_open() || same_term(work.renewal_date, renewal_date, term.account));
-        if begun || settled(renewal_date, Some(term.account), term.outcomes).is_some() {
+        if begun || term.churned || settled(renewal_date, Some(term.account), term.outcomes).is_some() {
             return;
         }
         let work =
@@ -89,7 +93,9 @@ fn go_on(work: RenewalWork, term: &Term<'_>, tonight: &mut Tonight) -> RenewalWo
         .account
         .renewal_date
         .is_some_and(|now| now > work.renewal_date && !same_term(now, work.renewal_date, term.account));
+    let runs = term.account.renewal_date.is_some_and(|now| same_term(now, work.renewal_date, term.account));
     let known = settled(work.renewal_date, Some(term.account), term.outcomes)
+        .or_else(|| (term.churned && runs).then(|| Outcome::Lost { reason: String::new() }))
         .or_else(|| (work.is_open() && moved_on).then_some(Outcome::Renewed { arr_after: None }));
     if let Some(outcome) = known {
         let (work, event) = work.imported(outcome, term.at);
@@ -131,8 +137,13 @@ pub(super) fn settled(
     let half = half_term(renewal_date, account.map_or(12, Account::term_months_or_default));
     let (from, to) = (renewal_date - half, renewal_date + half);
     let of_term = outcomes.iter().filter(|outcome| from < outcome.decided_on && outcome.decided_on <= to);
+    let kept_before = |churn: &KnownOutcome| {
+        let mut before = of_term.clone().filter(|outcome| outcome.decided_on < churn.decided_on);
+        before.any(|outcome| matches!(outcome.kind, OutcomeKind::Renewed | OutcomeKind::Contracted))
+    };
     // From the latest back.
-    of_term.rev().find_map(|outcome| match outcome.kind {
+    of_term.clone().rev().find_map(|outcome| match outcome.kind {
+        OutcomeKind::Churned if outcome.decided_on > renewal_date && kept_before(outcome) => None,
         OutcomeKind::Renewed => Some(Outcome::Renewed { arr_after: outcome.arr_after }),
         OutcomeKind::Contracted => Some(Outcome::Contracted { arr_after: outcome.arr_after }),
         OutcomeKind::Churned => Some(Outcome::Lost { reason: String::new() }),
@@ -182,7 +193,8 @@ mod tests {
             _ => None,
         });
         let at = date.and_hms_opt(2, 0, 0).unwrap().and_utc();
-        let tonight = tonight(latest, &Term { account, outcomes, deadline, step, owner: Some(OWNER), date, at });
+        let term = Term { account, outcomes, churned: false, deadline, step, owner: Some(OWNER), date, at };
+        let tonight = tonight(latest, &term);
         let heard = tonight.events.iter().map(|(_, event)| event.as_str().to_owned()).collect();
         (tonight, heard)
     }
@@ -219,6 +231,27 @@ mod tests {
     }
 
     #[test]
+    fn a_churn_early_in_a_term_leaves_the_one_before_and_ends_its_own() {
+        let work = run(None, &account("2026-06-30"), &[], "2026-05-31").0.works.remove(0);
+        let renewed = outcome(OutcomeKind::Renewed, "2026-06-25");
+        let left = outcome(OutcomeKind::Churned, "2026-09-15");
+        let acme = account("2027-06-30");
+        let (kept, heard) = run(Some(work), &acme, &[renewed.clone(), left.clone()], "2026-09-16");
+        assert_eq!((kept.works[0].state_name(), heard), ("renewed", vec!["renewal.renewed".to_owned()]));
+        // Within half a term of the date and before it, the later one stands.
+        let corrected = [renewed.clone(), outcome(OutcomeKind::Churned, "2026-06-28")];
+        assert!(matches!(settled(day("2026-06-30"), Some(&acme), &corrected), Some(Outcome::Lost { .. })));
+
+        let (date, deadline) = (day("2027-01-05"), acme.renewal_date);
+        let at = date.and_hms_opt(2, 0, 0).unwrap().and_utc();
+        let (outcomes, step, owner) = ([renewed, left], Some(Stage::D180), Some(OWNER));
+        let term = Term { account: &acme, outcomes: &outcomes, churned: true, deadline, step, owner, date, at };
+        assert!(tonight(kept.works.into_iter().next(), &term).works.is_empty(), "no steps towards what has ended");
+        let open = run(None, &acme, &[], "2027-01-05").0.works.remove(0);
+        assert_eq!(tonight(Some(open), &term).works[0].state_name(), "lost");
+    }
+
+    #[test]
     fn a_date_that_moved_on_is_a_renewal_and_a_corrected_one_is_not() {
         let work = run(None, &account("2027-06-30"), &[], "2027-01-05").0.works.remove(0);
         let (corrected, heard) = run(Some(work.clone()), &account("2027-07-15"), &[], "2027-01-20");
@@ -242,8 +275,8 @@ mod tests {
         let date = day("2027-01-06");
         let at = date.and_hms_opt(2, 0, 0).unwrap().and_utc();
         let deadline = acme.renewal_date;
-        let term =
-            Term { account: &acme, outcomes: &[], deadline, step: Some(Stage::D180), owner: Some(other), date, at };
+        let step = Some(Stage::D180);
+        let term = Term { account: &acme, outcomes: &[], churned: false, deadline, step, owner: Some(other), date, at };
         let night = tonight(Some(work.clone()), &term);
         assert_eq!(night.handed_over, [(work.id, OWNER, other)]);
         assert_eq!(night.works[0].owner(), other);

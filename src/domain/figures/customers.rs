@@ -52,11 +52,8 @@ impl<'a> Ledger<'a> {
             let outcomes = imported.get(&account.id).map_or(&[][..], Vec::as_slice);
             let clicked = ended.get(&account.id).map_or(&[][..], Vec::as_slice);
             let won = wins.get(&account.id).into_iter().flatten().copied();
-            Line {
-                account,
-                decisions: decisions::of_account(account, outcomes, clicked),
-                wins: won.filter(|win| !decisions::is_booked(win, outcomes)).collect(),
-            }
+            let decisions = decisions::of_account(account, outcomes, clicked);
+            Line { account, wins: won.filter(|win| !decisions::is_booked(win, &decisions)).collect(), decisions }
         });
         Self { lines: lines.collect() }
     }

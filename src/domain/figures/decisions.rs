@@ -3,8 +3,9 @@
 //!
 //! - An imported outcome supersedes the end of a renewal in Tandem where it was
 //!   decided within half a term of the renewal date (the night's own rule).
-//! - An expansion, or a renewal for more, supersedes the windows won on the
-//!   account within [`WIN_DAYS`] days of it, before or after.
+//! - An expansion, or a renewal for more (a clicked one too: it holds what was sold
+//!   together with it), supersedes the windows won on the account within
+//!   [`WIN_DAYS`] days of it, before or after.
 
 use chrono::NaiveDate;
 use uuid::Uuid;
@@ -16,7 +17,7 @@ use crate::domain::money::Money;
 use crate::domain::renewal::half_term;
 use crate::domain::row::OutcomeKind;
 
-/// How far a won window and the outcome that books it may lie apart: one quarter.
+/// How far a won window and the decision that books it may lie apart: one quarter.
 pub const WIN_DAYS: i64 = 90;
 
 /// An imported outcome.
@@ -105,11 +106,11 @@ pub(super) fn of_account(account: &AccountFact, imported: &[&Imported], ended: &
     decisions
 }
 
-/// Whether an imported outcome books this won window.
-pub(super) fn is_booked(win: &Win, imported: &[&Imported]) -> bool {
-    imported.iter().any(|outcome| {
-        let near = (outcome.on - win.on).num_days().abs() <= WIN_DAYS;
-        let grew = Decision::new(outcome.on, outcome.kind, outcome.before, outcome.after).added().is_some();
-        near && (outcome.kind == OutcomeKind::Expanded || (outcome.kind == OutcomeKind::Renewed && grew))
+/// Whether a decision books this won window: one that was imported, or the renewal that it was sold together with.
+pub(super) fn is_booked(win: &Win, decisions: &[Decision]) -> bool {
+    decisions.iter().any(|decision| {
+        let near = (decision.on - win.on).num_days().abs() <= WIN_DAYS;
+        let grew = decision.kind == OutcomeKind::Renewed && decision.added().is_some();
+        near && (decision.kind == OutcomeKind::Expanded || grew)
     })
 }

@@ -297,6 +297,23 @@ fn arr_is_read_off_the_decisions_around_a_day() {
     assert_eq!((at(std::slice::from_ref(&left), "2026-01-01"), at(&[left], "2026-10-01")), (Some(120), Some(0)));
 }
 
+#[test]
+fn a_sale_together_with_the_renewal_is_counted_once() {
+    let renewed = |after| Ended {
+        kind: OutcomeKind::Renewed,
+        after: Some(after),
+        ..lost("a", "2026-11-20", "2026-12-20", eur(100))
+    };
+    let mut facts = facts("2026-Q4");
+    (facts.outcomes_kept, facts.accounts) = (true, vec![account("a", Some(eur(100)))]);
+    facts.wins = vec![win("a", "2026-11-10", WindowKind::Seats, eur(20))];
+    for (after, upsell, retention) in [(eur(120), 20_000.0, 1.2), (eur(100), 20_000.0, 1.2)] {
+        facts.ended = vec![renewed(after)];
+        let found = (number(&facts, FigureId::Upsell), number(&facts, FigureId::NetRetention));
+        assert_eq!(found, (upsell, retention), "renewed at {after:?}");
+    }
+}
+
 fn step(when: &str, by: Option<u128>, what: What, subject: Subject) -> Step {
     Step {
         at: at(when),

@@ -64,8 +64,10 @@ pub enum Matter {
 pub struct Window {
     pub kind: WindowKind,
     pub reason: String,
-    /// An estimate; `None` without a known ARR.
+    /// An estimate until a person gives one; `None` without a known ARR.
     pub amount: Option<Money>,
+    /// Given by whoever qualified it. What a person raised is theirs anyway.
+    pub amount_confirmed: bool,
     pub opens_on: NaiveDate,
     /// The last day on which it is open.
     pub closes_on: NaiveDate,
@@ -73,6 +75,13 @@ pub struct Window {
     pub co_term: bool,
     /// `None` where a rule found it.
     pub raised_by: Option<PersonId>,
+}
+
+impl Window {
+    /// Whether the amount is a rule's.
+    pub fn is_estimated(&self) -> bool {
+        self.raised_by.is_none() && !self.amount_confirmed
+    }
 }
 
 impl From<&FoundWindow> for Window {
@@ -88,6 +97,7 @@ impl From<&FoundWindow> for Window {
             opens_on: found.opens_on,
             closes_on: found.closes_on,
             co_term: found.co_term,
+            amount_confirmed: false,
             raised_by: None,
         }
     }

@@ -75,7 +75,10 @@ impl Handoff {
         let before = self.clone();
         if let (Matter::Window(window), Some(found)) = (&mut self.matter, found) {
             let fresh = Window::from(found);
-            (window.reason, window.amount, window.co_term) = (fresh.reason, fresh.amount, fresh.co_term);
+            (window.reason, window.co_term) = (fresh.reason, fresh.co_term);
+            if !window.amount_confirmed {
+                window.amount = fresh.amount;
+            }
         }
         self.gate = self.gate_for(withheld_by, at);
         if before.is_withheld() != self.is_withheld() {

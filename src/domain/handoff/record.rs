@@ -28,6 +28,7 @@ pub struct HandoffRecord {
     /// Windows only, with the dates and `co_term`.
     pub window_kind: Option<String>,
     pub amount: Option<Money>,
+    pub amount_confirmed: bool,
     pub opens_on: Option<NaiveDate>,
     pub closes_on: Option<NaiveDate>,
     pub co_term: Option<bool>,
@@ -80,6 +81,7 @@ impl From<&Handoff> for HandoffRecord {
             note: String::new(),
             window_kind: None,
             amount: None,
+            amount_confirmed: false,
             opens_on: None,
             closes_on: None,
             co_term: None,
@@ -119,7 +121,7 @@ impl HandoffRecord {
         let (word, note) = match matter {
             Matter::Window(window) => {
                 self.window_kind = Some(window.kind.as_str().to_owned());
-                self.amount = window.amount;
+                (self.amount, self.amount_confirmed) = (window.amount, window.amount_confirmed);
                 self.opens_on = Some(window.opens_on);
                 self.closes_on = Some(window.closes_on);
                 self.co_term = Some(window.co_term);
@@ -180,6 +182,7 @@ impl HandoffRecord {
                     kind: kind.ok_or_else(|| row.corrupt(format!("\"{word}\" is no kind of window")))?,
                     reason: note,
                     amount: self.amount,
+                    amount_confirmed: self.amount_confirmed,
                     opens_on: row.need("opens_on", self.opens_on)?,
                     closes_on: row.need("closes_on", self.closes_on)?,
                     co_term: row.need("co_term", self.co_term)?,

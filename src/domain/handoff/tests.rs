@@ -6,6 +6,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::domain::calendar::{BusinessHours, WorkCalendar};
+use crate::domain::diagnosis::FoundWindow;
 use crate::domain::money::Currency;
 use crate::domain::person::Workdays;
 use crate::domain::timer::Owed;
@@ -41,6 +42,7 @@ fn window(kind: WindowKind) -> Window {
         closes_on: day("2027-02-21"),
         co_term: false,
         raised_by: None,
+        amount_confirmed: false,
     }
 }
 
@@ -196,6 +198,29 @@ fn windows_end_with_their_dates_unless_somebody_works_on_them() {
     assert_eq!(closed.state, State::Closed { reason: "it was open until 21 Feb 2027".into() });
     let accepted = seats(Start::Offered(pool())).accept(person(PIA), hour(1)).unwrap().0;
     assert!(accepted.nightly(None, Some("notice_served"), day("2027-02-22"), hour(0)).0.is_open());
+}
+
+#[test]
+fn a_night_estimates_anew_what_nobody_has_confirmed() {
+    let found = FoundWindow {
+        kind: WindowKind::Seats,
+        reason: "95% of seats in use for four weeks".into(),
+        amount: Some(12_000.0),
+        currency: Some(Currency::EUR),
+        opens_on: day("2026-11-23"),
+        closes_on: day("2027-02-21"),
+        co_term: true,
+        withheld_by: None,
+    };
+    for (amount_confirmed, then) in [(false, 1_200_000), (true, 2_400_000)] {
+        let mut handoff = seats(Start::Detector(person(DANA)));
+        handoff.matter = Matter::Window(Window { amount_confirmed, ..window(WindowKind::Seats) });
+        let (next, _) = handoff.nightly(Some(&found), None, day("2026-11-24"), hour(18));
+        let read = Handoff::try_from(HandoffRecord::from(&next)).unwrap();
+        let window = read.window().unwrap();
+        assert_eq!(window.amount, Some(Money::new(then, Currency::EUR)));
+        assert_eq!((window.co_term, window.is_estimated()), (true, !amount_confirmed));
+    }
 }
 
 #[test]

@@ -43,7 +43,9 @@ pub struct AccountAnswer {
     pub events: Vec<Mark>,
     /// The health from which an account is healthy, and from which it is watched.
     pub bands: (u8, u8),
-    pub may_act: bool,
+    /// An account manager warns and notes where there is a CSM.
+    pub settles_risks: bool,
+    pub may_raise: bool,
     /// Asked in a channel in which it may be shown.
     pub may_share: bool,
 }
@@ -239,7 +241,7 @@ fn buttons(view: &AccountAnswer) -> Buttons {
     let button = |verb, subject: &Subject| Button::new(Action::new(verb, subject.clone()), &view.account.name);
     let mut shown = Vec::new();
     let mut more = Vec::new();
-    if view.may_act {
+    if view.settles_risks {
         match view.risk.as_ref().map(|risk| (Subject::Risk(risk.id), &risk.state)) {
             Some((risk, RiskState::Open)) => {
                 shown.push(button(Verb::Acknowledge, &risk).primary());
@@ -251,6 +253,8 @@ fn buttons(view: &AccountAnswer) -> Buttons {
             }
             Some((_, RiskState::Resolved { .. } | RiskState::Ended { .. })) | None => {}
         }
+    }
+    if view.may_raise {
         shown.push(button(Verb::Raise, &account));
         let note = button(Verb::Note, &account);
         if shown.len() < 2 { shown.push(note) } else { more.push(note) }
@@ -410,7 +414,8 @@ mod tests {
             ],
             events: vec![Mark { on: sample::day("2026-11-02"), what: "risk opened".into() }],
             bands: (70, 50),
-            may_act: true,
+            settles_risks: true,
+            may_raise: true,
             may_share: true,
         }
     }
@@ -501,7 +506,8 @@ mod tests {
             history: Vec::new(),
             plan: None,
             seats: None,
-            may_act: false,
+            settles_risks: false,
+            may_raise: false,
             may_share: false,
             ..answer()
         };

@@ -160,6 +160,7 @@ impl World {
             closes_on: today + chrono::Days::new(90),
             co_term: false,
             raised_by: None,
+            amount_confirmed: false,
         };
         let id = Uuid::now_v7();
         let (handoff, _) = Handoff::detect(id, account.into(), window, start, withheld_by, self.app.now());

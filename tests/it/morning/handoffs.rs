@@ -21,6 +21,19 @@ async fn monday() -> (TestBot, Post) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn the_amount_that_a_csm_confirms_outlives_the_night() {
+    let (bot, danas) = monday().await;
+    bot.click("dana", &danas, "Qualify", "Bolt").await;
+    bot.submit("dana", &[&QUALIFICATION[..], &[("amount", "30000")]].concat()).await;
+    let pats = bot.next_post("pat");
+    assert!(pats.text().contains("€30,000") && !pats.text().contains("about €"), "{}", pats.text());
+    bot.at("2026-11-24T01:00:00Z").await;
+    let said = bot.now(&pats).text();
+    assert!(said.contains("€30,000") && !said.contains("about €"), "{said}");
+    bot.finish().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_window_is_qualified_raced_for_handed_back_and_won() {
     let (bot, danas) = monday().await;
     bot.click("dana", &danas, "Qualify", "Bolt").await;
