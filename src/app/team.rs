@@ -16,6 +16,7 @@ use crate::domain::handoff::{Handoff, Matter, Return, State, Timer};
 use crate::domain::message::lead::{PersonLine, Previous, QuarterView, Stuck, StuckKind, TeamView, WeeklyView};
 use crate::domain::money::Money;
 use crate::domain::person::{Person, PersonId};
+use crate::domain::renewal as term;
 use crate::domain::renewal_work::RenewalWork;
 use crate::domain::risk::{self, Risk};
 use crate::store::{Tenant, account, diagnosis, digest, handoff, renewal, risk as risks};
@@ -112,14 +113,19 @@ async fn count(tx: &mut Tenant, reader: Reader<'_>, ids: &[AccountId], counts: &
     }
     let (first, last) = quarter_of(reader.today());
     let is_active = |account: &Account| account.status == AccountStatus::Active;
-    let is_due =
-        |account: &Account| is_active(account) && account.renewal_date.is_some_and(|day| (first..=last).contains(&day));
     // For which term it was settled: the account's own date has often moved on with it.
     let settled = |account: &Account| {
         let work = works.get(&account.id).filter(|work| !work.is_open());
         work.filter(|work| (first..=last).contains(&work.renewal_date))
     };
     let in_hand = |account: &Account| works.get(&account.id).is_some_and(|work| work.is_open());
+    // A short term that renews by itself has nothing to work on, so it would never be settled.
+    let policy = &reader.snapshot.policy;
+    let rolls_over = |account: &Account| term::rolls_over(account, account.auto_renew, policy) && !in_hand(account);
+    let is_due = |account: &Account| {
+        let in_quarter = account.renewal_date.is_some_and(|day| (first..=last).contains(&day));
+        is_active(account) && in_quarter && !rolls_over(account)
+    };
     let (mut bands, mut found_late) = (BTreeMap::new(), BTreeSet::new());
     if let Some(date) = reader.snapshot.organisation.diagnosed_on {
         bands = diagnosis::bands(tx, date, ids).await?;

@@ -61,11 +61,11 @@ pub(super) async fn run(args: Args, config: &Config) -> anyhow::Result<Done> {
     let senders = Senders { slack: sender, teams: teams.map(|teams| teams.sender()), preview: false };
     let delivery = Delivery::new(app.clone(), senders);
     let (answers, drained) = delivery.drain_beside(queueing, Some(organisation.id), PATIENCE).await?;
-    let (mut queued, mut already) = (Vec::new(), 0_u64);
-    for (_, answer) in answers {
+    let (mut queued, mut already) = (Vec::new(), Vec::new());
+    for (asked, answer) in answers {
         match answer? {
             Queued::Now(digest) => queued.push(digest),
-            Queued::Already => already += 1,
+            Queued::Already => already.push((asked.person, asked.date)),
             Queued::Not => {}
         }
     }
@@ -73,12 +73,16 @@ pub(super) async fn run(args: Args, config: &Config) -> anyhow::Result<Done> {
     let waiting = outbox::open_posts(&mut tx).await?;
     // `serve` may hold the lane: then it is the one that sends what was queued here.
     let settled = digest::settled(&mut tx, &queued).await?;
+    // Whoever repeats the call is to hear of them again: nobody else does anything about it.
+    let given_up_before = digest::given_up(&mut tx, &already, now).await?;
     drop(tx);
     opened.close().await?;
     let queued = queued.len();
     let by_others = settled.sent.saturating_sub(drained.sent);
     let given_up_by_others = settled.given_up.saturating_sub(drained.given_up);
-    let (sent, given_up) = (drained.sent + by_others, drained.given_up + given_up_by_others);
+    let sent = drained.sent + by_others;
+    let given_up = drained.given_up + given_up_by_others + given_up_before;
+    let already = already.len() as u64 - given_up_before;
     match args.format {
         Format::Json => println!(
             "{}",

@@ -84,7 +84,7 @@ fn short_term(account: &Account, policy: &Policy) -> bool {
 }
 
 /// Short, and renewed by itself: an unknown auto-renewal counts as one.
-fn rolls_over(account: &Account, auto_renew: Option<bool>, policy: &Policy) -> bool {
+pub fn rolls_over(account: &Account, auto_renew: Option<bool>, policy: &Policy) -> bool {
     auto_renew != Some(false) && short_term(account, policy)
 }
 

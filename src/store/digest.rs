@@ -47,6 +47,13 @@ statements! {
     SETTLED_DIGESTS = "SELECT count(*) FILTER (WHERE o.state = 'sent'), count(*) FILTER (WHERE o.state = 'given_up')
                          FROM tandem.outbox o JOIN tandem.message m USING (org_id, message_id)
                         WHERE o.org_id = $1 AND o.kind = 'post' AND m.content->>'digest' = ANY ($2)";
+    GIVEN_UP = "SELECT count(*)
+                  FROM unnest($2::uuid[], $3::date[]) AS asked (person_id, local_date)
+                  JOIN tandem.digest d ON d.org_id = $1 AND d.person_id = asked.person_id AND d.local_date = asked.local_date
+                  JOIN tandem.message m ON m.org_id = $1 AND m.person_id = d.person_id AND m.created_at >= d.queued_at
+                                       AND m.content->>'digest' = d.digest_id::text
+                  JOIN tandem.outbox o ON o.org_id = $1 AND o.message_id = m.message_id AND o.kind = 'post' AND o.state = 'given_up'
+                                      AND o.settled_at < $4";
 }
 
 /// One person's morning, as it was decided.
@@ -283,4 +290,17 @@ pub async fn settled(tx: &mut Tenant, digests: &[Uuid]) -> anyhow::Result<Settle
     let (sent, given_up): (i64, i64) =
         sqlx::query_as(SETTLED_DIGESTS).bind(org).bind(ids).fetch_one(tx.connection()).await?;
     Ok(Settled { sent: u64::try_from(sent)?, given_up: u64::try_from(given_up)? })
+}
+
+/// How many of these people's mornings of these dates were given up before a moment.
+pub async fn given_up(
+    tx: &mut Tenant,
+    mornings: &[(PersonId, NaiveDate)],
+    before: DateTime<Utc>,
+) -> anyhow::Result<u64> {
+    let org = tx.org().0;
+    let (people, dates): (Vec<Uuid>, Vec<NaiveDate>) = mornings.iter().map(|(person, date)| (person.0, *date)).unzip();
+    let asked = sqlx::query_scalar(GIVEN_UP).bind(org).bind(people).bind(dates).bind(before);
+    let given_up: i64 = asked.fetch_one(tx.connection()).await?;
+    Ok(u64::try_from(given_up)?)
 }

@@ -188,6 +188,19 @@ async fn killed_again_and_again_each_of_120_people_has_exactly_one_digest() {
     scene.each_has_exactly_one().await;
 }
 
+/// Whoever repeats the call until it is green must not be told that somebody has what they never got.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_morning_that_was_given_up_is_told_again() {
+    let scene = Scene::new(3, 6_000).await;
+    scene.slack.once("chat.postMessage", Trouble::Refused("invalid_blocks"));
+    let keys = ["queued", "sent", "already_sent", "given_up"];
+    for expected in [[3, 2, 0, 1], [0, 0, 2, 1]] {
+        let sent = said(scene.send()).await;
+        let counts = keys.map(|key| sent.json()[key].as_i64().unwrap());
+        assert_eq!((sent.code, counts), (Some(1), expected), "{sent:?}");
+    }
+}
+
 /// The same without help: the killed sender's lease runs out by itself.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_killed_senders_lane_is_taken_over_when_its_lease_runs_out() {

@@ -106,7 +106,10 @@ pub fn message(view: &AccountAnswer, today: NaiveDate) -> Message {
 
 fn causes(view: &AccountAnswer, today: NaiveDate) -> Vec<Block> {
     let Some(diagnosis) = &view.diagnosis else {
-        return vec![Block::Text("No diagnosis yet: the first one runs tonight.".into())];
+        return vec![Block::Text(match view.status {
+            AccountStatus::Active => "No diagnosis yet: the first one runs tonight.".into(),
+            AccountStatus::Churned => "Not diagnosed: the account has left.".into(),
+        })];
     };
     if diagnosis.causes.is_empty() {
         return vec![Block::Text(Text::strong("Causes").then("\nNothing stands out in what was checked."))];
@@ -219,7 +222,7 @@ fn footer(view: &AccountAnswer, today: NaiveDate) -> Text {
             parts.push("every source checked".to_owned());
         } else {
             let missing: Vec<String> = diagnosis.not_checked.iter().map(ToString::to_string).collect();
-            parts.push(format!("not checked, no data: {}", missing.join(", ")));
+            parts.push(format!("not checked, nothing to score: {}", missing.join(", ")));
         }
     }
     if !view.stale_sources.is_empty() {
@@ -425,6 +428,13 @@ mod tests {
     }
 
     #[test]
+    fn an_account_that_has_left_is_promised_no_diagnosis() {
+        let said = |status| drawn(&AccountAnswer { status, diagnosis: None, ..answer() });
+        assert!(said(AccountStatus::Active).contains("the first one runs tonight"));
+        assert!(said(AccountStatus::Churned).contains("Not diagnosed: the account has left."));
+    }
+
+    #[test]
     fn whoever_served_notice_does_not_renew_by_itself() {
         let mut view = answer();
         if let Some(diagnosis) = &mut view.diagnosis {
@@ -477,8 +487,8 @@ mod tests {
         - Eva (champion): left on Fri 2 Oct
 
         Last note (Kim, Fri 30 Oct): They asked for the contract
-          Diagnosis 0000-0000 of Tue 3 Nov · not checked, no data: sentiment, onboarding · no new data,
-          values of an earlier night: billing · Open in the CRM (https://crm.example/acme)
+          Diagnosis 0000-0000 of Tue 3 Nov · not checked, nothing to score: sentiment, onboarding · no new
+          data, values of an earlier night: billing · Open in the CRM (https://crm.example/acme)
         [Acknowledge] [Raise] More: [Set next step] [Snooze] [Resolve] [Note] [Share here]
         ");
     }

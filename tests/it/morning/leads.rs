@@ -57,12 +57,14 @@ async fn the_quarters_renewals_are_those_of_the_terms_that_end_in_it() {
     let accounts = "account_id,name,arr,renewal_date,term_months,notice_period_days,auto_renew,status,csm_email\n\
         near,Near,100000,2026-12-20,12,60,true,active,dana@x.eu\n\
         next,Next,50000,2027-01-31,12,90,true,active,dana@x.eu\n\
-        gone,Gone,20000,2026-12-31,12,30,true,churned,dana@x.eu\n";
+        gone,Gone,20000,2026-12-31,12,30,true,churned,dana@x.eu\n\
+        monthly,Monthly,1200,2026-12-01,1,0,true,active,dana@x.eu\n";
     bot.import(RowKind::Accounts, accounts).await;
     let dana = bot.text(&bot.org, "SELECT person_id::text FROM tandem.person WHERE email = 'dana@x.eu'").await;
     let dana = PersonId(dana.parse().unwrap());
     let mut tx = bot.app.store.tenant(bot.org.id).await.unwrap();
-    // The opt-out dates of Near and Next were both in this quarter; Next renews in the one after it.
+    // The opt-out dates of Near and Next were both in this quarter; Next renews in the one after it. Monthly renews by
+    // itself every month, and nobody has anything to settle about it.
     for (account, renewal, deadline, outcome) in [
         ("near", "2026-12-20", "2026-10-21", Outcome::Renewed { arr_after: None }),
         ("next", "2027-01-31", "2026-11-02", Outcome::Renewed { arr_after: None }),

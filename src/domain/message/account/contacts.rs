@@ -35,7 +35,8 @@ fn contact_line(contact: &Contact, today: NaiveDate) -> Text {
         who = who.then(format!(" ({})", persona.label()));
     }
     if let Some(left) = contact.departed_on {
-        return who.then(format!(": left on {}", phrase::date(left, today)));
+        let leaves = if left > today { "leaves" } else { "left" };
+        return who.then(format!(": {leaves} on {}", phrase::date(left, today)));
     }
     let reached = match contact.last_interaction {
         Some(last) => format!("last contact {}", phrase::distance(last, today)),
