@@ -281,6 +281,7 @@ impl Work<'_> {
             settings::touch(&mut tx).await?;
             schedule::set_next_digests(&mut tx, self.organisation, self.now).await?;
         }
+        tx.look_at(&["tandem.contact", "tandem.outcome", "tandem.person", "tandem.signal"]).await?;
         tx.commit().await?;
         if report.accepted > 0 && report.kind == RowKind::People.as_str() {
             // Somebody may be away from now on, or back, or may have left.

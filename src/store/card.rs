@@ -16,21 +16,37 @@ use crate::domain::account::AccountId;
 use crate::domain::action::Subject;
 use crate::domain::person::PersonId;
 
-/// The accounts that a message has as cards, with the message itself: of a morning, of a message of its own. `$of` is
-/// what narrows `tandem.message m`.
-macro_rules! cards_of {
-    ($of:literal) => {
+/// The accounts that the messages `$2` have as cards, with the message itself: of a morning, of a message of its own.
+macro_rules! cards {
+    () => {
+        "SELECT m.org_id, m.message_id, m.person_id, m.platform, m.workspace_id, m.created_at, c.account_id
+           FROM unnest($2::uuid[]) AS asked (message_id)
+          CROSS JOIN LATERAL (SELECT * FROM tandem.message
+                               WHERE org_id = $1 AND message_id = asked.message_id AND thread_of IS NULL OFFSET 0) AS m
+          CROSS JOIN LATERAL (
+                SELECT DISTINCT i.account_id FROM tandem.digest_item i
+                 WHERE i.org_id = m.org_id AND i.digest_id = (m.content ->> 'digest')::uuid AND i.group_no IS NULL
+                UNION ALL
+                SELECT s.account_id FROM tandem.message_account s
+                 WHERE m.content ? 'notice' AND s.org_id = m.org_id AND s.message_id = m.message_id) AS c"
+    };
+}
+
+/// Messages `m` to the person of a card of `$of`, which begin a thread, with its account `s`: few, however many have
+/// had the account. Looked up in this order, or Postgres would hold every message against every card.
+macro_rules! others_with {
+    ($of:literal, $when:literal) => {
         concat!(
-            "SELECT m.org_id, m.message_id, m.person_id, m.platform, m.workspace_id, m.created_at, c.account_id
-               FROM tandem.message m
-              CROSS JOIN LATERAL (
-                    SELECT DISTINCT i.account_id FROM tandem.digest_item i
-                     WHERE i.org_id = m.org_id AND i.digest_id = (m.content ->> 'digest')::uuid AND i.group_no IS NULL
-                    UNION ALL
-                    SELECT s.account_id FROM tandem.message_account s
-                     WHERE m.content ? 'notice' AND s.org_id = m.org_id AND s.message_id = m.message_id) AS c
-              WHERE m.org_id = $1 AND m.thread_of IS NULL AND ",
-            $of
+            " CROSS JOIN LATERAL (SELECT * FROM tandem.message
+                                   WHERE org_id = $1 AND person_id = ",
+            $of,
+            ".person_id AND thread_of IS NULL AND ",
+            $when,
+            " OFFSET 0) AS m
+              CROSS JOIN LATERAL (SELECT account_id FROM tandem.message_account
+                                   WHERE org_id = $1 AND account_id = ",
+            $of,
+            ".account_id AND message_id = m.message_id OFFSET 0) AS s "
         )
     };
 }
@@ -65,15 +81,12 @@ statements! {
     );
     /// Of the accounts that a message has as cards, those whose card stands in a newer message to the same person.
     NEWER = concat!(
-        "WITH mine AS MATERIALIZED (", cards_of!("m.message_id = ANY ($2)"), ")
+        "WITH mine AS MATERIALIZED (", cards!(), ")
          SELECT mine.message_id, s.account_id, max(m.created_at)
-           FROM mine
-           JOIN tandem.message_account s ON s.org_id = $1 AND s.account_id = mine.account_id
-           JOIN tandem.message m ON m.org_id = $1 AND m.message_id = s.message_id
-          WHERE m.person_id = mine.person_id AND m.thread_of IS NULL
-            AND m.platform = mine.platform AND m.workspace_id = mine.workspace_id
-            AND (m.created_at, m.message_id) > (mine.created_at, mine.message_id)
-            AND NOT EXISTS (SELECT FROM tandem.outbox o WHERE o.org_id = m.org_id AND o.message_id = m.message_id
+           FROM mine",
+        others_with!("mine", "platform = mine.platform AND workspace_id = mine.workspace_id AND created_at >= mine.created_at
+                              AND (created_at, message_id) > (mine.created_at, mine.message_id)"),
+        "WHERE NOT EXISTS (SELECT FROM tandem.outbox o WHERE o.org_id = m.org_id AND o.message_id = m.message_id
                                AND o.kind = 'post' AND o.state = 'given_up')
             AND ", is_card!(), "
           GROUP BY mine.message_id, s.account_id"
@@ -93,15 +106,13 @@ statements! {
                   GROUP BY t.message_id";
     /// One redraw for each earlier message whose card of an account stands in one of these now.
     SUPERSEDE = concat!(
-        "WITH fresh AS MATERIALIZED (", cards_of!("m.message_id = ANY ($2)"), "),
+        "WITH fresh AS MATERIALIZED (", cards!(), "),
           before AS MATERIALIZED (
            SELECT DISTINCT m.org_id, m.message_id, m.platform, m.workspace_id
-             FROM fresh
-             JOIN tandem.message_account s ON s.org_id = $1 AND s.account_id = fresh.account_id
-             JOIN tandem.message m ON m.org_id = $1 AND m.message_id = s.message_id
-            WHERE m.person_id = fresh.person_id AND m.thread_of IS NULL AND m.created_at > $4
-              AND (m.created_at, m.message_id) < (fresh.created_at, fresh.message_id)
-              AND ", is_card!(), "), ",
+             FROM fresh",
+        others_with!("fresh", "created_at > $4 AND created_at <= fresh.created_at
+                               AND (created_at, message_id) < (fresh.created_at, fresh.message_id)"),
+        "WHERE ", is_card!(), "), ",
         queue_redraws!("$3", concat!("before m", posted!())),
         " SELECT"
     );

@@ -18,6 +18,37 @@ use crate::domain::renewal;
 use crate::domain::rhythm::Rhythm;
 use crate::domain::signal::Source;
 
+/// Columns of the diagnoses `d` of date `$2` of the accounts `$3`.
+macro_rules! on_night {
+    ($columns:literal) => {
+        concat!(
+            "SELECT ",
+            $columns,
+            " FROM unnest($3::text[]) AS wanted (id)
+             CROSS JOIN LATERAL (SELECT * FROM tandem.diagnosis
+                                  WHERE org_id = $1 AND date = $2 AND account_id = wanted.id OFFSET 0) AS d"
+        )
+    };
+}
+
+/// What is missing by source, of the diagnoses `d` of date `$2` that `$of` names.
+macro_rules! gaps {
+    ($of:literal) => {
+        concat!(
+            "SELECT gap.source, a.currency, count(*), coalesce(sum(a.arr_minor), 0)::bigint
+               FROM ",
+            $of,
+            " JOIN tandem.account a ON a.org_id = $1 AND a.account_id = d.account_id AND a.status = 'active'
+              JOIN tandem.diagnosis_detail t
+                ON t.org_id = $1 AND t.detail_on = d.detail_on AND t.account_id = d.account_id AND t.detail_id = d.detail_id
+             CROSS JOIN LATERAL (SELECT json_array_elements_text(t.body::json->'not_checked') AS source
+                                  UNION ALL SELECT NULL WHERE d.band = 'unknown') AS gap
+             WHERE d.org_id = $1 AND d.date = $2
+             GROUP BY gap.source, a.currency ORDER BY gap.source, a.currency"
+        )
+    };
+}
+
 statements! {
     /// OFFSET 0 keeps the order of look-ups, here and below: by the keys, account by account. Of an organisation that has
     /// just come the planner has no statistics; it takes its tables for tiny and joins all with all.
@@ -29,29 +60,28 @@ statements! {
                                          WHERE org_id = $1 AND detail_on = d.detail_on AND account_id = d.account_id
                                            AND detail_id = d.detail_id OFFSET 0) AS t";
     RUN_BEFORE = "SELECT max(date) FROM tandem.diagnosis_run WHERE org_id = $1 AND date < $2";
-    HEALTH_ON = "SELECT account_id, health FROM tandem.diagnosis WHERE org_id = $1 AND date = $2 AND account_id = ANY ($3)";
-    WORSE_SINCE = "SELECT account_id, max(date) FROM tandem.diagnosis
-                    WHERE org_id = $1 AND date BETWEEN $2 AND $3 AND change = 'worse' AND account_id = ANY ($4) GROUP BY account_id";
-    AT_RISK_ON = "SELECT account_id FROM tandem.diagnosis
-                   WHERE org_id = $1 AND date = $2 AND band = 'at_risk' AND account_id = ANY ($3) ORDER BY account_id";
+    /// Of lists each account is looked up by the key: left the choice, Postgres goes through the whole night for each list
+    /// as long as it has not looked at a table that was filled a moment ago.
+    HEALTH_ON = on_night!("account_id, health");
+    WORSE_SINCE = "SELECT wanted.account_id, d.date FROM unnest($4::text[]) AS wanted (account_id)
+                    CROSS JOIN LATERAL (SELECT max(date) AS date FROM tandem.diagnosis
+                                         WHERE org_id = $1 AND date BETWEEN $2 AND $3 AND change = 'worse'
+                                           AND account_id = wanted.account_id OFFSET 0) AS d
+                    WHERE d.date IS NOT NULL";
+    AT_RISK_ON = concat!(on_night!("account_id"), " WHERE d.band = 'at_risk' ORDER BY account_id");
     FIRST_RUN = "SELECT min(date) FROM tandem.diagnosis_run WHERE org_id = $1 AND live";
     RAN_LIVE = "SELECT count(*) FROM tandem.diagnosis_run WHERE org_id = $1 AND date = $2 AND live";
     RUN_SOURCES = "SELECT sources, rhythms FROM tandem.diagnosis_run WHERE org_id = $1 AND date = $2";
-    GAPS = "SELECT gap.source, a.currency, count(*), coalesce(sum(a.arr_minor), 0)::bigint
-              FROM tandem.diagnosis d
-              JOIN tandem.account a ON a.org_id = $1 AND a.account_id = d.account_id AND a.status = 'active'
-              JOIN tandem.diagnosis_detail t
-                ON t.org_id = $1 AND t.detail_on = d.detail_on AND t.account_id = d.account_id AND t.detail_id = d.detail_id
-             CROSS JOIN LATERAL (SELECT json_array_elements_text(t.body::json->'not_checked') AS source
-                                  UNION ALL SELECT NULL WHERE d.band = 'unknown') AS gap
-             WHERE d.org_id = $1 AND d.date = $2 AND ($3::text[] IS NULL OR d.account_id = ANY ($3))
-             GROUP BY gap.source, a.currency ORDER BY gap.source, a.currency";
+    GAPS = gaps!("tandem.diagnosis AS d");
+    GAPS_OF = gaps!("unnest($3::text[]) AS wanted (account_id)
+                     CROSS JOIN LATERAL (SELECT * FROM tandem.diagnosis
+                                          WHERE org_id = $1 AND date = $2 AND account_id = wanted.account_id OFFSET 0) AS d");
     LARGEST_UNKNOWN = "SELECT a.name FROM tandem.diagnosis d
               JOIN tandem.account a ON a.org_id = $1 AND a.account_id = d.account_id AND a.status = 'active'
              WHERE d.org_id = $1 AND d.date = $2 AND d.band = 'unknown'
                AND ($3::text[] IS NULL OR d.account_id = ANY ($3))
              ORDER BY a.arr_minor DESC NULLS LAST, a.account_id LIMIT $4";
-    BANDS = "SELECT account_id, health, band FROM tandem.diagnosis WHERE org_id = $1 AND date = $2 AND account_id = ANY ($3)";
+    BANDS = on_night!("account_id, health, band");
 }
 
 #[derive(FromRow)]
@@ -202,8 +232,12 @@ pub struct GapRow {
 pub async fn gaps(tx: &mut Tenant, date: NaiveDate, book: Option<&[AccountId]>) -> anyhow::Result<Vec<GapRow>> {
     let org = tx.org().0;
     let book: Option<Vec<&str>> = book.map(|book| book.iter().map(|id| id.0.as_str()).collect());
-    let rows: Vec<(Option<String>, Option<String>, i64, i64)> =
-        sqlx::query_as(GAPS).bind(org).bind(date).bind(book).fetch_all(tx.connection()).await?;
+    let query = sqlx::query_as(if book.is_some() { GAPS_OF } else { GAPS }).bind(org).bind(date);
+    let query = match book {
+        Some(book) => query.bind(book),
+        None => query,
+    };
+    let rows: Vec<(Option<String>, Option<String>, i64, i64)> = query.fetch_all(tx.connection()).await?;
     rows.into_iter()
         .map(|(source, currency, accounts, arr_minor)| {
             Ok(GapRow {

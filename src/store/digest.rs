@@ -14,6 +14,18 @@ use crate::domain::account::AccountId;
 use crate::domain::action::Subject;
 use crate::domain::person::PersonId;
 
+/// The post `o` of a digest `d`: made with it, so it is among the few that its person got since, however many there were
+/// before.
+macro_rules! its_post {
+    () => {
+        "CROSS JOIN LATERAL (SELECT message_id FROM tandem.message
+                              WHERE org_id = $1 AND person_id = d.person_id AND created_at >= d.queued_at
+                                AND content->>'digest' = d.digest_id::text OFFSET 0) AS m
+         CROSS JOIN LATERAL (SELECT state, settled_at FROM tandem.outbox
+                              WHERE org_id = $1 AND message_id = m.message_id AND kind = 'post' OFFSET 0) AS o"
+    };
+}
+
 statements! {
     /// The unique key decides: one morning a person and date, whoever asks and how often.
     INSERT = "INSERT INTO tandem.digest (org_id, digest_id, person_id, local_date, kind, diagnosed_on, late, totals, queued_at)
@@ -44,16 +56,17 @@ statements! {
                                 WHERE d.org_id = $1 AND d.person_id = $2 AND d.local_date = $3 AND i.group_no IS NULL
                                   AND i.subject = $4)";
     GROUP = "SELECT subject FROM tandem.digest_item WHERE org_id = $1 AND digest_id = $2 AND group_no BETWEEN $3 AND $4 ORDER BY position";
-    SETTLED_DIGESTS = "SELECT count(*) FILTER (WHERE o.state = 'sent'), count(*) FILTER (WHERE o.state = 'given_up')
-                         FROM tandem.outbox o JOIN tandem.message m USING (org_id, message_id)
-                        WHERE o.org_id = $1 AND o.kind = 'post' AND m.content->>'digest' = ANY ($2)";
-    GIVEN_UP = "SELECT count(*)
-                  FROM unnest($2::uuid[], $3::date[]) AS asked (person_id, local_date)
-                  JOIN tandem.digest d ON d.org_id = $1 AND d.person_id = asked.person_id AND d.local_date = asked.local_date
-                  JOIN tandem.message m ON m.org_id = $1 AND m.person_id = d.person_id AND m.created_at >= d.queued_at
-                                       AND m.content->>'digest' = d.digest_id::text
-                  JOIN tandem.outbox o ON o.org_id = $1 AND o.message_id = m.message_id AND o.kind = 'post' AND o.state = 'given_up'
-                                      AND o.settled_at < $4";
+    SETTLED_DIGESTS = concat!(
+        "SELECT count(*) FILTER (WHERE o.state = 'sent'), count(*) FILTER (WHERE o.state = 'given_up')
+           FROM unnest($2::uuid[]) AS asked (digest_id) JOIN tandem.digest d ON d.org_id = $1 AND d.digest_id = asked.digest_id ",
+        its_post!()
+    );
+    GIVEN_UP = concat!(
+        "SELECT count(*) FILTER (WHERE o.state = 'given_up' AND o.settled_at < $4)
+           FROM unnest($2::uuid[], $3::date[]) AS asked (person_id, local_date)
+           JOIN tandem.digest d ON d.org_id = $1 AND d.person_id = asked.person_id AND d.local_date = asked.local_date ",
+        its_post!()
+    );
 }
 
 /// One person's morning, as it was decided.
@@ -286,9 +299,8 @@ pub struct Settled {
 /// Of these digests.
 pub async fn settled(tx: &mut Tenant, digests: &[Uuid]) -> anyhow::Result<Settled> {
     let org = tx.org().0;
-    let ids: Vec<String> = digests.iter().map(Uuid::to_string).collect();
     let (sent, given_up): (i64, i64) =
-        sqlx::query_as(SETTLED_DIGESTS).bind(org).bind(ids).fetch_one(tx.connection()).await?;
+        sqlx::query_as(SETTLED_DIGESTS).bind(org).bind(digests).fetch_one(tx.connection()).await?;
     Ok(Settled { sent: u64::try_from(sent)?, given_up: u64::try_from(given_up)? })
 }
 

@@ -58,11 +58,14 @@ statements! {
     OUTCOMES = "SELECT account_id, decided_on, kind, arr_before_minor, arr_after_minor, currency FROM tandem.outcome
                  WHERE org_id = $1 AND account_id = ANY ($2) ORDER BY account_id, decided_on, kind";
     /// The latest value of a kind for each account and reference.
-    ANSWERS = "SELECT DISTINCT ON (account_id, kind, reference) account_id, kind, reference, observed_on, number
-                 FROM tandem.signal
-                WHERE org_id = $1 AND account_id = ANY ($2) AND kind = ANY ($3) AND observed_on BETWEEN $4 AND $5
-                  AND number IS NOT NULL
-                ORDER BY account_id, kind, reference, observed_on DESC, source";
+    ANSWERS = "SELECT s.account_id, s.kind, s.reference, s.observed_on, s.number
+                 FROM unnest($2::text[]) AS wanted (account_id)
+                CROSS JOIN LATERAL (SELECT DISTINCT ON (kind, reference) account_id, kind, reference, observed_on, number
+                                      FROM tandem.signal
+                                     WHERE org_id = $1 AND account_id = wanted.account_id AND kind = ANY ($3)
+                                       AND observed_on BETWEEN $4 AND $5 AND number IS NOT NULL
+                                     ORDER BY kind, reference, observed_on DESC, source OFFSET 0) AS s
+                ORDER BY s.account_id, s.kind, s.reference";
     QUOTAS = "SELECT amount_minor, currency FROM tandem.quota WHERE org_id = $1 AND period = ANY ($2) ORDER BY person_id, period";
     QUOTAS_OF = "SELECT amount_minor, currency FROM tandem.quota
                   WHERE org_id = $1 AND period = ANY ($2) AND person_id = ANY ($3) ORDER BY person_id, period";

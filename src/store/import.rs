@@ -22,10 +22,6 @@ statements! {
     TAKE_TURNS = "SELECT pg_advisory_xact_lock(hashtextextended('tandem import ' || $1::text, 0))";
     /// How long to wait for a lock within this transaction; 0 is without end.
     WAIT_FOR_LOCKS = "SELECT set_config('lock_timeout', $1::text, true)";
-    /// Whether there is ten times as much as when Postgres last looked; what a dry run leaves behind counts too, since
-    /// what was learnt of it is gone.
-    HAS_GROWN = "SELECT pg_relation_size(oid) > 10 * relpages * current_setting('block_size')::bigint
-                   FROM pg_class WHERE oid = 'tandem.account'::regclass";
     EMAILS = "SELECT email, person_id, slack_user_id, teams_user_id FROM tandem.person WHERE org_id = $1";
     PEOPLE = "INSERT INTO tandem.person AS t (org_id, person_id, email, name, roles, timezone, digest_time, workdays, manager_id,
                      delegate_id, out_of_office_until, slack_user_id, teams_user_id, pool, active)
@@ -359,10 +355,7 @@ pub async fn accounts(
         .execute(tx.connection())
         .await
         .context("import accounts")?;
-    let has_grown: bool = sqlx::query_scalar(HAS_GROWN).fetch_one(tx.connection()).await?;
-    if has_grown {
-        tx.look_at("tandem.account").await?;
-    }
+    tx.look_at(&["tandem.account"]).await?;
     Ok(Outcome::of(rows.len(), rejected, done.rows_affected()))
 }
 

@@ -137,6 +137,7 @@ pub mod home;
 pub mod import;
 pub mod installation;
 pub mod introduction;
+mod look;
 pub mod message;
 pub mod migrate;
 pub mod night;
@@ -316,15 +317,6 @@ impl Tenant {
         Ok(())
     }
 
-    /// Has Postgres look at a table now, with what this transaction wrote. Of one that was empty it takes any index for as
-    /// good as the key, and so reads the whole organisation for each row that is looked up, until its own housekeeping
-    /// comes by. Whoever owns the table may ask for that, which is the login; otherwise Postgres warns and leaves it.
-    async fn look_at(&mut self, table: &str) -> anyhow::Result<()> {
-        let look = format!("SET LOCAL ROLE NONE; ANALYZE (SKIP_LOCKED) {table}; SET LOCAL ROLE tandem_app");
-        sqlx::raw_sql(AssertSqlSafe(look)).execute(self.connection()).await.context("look at a table")?;
-        Ok(())
-    }
-
     pub(crate) fn connection(&mut self) -> &mut PgConnection {
         &mut self.transaction
     }
@@ -418,6 +410,7 @@ pub fn statements() -> Vec<(&'static str, &'static str, &'static str)> {
         import::chat_ids::STATEMENTS,
         installation::STATEMENTS,
         introduction::STATEMENTS,
+        look::STATEMENTS,
         message::STATEMENTS,
         note::STATEMENTS,
         outbox::STATEMENTS,

@@ -12,8 +12,15 @@ use super::directory::{Lease, Workspace};
 use super::message::Address;
 use crate::domain::person::PersonId;
 
+const QUEUED: &str = "queued";
+const SENDING: &str = "sending";
+
 /// Claims the rows of these ids, with hold of their posts: see `queue_redraws`. The lease is checked in the same statement:
 /// a paused process that lost its lane writes nothing.
+///
+/// States are parameters here and below, where a row is looked for by its id: written out, they would let Postgres take the
+/// index of what is open instead of the key, which it thinks next to empty if it last looked at night, and read the whole
+/// morning for each page.
 macro_rules! mark_sending {
     ($wait:literal) => {
         concat!(
@@ -31,7 +38,7 @@ macro_rules! mark_sending {
             ") AS redraws)
              UPDATE tandem.outbox o SET state = 'sending', fence = $3, attempts = attempts + 1
               WHERE o.org_id = $1 AND o.outbox_id = ANY (ARRAY(SELECT outbox_id FROM free))
-                AND (o.state = 'queued' OR (o.state = 'sending' AND o.fence < $3))
+                AND (o.state = $4 OR (o.state = $5 AND o.fence < $3))
                 AND EXISTS (SELECT FROM directory.lane l
                              WHERE l.org_id = o.org_id AND l.platform = o.platform AND l.workspace_id = o.workspace_id
                                AND l.fence = $3 AND l.leased_until > clock_timestamp())
@@ -64,15 +71,15 @@ statements! {
     /// Those that nobody holds.
     MARK_FREE = mark_sending!("SKIP LOCKED");
     SETTLE = "UPDATE tandem.outbox SET state = $4, problem = $5, settled_at = $6
-               WHERE org_id = $1 AND outbox_id = ANY ($2) AND fence = $3 AND state = 'sending'";
+               WHERE org_id = $1 AND outbox_id = ANY ($2) AND fence = $3 AND state = $7";
     /// A part that may stand in chat although no answer came is remembered, so that it is looked up first.
     RETRY = "UPDATE tandem.outbox SET state = 'queued', due_at = $4, problem = $5, attempts = attempts - $6, sending_part = $7
-              WHERE org_id = $1 AND outbox_id = $2 AND fence = $3 AND state = 'sending'";
+              WHERE org_id = $1 AND outbox_id = $2 AND fence = $3 AND state = $8";
     /// A redraw that must wait while a newer one is queued already has nothing left to say; what may stand in chat because
     /// of it, and since when, the newer one has to know.
     DROP_STALE_REDRAW = "WITH stale AS (
                            DELETE FROM tandem.outbox o
-                            WHERE o.org_id = $1 AND o.outbox_id = $2 AND o.fence = $3 AND o.kind = 'redraw' AND o.state = 'sending'
+                            WHERE o.org_id = $1 AND o.outbox_id = $2 AND o.fence = $3 AND o.kind = 'redraw' AND o.state = $5
                               AND EXISTS (SELECT FROM tandem.outbox n WHERE n.org_id = o.org_id AND n.message_id = o.message_id
                                              AND n.kind = 'redraw' AND n.state = 'queued')
                            RETURNING o.message_id, o.queued_at)
@@ -81,7 +88,7 @@ statements! {
                            FROM stale
                           WHERE n.org_id = $1 AND n.message_id = stale.message_id AND n.kind = 'redraw' AND n.state = 'queued'";
     POSTS_OPEN = "SELECT message_id, state = 'sending' FROM tandem.outbox WHERE org_id = $1 AND message_id = ANY ($2) AND kind = 'post'
-                     AND state IN ('queued', 'sending')";
+                     AND state = ANY ($3)";
     OPEN_POSTS = "SELECT count(*) FROM tandem.outbox WHERE org_id = $1 AND kind = 'post' AND state IN ('queued', 'sending')";
     GIVEN_UP_SINCE = "SELECT count(*) FROM tandem.outbox WHERE org_id = $1 AND state = 'given_up' AND settled_at >= $2";
 }
@@ -219,8 +226,8 @@ async fn marked(
     lease: &Lease,
 ) -> anyhow::Result<BTreeSet<Uuid>> {
     let org = tx.org().0;
-    let marked: Vec<Uuid> =
-        sqlx::query_scalar(statement).bind(org).bind(outbox_ids).bind(lease.fence).fetch_all(tx.connection()).await?;
+    let query = sqlx::query_scalar(statement).bind(org).bind(outbox_ids).bind(lease.fence).bind(QUEUED).bind(SENDING);
+    let marked: Vec<Uuid> = query.fetch_all(tx.connection()).await?;
     Ok(BTreeSet::from_iter(marked))
 }
 
@@ -252,6 +259,7 @@ pub async fn settle(
         .bind(state)
         .bind(problem)
         .bind(now)
+        .bind(SENDING)
         .execute(tx.connection())
         .await?;
     Ok(done.rows_affected() == outbox_ids.len() as u64)
@@ -274,6 +282,7 @@ pub async fn retry(
         .bind(outbox_id)
         .bind(lease.fence)
         .bind(unsure)
+        .bind(SENDING)
         .execute(tx.connection())
         .await?;
     if dropped.rows_affected() == 1 {
@@ -287,6 +296,7 @@ pub async fn retry(
         .bind(problem)
         .bind(i32::from(!counts))
         .bind(unsure)
+        .bind(SENDING)
         .execute(tx.connection())
         .await?;
     Ok(())
@@ -304,7 +314,7 @@ pub enum OpenPost {
 pub async fn posts_open(tx: &mut Tenant, messages: &[Uuid]) -> anyhow::Result<BTreeMap<Uuid, OpenPost>> {
     let org = tx.org().0;
     let open: Vec<(Uuid, bool)> =
-        sqlx::query_as(POSTS_OPEN).bind(org).bind(messages).fetch_all(tx.connection()).await?;
+        sqlx::query_as(POSTS_OPEN).bind(org).bind(messages).bind([QUEUED, SENDING]).fetch_all(tx.connection()).await?;
     let open = open.into_iter().map(|(id, is_sent)| (id, if is_sent { OpenPost::IsSent } else { OpenPost::Waits }));
     Ok(open.collect())
 }

@@ -296,8 +296,21 @@ impl Night {
     }
 }
 
+/// What a night fills.
+const FILLED: &[&str] = &[
+    "tandem.audit_event",
+    "tandem.diagnosis",
+    "tandem.diagnosis_detail",
+    "tandem.handoff",
+    "tandem.renewal",
+    "tandem.risk",
+];
+
 /// What comes after the commit: waking delivery, forgetting what is too old.
 async fn conclude(app: &App, org: OrgId, report: &RunReport) -> anyhow::Result<()> {
+    let mut tx = app.store.tenant(org).await?;
+    tx.look_at(FILLED).await?;
+    tx.commit().await?;
     if report.run == Run::History {
         // A date far back that was just asked for must still be there to be read.
         return Ok(());
