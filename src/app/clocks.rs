@@ -22,7 +22,7 @@ use crate::domain::risk::{self, RanOut, Risk, RiskEvent};
 use crate::domain::routing::{Nobody, Seat};
 use crate::domain::timer::Owed;
 use crate::store::audit::{Actor, Entry};
-use crate::store::{self, Tenant, account, change, directory, handoff, renewal};
+use crate::store::{self, Tenant, account, change, directory, handoff, message, renewal};
 
 /// A clock that moved.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -167,9 +167,7 @@ impl Step {
     }
 
     fn is_here(&self, person: PersonId) -> bool {
-        self.snapshot
-            .person(person)
-            .is_some_and(|person| person.active && person.is_there_on(calendar::local_date(person.timezone, self.now)))
+        self.snapshot.is_here(person, self.now)
     }
 
     async fn handoff(mut self, id: Uuid) -> anyhow::Result<Option<Moved>> {
@@ -306,28 +304,60 @@ impl Step {
         let Some(owed) = risk.timer().owed(self.now) else { return Ok(None) };
         self.began = risk.timer().since();
         let routed = self.snapshot.route(&account, self.today)?;
-        let holder = match risk.state() {
-            risk::State::Acknowledged { by, .. } if self.is_here(*by) => *by,
-            _ => routed.risks,
+        let holder = self.snapshot.looks_after(&risk, &account, &routed, self.now);
+        // Away since it was shown: whoever stands in is asked, and told for whom.
+        let away = match risk.state() {
+            risk::State::Acknowledged { by, .. } => Some(*by),
+            _ => account.csm,
         };
-        match owed {
-            Owed::Reminder => self.risk_reminder(risk, account, holder).await,
-            Owed::End => self.risk_ends(risk, account, holder, &routed.account_manager).await,
+        let away = away.filter(|away| *away != holder && !self.is_here(*away));
+        match (owed, away) {
+            (Owed::Reminder, away) => self.risk_reminder(risk, account, holder, away).await,
+            (Owed::End, Some(away)) if !self.was_asked(&risk, holder).await? => {
+                self.risk_delegated(risk, account, away, holder).await
+            }
+            (Owed::End, _) => self.risk_ends(risk, account, holder, &routed.account_manager).await,
         }
     }
 
-    async fn risk_reminder(mut self, risk: Risk, account: Account, holder: PersonId) -> anyhow::Result<Option<Moved>> {
+    /// Whether the clock of an open risk has asked this stand-in. Of an acknowledged one nobody is late: it is open again.
+    async fn was_asked(&mut self, risk: &Risk, stand_in: PersonId) -> anyhow::Result<bool> {
+        match (risk.state(), self.began) {
+            (risk::State::Open, Some(began)) => {
+                message::was_told(&mut self.tx, stand_in, risk.id, Said::Delegated.as_str(), began).await
+            }
+            _ => Ok(true),
+        }
+    }
+
+    /// Away since they were asked: nobody is late yet. Whoever stands in is told, and has the whole time from then.
+    async fn risk_delegated(
+        mut self,
+        risk: Risk,
+        account: Account,
+        from: PersonId,
+        to: PersonId,
+    ) -> anyhow::Result<Option<Moved>> {
+        let (subject, about) = (Subject::Risk(risk.id), About::Risk(risk.id));
+        let moved = risk.handed_over();
+        store::risk::save(&mut self.tx, &moved).await?;
+        self.record("escalation.delegated", subject.clone(), &account.id, json!({"from": from, "to": to}));
+        self.tell([to], about, (Said::Delegated, moved.version(), Some(from)), &account.id).await?;
+        self.conclude(Moved { subject, account: account.id, what: What::Delegated { from, to } }).await
+    }
+
+    async fn risk_reminder(
+        mut self,
+        risk: Risk,
+        account: Account,
+        holder: PersonId,
+        away: Option<PersonId>,
+    ) -> anyhow::Result<Option<Moved>> {
         let (subject, about) = (Subject::Risk(risk.id), About::Risk(risk.id));
         let Some(person) = self.snapshot.person(holder) else { return Ok(None) };
         let moved = risk.reminded(self.now, &self.snapshot.calendar(person))?;
         store::risk::save(&mut self.tx, &moved).await?;
         let acknowledged = matches!(moved.state(), risk::State::Acknowledged { .. });
-        // Away since it was shown: whoever stands in is asked, and told for whom.
-        let away = match moved.state() {
-            risk::State::Acknowledged { by, .. } => Some(*by),
-            _ => account.csm,
-        };
-        let away = away.filter(|away| *away != holder && !self.is_here(*away));
         let (said, by, what) = match away {
             Some(from) => (Said::Delegated, Some(from), What::Delegated { from, to: holder }),
             None if acknowledged => (Said::StillOnIt, None, What::Reminded { who: holder }),

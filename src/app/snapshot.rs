@@ -14,6 +14,7 @@ use crate::domain::digest::Rates;
 use crate::domain::holidays::Holidays;
 use crate::domain::person::{OrgId, Person, PersonId};
 use crate::domain::policy::Policy;
+use crate::domain::risk::{self, Risk};
 use crate::domain::routing::{self, Access, Model, Nobody, People, Routed};
 use crate::store::channel::{self, Channel, Whose};
 use crate::store::directory::{self, Organisation, Platform, Workspace};
@@ -205,6 +206,28 @@ impl Snapshot {
     pub fn route(&self, account: &Account, today: NaiveDate) -> Result<Routed, Nobody> {
         let owner = self.settings.renewal_owner.of(account.segment);
         routing::route(account, self.model(account.segment), owner, &self.people, today)
+    }
+
+    /// Active, at work today, and can be written to.
+    pub fn is_here(&self, person: PersonId, now: chrono::DateTime<chrono::Utc>) -> bool {
+        let is_there = |person: &Person| person.is_there_on(calendar::local_date(person.timezone, now));
+        self.person(person).is_some_and(|person| person.active && is_there(person))
+    }
+
+    /// Who has to act on a risk: whoever acknowledged it, while they are here and the account is still theirs to act on;
+    /// else whom the account's route names.
+    pub fn looks_after(
+        &self,
+        risk: &Risk,
+        account: &Account,
+        routed: &Routed,
+        now: chrono::DateTime<chrono::Utc>,
+    ) -> PersonId {
+        let may_act = |by| by == routed.risks || self.access(by, account) == Access::Act;
+        match risk.state() {
+            risk::State::Acknowledged { by, .. } if self.is_here(*by, now) && may_act(*by) => *by,
+            _ => routed.risks,
+        }
     }
 
     pub fn access(&self, person: PersonId, account: &Account) -> Access {

@@ -289,17 +289,13 @@ fn ran_out(timer: Timer) -> Option<DateTime<Utc>> {
 
 /// A risk that nobody acknowledged in time, or an acknowledged one whose next step is overdue.
 fn stuck_risk(reader: Reader<'_>, account: &Account, risk: &Risk) -> Option<Stuck> {
-    let (kind, what, who, since) = match risk.state() {
-        risk::State::Acknowledged { by, due, .. } if *due < reader.today() => {
-            (StuckKind::Late, "risk, next step", Some(*by), *due)
-        }
-        risk::State::Open => {
-            let since = ran_out(risk.timer())?;
-            let routed = reader.snapshot.route(account, reader.today()).ok();
-            (StuckKind::Escalated, "risk", routed.map(|routed| routed.risks), reader.date(since))
-        }
+    let (kind, what, since) = match risk.state() {
+        risk::State::Acknowledged { due, .. } if *due < reader.today() => (StuckKind::Late, "risk, next step", *due),
+        risk::State::Open => (StuckKind::Escalated, "risk", reader.date(ran_out(risk.timer())?)),
         _ => return None,
     };
+    let routed = reader.snapshot.route(account, reader.today()).ok();
+    let who = routed.map(|routed| reader.snapshot.looks_after(risk, account, &routed, reader.now));
     Some(Stuck {
         kind,
         account: account.name.clone(),

@@ -18,8 +18,9 @@ use crate::domain::message::{Message, notice as words};
 use crate::domain::person::{OrgId, PersonId};
 use crate::domain::risk;
 use crate::domain::routing::{Seat, may_hold};
+use crate::store::account::Seats;
 use crate::store::audit::{self, Actor, Entry};
-use crate::store::{Tenant, account, handoff, message, renewal, settings};
+use crate::store::{self, Tenant, account, handoff, message, renewal, settings};
 
 /// What went over.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
@@ -32,7 +33,7 @@ pub struct Transferred {
 }
 
 /// Gives what `from` holds, or of that one account only, to `to`. Risks follow the account's CSM by themselves;
-/// offers and renewals that lie with `from` lie with `to`, whose clock starts anew. Both are told in chat.
+/// offers and renewals that lie with `from` lie with `to`. The clocks of all of them start anew. Both are told in chat.
 ///
 /// # Errors
 /// One sentence: who is not known, who may not hold a book, which account is not theirs.
@@ -69,8 +70,9 @@ pub async fn transfer(
         let data = json!({"account": seat.account, "roles": roles, "from": giver.id, "to": taker.id});
         entries.push(Entry::new("book.transferred", Subject::Account(seat.account.clone()), data));
     }
-    let ids: Vec<AccountId> = seats.into_iter().map(|seat| seat.account).collect();
+    let ids: Vec<AccountId> = seats.iter().map(|seat| seat.account.clone()).collect();
     done.handoffs = handoffs(app, &mut tx, &ids, (giver.id, taker.id), &mut entries).await?;
+    risks(&mut tx, &seats).await?;
     let today = calendar::local_date(giver.timezone, app.now());
     let absent = !giver.active || giver.away_on(today);
     let stand_in = snapshot.people.stand_in(giver.id, today).filter(|_| absent);
@@ -118,6 +120,19 @@ async fn handoffs(
         }
     }
     Ok(moved)
+}
+
+/// Open risks follow the seat of the CSM, or of the account manager where there is none; they ask anew who has it now.
+async fn risks(tx: &mut Tenant, seats: &[Seats]) -> anyhow::Result<()> {
+    let ids: Vec<AccountId> = seats.iter().map(|seat| seat.account.clone()).collect();
+    for open in store::risk::latest(tx, &ids).await? {
+        let Some((risk, account)) = store::risk::lock_with_account(tx, open.id).await? else { continue };
+        let seat = seats.iter().find(|seat| seat.account == account.id);
+        if seat.is_some_and(|seat| seat.csm || account.csm.is_none()) {
+            store::risk::save(tx, &risk.handed_over()).await?;
+        }
+    }
+    Ok(())
 }
 
 /// Open renewals that lie with the giver, or with who stands in for them.

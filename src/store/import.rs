@@ -9,8 +9,9 @@ use chrono::{DateTime, NaiveDate, Utc};
 use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
-use super::Tenant;
+use super::{Tenant, risk};
 use crate::domain::account::name_key;
+use crate::domain::risk::Risk;
 use crate::domain::row::{AccountRow, ContactRow, HolidayRow, OutcomeRow, Patch, PersonRow, QuotaRow, SignalRow};
 
 pub(super) mod amounts;
@@ -65,6 +66,15 @@ statements! {
                WHERE a.auto_renew IS NOT NULL AND r->>'auto_renew' IS NOT NULL
                  AND a.auto_renew <> (r->>'auto_renew')::boolean
               ON CONFLICT (org_id, account_id, kind, observed_on, reference, source) DO UPDATE SET number = excluded.number";
+    /// Risks that follow a seat which somebody else gets: of the CSM, or of the account manager where there is none.
+    RISKS_HANDED_OVER = "SELECT k.risk_id
+                FROM jsonb_array_elements($2) AS r
+                JOIN tandem.account a ON a.org_id = $1 AND a.account_id = r->>'account_id'
+                JOIN tandem.risk k ON k.org_id = $1 AND k.account_id = a.account_id
+               WHERE k.state = 'open' AND k.clock_since IS NOT NULL
+                 AND coalesce(a.csm_id, a.account_manager_id) IS DISTINCT FROM coalesce(
+                     CASE WHEN r ? 'csm_id' THEN (r->>'csm_id')::uuid ELSE a.csm_id END,
+                     CASE WHEN r ? 'account_manager_id' THEN (r->>'account_manager_id')::uuid ELSE a.account_manager_id END)";
     ACCOUNTS = "INSERT INTO tandem.account AS t (org_id, account_id, name, name_key, segment, arr_minor, currency, seats, plan, domains,
                      url, goals, start_date, go_live_date, renewal_date, term_months, notice_period_days, auto_renew, csm_id,
                      account_manager_id, pool, status, cost_to_serve_minor, updated_at)
@@ -348,6 +358,10 @@ pub async fn accounts(
     let org = tx.org().0;
     let values = Value::Array(values);
     sqlx::query(AUTO_RENEW_CHANGES).bind(org).bind(&values).bind(today).execute(tx.connection()).await?;
+    let risks: Vec<Uuid> =
+        sqlx::query_scalar(RISKS_HANDED_OVER).bind(org).bind(&values).fetch_all(tx.connection()).await?;
+    let risks = risk::lock_many(tx, &risks).await?.into_iter().map(Risk::handed_over);
+    risk::save_all(tx, &risks.collect::<Vec<_>>()).await?;
     let done = sqlx::query(ACCOUNTS)
         .bind(org)
         .bind(&values)

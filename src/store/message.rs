@@ -53,6 +53,9 @@ statements! {
                    FROM tandem.message m JOIN tandem.message_copy c USING (org_id, message_id)
                   WHERE m.org_id = $1 AND m.platform = $2 AND m.workspace_id = $3 AND m.person_id = $4 AND c.part = 0
                   ORDER BY c.sent_at, m.message_id";
+    WAS_TOLD = "SELECT EXISTS (SELECT FROM tandem.message
+                                WHERE org_id = $1 AND person_id = $2 AND created_at >= $5
+                                  AND content -> 'notice' ->> 'risk' = $3::text AND content -> 'notice' ->> 'event' = $4)";
     RECEIVE = "INSERT INTO tandem.inbound_receipt (org_id, receipt, received_at) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING";
     /// With the settings' stamp, which a click asks for next.
     RECEIVE_CLICK = concat!(
@@ -221,6 +224,18 @@ pub async fn queue_channel(
         .await
         .context("queue redraws of a channel")?;
     Ok(())
+}
+
+/// Whether this was said of a risk to this person since then.
+pub async fn was_told(
+    tx: &mut Tenant,
+    person: PersonId,
+    risk: Uuid,
+    event: &str,
+    since: DateTime<Utc>,
+) -> anyhow::Result<bool> {
+    let query = sqlx::query_scalar(WAS_TOLD).bind(tx.org().0).bind(person.0).bind(risk).bind(event).bind(since);
+    Ok(query.fetch_one(tx.connection()).await?)
 }
 
 /// The accounts that a message shows.

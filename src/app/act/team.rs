@@ -157,6 +157,8 @@ pub(super) async fn reassign(click: &mut Click<'_>, found: Found, to: PersonId) 
         },
         Held::Risk(risk) => {
             let entries = give_to_csm(click, &account, to).await?;
+            let risk = risk.handed_over();
+            store::risk::save(&mut click.tx, &risk).await?;
             tell(click, &account, [holder, to], About::Risk(risk.id), risk.version()).await?;
             Ok(Effect::changed(&account.id, entries, reply))
         }

@@ -472,6 +472,17 @@ impl Risk {
         self
     }
 
+    /// Somebody else looks after the account: an open one has to be shown to them first, and asks them anew even where
+    /// its chain had ended. What is acknowledged has its date, whoever keeps it.
+    #[must_use]
+    pub fn handed_over(mut self) -> Self {
+        if self.state == State::Open && self.timer != Timer::Waiting {
+            self.timer = Timer::Waiting;
+            self.version += 1;
+        }
+        self
+    }
+
     /// Sets the clock of one that was just acknowledged, in the same change.
     #[must_use]
     pub fn watched(mut self, timer: Timer) -> Self {

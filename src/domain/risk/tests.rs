@@ -176,6 +176,22 @@ fn what_a_person_raised_waits_until_the_rules_have_seen_it() {
     assert_eq!(heard, ["", "", "", "risk.ended"]);
 }
 
+#[test]
+fn who_gets_it_is_asked_anew_and_keeps_what_was_promised() {
+    let running = Timer::Running { since: morning(0), remind: None, due: morning(9) };
+    let shown = opened(40, &[]).shown(running);
+    let over = shown.clone().run_out(morning(9)).unwrap().0;
+    for risk in [shown, over] {
+        let handed = risk.clone().handed_over();
+        assert_eq!((handed.timer(), handed.version()), (Timer::Waiting, risk.version() + 1));
+        assert_eq!(handed.clone().handed_over(), handed, "nobody has been shown it yet");
+        let theirs = Timer::Running { since: morning(10), remind: None, due: morning(19) };
+        assert_eq!(handed.shown(theirs).timer(), theirs);
+    }
+    let acknowledged = opened(40, &[]).acknowledge(person(1), day(7), morning(0)).unwrap().0.watched(running);
+    assert_eq!(acknowledged.clone().handed_over(), acknowledged, "its date stands");
+}
+
 #[derive(Debug, Clone)]
 enum Step {
     Night(Reading),

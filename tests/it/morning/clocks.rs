@@ -1,5 +1,7 @@
 //! Clocks as people live them: asked once, passed on once, and then silence.
 
+mod hands;
+
 use tandem::app::clocks::{self, What};
 use tandem::domain::routing::Model;
 use tandem::domain::row::RowKind;

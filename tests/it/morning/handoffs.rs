@@ -184,7 +184,7 @@ async fn nothing_is_left_where_outsiders_read_along() {
 }
 
 /// People as they are in [`PEOPLE`], with this delegate and last day away for Dana.
-fn danas_absence(delegate: &str, until: &str) -> String {
+pub(super) fn danas_absence(delegate: &str, until: &str) -> String {
     let away = PEOPLE.replace(
         "email,name,roles,timezone,digest_time,manager_email,pool,slack_user_id",
         "email,name,roles,timezone,digest_time,manager_email,pool,slack_user_id,delegate_email,out_of_office_until",
