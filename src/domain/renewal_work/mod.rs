@@ -319,8 +319,8 @@ impl RenewalWork {
             return Err(Refused::SameOwner);
         }
         self.owner = owner;
-        // Who has it now has to be shown it first.
-        self.timer = if self.timer.next().is_some() { Timer::Waiting } else { self.timer };
+        // Who has it now has to be shown it first, and is asked even where the chain of who had it has ended.
+        self.timer = Timer::Waiting;
         self.version += 1;
         Ok(self)
     }

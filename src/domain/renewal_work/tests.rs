@@ -38,6 +38,18 @@ fn work_under_way_is_asked_about_and_answered() {
 }
 
 #[test]
+fn who_gets_it_is_asked_anew() {
+    let shown = upcoming().step_reached(Stage::D120, DEADLINE, DEADLINE - Days::new(120)).0.shown(running(1));
+    let over = shown.clone().run_out(at(50)).unwrap();
+    let under_way = shown.clone().prepare(at(2)).unwrap().0.watched(running(2)).run_out(at(50)).unwrap();
+    for work in [shown, over, under_way] {
+        let theirs = work.owned_by(person(2)).unwrap();
+        assert_eq!(theirs.timer(), Timer::Waiting, "nothing runs before they were shown it");
+        assert_eq!(theirs.shown(running(60)).timer(), running(60));
+    }
+}
+
+#[test]
 fn the_whole_way() {
     let (work, _) = upcoming().prepare(at(1)).unwrap();
     assert!(work.wants_brief());

@@ -1,6 +1,7 @@
 //! What changes hands asks whoever has it now, from when they were shown it.
 
 use tandem::app::transfer;
+use tandem::domain::routing::Model;
 use tandem::domain::row::RowKind;
 use tandem::store::audit::Actor;
 
@@ -128,6 +129,40 @@ async fn who_falls_ill_after_the_reminder_is_not_late_and_nor_is_the_delegate() 
     bot.days(&["2026-12-10", "2026-12-11", "2026-12-14"]).await;
     assert_eq!(bot.of_risks().await[3..], ["escalation.escalated", "escalation.ended"]);
     assert_eq!(bot.late().await, [bot.id_of("noa").await]);
+    bot.skip();
+    bot.finish().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_renewal_that_was_escalated_and_reassigned_asks_its_new_owner() {
+    let bot = TestBot::new(Model::Pair, "2026-11-22T12:00:00Z").await;
+    bot.import(RowKind::People, super::super::PEOPLE).await;
+    // Its opt-out date is 89 days ahead: the next step of the ladder is in a month.
+    let account = "account_id,name,arr,renewal_date,term_months,notice_period_days,csm_email,account_manager_email\n\
+        near,Near,100000,2027-03-22,12,30,dana@x.eu,pat@x.eu\n";
+    bot.import(RowKind::Accounts, account).await;
+    bot.days(&["2026-11-23", "2026-11-24", "2026-11-25", "2026-11-26"]).await;
+    bot.at("2026-11-26T16:00:00Z").await;
+    bot.skip();
+    bot.at("2026-11-27T16:00:00Z").await;
+    assert_eq!(bot.escalations().await, ["escalation.reminded", "escalation.escalated", "escalation.ended"]);
+    let leas = bot.next_post("lea");
+    bot.skip();
+    bot.click("lea", &leas, "Reassign", "Near").await;
+    bot.submit("lea", &[("person", &bot.id_of("pia").await)]).await;
+    assert!(bot.next_post("pia").labels().contains(&"Start preparing".to_owned()));
+    bot.skip();
+    bot.days(&["2026-11-30"]).await;
+    let leas = bot.next_post("lea").text();
+    assert!(!leas.contains("escalated since"), "nobody has asked Pia yet: {leas}");
+    // Five business days from Monday, asked one before.
+    bot.days(&["2026-12-01", "2026-12-02", "2026-12-03"]).await;
+    assert_eq!(bot.escalations().await.len(), 3);
+    bot.at("2026-12-03T16:00:00Z").await;
+    assert_eq!(bot.escalations().await[3..], ["escalation.reminded"]);
+    bot.at("2026-12-04T16:00:00Z").await;
+    assert_eq!(bot.escalations().await[4..], ["escalation.escalated", "escalation.ended"]);
+    assert!(bot.said_to("lea").iter().any(|said| said.starts_with("Near · renewal. No answer from Pia in time.")));
     bot.skip();
     bot.finish().await;
 }
