@@ -14,7 +14,7 @@ use tandem::app::act;
 use tandem::domain::action::{Action, Subject, Verb};
 use tandem::domain::handoff::Handoff;
 use tandem::domain::message::{Answers, Message, Reply, form};
-use tandem::domain::risk::Risk;
+use tandem::domain::risk::{Risk, Timer};
 use uuid::Uuid;
 
 use world::World;
@@ -464,6 +464,26 @@ async fn a_risk_is_handed_over_to_be_weighed_once() {
     let again = act::press(&world.app, &world.asker("dana"), &again, None).await.unwrap();
     assert!(private(again).contains("offered to Kim"));
     assert_eq!(world.notices("kim").await.len(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_risk_that_is_resolved_has_nothing_left_to_weigh() {
+    let world = World::new().await;
+    let risk = world.risk("acme").await;
+    let subject = Subject::Risk(risk.id);
+    dialog(&world, "dana", Verb::HandToAccountManager, subject.clone(), &[("note", "price?")]).await;
+    let to_weigh = world.handoffs("acme").await.remove(0);
+    let window = world.offered("acme").await;
+    world.shown("kim", "acme").await;
+    dialog(&world, "dana", Verb::Resolve, subject, &[("how", "fixed")]).await;
+    let closed = world.read_handoff(to_weigh.id).await;
+    assert_eq!((closed.state_name(), closed.timer()), ("closed", Timer::Waiting));
+    assert!(world.read_handoff(window.id).await.is_open(), "the window is another matter");
+    assert_eq!(world.event_names().await, ["handoff.offered", "risk.resolved", "handoff.withdrawn"]);
+    assert_eq!(world.queued_redraws().await, 1);
+    let claim = Action::new(Verb::Claim, Subject::Handoff(to_weigh.id));
+    let late = act::press(&world.app, &world.asker("kim"), &claim, None).await.unwrap();
+    assert!(private(late).contains("the risk is settled"));
 }
 
 #[tokio::test(flavor = "multi_thread")]

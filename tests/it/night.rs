@@ -22,12 +22,13 @@ use tandem::domain::handoff::{self, Handoff};
 use tandem::domain::money::Currency;
 use tandem::domain::person::PersonId;
 use tandem::domain::policy::Policy;
-use tandem::domain::routing::Model;
+use tandem::domain::routing::{Model, Seat};
 use tandem::domain::row::RowKind;
 use tandem::ingest::Format;
 use tandem::store::audit::Actor;
 use tandem::store::directory::{self, Organisation, Owed};
 use tandem::store::{self, Tenant};
+use uuid::Uuid;
 
 use crate::support::cluster::{self, TestDb};
 
@@ -536,6 +537,34 @@ async fn an_account_that_has_left_has_nothing_open() {
     );
     assert!(world.handoffs("a").await.iter().all(|handoff| !handoff.is_open()));
     assert!(store::risk::open(&mut world.tenant().await).await.unwrap().is_empty());
+    assert!(world.next().await.events.is_empty());
+}
+
+#[tokio::test]
+async fn a_risk_that_ends_by_itself_has_nothing_left_to_weigh() {
+    let world = world().await;
+    world.pair().await;
+    world.full_seats("a").await;
+    world.signals(&[("a", "crm", "notice_served", "2026-11-10", "true")]).await;
+    world.live().await;
+    let mut tx = world.tenant().await;
+    let risk = store::risk::open(&mut tx).await.unwrap().remove(0);
+    let people = store::person::all(&mut tx, world.org.timezone).await.unwrap();
+    let id = |email: &str| people.iter().find(|known| known.person.email == email).unwrap().person.id;
+    let matter = handoff::Matter::RiskToWeigh { risk: risk.id, note: "price?".to_owned() };
+    let to = Seat::Person(id("tom@x.eu"));
+    let made = Handoff::hand_over(Uuid::now_v7(), "a".into(), matter, id("dana@x.eu"), to, world.app.now());
+    world.save(&made.unwrap().0).await;
+    let weighed = async || world.handoffs("a").await.into_iter().find(|handoff| handoff.window().is_none()).unwrap();
+    // The notice is taken back.
+    world.signals(&[("a", "crm", "notice_served", "2026-11-24", "false")]).await;
+    world.next().await;
+    world.next().await;
+    assert!(weighed().await.is_open(), "it may still come back");
+    let report = world.next().await;
+    let times = |event| report.events.get(event).copied();
+    assert_eq!((times("risk.ended"), times("handoff.withdrawn")), (Some(1), Some(1)));
+    assert_eq!(weighed().await.state_name(), "closed");
     assert!(world.next().await.events.is_empty());
 }
 

@@ -192,13 +192,28 @@ pub(super) async fn hand_to(
         return cannot(Cannot::HasIt(click.name(click.me)));
     }
     let handed = store::handoff::of_accounts(&mut click.tx, std::slice::from_ref(&account.id), click.now).await?;
-    let same = |handoff: &&Handoff| {
-        handoff.is_open() && matches!(&handoff.matter, Matter::RiskToWeigh { risk: of, .. } if *of == risk.id)
-    };
-    Ok(match handed.iter().find(same) {
+    Ok(match handed.iter().find(|handoff| handoff.weighs(risk.id)) {
         Some(already) => Err(Effect::Said(click.present_handoff(account, already))),
         None => Ok(to),
     })
+}
+
+/// What was handed over to be weighed ends with its risk.
+pub(super) async fn risk_settled(click: &mut Click<'_>, risk: &Risk) -> anyhow::Result<Vec<Entry>> {
+    let mut entries = Vec::new();
+    let accounts = std::slice::from_ref(&risk.account);
+    for open in store::handoff::of_accounts(&mut click.tx, accounts, click.now).await? {
+        if !open.weighs(risk.id) {
+            continue;
+        }
+        // Locked now: it may have moved since it was listed.
+        let Some(handoff) = store::handoff::lock(&mut click.tx, open.id).await? else { continue };
+        if let Ok((closed, event)) = handoff.risk_settled(click.now) {
+            store::handoff::save(&mut click.tx, &closed).await?;
+            entries.push(entry(&closed, event));
+        }
+    }
+    Ok(entries)
 }
 
 /// Makes a handoff of one half of the pair to the other.

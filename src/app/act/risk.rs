@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use serde_json::{Value, json};
 
-use super::{Click, Effect, Found, Held};
+use super::{Click, Effect, Found, Held, handoff};
 use crate::app::content::{About, Content};
 use crate::app::notice;
 use crate::domain::account::Account;
@@ -97,7 +97,11 @@ async fn settle(
     if event == RiskEvent::Snoozed {
         tell_other_half(click, account, &risk).await?;
     }
-    Ok(Effect::changed(&account.id, vec![entry(&risk, event)], Reply::Silent))
+    let mut entries = vec![entry(&risk, event)];
+    if event == RiskEvent::Resolved {
+        entries.extend(handoff::risk_settled(click, &risk).await?);
+    }
+    Ok(Effect::changed(&account.id, entries, Reply::Silent))
 }
 
 fn entry(risk: &Risk, event: RiskEvent) -> Entry {

@@ -78,8 +78,9 @@ impl Night {
         let mut moves = Moves::default();
         let routed = self.snapshot.route(account, self.date).ok();
         moves.unrouted = u32::from(routed.is_none());
-        self.risk(&account.id, standing.risk, &Reading::new(diagnosis), &mut moves);
-        self.windows(account, diagnosis, standing.handoffs, routed.as_ref(), &mut moves);
+        let settled = self.risk(&account.id, standing.risk, &Reading::new(diagnosis), &mut moves);
+        let handoffs = self.without_settled(settled, standing.handoffs, &mut moves);
+        self.windows(account, diagnosis, handoffs, routed.as_ref(), &mut moves);
 
         let auto_renew = evidence.auto_renew();
         let term = Term {
@@ -102,11 +103,16 @@ impl Night {
         Limits { worse_points: u8::try_from(points).unwrap_or(u8::MAX), ..Limits::default() }
     }
 
-    fn risk(&self, account: &AccountId, latest: Option<Risk>, reading: &Reading, moves: &mut Moves) {
+    /// The episode that is over after this night.
+    fn risk(&self, account: &AccountId, latest: Option<Risk>, reading: &Reading, moves: &mut Moves) -> Option<Uuid> {
         let before = latest.clone();
         let (after, events) =
             risk::on_night(latest, account, Uuid::now_v7(), reading, self.date, self.at, self.limits());
-        let Some(after) = after.filter(|after| before.as_ref() != Some(after)) else { return };
+        let after = after?;
+        let settled = (!after.is_open()).then_some(after.id);
+        if before.as_ref() == Some(&after) {
+            return settled;
+        }
         for event in events {
             let data = match event {
                 RiskEvent::Woken(why) => json!({"date": self.date, "why": woke(why)}),
@@ -116,6 +122,19 @@ impl Night {
             moves.shown(account);
         }
         moves.risks.push(after);
+        settled
+    }
+
+    /// Nobody has to weigh a risk that is over; the rest goes on.
+    fn without_settled(&self, settled: Option<Uuid>, handoffs: Vec<Handoff>, moves: &mut Moves) -> Vec<Handoff> {
+        let weighs = |handoff: &Handoff| settled.is_some_and(|risk| handoff.weighs(risk));
+        let (over, rest) = handoffs.into_iter().partition::<Vec<_>, _>(weighs);
+        for (closed, event) in over.into_iter().filter_map(|handoff| handoff.risk_settled(self.at).ok()) {
+            self.record_handoff(&closed, event, moves);
+            moves.shown(&closed.account);
+            moves.moved_handoffs.push(closed);
+        }
+        rest
     }
 
     fn windows(

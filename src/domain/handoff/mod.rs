@@ -421,6 +421,11 @@ impl Handoff {
         }
     }
 
+    /// Open, and about this risk: whether that is worth a commercial step.
+    pub fn weighs(&self, risk: Uuid) -> bool {
+        self.is_open() && matches!(self.matter, Matter::RiskToWeigh { risk: of, .. } if of == risk)
+    }
+
     /// The word in SQL, JSON and lists.
     pub fn state_name(&self) -> &'static str {
         match &self.state {

@@ -402,6 +402,11 @@ impl Handoff {
         Ok((self, HandoffEvent::WindowOverridden))
     }
 
+    /// Nobody has to weigh a risk that was resolved or that ended by itself.
+    pub fn risk_settled(self, at: DateTime<Utc>) -> Result<Moved, Refused> {
+        self.close("the risk is settled", at)
+    }
+
     /// Ends it for everybody: its account has left, the customer's data were erased.
     pub fn close(self, why: &str, at: DateTime<Utc>) -> Result<Moved, Refused> {
         if self.state.is_end() {
