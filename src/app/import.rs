@@ -13,7 +13,7 @@ use chrono::{DateTime, Utc};
 use serde::Serialize;
 use serde_json::json;
 
-use super::{absence, departure, schedule};
+use super::{absence, departure, schedule, transfer};
 use crate::domain::calendar;
 use crate::domain::row::{OutcomeKind, Patch, PersonRow, RowKind, Rows, SignalRow};
 use crate::domain::signal::SignalValue;
@@ -304,6 +304,7 @@ async fn write(
         Some(patience) => import::take_turns_within(tx, patience).await?,
     }
     let outcome = write_rows(tx, rows, today, now).await?;
+    transfer::follow(tx, &outcome.seats_given, now).await?;
     if outcome.accepted > 0 {
         fresh::note(tx, &may_decide(rows, today), now).await?;
     }

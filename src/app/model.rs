@@ -15,9 +15,8 @@ use super::snapshot::Snapshot;
 use crate::domain::account::{Account, AccountId, Segment};
 use crate::domain::action::Subject;
 use crate::domain::calendar;
-use crate::domain::handoff::Matter;
 use crate::domain::person::{OrgId, PersonId, Role};
-use crate::domain::routing::{Model, PerSegment, RenewalOwner, Seat};
+use crate::domain::routing::{Model, PerSegment, RenewalOwner};
 use crate::store::audit::{Actor, Entry};
 use crate::store::{Store, Tenant, account, change, directory, handoff, night, renewal, settings};
 
@@ -151,10 +150,7 @@ impl Moves {
             let Some(held) = handoff::lock(tx, listed.id).await? else { continue };
             let Some(account) = accounts.get(&held.account) else { continue };
             let routed = snapshot.route(account, today)?;
-            let counterpart = match held.matter {
-                Matter::Window(_) | Matter::RiskToWeigh { .. } => Some(routed.account_manager.clone()),
-                Matter::Warning { .. } => routed.csm.map(Seat::Person),
-            };
+            let counterpart = held.matter.counterpart(&routed);
             let previous = held.accountable();
             let Some((moved, event)) = held.rerouted(&routed.windows, counterpart.as_ref(), now) else { continue };
             handoff::save(tx, &moved).await?;

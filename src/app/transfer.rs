@@ -1,18 +1,22 @@
 //! A book, or one account, changes hands: seats, and with them everything open. One transaction.
 
+use std::collections::BTreeMap;
+
 use anyhow::{Context, ensure};
+use chrono::{DateTime, Utc};
 use serde::Serialize;
 use serde_json::json;
 
 use super::clocks::owned_by_route;
 use super::content::Content;
+use super::snapshot::Snapshot;
 use super::views::Reader;
 use super::{App, notice, read};
-use crate::domain::account::AccountId;
+use crate::domain::account::{Account, AccountId};
 use crate::domain::action::Subject;
 use crate::domain::calendar;
 use crate::domain::diagnosis::Band;
-use crate::domain::handoff::{HandoffEvent, State};
+use crate::domain::handoff::{Handoff, HandoffEvent, State};
 use crate::domain::message::view::Why;
 use crate::domain::message::{Message, notice as words};
 use crate::domain::person::{OrgId, PersonId};
@@ -20,7 +24,8 @@ use crate::domain::risk;
 use crate::domain::routing::{Seat, may_hold};
 use crate::store::account::Seats;
 use crate::store::audit::{self, Actor, Entry};
-use crate::store::{self, Tenant, account, handoff, message, renewal, settings};
+use crate::store::import::SeatGiven;
+use crate::store::{self, Tenant, account, change, handoff, message, renewal, settings};
 
 /// What went over.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
@@ -103,19 +108,13 @@ async fn handoffs(
         let Some(handoff) = handoff::lock(tx, open.id).await? else { continue };
         let of_pool = matches!(handoff.state(), State::Offered { to: Seat::Pool { .. }, .. });
         // What somebody holds for the giver, who is away or gone, goes with the book too.
-        let lies_with = handoff.accountable() == Some(from) || handoff.stands_in_for() == Some(from);
-        if of_pool || !lies_with {
+        if of_pool || !handoff.lies_with_or_for(from) {
             continue;
         }
         let previous = handoff.accountable();
         if let Ok((reassigned, event)) = handoff.reassign(to, app.now()) {
-            handoff::save(tx, &reassigned).await?;
             debug_assert_eq!(event, HandoffEvent::Reassigned);
-            let data = json!({
-                "account": reassigned.account, "version": reassigned.version(), "state": reassigned.state_name(),
-                "previous": previous, "accountable": to,
-            });
-            entries.push(Entry::new(event.as_str(), Subject::Handoff(reassigned.id), data));
+            entries.push(save(tx, previous, &reassigned, event).await?);
             moved += 1;
         }
     }
@@ -133,6 +132,86 @@ async fn risks(tx: &mut Tenant, seats: &[Seats]) -> anyhow::Result<()> {
         }
     }
     Ok(())
+}
+
+async fn save(
+    tx: &mut Tenant,
+    previous: Option<PersonId>,
+    moved: &Handoff,
+    event: HandoffEvent,
+) -> anyhow::Result<Entry> {
+    handoff::save(tx, moved).await?;
+    let data = json!({
+        "account": moved.account, "version": moved.version(), "state": moved.state_name(),
+        "previous": previous, "accountable": moved.accountable(),
+    });
+    Ok(Entry::new(event.as_str(), Subject::Handoff(moved.id), data))
+}
+
+/// Seats that an import gave to others, by account: what was held by such a seat goes along, in the import's own
+/// transaction, and who takes over has the brief in their working hours. Risks and renewals follow the route in the
+/// night.
+pub(super) async fn follow(tx: &mut Tenant, given: &[SeatGiven], now: DateTime<Utc>) -> anyhow::Result<()> {
+    if given.is_empty() {
+        return Ok(());
+    }
+    let snapshot = Snapshot::load(tx).await?;
+    let today = calendar::local_date(snapshot.organisation.timezone, now);
+    let (mut entries, mut ids) = (Vec::new(), Vec::new());
+    let mut by_account: BTreeMap<&AccountId, Vec<&SeatGiven>> = BTreeMap::new();
+    let mut briefs: BTreeMap<(PersonId, PersonId), Vec<AccountId>> = BTreeMap::new();
+    let takes =
+        |seat: &SeatGiven| seat.to.filter(|to| snapshot.person(*to).is_some_and(|to| to.active && may_hold(to)));
+    for seat in given {
+        let data = json!({"account": seat.account, "roles": [seat.role.as_str()], "from": seat.from, "to": seat.to});
+        entries.push(Entry::new("book.transferred", Subject::Account(seat.account.clone()), data));
+        by_account.entry(&seat.account).or_default().push(seat);
+        if let Some(to) = takes(seat) {
+            let accounts = briefs.entry((seat.from, to)).or_default();
+            if accounts.last() != Some(&seat.account) {
+                accounts.push(seat.account.clone());
+            }
+        }
+    }
+    ids.extend(by_account.keys().map(|id| (*id).clone()));
+    let accounts = account::some(tx, &ids).await?;
+    let accounts: BTreeMap<&AccountId, &Account> = accounts.iter().map(|account| (&account.id, account)).collect();
+    for open in handoff::of_accounts(tx, &ids, now).await? {
+        // Locked now: it may have moved since it was listed.
+        let Some(held) = handoff::lock(tx, open.id).await? else { continue };
+        let (Some(account), Some(seats)) = (accounts.get(&held.account), by_account.get(&held.account)) else {
+            continue;
+        };
+        let Some(seat) = seats.iter().find(|seat| went_with(&held, seat, account)) else { continue };
+        let previous = held.accountable();
+        let moved = match takes(seat) {
+            Some(to) => held.reassign(to, now).ok(),
+            // Nobody sits there now: it lies with whom the routing names, and what somebody has claimed stays theirs.
+            None => {
+                let routed = snapshot.route(account, today)?;
+                let counterpart = held.matter.counterpart(&routed);
+                held.rerouted(&routed.windows, counterpart.as_ref(), now)
+            }
+        };
+        if let Some((moved, event)) = moved {
+            entries.push(save(tx, previous, &moved, event).await?);
+        }
+    }
+    change::record(tx, now, &change::by(Actor::System, entries), &ids).await?;
+    for ((from, to), accounts) in briefs {
+        let content = Content::Transfer { from, to, accounts };
+        for person in [from, to].into_iter().filter_map(|id| snapshot.person(id)) {
+            let at = snapshot.calendar(person).next_open(now);
+            notice::notify(tx, &snapshot, [person.id], &content, None, at).await?;
+        }
+    }
+    Ok(())
+}
+
+/// Whether it was held by the seat. One who held both roles, and now neither, held all of it by that.
+fn went_with(held: &Handoff, seat: &SeatGiven, account: &Account) -> bool {
+    let sits = [account.csm, account.account_manager].contains(&Some(seat.from));
+    held.is_held_as(seat.role, seat.from) || (held.is_solo() && !sits && held.lies_with_or_for(seat.from))
 }
 
 /// Open renewals that lie with the giver, or with who stands in for them.

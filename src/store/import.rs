@@ -9,8 +9,9 @@ use chrono::{DateTime, NaiveDate, Utc};
 use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
-use super::{Tenant, risk};
-use crate::domain::account::name_key;
+use super::{Tenant, risk, word};
+use crate::domain::account::{AccountId, name_key};
+use crate::domain::person::{PersonId, Role};
 use crate::domain::risk::Risk;
 use crate::domain::row::{AccountRow, ContactRow, HolidayRow, OutcomeRow, Patch, PersonRow, QuotaRow, SignalRow};
 
@@ -75,6 +76,16 @@ statements! {
                  AND coalesce(a.csm_id, a.account_manager_id) IS DISTINCT FROM coalesce(
                      CASE WHEN r ? 'csm_id' THEN (r->>'csm_id')::uuid ELSE a.csm_id END,
                      CASE WHEN r ? 'account_manager_id' THEN (r->>'account_manager_id')::uuid ELSE a.account_manager_id END)";
+    /// Seats that go to somebody else, or are left empty. Locked, so that a transfer at the same time comes before or after.
+    SEATS_GIVEN = "SELECT a.account_id, seat.role, seat.held_by, seat.given_to
+              FROM jsonb_array_elements($2) AS r
+              JOIN tandem.account a ON a.org_id = $1 AND a.account_id = r->>'account_id'
+             CROSS JOIN LATERAL (VALUES ('csm', a.csm_id, r ? 'csm_id', (r->>'csm_id')::uuid),
+                                        ('account_manager', a.account_manager_id, r ? 'account_manager_id',
+                                         (r->>'account_manager_id')::uuid)) AS seat (role, held_by, told, given_to)
+             WHERE seat.told AND seat.held_by IS NOT NULL AND seat.held_by IS DISTINCT FROM seat.given_to
+             ORDER BY a.account_id
+               FOR NO KEY UPDATE OF a";
     ACCOUNTS = "INSERT INTO tandem.account AS t (org_id, account_id, name, name_key, segment, arr_minor, currency, seats, plan, domains,
                      url, goals, start_date, go_live_date, renewal_date, term_months, notice_period_days, auto_renew, csm_id,
                      account_manager_id, pool, status, cost_to_serve_minor, updated_at)
@@ -171,6 +182,19 @@ pub struct Outcome {
     pub accepted: u64,
     pub unchanged: u64,
     pub rejected: Vec<Refusal>,
+    /// By account.
+    pub seats_given: Vec<SeatGiven>,
+}
+
+/// A seat on an account that was somebody's and is no longer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SeatGiven {
+    pub account: AccountId,
+    /// CSM or account manager.
+    pub role: Role,
+    pub from: PersonId,
+    /// `None` where it is left empty.
+    pub to: Option<PersonId>,
 }
 
 /// Why a row can't be taken although it reads well by itself.
@@ -185,7 +209,7 @@ pub struct Refusal {
 impl Outcome {
     fn of(total: usize, rejected: Vec<Refusal>, changed: u64) -> Self {
         let taken = (total - rejected.len()) as u64;
-        Self { accepted: changed, unchanged: taken.saturating_sub(changed), rejected }
+        Self { accepted: changed, unchanged: taken.saturating_sub(changed), rejected, seats_given: Vec::new() }
     }
 }
 
@@ -362,6 +386,17 @@ pub async fn accounts(
         sqlx::query_scalar(RISKS_HANDED_OVER).bind(org).bind(&values).fetch_all(tx.connection()).await?;
     let risks = risk::lock_many(tx, &risks).await?.into_iter().map(Risk::handed_over);
     risk::save_all(tx, &risks.collect::<Vec<_>>()).await?;
+    let given: Vec<(String, String, Uuid, Option<Uuid>)> =
+        sqlx::query_as(SEATS_GIVEN).bind(org).bind(&values).fetch_all(tx.connection()).await?;
+    let given = given.into_iter().map(|(account, role, from, to)| {
+        Ok(SeatGiven {
+            account: AccountId(account),
+            role: word("role", &role)?,
+            from: PersonId(from),
+            to: to.map(PersonId),
+        })
+    });
+    let seats_given = given.collect::<anyhow::Result<_>>()?;
     let done = sqlx::query(ACCOUNTS)
         .bind(org)
         .bind(&values)
@@ -370,7 +405,7 @@ pub async fn accounts(
         .await
         .context("import accounts")?;
     tx.look_at(&["tandem.account"]).await?;
-    Ok(Outcome::of(rows.len(), rejected, done.rows_affected()))
+    Ok(Outcome { seats_given, ..Outcome::of(rows.len(), rejected, done.rows_affected()) })
 }
 
 /// All but its amounts.
@@ -542,7 +577,7 @@ pub async fn signals(tx: &mut Tenant, rows: &[SignalRow]) -> anyhow::Result<Outc
         .context("import signals")?;
     let unchanged = (distinct.len() as u64).saturating_sub(done.rows_affected());
     let accepted = (taken.len() as u64).saturating_sub(unchanged);
-    Ok(Outcome { accepted, unchanged, rejected })
+    Ok(Outcome { accepted, unchanged, rejected, seats_given: Vec::new() })
 }
 
 /// The columns of the table's key, in its order.

@@ -412,6 +412,20 @@ async fn leads_nudge_and_reassign_and_nobody_else() {
     );
 }
 
+/// What somebody holds for the CSM, who is away, is the next CSM's too: it must not go back to who was away.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_held_for_a_csm_who_is_away_goes_with_the_account() {
+    let world = World::new().await;
+    let (window, risk) = (world.window("acme").await, world.risk("acme").await);
+    let (stood_in, _) = window.stand_in(world.id("kim"), world.app.now()).unwrap();
+    world.save(&stood_in).await;
+    let zoe = world.id("zoe").to_string();
+    let said = dialog(&world, "lee", Verb::Reassign, Subject::Risk(risk.id), &[("person", &zoe)]).await;
+    assert_eq!(private(said), "Acme: now with Zoe.");
+    let held = world.read_handoff(stood_in.id).await;
+    assert_eq!((held.accountable(), held.stands_in_for()), (Some(world.id("zoe")), None));
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn what_a_lead_gives_to_an_account_manager_can_be_claimed() {
     let world = World::new().await;

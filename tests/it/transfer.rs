@@ -4,6 +4,7 @@ use tandem::app::transfer::{self, Transferred};
 use tandem::domain::routing::Model;
 use tandem::domain::row::RowKind;
 use tandem::store::audit::Actor;
+use tandem::store::handoff;
 
 use crate::support::bot::TestBot;
 
@@ -271,6 +272,67 @@ async fn open_matters_go_with_the_book_and_the_brief_names_them() {
     assert!(!places.contains(&"Duna".to_owned()), "nobody is written to while away: {places:?}");
     assert!(bot.next_post("kim").text().contains("Dune"), "the delegate has it meanwhile");
     assert!(bot.next_post("dana").text().contains("No account is in your name"), "an empty book says so");
+    bot.skip();
+    bot.finish().await;
+}
+
+/// As accounts mostly change hands: the CRM names somebody else.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_account_that_the_crm_gives_to_others_takes_its_open_matters_along() {
+    let (bot, danas, _) = with_open_matters().await;
+    bot.clock.advance(chrono::TimeDelta::hours(2));
+    bot.click("dana", &danas, "Qualify", "Bolt").await;
+    bot.submit("dana", &NEED).await;
+    let offer = bot.next_post("tom");
+    bot.skip();
+    let seats = async |csm: &str, manager: &str| {
+        let rows = [("b1", "Bolt"), ("d1", "Dune")].map(|(id, name)| format!("{id},{name},{csm},{manager}\n"));
+        let file = format!("account_id,name,csm_email,account_manager_email\n{}", rows.concat());
+        bot.import_to(&bot.org, RowKind::Accounts, &file).await;
+        bot.deliver().await;
+    };
+    seats("sam@x.eu", "tom@x.eu").await;
+    assert_eq!(held(&bot).await, "b1 offered tom@x.eu · d1 detected sam@x.eu · d1 renewal tom@x.eu");
+    insta::assert_snapshot!(bot.next_post("sam").text(), @r"
+    You take over 2 accounts from Dana
+    *Bolt* · health 100, healthy · ARR €50k
+    Window: more seats, about €14k, with Tom.
+    *Dune* · health 100, healthy · ARR €40k
+    Window: more seats, about €11k, with you, with the renewal.
+    Renewal: opt-out date Sat 20 Feb 2027, in 89 days.
+    ");
+    assert!(bot.next_post("dana").text().contains("2 accounts went from you to Sam"));
+    // The same rows again are no news.
+    seats("sam@x.eu", "tom@x.eu").await;
+    assert_eq!(bot.unseen_lines(), []);
+
+    // Where nobody sits any more, the routing says who has it: without a CSM, the account manager is asked at once.
+    seats("\\N", "tom@x.eu").await;
+    assert_eq!(held(&bot).await, "b1 offered tom@x.eu · d1 offered tom@x.eu · d1 renewal tom@x.eu");
+    seats("dana@x.eu", "tom@x.eu").await;
+    bot.skip();
+
+    // A lead has asked Kim for an answer about Dune, by name: neither seat takes it from her.
+    let mut tx = bot.app.store.tenant(bot.org.id).await.unwrap();
+    let dune = handoff::of_accounts(&mut tx, &["d1".into()], bot.app.now()).await.unwrap().remove(0);
+    let kim = bot.app.snapshot(&mut tx).await.unwrap().person_by_email("kim@x.eu").unwrap().id;
+    handoff::save(&mut tx, &dune.reassign_as_offer(kim, bot.app.now()).unwrap().0).await.unwrap();
+    tx.commit().await.unwrap();
+
+    // What Tom has claimed goes with his seat; who hears of it by night hears in the morning.
+    bot.click("tom", &offer, "Claim", "Bolt").await;
+    bot.skip();
+    bot.clock.set("2026-11-23T22:00:00Z".parse().unwrap());
+    seats("dana@x.eu", "una@x.eu").await;
+    assert_eq!(held(&bot).await, "b1 accepted una@x.eu · d1 offered kim@x.eu · d1 renewal tom@x.eu");
+    assert_eq!(bot.unseen_lines(), [], "nobody is woken at night");
+    bot.at("2026-11-24T01:00:00Z").await;
+    bot.at("2026-11-24T08:30:00Z").await;
+    let heard = bot.unseen_lines();
+    assert!(
+        heard.iter().any(|(place, said)| place == "Dtom" && said.contains("2 accounts went from you")),
+        "{heard:?}"
+    );
     bot.skip();
     bot.finish().await;
 }

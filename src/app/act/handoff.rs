@@ -55,13 +55,9 @@ pub(super) fn route(click: &Click<'_>, account: &Account) -> Option<Routed> {
     click.snapshot.route(account, click.today).ok()
 }
 
-/// Who gets it next: warnings go to the CSM, the rest to the account manager or their pool.
+/// Who gets it next.
 pub(super) fn counterpart(click: &Click<'_>, account: &Account, handoff: &Handoff) -> Option<Seat> {
-    let routed = route(click, account)?;
-    match handoff.matter {
-        Matter::Window(_) | Matter::RiskToWeigh { .. } => Some(routed.account_manager),
-        Matter::Warning { .. } => routed.csm.map(Seat::Person),
-    }
+    handoff.matter.counterpart(&route(click, account)?)
 }
 
 /// Whom a refused or returned offer goes to where a rule had made it.

@@ -200,7 +200,7 @@ async fn give_to_csm(click: &mut Click<'_>, account: &Account, to: PersonId) -> 
 }
 
 fn holds_as_csm(handoff: &Handoff, csm: PersonId) -> bool {
-    handoff.accountable() == Some(csm) && !matches!(handoff.state(), State::Accepted { .. })
+    handoff.lies_with_or_for(csm) && !matches!(handoff.state(), State::Accepted { .. })
 }
 
 /// They are told: who had it, and who has it now.

@@ -19,8 +19,8 @@ use uuid::Uuid;
 use super::account::AccountId;
 use super::diagnosis::{FoundWindow, WindowKind};
 use super::money::Money;
-use super::person::PersonId;
-use super::routing::{Seat, Start};
+use super::person::{PersonId, Role};
+use super::routing::{Routed, Seat, Start};
 
 pub use super::record::Present;
 pub use super::timer::Timer;
@@ -57,6 +57,16 @@ pub enum Matter {
     Warning {
         note: String,
     },
+}
+
+impl Matter {
+    /// Who gets it next: warnings go to the CSM, the rest to the account manager or their pool.
+    pub fn counterpart(&self, routed: &Routed) -> Option<Seat> {
+        match self {
+            Matter::Window(_) | Matter::RiskToWeigh { .. } => Some(routed.account_manager.clone()),
+            Matter::Warning { .. } => routed.csm.map(Seat::Person),
+        }
+    }
 }
 
 /// An expansion window's facts.
@@ -456,6 +466,29 @@ impl Handoff {
             | State::Withdrawn { .. }
             | State::Closed { .. } => None,
         }
+    }
+
+    /// Whether this person, or who stands in for them, has it by that seat on its account: what is found, qualified or
+    /// came back lies on the side that offers, what is offered or claimed on the side that answers. What was given to
+    /// somebody by name on the other side is theirs by no seat, and a pool's offer is its members'.
+    pub fn is_held_as(&self, role: Role, person: PersonId) -> bool {
+        let to_answer = match &self.state {
+            State::Offered { to: Seat::Pool { .. }, .. } => return false,
+            State::Offered { .. } | State::Accepted { .. } => true,
+            _ => false,
+        };
+        let side = match (&self.matter, to_answer) {
+            (Matter::Warning { .. }, true) | (Matter::Window(_) | Matter::RiskToWeigh { .. }, false) => Role::Csm,
+            (Matter::Warning { .. }, false) | (Matter::Window(_) | Matter::RiskToWeigh { .. }, true) => {
+                Role::AccountManager
+            }
+        };
+        side == role && self.lies_with_or_for(person)
+    }
+
+    /// Whether they are accountable, or whoever is stands in for them.
+    pub fn lies_with_or_for(&self, person: PersonId) -> bool {
+        self.is_open() && (self.accountable() == Some(person) || self.stands_in_for == Some(person))
     }
 
     /// The pool that may claim it now.

@@ -164,7 +164,7 @@ impl Handoff {
             return Err(Refused::Present(self.present()));
         };
         // An offer would go back to who made it.
-        if matches!(&self.state, State::Offered { from: Some(from), .. } if *from == to) {
+        if to == away || matches!(&self.state, State::Offered { from: Some(from), .. } if *from == to) {
             return Err(Refused::SamePerson);
         }
         let whose = self.stands_in_for.unwrap_or(away);
@@ -297,11 +297,14 @@ impl Handoff {
         Ok((self.moved(State::Lost { by, reason: reason(why)? }, at), HandoffEvent::Lost))
     }
 
-    /// A lead, or a book transfer, makes somebody else accountable; a clock starts anew with them.
-    pub fn reassign(self, to: PersonId, at: DateTime<Utc>) -> Result<Moved, Refused> {
-        if self.accountable() == Some(to) && !matches!(&self.state, State::Offered { to: Seat::Pool { .. }, .. }) {
+    /// A lead, or a book transfer, makes somebody else accountable, or the stand-in who has it already, in their own
+    /// right; a clock starts anew with them.
+    pub fn reassign(mut self, to: PersonId, at: DateTime<Utc>) -> Result<Moved, Refused> {
+        let of_pool = matches!(&self.state, State::Offered { to: Seat::Pool { .. }, .. });
+        if self.accountable() == Some(to) && self.stands_in_for.is_none() && !of_pool {
             return Err(Refused::SamePerson);
         }
+        self.stands_in_for = None;
         let state = match &self.state {
             State::Detected { .. } => State::Detected { holder: to },
             State::Qualified { .. } => State::Qualified { holder: to },

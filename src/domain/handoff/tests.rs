@@ -267,6 +267,38 @@ fn whom_it_would_be_offered_to_claims_what_they_hold() {
 }
 
 #[test]
+fn a_seat_holds_its_own_side_and_a_stand_in_holds_it_for_them() {
+    let (dana, omar) = (person(DANA), person(OMAR));
+    let held = |handoff: &Handoff| {
+        let by = |role, who| handoff.is_held_as(role, who).then_some((role, who));
+        let asked = [(Role::Csm, dana), (Role::Csm, omar), (Role::AccountManager, dana), (Role::AccountManager, omar)];
+        asked.into_iter().find_map(|(role, who)| by(role, who))
+    };
+    let detected = seats(Start::Detector(dana));
+    assert_eq!(held(&detected), Some((Role::Csm, dana)));
+    let qualified = detected.clone().qualify(qualification(), hour(1)).unwrap().0;
+    assert_eq!(held(&qualified), Some((Role::Csm, dana)));
+    let offered = qualified.offer(dana, Seat::Person(omar), hour(1)).unwrap().0;
+    assert_eq!(held(&offered), Some((Role::AccountManager, omar)));
+    assert_eq!(held(&offered.clone().accept(omar, hour(2)).unwrap().0), Some((Role::AccountManager, omar)));
+    assert_eq!(held(&offered.decline(omar, "no", person(LEA), hour(2)).unwrap().0), Some((Role::Csm, dana)));
+    assert_eq!(held(&seats(Start::Offered(pool()))), None, "its members'");
+    let matter = Matter::Warning { note: "budget cut".to_owned() };
+    let to = Seat::Person(dana);
+    let warning = Handoff::hand_over(Uuid::nil(), "acme".into(), matter, omar, to, monday()).unwrap().0;
+    assert_eq!(held(&warning), Some((Role::Csm, dana)));
+    let declined = warning.decline(dana, "known", person(LEA), hour(1)).unwrap().0;
+    assert_eq!(held(&declined), Some((Role::AccountManager, omar)));
+    // Pia holds it for Dana; it is her own once Dana's seat is hers, and does not go back.
+    let stood_in = detected.stand_in(person(PIA), hour(1)).unwrap().0;
+    assert_eq!(held(&stood_in), Some((Role::Csm, dana)));
+    assert_eq!(stood_in.clone().stand_in(person(PIA), hour(1)), Err(Refused::SamePerson));
+    let own = stood_in.reassign(person(PIA), hour(2)).unwrap().0;
+    assert_eq!((own.accountable(), own.stands_in_for()), (Some(person(PIA)), None));
+    assert_eq!(own.reassign(person(PIA), hour(3)), Err(Refused::SamePerson));
+}
+
+#[test]
 fn what_a_lead_gives_to_who_answers_it_is_an_offer() {
     let detected = seats(Start::Detector(person(DANA)));
     let from = |handoff: Handoff| match handoff.reassign_as_offer(person(OMAR), hour(2)).unwrap() {

@@ -168,7 +168,7 @@ impl World {
         handoff
     }
 
-    async fn save(&self, handoff: &Handoff) {
+    pub(super) async fn save(&self, handoff: &Handoff) {
         let mut tx = self.app.store.tenant(self.organisation.id).await.unwrap();
         store::handoff::save(&mut tx, handoff).await.unwrap();
         tx.commit().await.unwrap();
