@@ -3,7 +3,7 @@
 use std::io::Write;
 
 use super::open::open;
-use super::{Done, Format};
+use super::{Done, Format, unprinted};
 use crate::app::organisation::seal;
 use crate::config::Config;
 use crate::store::audit;
@@ -54,7 +54,7 @@ pub(super) async fn run(command: Command, config: &Config) -> anyhow::Result<Don
             let organisation = opened.organisation(&org).await?;
             let mut tx = opened.store.tenant(organisation.id).await?;
             let mut out = std::io::BufWriter::new(std::io::stdout().lock());
-            audit::export(&mut tx, |event| {
+            let exported = audit::export(&mut tx, |event| {
                 match format {
                     Format::Json => writeln!(out, "{}", serde_json::to_string(event)?)?,
                     Format::Text => writeln!(
@@ -69,9 +69,16 @@ pub(super) async fn run(command: Command, config: &Config) -> anyhow::Result<Don
                 }
                 Ok(())
             })
-            .await?;
+            .await;
             drop(tx);
-            out.flush()?;
+            match exported.and_then(|()| Ok(out.flush()?)).map_err(|error| error.downcast::<std::io::Error>()) {
+                Ok(()) => {}
+                Err(Ok(error)) => {
+                    unprinted(&error.to_string());
+                    done = Done::WithFaults;
+                }
+                Err(Err(error)) => return Err(error),
+            }
         }
     }
     opened.close().await?;

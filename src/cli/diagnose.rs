@@ -1,13 +1,13 @@
 //! `tandem diagnose`
 
-use std::io::{BufWriter, Write};
+use std::io::{self, BufWriter, Write};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use chrono::NaiveDate;
 
 use super::open::open;
-use super::{Done, Format, progress, serve};
+use super::{Done, Format, progress, serve, unprinted};
 use crate::app::night::{self, Run, RunReport};
 use crate::app::{App, inbox};
 use crate::clock::{Clock, SystemClock};
@@ -46,7 +46,7 @@ pub(super) async fn run(args: Args, config: &Config) -> anyhow::Result<Done> {
         }
     }
     let (run, format) = (Run::on(date, today), args.format);
-    let mut out = BufWriter::new(std::io::stdout());
+    let mut out = BufWriter::new(io::stdout());
     let (mut lines, mut printed) = (Vec::new(), Ok(()));
     let so_far = Arc::new(AtomicU64::new(0));
     // Lines of JSON show it themselves.
@@ -65,8 +65,10 @@ pub(super) async fn run(args: Args, config: &Config) -> anyhow::Result<Done> {
     if format == Format::Text {
         printed = print_table(&mut out, &report, lines);
     }
-    printed?;
-    out.flush()?;
+    printed = printed.and_then(|()| out.flush());
+    if let Err(error) = &printed {
+        unprinted(&error.to_string());
+    }
     for event in &report.guard_events {
         let what = match event.change {
             GuardChange::Raised => "is silent or zero; its rules are withheld and last night's values stand",
@@ -79,12 +81,12 @@ pub(super) async fn run(args: Args, config: &Config) -> anyhow::Result<Done> {
         eprintln!("tandem: account {} could not be read: {}", rejected.account_id, rejected.reason);
     }
     opened.close().await?;
-    Ok(if report.rejected.is_empty() { Done::Well } else { Done::WithFaults })
+    Ok(if report.rejected.is_empty() && printed.is_ok() { Done::Well } else { Done::WithFaults })
 }
 
-fn print_json(out: &mut impl Write, diagnosis: &Diagnosis) -> anyhow::Result<()> {
+fn print_json(out: &mut impl Write, diagnosis: &Diagnosis) -> io::Result<()> {
     serde_json::to_writer(&mut *out, diagnosis)?;
-    Ok(writeln!(out)?)
+    writeln!(out)
 }
 
 /// One account's line of the table.
@@ -111,7 +113,7 @@ impl From<Diagnosis> for Line {
     }
 }
 
-fn print_table(out: &mut impl Write, report: &RunReport, mut lines: Vec<Line>) -> anyhow::Result<()> {
+fn print_table(out: &mut impl Write, report: &RunReport, mut lines: Vec<Line>) -> io::Result<()> {
     // Worst first; what is not known stands last.
     lines.sort_by(|a, b| {
         (a.health.is_none(), a.health, a.band != Band::AtRisk, &a.id).cmp(&(

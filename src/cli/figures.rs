@@ -217,7 +217,7 @@ fn measure_json(measure: &Measure) -> Json {
 }
 
 fn csv(report: &Report) -> anyhow::Result<()> {
-    let mut out = csv::Writer::from_writer(std::io::stdout().lock());
+    let mut out = csv::Writer::from_writer(Vec::new());
     out.write_record([
         "period",
         "id",
@@ -282,6 +282,6 @@ fn csv(report: &Report) -> anyhow::Result<()> {
             "Tandem's own",
         ])?;
     }
-    out.flush()?;
+    print!("{}", String::from_utf8(out.into_inner()?)?);
     Ok(())
 }

@@ -139,15 +139,25 @@ pub fn main() -> ExitCode {
     }
 }
 
-/// Says where a panic was, never what it said: that may hold somebody's data. A reader that closed
-/// its end of the pipe (`| head`) is no panic worth a word.
+/// Says where a panic was, never what it said: that may hold somebody's data. What cannot be printed ends the command
+/// with a sentence instead.
 fn panicked(info: &std::panic::PanicHookInfo<'_>) {
     let said = info.payload_as_str().unwrap_or_default();
-    if said.starts_with("failed printing to stdout") {
+    if let Some(why) = said.strip_prefix("failed printing to stdout: ") {
+        unprinted(why);
         std::process::exit(1);
     }
     let place = info.location().map(ToString::to_string).unwrap_or_default();
     tracing::error!(place, "panicked");
+}
+
+/// Says that what a command prints is lost, as on a full disk. A reader that closed its end of the pipe (`| head`) has
+/// what it wanted.
+fn unprinted(why: &str) {
+    let closed = std::io::Error::from(rustix::io::Errno::PIPE);
+    if why != closed.to_string() {
+        eprintln!("tandem: standard output can't be written, so what this command says is lost: {why}");
+    }
 }
 
 async fn run(command: Command, config: Config) -> anyhow::Result<Done> {

@@ -10,7 +10,7 @@ use tempfile::TempDir;
 
 use crate::support::cluster::{TestDb, database};
 use crate::support::fake_slack::FakeSlack;
-use crate::support::program::{Program, Said};
+use crate::support::program::{Program, Said, said};
 
 struct Desk {
     dir: TempDir,
@@ -345,4 +345,31 @@ async fn key_figures_and_the_models_fit_are_printed() {
     assert_eq!(json["models"][0]["numbers"]["arr"], serde_json::json!({"amount": "150000", "currency": "USD"}));
     let text = desk.run(&["model", "check", "--org", "north"]).await.well();
     assert!(text.contains("2 customers: below 50 a split costs more than it gives."), "{text}");
+}
+
+/// Under cron nobody sees the output, and a key is shown once.
+#[tokio::test]
+async fn output_that_is_lost_is_told_and_a_reader_that_has_seen_enough_is_not() {
+    let desk = Desk::diagnosed().await;
+    let full = async |arguments: &[&str]| {
+        let disk = std::fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
+        said(desk.program.command(arguments).stdout(disk).spawn().unwrap()).await.failure()
+    };
+    let lost =
+        "standard output can't be written, so what this command says is lost: No space left on device (os error 28)";
+    assert_eq!(full(&["key", "create", "--org", "north", "--name", "crm"]).await, lost);
+    let printing: [&[&str]; 5] = [
+        &["key", "list", "--org", "north"],
+        &["diagnose", "--org", "north"],
+        &["diagnose", "--org", "north", "--format", "json"],
+        &["audit", "export", "--org", "north"],
+        &["figures", "--org", "north", "--format", "csv"],
+    ];
+    for arguments in printing {
+        assert_eq!(full(arguments).await, lost, "{arguments:?}");
+        let mut closed = desk.program.spawn(arguments);
+        drop(closed.stdout.take());
+        let closed = said(closed).await;
+        assert_eq!((closed.code, closed.err.as_str()), (Some(1), ""), "{arguments:?}");
+    }
 }
