@@ -186,12 +186,12 @@ pub(super) async fn follow(tx: &mut Tenant, given: &[SeatGiven], now: DateTime<U
         let previous = held.accountable();
         let moved = match takes(seat) {
             Some(to) => held.reassign(to, now).ok(),
-            // Nobody sits there now: it lies with whom the routing names, and what somebody has claimed stays theirs.
-            None => {
-                let routed = snapshot.route(account, today)?;
+            // Nobody sits there now: it lies with whom the routing names, and what somebody has claimed stays theirs. Where
+            // it names nobody the rows are taken all the same.
+            None => snapshot.route(account, today).ok().and_then(|routed| {
                 let counterpart = held.matter.counterpart(&routed);
                 held.rerouted(&routed.windows, counterpart.as_ref(), now)
-            }
+            }),
         };
         if let Some((moved, event)) = moved {
             entries.push(save(tx, previous, &moved, event).await?);
