@@ -1,7 +1,5 @@
 //! Purpose: what rules do not see, people raise; and sharing an account in a channel.
 
-use std::collections::BTreeSet;
-
 use chrono::Days;
 use serde_json::json;
 use uuid::Uuid;
@@ -11,7 +9,7 @@ use crate::app::content::{About, Content};
 use crate::app::notice;
 use crate::domain::account::Account;
 use crate::domain::action::{Subject, Verb};
-use crate::domain::diagnosis::{Band, WindowKind};
+use crate::domain::diagnosis::WindowKind;
 use crate::domain::handoff::{Handoff, HandoffEvent, Matter, Window};
 use crate::domain::message::answer::{self, Cannot, Done};
 use crate::domain::message::{Reply, phrase};
@@ -184,7 +182,7 @@ pub(super) fn told_of_risk(click: &Click<'_>, account: &Account) -> Option<crate
 async fn reading(click: &mut Click<'_>, account: &Account) -> anyhow::Result<Reading> {
     Ok(match click.diagnosis(account).await? {
         Some(diagnosis) => Reading::new(&diagnosis),
-        None => Reading { health: None, band: Band::Unknown, floors: BTreeSet::new(), churned: false },
+        None => Reading::unknown(),
     })
 }
 

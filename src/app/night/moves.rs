@@ -280,5 +280,6 @@ fn woke(why: Woke) -> &'static str {
         Woke::Due => "due",
         Woke::LowerBand => "lower_band",
         Woke::Decision => "decision",
+        Woke::Deadline => "deadline",
     }
 }

@@ -66,12 +66,26 @@ pub struct Reading {
     pub floors: BTreeSet<String>,
     /// A churn outcome is known.
     pub churned: bool,
+    /// The next future one; `None` where none is known, or nobody had looked yet.
+    #[serde(default)]
+    pub next_deadline: Option<NaiveDate>,
 }
 
 impl Reading {
     pub fn new(diagnosis: &Diagnosis) -> Self {
         let floors = diagnosis.causes.iter().filter(|cause| cause.floor).map(|cause| cause.rule.clone()).collect();
-        Self { health: diagnosis.health, band: diagnosis.band, floors, churned: diagnosis.churned_on.is_some() }
+        Self {
+            health: diagnosis.health,
+            band: diagnosis.band,
+            floors,
+            churned: diagnosis.churned_on.is_some(),
+            next_deadline: diagnosis.renewal.next_deadline,
+        }
+    }
+
+    /// Nobody has measured anything.
+    pub fn unknown() -> Self {
+        Self { health: None, band: Band::Unknown, floors: BTreeSet::new(), churned: false, next_deadline: None }
     }
 
     /// A customer who has churned is at risk whatever the health says.
@@ -83,7 +97,8 @@ impl Reading {
         (self.churned && !then.churned) || !self.floors.is_subset(&then.floors)
     }
 
-    /// Unknown is neither lower nor higher: not measured is not zero, and never green.
+    /// Unknown is neither lower nor higher: not measured is not zero, and never green. What turns out to be at risk is
+    /// worse than not knowing.
     fn lower_band_than(&self, then: &Reading) -> bool {
         let rank = |band| match band {
             Band::Healthy => Some(2),
@@ -91,7 +106,8 @@ impl Reading {
             Band::AtRisk => Some(0),
             Band::Unknown => None,
         };
-        rank(self.band).zip(rank(then.band)).is_some_and(|(now, then)| now < then)
+        let into_risk = then.band == Band::Unknown && self.band == Band::AtRisk;
+        into_risk || rank(self.band).zip(rank(then.band)).is_some_and(|(now, then)| now < then)
     }
 
     fn worse_than(&self, then: &Reading, limits: Limits) -> bool {
@@ -204,6 +220,8 @@ pub enum Woke {
     Due,
     LowerBand,
     Decision,
+    /// A deadline has come nearer than its day.
+    Deadline,
 }
 
 /// What the audit trail hears (product.md, "Audit events").
@@ -435,6 +453,7 @@ impl Risk {
                     () if self.latest.new_decision_since(known) => Woke::Decision,
                     () if self.latest.lower_band_than(known) => Woke::LowerBand,
                     () if *until <= date => Woke::Due,
+                    () if self.latest.next_deadline.is_some_and(|deadline| deadline < *until) => Woke::Deadline,
                     () => return Vec::new(),
                 };
                 RiskEvent::Woken(woke)

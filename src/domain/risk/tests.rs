@@ -29,10 +29,12 @@ fn reading(health: u8, floors: &[&str]) -> Reading {
         50.. => Band::Watch,
         _ => Band::AtRisk,
     };
-    Reading { health: Some(health), band, floors: floors.iter().map(|f| (*f).to_owned()).collect(), churned: false }
+    let floors = floors.iter().map(|f| (*f).to_owned()).collect();
+    Reading { health: Some(health), band, floors, churned: false, next_deadline: None }
 }
 
-const UNKNOWN: Reading = Reading { health: None, band: Band::Unknown, floors: BTreeSet::new(), churned: false };
+const UNKNOWN: Reading =
+    Reading { health: None, band: Band::Unknown, floors: BTreeSet::new(), churned: false, next_deadline: None };
 
 /// Runs nights on from an episode; says what happened on each.
 fn nights(mut latest: Option<Risk>, from: u64, readings: &[Reading]) -> (Option<Risk>, Vec<String>) {
@@ -119,6 +121,29 @@ fn a_snooze_cannot_hide_a_loss() {
     let (woken, events) = snoozed.clone().nightly(&reading(49, &[]), day(2), night(2), L);
     assert_eq!((events, woken.state_name()), (vec![RiskEvent::Woken(Woke::LowerBand)], "open"));
     assert!(snoozed.nightly(&UNKNOWN, day(2), night(2), L).1.is_empty());
+}
+
+#[test]
+fn a_deadline_that_comes_nearer_wakes_it() {
+    let before = |n| Reading { next_deadline: Some(day(n)), ..reading(45, &[]) };
+    let (risk, _) = nights(Some(opened(45, &[])), 1, &[before(90)]);
+    let snoozed = risk.unwrap().snooze(person(1), day(60), Some(day(90)), day(1), morning(1)).unwrap().0;
+    let woke = |n| snoozed.clone().nightly(&before(n), day(2), night(2), L).1;
+    assert_eq!(woke(60), [], "a snooze may end on the deadline");
+    assert_eq!(woke(59), [RiskEvent::Woken(Woke::Deadline)]);
+    assert_eq!(woke(2), [RiskEvent::Woken(Woke::Deadline)], "today is the last day for it");
+}
+
+#[test]
+fn what_turns_out_to_be_at_risk_wakes_it_and_reopens_it() {
+    let raised = Raised { by: person(1), why: "their CFO told me".to_owned() };
+    let (risk, _) = Risk::raise(Uuid::nil(), "acme".into(), raised, UNKNOWN, day(0), morning(0));
+    let snoozed = risk.clone().snooze(person(1), day(9), None, day(0), morning(0)).unwrap().0;
+    let next = |risk: &Risk, reading: Reading| risk.clone().nightly(&reading, day(1), night(1), L).1;
+    assert_eq!(next(&snoozed, reading(40, &[])), [RiskEvent::Woken(Woke::LowerBand)]);
+    assert_eq!(next(&snoozed, reading(55, &[])), [], "somebody knows more than nobody did");
+    let resolved = risk.resolve(person(1), Resolution::NotARisk, morning(0)).unwrap().0;
+    assert_eq!(next(&resolved, reading(40, &[])), [RiskEvent::Reopened]);
 }
 
 #[test]

@@ -139,8 +139,7 @@ impl World {
 
     /// A risk that the rules opened this night.
     pub(super) async fn risk(&self, account: &str) -> Risk {
-        let reading =
-            Reading { health: Some(34), band: Band::AtRisk, floors: std::iter::empty().collect(), churned: false };
+        let reading = Reading { health: Some(34), band: Band::AtRisk, ..Reading::unknown() };
         let raised = Raised { by: self.id("dana"), why: "seen".to_owned() };
         let today = self.app.now().date_naive();
         let (risk, _) = Risk::raise(Uuid::now_v7(), account.into(), raised, reading, today, self.app.now());

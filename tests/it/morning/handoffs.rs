@@ -131,6 +131,23 @@ async fn a_snooze_cannot_hide_a_deadline() {
     bot.finish().await;
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn a_deadline_that_comes_nearer_wakes_what_sleeps_past_it() {
+    let (bot, danas) = monday().await;
+    bot.click("dana", &danas, "Snooze", "Acme").await;
+    assert_eq!(bot.submit("dana", &[("until", "2026-12-31")]).await, serde_json::Value::Null);
+    bot.at("2026-11-24T01:00:00Z").await;
+    assert_eq!(bot.times("risk.woken").await, 0, "the contract ends in February");
+    bot.import_to(&bot.org, RowKind::Accounts, "account_id,name,renewal_date\nacme,Acme,2026-12-15\n").await;
+    bot.at("2026-11-25T01:00:00Z").await;
+    let woken = bot.events_of(&bot.org).await.into_iter().find(|event| event.event == "risk.woken").unwrap();
+    assert_eq!(woken.data["why"], "deadline");
+    bot.at("2026-11-25T07:00:00Z").await;
+    assert!(bot.next_post("dana").labels().contains(&"Acknowledge".to_owned()));
+    bot.skip();
+    bot.finish().await;
+}
+
 /// One person with both roles: one message with both angles, and no handoff to oneself.
 #[tokio::test(flavor = "multi_thread")]
 async fn who_holds_both_roles_gets_one_message() {
