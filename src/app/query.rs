@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use chrono::{DateTime, NaiveDate, Utc};
 use uuid::Uuid;
 
+use super::act::rights;
 use super::read::AccountRead;
 use super::snapshot::Snapshot;
 use super::together::{Together, Turn};
@@ -144,9 +145,6 @@ async fn account_from_memory(app: &App, asker: &Asker, name: &str) -> anyhow::Re
     if read.stamp != snapshot.settings.stamp {
         return Ok(None);
     }
-    if snapshot.access(person.id, &read.account) == Access::Nothing {
-        return Ok(Some(account::not_found(name)));
-    }
     Ok(Some(shown(reader, read, asker.channel.is_some()).unwrap_or_else(|| account::not_found(name))))
 }
 
@@ -205,8 +203,15 @@ impl Ask<'_> {
     /// The accounts that may be meant, as far as this person may see them.
     async fn found(&mut self, name: &str) -> anyhow::Result<Vec<(AccountId, String)>> {
         let ids = find(self.app, self.tx, self.reader.snapshot, name).await?;
-        let mut found = accounts::some(self.tx, &ids).await?;
-        found.retain(|account| self.reader.snapshot.access(self.person.id, account) > Access::Nothing);
+        let (snapshot, me) = (self.reader.snapshot, self.person.id);
+        let mut found = Vec::new();
+        for account in accounts::some(self.tx, &ids).await? {
+            if snapshot.access(me, &account) > Access::Nothing
+                || rights::takes_part(self.tx, snapshot, me, &account.id, self.reader.now).await?
+            {
+                found.push(account);
+            }
+        }
         found.sort_by_key(|account| ids.iter().position(|id| *id == account.id));
         Ok(found.into_iter().map(|account| (account.id, account.name)).collect())
     }
@@ -425,6 +430,7 @@ fn shown(reader: Reader<'_>, read: Answer, share: bool) -> Option<Message> {
     if let Some(person) = reader.person
         && reader.snapshot.access(person, &read.account) == Access::Nothing
         && !reader.may_act(&read)
+        && !rights::has_part(reader.snapshot, person, &read.handoffs, read.renewal.as_ref())
     {
         return None;
     }

@@ -10,8 +10,9 @@ use std::collections::BTreeSet;
 use chrono::{Days, NaiveDate, TimeDelta};
 use serde_json::json;
 use tandem::app::Who;
-use tandem::app::act;
+use tandem::app::{act, query};
 use tandem::domain::action::{Action, Subject, Verb};
+use tandem::domain::command::Command;
 use tandem::domain::handoff::Handoff;
 use tandem::domain::message::{Answers, Message, Reply, form};
 use tandem::domain::risk::{Risk, Timer};
@@ -410,6 +411,50 @@ async fn leads_nudge_and_reassign_and_nobody_else() {
         world.event_names().await,
         ["escalation.reminded", "handoff.reassigned", "handoff.accepted", "book.transferred", "risk.acknowledged"]
     );
+}
+
+/// Their card has these buttons, whoever's account it is.
+#[tokio::test(flavor = "multi_thread")]
+async fn who_holds_a_matter_of_an_account_reads_it_and_writes_notes() {
+    let world = World::new().await;
+    let (window, work) = (world.offered("acme").await, world.renewal("acme").await);
+    world.sql("UPDATE tandem.organisation_setting SET everyone_sees_accounts = false, stamp = stamp + 1").await;
+    let account = || Subject::Account("acme".into());
+    let press = async |who: &str, verb: Verb| {
+        act::press(&world.app, &world.asker(who), &Action::new(verb, account()), None).await.unwrap()
+    };
+    let typed = async |who: &str| {
+        let command = Command::Account { name: "acme".to_owned() };
+        private(query::command(&world.app, &world.asker(who), &command).await.unwrap())
+    };
+    let sees_nothing = async |who: &str| {
+        for verb in [Verb::Note, Verb::Raise, Verb::ShowMore] {
+            assert_eq!(private(press(who, verb).await), "This is not there any more, or not open to you.", "{verb:?}");
+        }
+        let absent = "No account \"acme\" that you can see. Check the spelling, or type just a part of the name.";
+        assert_eq!(typed(who).await, absent);
+    };
+    let has_a_part = async |who: &str| {
+        let said = dialog(&world, who, Verb::Note, account(), &[("text", "The CFO decides")]).await;
+        assert_eq!(private(said), "Acme: note saved.");
+        assert!(matches!(press(who, Verb::Raise).await, Reply::Dialog(_)), "{who}");
+        let Reply::Private(shown) = press(who, Verb::ShowMore).await else { panic!("{who}") };
+        assert!(shown.summary.starts_with("Acme"), "{}", shown.summary);
+        assert_eq!(typed(who).await, shown.summary);
+    };
+    sees_nothing("pat").await;
+    let pat = world.id("pat").to_string();
+    dialog(&world, "lee", Verb::Reassign, Subject::Handoff(window.id), &[("person", &pat)]).await;
+    let claim = Action::new(Verb::Claim, Subject::Handoff(window.id));
+    assert_eq!(act::press(&world.app, &world.asker("pat"), &claim, None).await.unwrap(), Reply::Silent);
+    has_a_part("pat").await;
+    sees_nothing("pia").await;
+    sees_nothing("vic").await;
+    dialog(&world, "pat", Verb::Lost, Subject::Handoff(window.id), &[("reason", "no budget")]).await;
+    sees_nothing("pat").await;
+
+    dialog(&world, "lee", Verb::Reassign, Subject::Renewal(work.id), &[("person", &pat)]).await;
+    has_a_part("pat").await;
 }
 
 /// What somebody holds for the CSM, who is away, is the next CSM's too: it must not go back to who was away.

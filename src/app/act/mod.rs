@@ -14,7 +14,7 @@ mod own;
 mod present;
 mod raise;
 mod renewal;
-mod rights;
+pub(super) mod rights;
 mod risk;
 mod rule;
 mod team;
@@ -200,7 +200,7 @@ impl<'a> Click<'a> {
         let Some(found) = self.find(&action.subject).await? else {
             return Ok(Effect::Said(answer::not_there()));
         };
-        if let Some(answer) = self.forbidden(action.verb, &found) {
+        if let Some(answer) = self.kept_from(action.verb, &found).await? {
             return Ok(Effect::Said(answer));
         }
         if !self.fresh && action.verb != Verb::ShowMore {
@@ -310,7 +310,7 @@ impl<'a> Click<'a> {
         let Some(found) = self.find(&action.subject).await? else {
             return Ok(Effect::Said(answer::not_there()));
         };
-        if let Some(answer) = self.forbidden(action.verb, &found) {
+        if let Some(answer) = self.kept_from(action.verb, &found).await? {
             return Ok(Effect::Said(answer));
         }
         if !self.fresh {
@@ -433,6 +433,15 @@ impl<'a> Click<'a> {
             access if access < needed => Some(answer::look_only(&self.actors(&found.account))),
             _ => None,
         }
+    }
+
+    /// The same, where something else that is open on the account may be the presser's.
+    async fn kept_from(&mut self, verb: Verb, found: &Found) -> anyhow::Result<Option<Message>> {
+        let forbidden = self.forbidden(verb, found);
+        let (Some(_), Held::Account) = (&forbidden, &found.held) else { return Ok(forbidden) };
+        let id = &found.account.id;
+        let party = rights::takes_part(&mut self.tx, &self.snapshot, self.me, id, self.now).await?;
+        Ok(forbidden.filter(|_| !party))
     }
 
     /// First names of those whose account it is.

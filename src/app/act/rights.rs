@@ -1,32 +1,65 @@
 //! Who may do what, beside what routing says of the account itself.
 
-use chrono::NaiveDate;
+use chrono::{DateTime, NaiveDate, Utc};
 
 use super::Held;
 use crate::app::snapshot::Snapshot;
-use crate::domain::account::Account;
+use crate::domain::account::{Account, AccountId};
 use crate::domain::handoff::{Handoff, Matter, State};
 use crate::domain::person::{PersonId, Role};
+use crate::domain::renewal_work::RenewalWork;
 use crate::domain::routing::{Access, Seat, Start};
+use crate::store::{self, Tenant};
 
 /// What the presser may do: as routing says of the account, and more for whoever is accountable for
 /// the matter, stands in for them or leads them, for a pool that has the offer, and for who offered it.
+/// What else is open on an account is not known here: [`takes_part`] says whether that is the presser's.
 pub(super) fn access(snapshot: &Snapshot, me: PersonId, account: &Account, held: &Held, today: NaiveDate) -> Access {
     let of_account = snapshot.access(me, account);
     if of_account == Access::Act || !works(snapshot, me) {
         return of_account;
     }
     let party = match held {
-        Held::Account => false,
-        Held::Risk(_) => snapshot.route(account, today).is_ok_and(|routed| acts_for(snapshot, me, routed.risks)),
-        Held::Handoff(handoff) => {
-            handoff.accountable().is_some_and(|holder| acts_for(snapshot, me, holder))
-                || offered_to_pool_of(snapshot, me, handoff)
-                || offerer(handoff).is_some_and(|from| acts_for(snapshot, me, from))
+        Held::Account | Held::Risk(_) => {
+            snapshot.route(account, today).is_ok_and(|routed| acts_for(snapshot, me, routed.risks))
         }
+        Held::Handoff(handoff) => is_party(snapshot, me, handoff),
         Held::Renewal(work) => acts_for(snapshot, me, work.owner()),
     };
     if party { Access::Act } else { of_account }
+}
+
+fn is_party(snapshot: &Snapshot, me: PersonId, handoff: &Handoff) -> bool {
+    handoff.accountable().is_some_and(|holder| acts_for(snapshot, me, holder))
+        || offered_to_pool_of(snapshot, me, handoff)
+        || offerer(handoff).is_some_and(|from| acts_for(snapshot, me, from))
+}
+
+/// Whether something open on an account is for this person to act on: their card of it has the account's notes and
+/// more of the account to read, whoever's account it is.
+pub(in crate::app) fn has_part(
+    snapshot: &Snapshot,
+    me: PersonId,
+    handoffs: &[Handoff],
+    renewal: Option<&RenewalWork>,
+) -> bool {
+    works(snapshot, me)
+        && (handoffs.iter().any(|handoff| handoff.is_open() && is_party(snapshot, me, handoff))
+            || renewal.is_some_and(|work| work.is_open() && acts_for(snapshot, me, work.owner())))
+}
+
+/// The same of an account that has not been read.
+pub(in crate::app) async fn takes_part(
+    tx: &mut Tenant,
+    snapshot: &Snapshot,
+    me: PersonId,
+    account: &AccountId,
+    now: DateTime<Utc>,
+) -> anyhow::Result<bool> {
+    let ids = std::slice::from_ref(account);
+    let handoffs = store::handoff::of_accounts(tx, ids, now).await?;
+    let renewal = store::renewal::latest(tx, ids).await?.pop();
+    Ok(has_part(snapshot, me, &handoffs, renewal.as_ref()))
 }
 
 /// Active, with a role that acts: a viewer never does.
