@@ -77,8 +77,11 @@ impl Traces {
 
     fn addresses(&mut self, known: Known<'_>) {
         for email in known.emails {
-            self.anywhere.extend(trace(&regex::escape(email), true, Kind::Address));
+            // As a link holds it, too.
+            let pattern = regex::escape(email).replace('@', "(?:@|%40)");
+            self.anywhere.extend(trace(&pattern, true, Kind::Address));
             self.word(email);
+            self.word(&email.replace('@', "%40"));
         }
         for user in known.mentions {
             let mention = format!("<@{user}>");
@@ -89,7 +92,15 @@ impl Traces {
             let digits: Vec<String> =
                 phone.chars().filter(char::is_ascii_digit).map(|digit| digit.to_string()).collect();
             if digits.len() >= PHONE_FROM {
-                self.anywhere.extend(trace(&format!(r"\+?{}", digits.join(r"[\s().\-/]*")), false, Kind::Phone));
+                let dialled = |digits: &[String]| digits.join(r"[\s().\-/]*");
+                let mut pattern = format!(r"\+?{}", dialled(&digits));
+                if phone.trim_start().starts_with('+') {
+                    // As it is dialled at home: without the country's code, which has one to three digits.
+                    for code in (1..=3).filter(|code| digits.len() - code >= PHONE_FROM) {
+                        pattern += &format!(r"|0[\s().\-/]*{}", dialled(&digits[code..]));
+                    }
+                }
+                self.anywhere.extend(trace(&pattern, false, Kind::Phone));
                 self.word(phone);
             }
         }
@@ -202,6 +213,8 @@ mod tests {
             at_home("Ask INES  VIDAL (Ines.Vidal@acme.example, +49 (30) 123-4567)."),
             at_home("Ines's budget is set; Vidal, Paul signs"),
             at_home("Inesta and inespecific stay"),
+            at_home("call 030-1234567 or (030) 123 45 67, not 030-12345678"),
+            at_home("https://crm.example/?to=INES.VIDAL%40acme.example&x=1"),
             at_home("max.ines.vidal@acme.example, ines.vidal@acme.example.org, +49 30 12345678"),
             elsewhere("Ines Vidal of another customer"),
             elsewhere("write to ines.vidal@acme.example."),
@@ -210,6 +223,8 @@ mod tests {
         Ask [erased] ([erased], [erased]).
         [erased]'s budget is set; Vidal, Paul signs
         (stays)
+        call [erased] or ([erased], not 030-12345678
+        https://crm.example/?to=[erased]&x=1
         (stays)
         (stays)
         write to [erased].
@@ -226,7 +241,8 @@ mod tests {
             Some("[erased] or [erased] calls; Dana knows, [erased]")
         );
         assert_eq!(traces.taken_out("<@U07DANAX> and Dana", false), None);
-        assert_eq!(traces.words(), ["dana@x.eu", "dana@x.eu", "<@U07DANA>", "<@u07dana>", "Dana Ruíz", "dana ruíz"]);
+        let words = ["dana@x.eu", "dana%40x.eu", "<@U07DANA>", "Dana Ruíz"];
+        assert_eq!(traces.words(), words.map(|word| [word.to_owned(), word.to_lowercase()]).concat());
     }
 
     proptest! {

@@ -66,14 +66,18 @@ statements! {
     FIND_REFERENCES = find!(
         "tandem.signal", "account_id, kind, observed_on::text, reference, source", "account_id", "reference", "reference <> '' AND "
     );
-    /// It is part of the row's key; where another row has the new one already, that one stands.
+    /// It is part of the row's key; where another row has the new one already, both measurements stay.
     SAVE_REFERENCE = "WITH old AS (
                 DELETE FROM tandem.signal
                  WHERE org_id = $1 AND account_id = ($2::text[])[1] AND kind = ($2::text[])[2]
                    AND observed_on = (($2::text[])[3])::date AND reference = ($2::text[])[4] AND source = ($2::text[])[5]
                 RETURNING account_id, source, kind, observed_on, number, words)
               INSERT INTO tandem.signal (org_id, account_id, source, kind, observed_on, reference, number, words)
-              SELECT $1, account_id, source, kind, observed_on, ($3::text[])[1], number, words FROM old ON CONFLICT DO NOTHING";
+              SELECT $1, account_id, source, kind, observed_on, ($3::text[])[1] || CASE WHEN EXISTS (
+                       SELECT FROM tandem.signal s
+                        WHERE s.org_id = $1 AND s.account_id = old.account_id AND s.kind = old.kind
+                          AND s.observed_on = old.observed_on AND s.reference = ($3::text[])[1] AND s.source = old.source)
+                     THEN ' ' || gen_random_uuid() ELSE '' END, number, words FROM old";
     FIND_WANTED = find!("tandem.introduction", "introduction_id::text", "NULL::text", "wanted::text", "wanted IS NOT NULL AND ");
     SAVE_WANTED = "UPDATE tandem.introduction SET wanted = (($3::text[])[1])::jsonb
                     WHERE org_id = $1 AND introduction_id = (($2::text[])[1])::uuid";

@@ -61,6 +61,11 @@ async fn a_contact_is_forgotten_wherever_they_were_named() {
     for org in [&bot.org, &bot.other] {
         write_everywhere(&bot, org, "Ines Vidal (ines.vidal@acme.example, +49 30 1234567)").await;
     }
+    // Two mails of one day: what was measured stays, and stays two.
+    let mails = "account_id,source,kind,observed_on,value,reference\n\
+        acme,crm,interaction,2026-11-19,1,ines.vidal@acme.example\n\
+        acme,crm,interaction,2026-11-19,1,INES.VIDAL%40acme.example\n";
+    bot.import(RowKind::Signals, mails).await;
     let traces = ["vidal", "ines", "1234567"];
     let before = rows(bot.pool(), bot.other.id).await;
     assert!(!holding(bot.pool(), bot.org.id, "vidal").await.is_empty());
@@ -90,6 +95,8 @@ async fn a_contact_is_forgotten_wherever_they_were_named() {
         assert!(!holding(bot.pool(), bot.other.id, trace).await.is_empty(), "{trace} of the other organisation");
     }
     assert_eq!(rows(bot.pool(), bot.other.id).await, before, "the other organisation");
+    let mails = "SELECT count(*) FROM tandem.signal WHERE observed_on = '2026-11-19' AND reference LIKE '[erased]%'";
+    assert_eq!(bot.number(&bot.org, mails).await, 2);
     let note = bot.text(&bot.org, "SELECT body FROM tandem.note LIMIT 1").await;
     assert_eq!(note, "Met [erased] ([erased], [erased]); all well");
     let card = bot.slash("dana", "/account acme").await;
