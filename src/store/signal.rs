@@ -21,8 +21,11 @@ statements! {
 }
 
 /// How far back the diagnosis looks: the peak's 365 days, behind a baseline of at
-/// most four 31-day intervals and a recent window of two; decisions of the running term.
+/// most four 31-day intervals and a recent window of two.
 pub const LOOK_BACK: Days = Days::new(800);
+
+/// Decisions stand for as long as a term runs, which may be years: they are read however old they are.
+const DECISIONS: [&str; 3] = ["auto_renew", "downgrade_requested", "notice_served"];
 
 /// About so many bytes of signals are handed over at once: enough for a channel to cost nothing beside them.
 const PIECE: usize = 1 << 18;
@@ -41,20 +44,33 @@ pub async fn read_between(
     pieces: &Sender<Bytes>,
 ) -> anyhow::Result<()> {
     let which = format!("account_id BETWEEN {} AND {}", quoted(&first.0), quoted(&last.0));
-    copy(tx, &which, date.checked_sub_days(LOOK_BACK).unwrap_or(date), date, pieces).await
+    let since = date.checked_sub_days(LOOK_BACK).unwrap_or(date);
+    copy(tx, &which, &observed(since, true), date, pieces).await
 }
 
-/// The signals for which the condition `which` holds, observed from `since` to `until`, as [`read_between`] sends them.
+/// A condition: observed since then, or a decision where those are wanted.
+fn observed(since: NaiveDate, or_decided: bool) -> String {
+    let decided = if or_decided { format!(" OR kind {}", any(DECISIONS.into_iter())) } else { String::new() };
+    format!("(observed_on >= '{since}'{decided})")
+}
+
+/// A condition on what stands before it: one of these texts.
+fn any<'a>(of: impl Iterator<Item = &'a str>) -> String {
+    let listed: Vec<String> = of.map(quoted).collect();
+    format!("= ANY (ARRAY[{}]::text[])", listed.join(", "))
+}
+
+/// The signals for which the conditions `which` and `since` hold, observed up to `until`, as [`read_between`] sends them.
 async fn copy(
     tx: &mut Tenant,
     which: &str,
-    since: NaiveDate,
+    since: &str,
     until: NaiveDate,
     pieces: &Sender<Bytes>,
 ) -> anyhow::Result<()> {
     let sql = format!(
         "COPY (SELECT account_id, source, kind, observed_on, number, words, reference FROM tandem.signal \
-          WHERE org_id = '{}' AND {which} AND observed_on BETWEEN '{since}' AND '{until}' \
+          WHERE org_id = '{}' AND {which} AND {since} AND observed_on <= '{until}' \
           ORDER BY account_id, kind, observed_on, reference) TO STDOUT (FORMAT binary)",
         tx.org().0,
     );
@@ -84,7 +100,8 @@ pub async fn of_account(tx: &mut Tenant, id: &AccountId, date: NaiveDate) -> any
     signals
 }
 
-/// Hands over the signals of these accounts observed from `since` to `until`, of these kinds where some are named,
+/// Hands over the signals of these accounts observed from `since` to `until`, of these kinds where some are named (else
+/// decisions of before, too),
 /// account by account in the order of ids, each account's in the order of kinds and days. Those without a signal are
 /// not handed over.
 pub async fn of_accounts(
@@ -95,17 +112,14 @@ pub async fn of_accounts(
     until: NaiveDate,
     mut each: impl FnMut(&str, anyhow::Result<&[Signal]>),
 ) -> anyhow::Result<()> {
-    let any = |of: &mut dyn Iterator<Item = &str>| {
-        let listed: Vec<String> = of.map(quoted).collect();
-        format!("= ANY (ARRAY[{}]::text[])", listed.join(", "))
-    };
-    let mut which = format!("account_id {}", any(&mut ids.iter().map(|id| id.0.as_str())));
+    let mut which = format!("account_id {}", any(ids.iter().map(|id| id.0.as_str())));
     if !kinds.is_empty() {
-        which += &format!(" AND kind {}", any(&mut kinds.iter().copied()));
+        which += &format!(" AND kind {}", any(kinds.iter().copied()));
     }
+    let since = observed(since, kinds.is_empty());
     let (pieces, mut received) = tokio::sync::mpsc::channel(4);
     let reading = async {
-        let read = copy(tx, &which, since, until, &pieces).await;
+        let read = copy(tx, &which, &since, until, &pieces).await;
         drop(pieces);
         read
     };

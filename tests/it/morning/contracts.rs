@@ -129,3 +129,25 @@ async fn auto_renewal_that_was_switched_off_is_said_as_the_deadlines_are_read() 
     assert!(asked.contains("renews by itself Sat 20 Feb 2027"), "{asked}");
     bot.finish().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_decision_stands_for_as_long_as_the_term_runs() {
+    let bot = TestBot::new(Model::Pair, "2026-11-22T12:00:00Z").await;
+    bot.import(RowKind::People, PEOPLE).await;
+    let accounts = "account_id,name,arr,renewal_date,term_months,notice_period_days,auto_renew,csm_email\n\
+        long,Longley,80000,2027-02-20,36,30,true,dana@x.eu\n\
+        over,Overton,80000,2027-02-20,24,30,true,dana@x.eu\n";
+    bot.import(RowKind::Accounts, accounts).await;
+    // Overton's term began after that.
+    let switched = "account_id,source,kind,observed_on,value\n\
+        long,crm,auto_renew,2024-04-01,false\nover,crm,notice_served,2024-04-01,true\n";
+    bot.import(RowKind::Signals, switched).await;
+    bot.at("2026-11-23T01:00:00Z").await;
+    bot.at("2026-11-23T07:00:00Z").await;
+    bot.skip();
+    let asked = bot.slash("dana", "/account Longley").await;
+    assert!(asked.contains("ends unless renewed Sat 20 Feb 2027"), "{asked}");
+    let asked = bot.slash("dana", "/account Overton").await;
+    assert!(asked.contains("renews by itself Sat 20 Feb 2027") && !asked.contains("decides on its own"), "{asked}");
+    bot.finish().await;
+}
