@@ -18,26 +18,34 @@ use crate::domain::message::gaps::{self as words, Gap, GapsView};
 use crate::domain::money::Money;
 use crate::domain::person::{Person, Role};
 use crate::domain::signal::Source;
-use crate::store::Tenant;
 use crate::store::diagnosis::{self, GapRow};
+use crate::store::{Tenant, digest, message};
 
 /// Accounts named, the largest by ARR.
 const NAMED: i64 = 5;
 
-/// On the first working day of the reader's week: an admin reads of the whole organisation, a lead of their team's
-/// book. `None` on other days and for others.
+/// On the reader's first morning of their week: an admin reads of the whole organisation, a lead of their team's book.
+/// `None` on other mornings and for others.
 pub(super) async fn view(
     tx: &mut Tenant,
     reader: Reader<'_>,
     person: &Person,
     on: NaiveDate,
 ) -> anyhow::Result<Option<GapsView>> {
-    let (admin, lead) = (person.is(Role::Admin), person.is(Role::Lead));
-    if !(admin || lead) || !reader.snapshot.calendar(person).opens_week(on) {
+    if !(person.is(Role::Admin) || person.is(Role::Lead)) {
         return Ok(None);
     }
+    let last = digest::before(tx, person.id, on).await?.map(|(last, _)| last);
+    if !reader.snapshot.calendar(person).is_due_weekly(on, last) {
+        return Ok(None);
+    }
+    of_book(tx, reader, person).await
+}
+
+async fn of_book(tx: &mut Tenant, reader: Reader<'_>, person: &Person) -> anyhow::Result<Option<GapsView>> {
     let Some(date) = reader.snapshot.organisation.diagnosed_on else { return Ok(None) };
-    let book: Option<Vec<AccountId>> = if admin { None } else { Some(team::book_ids(tx, reader, person).await?) };
+    let book: Option<Vec<AccountId>> =
+        if person.is(Role::Admin) { None } else { Some(team::book_ids(tx, reader, person).await?) };
     let rows = diagnosis::gaps(tx, date, book.as_deref()).await?;
     let names = diagnosis::largest_unknown(tx, date, book.as_deref(), NAMED).await?;
     // What no account has is not connected: nothing is missing there.
@@ -64,7 +72,7 @@ pub(super) async fn view(
 /// The same as a message of its own, for admins who get no mornings. `None` where all can be read.
 pub(super) async fn message(tx: &mut Tenant, reader: Reader<'_>, on: NaiveDate) -> anyhow::Result<Option<Message>> {
     let Some(person) = reader.person.and_then(|id| reader.snapshot.person(id)) else { return Ok(None) };
-    let (Some(view), Some(date)) = (view(tx, reader, person, on).await?, reader.snapshot.organisation.diagnosed_on)
+    let (Some(view), Some(date)) = (of_book(tx, reader, person).await?, reader.snapshot.organisation.diagnosed_on)
     else {
         return Ok(None);
     };
@@ -72,8 +80,8 @@ pub(super) async fn message(tx: &mut Tenant, reader: Reader<'_>, on: NaiveDate) 
     Ok(words::message(person.first_name(), &view, &sources, on))
 }
 
-/// Queues that message, on the night before the first working day of each admin's week, for the hour of their day at
-/// which others have their morning.
+/// Queues that message, on the night before the first day of their week that each admin works, for the hour of their day
+/// at which others have their morning.
 pub(super) async fn tell_admins(
     tx: &mut Tenant,
     snapshot: &Snapshot,
@@ -81,7 +89,12 @@ pub(super) async fn tell_admins(
     now: DateTime<Utc>,
 ) -> anyhow::Result<()> {
     for admin in snapshot.people.iter().filter(|person| person.active && person.is(Role::Admin)) {
-        if gets_mornings(admin) || admin.away_on(on) || !snapshot.calendar(admin).opens_week(on) {
+        let calendar = snapshot.calendar(admin);
+        if gets_mornings(admin) || admin.away_on(on) || !calendar.is_working_day(on) {
+            continue;
+        }
+        let last = message::gaps_told(tx, admin.id).await?;
+        if !calendar.is_due_weekly(on, last) {
             continue;
         }
         let at = calendar::instant(admin.timezone, on, admin.digest_time).max(now);

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use chrono::{DateTime, Datelike, Days, NaiveDate, Utc};
+use chrono::{DateTime, Datelike, NaiveDate, Utc};
 
 use super::read::{self, AccountRead};
 use super::views::Reader;
@@ -59,7 +59,7 @@ struct Counts {
 }
 
 /// The team of a lead; `None` for one who leads nobody.
-/// `on` is the date of the morning: the first of the reader's working week says what is said weekly, also when it is
+/// `on` is the date of the morning: the reader's first of their week says what is said weekly, also when it is
 /// drawn again later.
 pub async fn view(
     tx: &mut Tenant,
@@ -185,13 +185,16 @@ async fn weekly(
     lead: &Person,
     on: NaiveDate,
 ) -> anyhow::Result<Option<WeeklyView>> {
-    if !reader.snapshot.calendar(lead).opens_week(on) {
+    let calendar = reader.snapshot.calendar(lead);
+    // Who was away when their week began reads it on the first morning after that.
+    let last = digest::before(tx, lead.id, on).await?.map(|(last, _)| last);
+    if !calendar.is_due_weekly(on, last) {
         return Ok(None);
     }
     let failures = figures::failures(tx, reader.snapshot, lead, reader.now).await?;
     let mut fits = Vec::new();
-    // In the first of these messages of a month.
-    if on.checked_sub_days(Days::new(7)).is_none_or(|before| before.month() != on.month()) {
+    // In the first of these messages of a month: of that in which the week began.
+    if last.is_none_or(|last| calendar.week_of(last).month() != calendar.week_of(on).month()) {
         fits = fit::check(tx, reader.snapshot, reader.now).await?;
         fits.retain(|fit| fit.verdict != Verdict::Fits);
     }

@@ -119,11 +119,21 @@ impl<'a> WorkCalendar<'a> {
         from.and_then(|from| self.working_dates(from).nth(skip)).unwrap_or(NaiveDate::MAX)
     }
 
-    /// Whether `date` is the first working day of its week. A week begins with the first weekday after this
-    /// calendar's longest rest, so on Monday for Monday to Friday, and on Sunday for Sunday to Thursday.
+    /// The first day of the week of `date`: the first weekday after this calendar's longest rest, so a Monday for Monday
+    /// to Friday, and a Sunday for Sunday to Thursday.
+    pub fn week_of(&self, date: NaiveDate) -> NaiveDate {
+        date.week(self.workdays.first()).first_day()
+    }
+
+    /// Whether what is said weekly is due on `date`, where it could last be said on `last`: on the first such day of a
+    /// week. Who never had one begins with a week's first working day.
+    pub fn is_due_weekly(&self, date: NaiveDate, last: Option<NaiveDate>) -> bool {
+        last.map_or_else(|| self.opens_week(date), |last| last < self.week_of(date))
+    }
+
+    /// Whether `date` is the first working day of its week.
     pub fn opens_week(&self, date: NaiveDate) -> bool {
-        let first = self.workdays.first();
-        let week = date.week(first).first_day();
+        let week = self.week_of(date);
         self.is_working_day(date) && week.iter_days().take_while(|day| *day < date).all(|day| !self.is_working_day(day))
     }
 
@@ -324,6 +334,17 @@ mod tests {
         assert_eq!(opening("tue;wed", "2026-11-23"), "Tue 24");
         assert_eq!(opening("mon-sun", "2026-11-23"), "Mon 23");
         assert_eq!(opening("fri-mon", "2026-11-23"), "Fri 27");
+    }
+
+    #[test]
+    fn what_is_weekly_waits_for_who_was_away_when_the_week_began() {
+        let none = BTreeSet::new();
+        let calendar = calendar("Europe/Berlin", "mon-fri", &none);
+        let due = |date: &str, last: Option<&str>| calendar.is_due_weekly(day(date), last.map(day));
+        assert!(due("2026-11-30", Some("2026-11-27")) && due("2026-12-01", Some("2026-11-27")));
+        assert!(due("2026-12-14", Some("2026-11-27")), "after weeks away");
+        assert!(!due("2026-12-01", Some("2026-11-30")) && !due("2026-12-04", Some("2026-12-01")));
+        assert!(due("2026-11-30", None) && !due("2026-12-01", None), "a first morning within a week");
     }
 
     #[test]

@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use anyhow::Context;
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 use serde_json::Value;
 use sqlx::FromRow;
 use uuid::Uuid;
@@ -63,6 +63,8 @@ statements! {
          SELECT EXISTS (SELECT FROM came) AS first, s.stamp FROM tandem.organisation_setting s WHERE s.org_id = $1"
     );
     TAKE_BACK = "DELETE FROM tandem.inbound_receipt WHERE org_id = $1 AND receipt = ANY ($2)";
+    GAPS_TOLD = "SELECT max((content -> 'gaps' ->> 'on')::date) FROM tandem.message
+                  WHERE org_id = $1 AND person_id = $2 AND content ? 'gaps'";
     FORGET_RECEIPTS = "DELETE FROM tandem.inbound_receipt WHERE org_id = $1 AND received_at < $2";
     FORGET_REDRAWS = "DELETE FROM tandem.outbox
                        WHERE org_id = $1 AND kind = 'redraw' AND state IN ('sent', 'given_up') AND settled_at < $2";
@@ -356,6 +358,12 @@ pub async fn take_back(tx: &mut Tenant, receipts: &[&str]) -> anyhow::Result<()>
         sqlx::query(TAKE_BACK).bind(tx.org().0).bind(receipts).execute(tx.connection()).await?;
     }
     Ok(())
+}
+
+/// The latest date for which this person was told what cannot be read, in a message of its own.
+pub async fn gaps_told(tx: &mut Tenant, person: PersonId) -> anyhow::Result<Option<NaiveDate>> {
+    let org = tx.org().0;
+    Ok(sqlx::query_scalar(GAPS_TOLD).bind(org).bind(person.0).fetch_one(tx.connection()).await?)
 }
 
 /// Forgets what nobody will ask for again: old receipts, redraws that were made, and what messages show that are

@@ -115,6 +115,61 @@ async fn leads_and_admins_read_weekly_what_cannot_be_read() {
     bot.finish().await;
 }
 
+/// Also what is said in the month's first of these messages: a week belongs to the month in which it began.
+#[tokio::test]
+async fn who_is_away_when_the_week_begins_reads_it_when_they_are_back() {
+    let bot = staffed().await;
+    let mut read = Vec::new();
+    for (day, away_until) in [
+        ("2026-11-23", "2026-11-20"),
+        ("2026-11-27", "2026-11-20"),
+        ("2026-11-30", "2026-11-30"),
+        ("2026-12-01", "2026-11-30"),
+        ("2026-12-02", "2026-11-30"),
+        ("2026-12-07", "2026-12-08"),
+        ("2026-12-09", "2026-12-08"),
+        ("2026-12-14", "2026-12-08"),
+    ] {
+        let people = format!(
+            "email,name,roles,slack_user_id,out_of_office_until\n\
+             lea@x.eu,Lea Lead,lead,Ulea,{away_until}\nada@x.eu,Ada Root,admin,Uada,{away_until}\n"
+        );
+        bot.import_to(&bot.org, RowKind::People, &people).await;
+        bot.at(&format!("{day}T01:00:30Z")).await;
+        bot.skip();
+        bot.at(&format!("{day}T07:00:30Z")).await;
+        for (place, _) in bot.unseen_lines() {
+            let Some(who @ ("lea" | "ada")) = place.strip_prefix('D') else { continue };
+            let said = bot.next_post(who).text();
+            let weekly = [
+                "Good morning",
+                "No handoff was offered",
+                "What cannot be read this week",
+                "The model pair does not fit",
+            ];
+            let weekly: Vec<&str> = weekly.into_iter().filter(|words| said.contains(words)).collect();
+            if !weekly.is_empty() {
+                read.push(format!("{day} {who}: {}", weekly.join(" · ")));
+            }
+        }
+        bot.skip();
+    }
+    read.sort();
+    insta::assert_snapshot!(read.join("\n"), @r"
+    2026-11-23 ada: Good morning · What cannot be read this week
+    2026-11-23 lea: Good morning · No handoff was offered · What cannot be read this week · The model pair does not fit
+    2026-11-27 lea: Good morning
+    2026-12-01 ada: Good morning · What cannot be read this week
+    2026-12-01 lea: Good morning · No handoff was offered · What cannot be read this week
+    2026-12-02 lea: Good morning
+    2026-12-09 ada: Good morning · What cannot be read this week
+    2026-12-09 lea: Good morning · No handoff was offered · What cannot be read this week · The model pair does not fit
+    2026-12-14 ada: Good morning · What cannot be read this week
+    2026-12-14 lea: Good morning · No handoff was offered · What cannot be read this week
+    ");
+    bot.finish().await;
+}
+
 #[tokio::test]
 async fn admins_without_a_morning_read_it_in_a_message_of_their_own() {
     let bot = staffed().await;
