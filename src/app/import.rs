@@ -3,7 +3,7 @@
 
 use std::io::Read;
 use std::ops::ControlFlow;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
@@ -92,6 +92,8 @@ pub struct Source {
     pub input: Input,
     /// Where rejected rows are set aside; `None` for those that come from no file.
     pub rejected_to: Option<PathBuf>,
+    /// What its report is to say besides, in whole sentences.
+    pub notes: Vec<String>,
     pub progress: Arc<Progress>,
 }
 
@@ -121,7 +123,7 @@ impl Progress {
 
 impl From<Input> for Source {
     fn from(input: Input) -> Self {
-        Self { input, rejected_to: None, progress: Arc::default() }
+        Self { input, rejected_to: None, notes: Vec::new(), progress: Arc::default() }
     }
 }
 
@@ -399,12 +401,30 @@ impl Book {
         self.progress.rows.store(self.report.rows(), Ordering::Relaxed);
     }
 
+    /// Removes what an earlier import of the file set aside, once it has no rejected row: imported later, it would undo
+    /// what the file says now. A file of rejected rows that was itself imported stays, as any file does.
+    fn without_old_rows(&self, aside: &Path) -> Option<String> {
+        let clean = self.report.rejected == 0 && self.report.rows() > 0;
+        if !clean || aside.ends_with(&self.report.file) {
+            return None;
+        }
+        let name = aside.file_name().unwrap_or_default().display();
+        match std::fs::remove_file(aside) {
+            Ok(()) => {
+                Some(format!("{name} was removed: it held rows of an earlier import, and none is rejected any more."))
+            }
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => None,
+            Err(error) => Some(format!("{name} holds rows of an earlier import and could not be removed: {error}")),
+        }
+    }
+
     fn close(mut self) -> Report {
         self.progress.done.store(true, Ordering::Relaxed);
         if let Some(aside) = self.aside.take() {
             let path = aside.path().to_owned();
             match aside.finish() {
-                Ok(rows) => self.report.rejected_file = rows.map(|rows| RejectedFile { path, rows }),
+                Ok(Some(rows)) => self.report.rejected_file = Some(RejectedFile { path, rows }),
+                Ok(None) => self.report.notes.extend(self.without_old_rows(&path)),
                 Err(error) => {
                     let note = format!("The rejected rows could not be written to {}: {error}", path.display());
                     self.report.notes.push(note);
@@ -417,9 +437,9 @@ impl Book {
 }
 
 async fn one_file(work: &mut Work<'_>, context: &Context, source: Source) -> anyhow::Result<Report> {
-    let Source { input, rejected_to, progress } = source;
+    let Source { input, rejected_to, notes, progress } = source;
     let mut book = Book {
-        report: Report::new(input.name.clone(), input.kind),
+        report: Report { notes, ..Report::new(input.name.clone(), input.kind) },
         aside: rejected_to.filter(|_| work.dry.is_none()).map(Aside::at),
         columns: Arc::default(),
         progress,
@@ -453,7 +473,7 @@ async fn one_file(work: &mut Work<'_>, context: &Context, source: Source) -> any
     }
     match parsing.await.context("the file's reader panicked")? {
         Ok(summary) => {
-            book.report.notes = summary.notes;
+            book.report.notes.extend(summary.notes);
             if summary.broken_off_after.is_some() {
                 book.report.notes.push("The file breaks off; what was accepted until there is kept.".to_owned());
             }

@@ -260,13 +260,16 @@ async fn take_files(
     let mut sources: Vec<(RowKind, PathBuf, Source)> = Vec::new();
     let mut taken = Vec::new();
     for path in files {
-        match source(&path, &folder.join(REJECTED), today) {
+        match source(&path) {
             Ok(source) => sources.push((source.input.kind, path, source)),
             Err(sentence) => taken.push((path, Taken { name: String::new(), outcome: Err(sentence) })),
         }
     }
     sources.sort_by_key(|(kind, ..)| *kind);
-    for (_, path, source) in sources {
+    for (_, path, mut source) in sources {
+        // Free only now: a file before this one may have had the name.
+        let aside = name_of(&ingest::beside(&path));
+        source.rejected_to = Some(free(&folder.join(REJECTED), &aside, today));
         // One by one, so that each is moved as soon as its rows are committed.
         let imported = import::files(&app.store, organisation, vec![source], Actor::System, false, app.now()).await;
         match imported {
@@ -295,13 +298,10 @@ async fn take_files(
     Ok(taken.into_iter().map(|(path, taken)| Taken { name: name_of(&path), ..taken }).collect())
 }
 
-fn source(path: &Path, rejected: &Path, today: NaiveDate) -> Result<Source, String> {
+fn source(path: &Path) -> Result<Source, String> {
     let named = ingest::recognise(path, None).map_err(|refused| refused.to_string())?;
     let file = fs::File::open(path).map_err(|error| format!("{} can't be read: {error}", name_of(path)))?;
-    let aside = ingest::beside(path);
-    let input = Input { name: named.name, kind: named.kind, format: named.format, reader: Box::new(file) };
-    let rejected_to = Some(free(rejected, &name_of(&aside), today));
-    Ok(Source { rejected_to, ..Source::from(input) })
+    Ok(Input { name: named.name, kind: named.kind, format: named.format, reader: Box::new(file) }.into())
 }
 
 /// Moves a file to where it belongs now, its reasons beside it.

@@ -58,7 +58,7 @@ pub(super) async fn run(args: Args, config: &Config) -> anyhow::Result<Done> {
         let gauge = Gauge::new(input.name.clone(), None);
         input.reader = Box::new(gauge.counting(input.reader));
         let rejected_to = Some(ingest::beside(path));
-        sources.push(Source { input, rejected_to, progress: gauge.progress() });
+        sources.push(Source { rejected_to, progress: gauge.progress(), ..Source::from(input) });
         gauges.push(gauge);
     }
     let watching = watch(gauges);
@@ -114,24 +114,41 @@ fn query(path: &Path, from: Option<&str>, config: &Config) -> anyhow::Result<(Se
 
 fn sources(args: &Args) -> anyhow::Result<(Vec<Source>, Vec<Gauge>)> {
     let (mut sources, mut gauges) = (Vec::new(), Vec::new());
-    let mut asides = BTreeSet::new();
+    let mut taken = BTreeSet::new();
     for path in &args.paths {
+        if args.paths.iter().any(|source| source != path && asides(source).contains(path)) {
+            continue;
+        }
         anyhow::ensure!(!path.is_dir(), "{} is a folder; name its files", path.display());
         let named = ingest::recognise(path, args.kind).map_err(|refused| anyhow::anyhow!("{refused}"))?;
         let (reader, bytes) = reader(path)?;
         let gauge = Gauge::new(named.name.clone(), bytes);
         let reader = Box::new(gauge.counting(reader));
         let input = Input { name: named.name, kind: named.kind, format: named.format, reader };
-        let rejected_to = (path != Path::new("-")).then(|| {
-            let usual = ingest::beside(path);
-            // signals.csv and signals.ndjson: the second keeps its ending, so that both have a file.
-            let own = path.with_file_name(format!("{}.rejected.csv", input.name));
-            if asides.insert(usual.clone()) { usual } else { own }
+        // What was set aside of a file is older than the file, and would undo what it says now.
+        let (mut left_out, free): (Vec<PathBuf>, Vec<PathBuf>) =
+            asides(path).into_iter().partition(|aside| aside != path && args.paths.contains(aside));
+        left_out.dedup();
+        let notes = left_out.iter().map(|aside| {
+            format!(
+                "{} was left out: its rows are of an earlier import of {}; mended, it is imported without that file.",
+                aside.file_name().unwrap_or_default().display(),
+                input.name
+            )
         });
-        sources.push(Source { input, rejected_to, progress: gauge.progress() });
+        let notes = notes.collect();
+        let rejected_to = free.into_iter().find(|aside| path != Path::new("-") && taken.insert(aside.clone()));
+        sources.push(Source { input, rejected_to, notes, progress: gauge.progress() });
         gauges.push(gauge);
     }
     Ok((sources, gauges))
+}
+
+/// Where a file's rejected rows may go. The second keeps its whole name: for signals.csv beside signals.csv.gz, and where
+/// the first is given to be imported.
+fn asides(path: &Path) -> [PathBuf; 2] {
+    let whole = path.file_name().unwrap_or_default().display();
+    [ingest::beside(path), path.with_file_name(format!("{whole}.rejected.csv"))]
 }
 
 /// And how many bytes it will give, where that is known.

@@ -8,12 +8,16 @@ use std::path::{Path, PathBuf};
 use super::Rejected;
 use super::delimited::REASON;
 
-/// Where the rejected rows of a file go: `signals.csv.gz` → `signals.rejected.csv` in the same folder. A file
-/// of rejected rows, imported again, is replaced by what is still wrong in it.
+/// Where the rejected rows of a file go: `signals.csv.gz` → `signals.rejected.csv` in the same folder; other formats
+/// keep their ending, so that `signals.ndjson` has a file of its own. A file of rejected rows, imported again, is
+/// replaced by what is still wrong in it.
 pub fn beside(path: &Path) -> PathBuf {
     let name = path.file_name().unwrap_or_default().to_string_lossy();
     let name = name.strip_suffix(".gz").unwrap_or(&name);
-    let stem = name.rsplit_once('.').map_or(name, |(stem, _)| stem);
+    let stem = match name.rsplit_once('.') {
+        Some((stem, ending)) if ending.eq_ignore_ascii_case("csv") => stem,
+        _ => name,
+    };
     let stem = stem.strip_suffix(".rejected").unwrap_or(stem);
     path.with_file_name(format!("{stem}.rejected.csv"))
 }
@@ -111,7 +115,8 @@ mod tests {
     fn rejected_rows_lie_beside_their_file() {
         let of = |path: &str| beside(Path::new(path)).display().to_string();
         assert_eq!(of("in/signals.csv.gz"), "in/signals.rejected.csv");
-        assert_eq!(of("signals-support.ndjson"), "signals-support.rejected.csv");
+        assert_eq!(of("signals-support.ndjson"), "signals-support.ndjson.rejected.csv");
+        assert_eq!(of("signals-support.ndjson.rejected.csv"), "signals-support.ndjson.rejected.csv");
         assert_eq!(of("/a/signals.rejected.csv"), "/a/signals.rejected.csv");
         assert_eq!(of("dump-7"), "dump-7.rejected.csv");
     }

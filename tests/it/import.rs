@@ -116,6 +116,61 @@ async fn rejected_rows_are_mended_and_imported_again() {
     assert_eq!((last.code, &last.json()["files"][0]["accepted"]), (Some(0), &json!(1)), "{last:?}");
 }
 
+/// The rows that were set aside are older than their source by the time it is right.
+#[tokio::test]
+async fn rows_that_were_set_aside_do_not_undo_what_their_source_says_later() {
+    let desk = Desk::staffed().await;
+    let accounts = |arr: &str| format!("account_id,name,arr,csm_email\nacme,Acme,{arr},kim@x.eu\n");
+    let path = desk.file("accounts.csv", accounts("100"));
+    let other = desk.file("accounts.ndjson", "{\"account_id\":\"bolt\",\"name\":\"Bolt\",\"arr\":\"much\"}\n");
+    assert_eq!(desk.import(std::slice::from_ref(&other)).await.code, Some(1));
+    assert_eq!(desk.import(std::slice::from_ref(&path)).await.code, Some(1));
+    let aside = desk.path("accounts.rejected.csv");
+    let old = desk.read("accounts.rejected.csv");
+
+    // The folder as it lies there, with Kim and a corrected account.
+    let people = desk.file("people.csv", "email,name,roles\nkim@x.eu,Kim,csm\n");
+    desk.file("accounts.csv", accounts("250"));
+    desk.file("accounts.ndjson", "{\"account_id\":\"bolt\",\"name\":\"Bolt\",\"arr\":5}\n");
+    let kept = desk.path("accounts.ndjson.rejected.csv");
+    let all = [path.clone(), other, kept, aside.clone(), people];
+    let said = desk.import(&all).await;
+    assert_eq!(said.code, Some(0), "{said:?}");
+    let files = said.json()["files"].as_array().unwrap().clone();
+    let told: Vec<_> = files.iter().map(|file| (file["file"].clone(), file["notes"].clone())).collect();
+    let left_out = |name: &str, source: &str| {
+        json!([format!(
+            "{name} was left out: its rows are of an earlier import of {source}; mended, it is imported without that file."
+        )])
+    };
+    assert_eq!(
+        told,
+        [
+            (json!("people.csv"), json!([])),
+            (json!("accounts.csv"), left_out("accounts.rejected.csv", "accounts.csv")),
+            (json!("accounts.ndjson"), left_out("accounts.ndjson.rejected.csv", "accounts.ndjson")),
+        ]
+    );
+    let arr = "SELECT arr_minor FROM tandem.account WHERE account_id = 'acme'";
+    assert_eq!(desk.count(arr).await, 25_000);
+    assert_eq!(desk.read("accounts.rejected.csv"), old, "what was given and not read is nobody's to remove");
+
+    // Alone, and clean, it takes the old rows away; those of the other file stay.
+    let said = desk.import(std::slice::from_ref(&path)).await.json()["files"][0].clone();
+    assert_eq!(said["rejected_file"], json!(null));
+    assert_eq!(
+        said["notes"],
+        json!(["accounts.rejected.csv was removed: it held rows of an earlier import, and none is rejected any more."])
+    );
+    assert!(!desk.exists("accounts.rejected.csv") && desk.exists("accounts.ndjson.rejected.csv"));
+    // A file of rejected rows that is imported itself stays, as any file does.
+    desk.file("accounts.rejected.csv", old.replace("100", "300"));
+    for _ in 0..2 {
+        desk.import(std::slice::from_ref(&aside)).await.well();
+    }
+    assert_eq!(desk.count(arr).await, 30_000);
+}
+
 #[tokio::test]
 async fn rejected_rows_beyond_the_limit_are_counted_and_set_aside() {
     let desk = Desk::staffed().await;

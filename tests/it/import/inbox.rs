@@ -265,11 +265,11 @@ async fn queries_are_run_before_each_night_and_one_that_fails_stops_no_other() {
         [
             "accounts.sql",
             "done/people.csv",
-            "rejected/accounts.rejected.csv",
+            "rejected/accounts.sql.rejected.csv",
             "rejected/accounts.sql.txt",
             "rejected/signals-crm.sql.txt",
             "rejected/signals-gone.sql.txt",
-            "rejected/signals-rows.rejected.csv",
+            "rejected/signals-rows.sql.rejected.csv",
             "rejected/signals-rows.sql.txt",
             "rejected/signals-unset.sql.txt",
             "signals-crm.sql",
@@ -281,7 +281,7 @@ async fn queries_are_run_before_each_night_and_one_that_fails_stops_no_other() {
         "queries stay where they are"
     );
     assert_eq!(
-        night.read("rejected/signals-rows.rejected.csv"),
+        night.read("rejected/signals-rows.sql.rejected.csv"),
         "account_id,source,kind,observed_on,value,reason\n\
          acme,usage,sessions,2026-11-21,many,\"value: sessions: \"\"many\"\" is no number; expected digits such as 42 or 0.5\"\n\
          nobody,usage,sessions,2026-11-20,5,\"account_id: there is no account \"\"nobody\"\"; import accounts first\"\n"

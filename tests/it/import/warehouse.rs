@@ -46,7 +46,7 @@ async fn a_query_gives_the_rows_that_a_file_would() {
     assert_eq!((&report["accepted"], &report["rejected"]), (&json!(1), &json!(2)), "{report:#}");
     let reasons: Vec<_> = report["rejections"].as_array().unwrap().iter().map(|one| one["column"].clone()).collect();
     assert_eq!(reasons, [json!("name"), json!("arr")], "{report:#}");
-    assert!(desk.read("accounts.rejected.csv").contains("-60.0000"), "{}", desk.read("accounts.rejected.csv"));
+    assert!(desk.read("accounts.sql.rejected.csv").contains("-60.0000"), "{}", desk.read("accounts.sql.rejected.csv"));
     // The instant is the last of January in Berlin, where the organisation is.
     let stored = "SELECT count(*) FROM tandem.account WHERE account_id = 'acme' AND name = 'Acme, \"Inc\"'
                      AND arr_minor = 9600600 AND auto_renew AND renewal_date = '2027-01-31' AND seats = 40
