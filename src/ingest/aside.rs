@@ -61,12 +61,15 @@ impl Aside {
                     empty.insert(writer)
                 }
             };
-            let reason = match &one.column {
+            let mut reason = match &one.column {
                 Some(column) => format!("{column}: {}", one.reason),
                 None => one.reason.clone(),
             };
             // A row that is too short is filled up, so that its reason stands under its heading.
             let missing = columns.len().saturating_sub(cells.len());
+            if missing > 0 {
+                reason += "; fill in the others, or empty this reason if they stay empty";
+            }
             let filled = cells.iter().map(String::as_str).chain(std::iter::repeat_n("", missing));
             writer.write_record(filled.chain([reason.as_str()]))?;
             self.rows += 1;

@@ -12,6 +12,8 @@ const SEPARATORS: [(u8, &str); 4] =
 
 /// The last column of a file of rejected rows, which Tandem wrote itself: passed over when the file comes back.
 pub(super) const REASON: &str = "reason";
+/// What stands between two counts in the reason of a row with too few or too many cells.
+const MISCOUNTED: &str = " where the header has ";
 
 pub(super) fn read(input: Input<'_>, name: &str, intake: &mut dyn Intake) -> Result<(), Refused> {
     if input.first_line().to_ascii_lowercase().starts_with(b"sep=") {
@@ -145,9 +147,7 @@ fn rows(
             return intake.break_off(whole, line + 1, Fault::row(reason));
         }
         any = true;
-        if header.reasons && record.len() == header.positions.len() + 1 {
-            record.truncate(header.positions.len());
-        }
+        let told = if header.reasons { without_reason(&mut record, header.positions.len()) } else { None };
         if record.len() < header.positions.len() && reader.position().byte() > meter.total() {
             // The end mark's line break ended this row, not one of its own.
             let reason = format!(
@@ -162,6 +162,10 @@ fn rows(
             empty += 1;
             continue;
         }
+        if let Some(told) = told.filter(|told| record.iter().skip(*told).all(<[u8]>::is_empty)) {
+            // Filled up when it was set aside, and still as it was.
+            record.truncate(told);
+        }
         match cells(&record, &header.positions, inside, intake.schema()) {
             Ok(cells) => intake.offer(line, &cells),
             Err(fault) => intake.reject(line, fault, Some(record.iter().map(text).collect())),
@@ -173,6 +177,18 @@ fn rows(
     if empty > 0 {
         intake.note(format!("{empty} empty {} passed over.", if empty == 1 { "row was" } else { "rows were" }));
     }
+}
+
+/// Takes the reason off a row that was set aside. How many cells the row had, where that is the reason.
+fn without_reason(record: &mut ByteRecord, columns: usize) -> Option<usize> {
+    let told = record.iter().next_back().and_then(|reason| {
+        let (said, _) = std::str::from_utf8(reason).ok()?.split_once(MISCOUNTED)?;
+        said.split(' ').next()?.parse().ok()
+    });
+    if told.is_some() || record.len() == columns + 1 {
+        record.truncate(record.len() - 1);
+    }
+    told
 }
 
 fn cells_said(count: usize) -> String {
@@ -201,7 +217,7 @@ fn cells<'r>(
             false => String::new(),
         };
         let said = cells_said(record.len());
-        return Err(Fault::row(format!("{said} where the header has {}{hint}", positions.len())));
+        return Err(Fault::row(format!("{said}{MISCOUNTED}{}{hint}", positions.len())));
     }
     let mut cells = Cells::new(schema);
     for (cell, position) in record.iter().zip(positions) {

@@ -196,8 +196,8 @@ impl Object {
 
     fn hand_over(&mut self, line: u64, intake: &mut dyn Intake) {
         if let Some(fault) = self.fault.take() {
-            let readable = self.given.contains(&true);
-            return intake.reject(line, fault, readable.then(|| self.cells.clone()));
+            // No cell would show what is wrong: set aside, it would be taken the next time.
+            return intake.reject(line, fault, None);
         }
         let mut cells = Cells::new(self.schema);
         for (position, cell) in self.cells.iter().enumerate() {

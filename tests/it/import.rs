@@ -97,12 +97,13 @@ async fn rejected_rows_are_mended_and_imported_again() {
     name,account_id,arr,csm_email,goals,reason
     "Bolt, Inc",bolt,much,dana@x.eu,"two
     lines","arr: ""much"" is no amount; expected digits such as 42 or 0.5"
-    Dune,dune,5,,,3 cells where the header has 5
+    Dune,dune,5,,,"3 cells where the header has 5; fill in the others, or empty this reason if they stay empty"
     Cord,cord,5,nobody@x.eu,,"csm_email: nobody has the e-mail ""nobody@x.eu""; import that person first, or in the same people file"
     "#);
 
     // Mended but for one row, which stays with its reason; what is mended is taken.
     let mended = desk.read("accounts.rejected.csv").replace("much", "7000").replace("nobody@", "nowhere@");
+    let mended = mended.replace("Dune,dune,5,,", "Dune,dune,5,dana@x.eu,");
     desk.file("accounts.rejected.csv", &mended);
     let again = desk.import(std::slice::from_ref(&aside)).await;
     let report = again.json()["files"][0].clone();
@@ -169,6 +170,40 @@ async fn rows_that_were_set_aside_do_not_undo_what_their_source_says_later() {
         desk.import(std::slice::from_ref(&aside)).await.well();
     }
     assert_eq!(desk.count(arr).await, 30_000);
+}
+
+#[tokio::test]
+async fn rejected_rows_that_nobody_mended_stay_rejected() {
+    let desk = Desk::staffed().await;
+    let path = desk.file(
+        "accounts.csv",
+        "account_id,name,arr,csm_email,goals\n\
+         t1,True North,5,dana@x.eu,\n\
+         t2,Tru\n\
+         t3,Three,5,dana@x.eu\n\
+         t4,Four, Inc,5,dana@x.eu,\n\
+         t5,Five, Inc, Ltd,5,dana@x.eu,\n",
+    );
+    assert_eq!(desk.import(&[path]).await.code, Some(1));
+    let aside = desk.path("accounts.rejected.csv");
+    let first = desk.read("accounts.rejected.csv");
+    for _ in 0..2 {
+        let said = desk.import(std::slice::from_ref(&aside)).await.json()["files"][0].clone();
+        assert_eq!((&said["accepted"], &said["rejected"]), (&json!(0), &json!(4)), "{said:#}");
+        assert_eq!(desk.read("accounts.rejected.csv"), first);
+    }
+    // What is wrong with it stands in no cell: such a row is mended in its file.
+    let json = desk.file("accounts.ndjson", "{\"account_id\":\"t6\",\"name\":\"Six\",\"csm\":\"dana@x.eu\"}\n");
+    assert_eq!(desk.import(&[json]).await.json()["files"][0]["rejected_file"], json!(null));
+    // Mended: filled in with the reason left there, said to be empty, put in quotes.
+    let mended = "account_id,name,arr,csm_email,goals,reason\n\
+         t2,True,5,,,2 cells where the header has 5; fill in\n\
+         t3,Three,5,dana@x.eu,,\n\
+         t4,\"Four, Inc\",5,dana@x.eu,,6 cells where the header has 5\n\
+         t5,\"Five, Inc, Ltd\",5,dana@x.eu,\n";
+    desk.file("accounts.rejected.csv", mended);
+    let said = desk.import(std::slice::from_ref(&aside)).await.json()["files"][0].clone();
+    assert_eq!((&said["accepted"], &said["rejected"]), (&json!(4), &json!(0)), "{said:#}");
 }
 
 #[tokio::test]
