@@ -560,23 +560,29 @@ pub async fn signals(tx: &mut Tenant, rows: &[SignalRow]) -> anyhow::Result<Outc
     let (mut taken, rejected) = split_unknown(tx, rows, |row| &row.account_id.0).await?;
     // The last of equal keys wins: a stable sort leaves it last.
     taken.sort_by(|a, b| key(a).cmp(&key(b)));
-    let distinct: Vec<&SignalRow> =
-        taken.chunk_by(|a, b| key(a) == key(b)).filter_map(|same| same.last().copied()).collect();
-    let org = tx.org().0;
-    let done = sqlx::query(SIGNALS)
-        .bind(org)
-        .bind(distinct.iter().map(|row| row.account_id.0.as_str()).collect::<Vec<_>>())
-        .bind(distinct.iter().map(|row| row.source.as_str()).collect::<Vec<_>>())
-        .bind(distinct.iter().map(|row| row.kind.as_str()).collect::<Vec<_>>())
-        .bind(distinct.iter().map(|row| row.observed_on).collect::<Vec<_>>())
-        .bind(distinct.iter().map(|row| row.reference.as_str()).collect::<Vec<_>>())
-        .bind(distinct.iter().map(|row| row.value.number()).collect::<Vec<_>>())
-        .bind(distinct.iter().map(|row| row.value.text()).collect::<Vec<_>>())
-        .execute(tx.connection())
-        .await
-        .context("import signals")?;
-    let unchanged = (distinct.len() as u64).saturating_sub(done.rows_affected());
-    let accepted = (taken.len() as u64).saturating_sub(unchanged);
+    // By how many of its rows say something that the one before did not: so many are accepted if the last is.
+    let mut distinct: BTreeMap<u64, Vec<&SignalRow>> = BTreeMap::new();
+    for same in taken.chunk_by(|a, b| key(a) == key(b)) {
+        let news = same.windows(2).filter(|pair| pair[0].value != pair[1].value).count() as u64 + 1;
+        distinct.entry(news).or_default().extend(same.last());
+    }
+    let (org, mut accepted) = (tx.org().0, 0);
+    for (news, rows) in distinct {
+        let done = sqlx::query(SIGNALS)
+            .bind(org)
+            .bind(rows.iter().map(|row| row.account_id.0.as_str()).collect::<Vec<_>>())
+            .bind(rows.iter().map(|row| row.source.as_str()).collect::<Vec<_>>())
+            .bind(rows.iter().map(|row| row.kind.as_str()).collect::<Vec<_>>())
+            .bind(rows.iter().map(|row| row.observed_on).collect::<Vec<_>>())
+            .bind(rows.iter().map(|row| row.reference.as_str()).collect::<Vec<_>>())
+            .bind(rows.iter().map(|row| row.value.number()).collect::<Vec<_>>())
+            .bind(rows.iter().map(|row| row.value.text()).collect::<Vec<_>>())
+            .execute(tx.connection())
+            .await
+            .context("import signals")?;
+        accepted += news * done.rows_affected();
+    }
+    let unchanged = taken.len() as u64 - accepted;
     Ok(Outcome { accepted, unchanged, rejected, seats_given: Vec::new() })
 }
 

@@ -207,6 +207,26 @@ async fn rejected_rows_that_nobody_mended_stay_rejected() {
 }
 
 #[tokio::test]
+async fn equal_signals_of_one_file_are_unchanged() {
+    let desk = Desk::staffed().await;
+    let accounts = desk.file("accounts.csv", "account_id,name\nacme,Acme\n");
+    desk.import(&[accounts]).await.well();
+    let counts = async |values: &[u8]| {
+        let rows: String = values.iter().map(|n| format!("acme,usage,sessions,2026-10-01,{n}\n")).collect();
+        let once = "acme,usage,sessions,2026-10-02,1\n";
+        let path = desk.file("signals.csv", format!("account_id,source,kind,observed_on,value\n{once}{rows}"));
+        let file = desk.import(&[path]).await.json()["files"][0].clone();
+        (file["accepted"].as_u64().unwrap(), file["unchanged"].as_u64().unwrap())
+    };
+    assert_eq!(counts(&[5, 5]).await, (2, 1));
+    assert_eq!(counts(&[5, 5]).await, (0, 3));
+    // The last wins: the first three say two things that are new.
+    assert_eq!(counts(&[6, 6, 7]).await, (2, 2));
+    assert_eq!(counts(&[6, 6, 7]).await, (0, 4));
+    assert_eq!(desk.count("SELECT sum(number)::bigint FROM tandem.signal").await, 8);
+}
+
+#[tokio::test]
 async fn rejected_rows_beyond_the_limit_are_counted_and_set_aside() {
     let desk = Desk::staffed().await;
     let mut signals = "account_id,source,kind,observed_on,value\n".to_owned();
