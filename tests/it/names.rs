@@ -1,7 +1,12 @@
 //! Names in memory and names in the database are found alike.
 
+use std::sync::Arc;
+use std::time::Duration;
+
 use sqlx::AssertSqlSafe;
 use tandem::app::organisation::{self, NewOrganisation};
+use tandem::app::{App, query};
+use tandem::clock::SystemClock;
 use tandem::domain::account::name_key;
 use tandem::domain::likeness::Typed;
 use tandem::domain::routing::Model;
@@ -103,4 +108,28 @@ async fn close_names_go_before_those_that_are_somewhat_alike() {
             assert_eq!(found.into_iter().map(|id| id.0).collect::<String>(), expected, "{typed}");
         }
     }
+}
+
+/// A command closes its connections when it has printed: what reads names for those who ask next would find them closed.
+#[tokio::test]
+async fn the_command_lines_card_reads_no_names_behind() {
+    let db = database().await;
+    let new = NewOrganisation {
+        slug: "north".into(),
+        name: "North".into(),
+        model: Model::Pair,
+        timezone: chrono_tz::UTC,
+        currency: "USD".parse().unwrap(),
+    };
+    let org = organisation::create(&db.store().await, new, now()).await.unwrap();
+    let app = App::new(db.store().await, Arc::new(SystemClock));
+    let mut watching = db.pool.acquire().await.unwrap();
+    let mut connections = async || {
+        let count = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()";
+        sqlx::query_scalar::<_, i64>(count).fetch_one(&mut *watching).await.unwrap()
+    };
+    let before = connections().await;
+    assert_eq!(query::account_by_name(&app, org.id, None, "acme").await.unwrap(), None);
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    assert_eq!(connections().await, before);
 }
