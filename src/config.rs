@@ -10,6 +10,7 @@ use anyhow::Context;
 use secrecy::SecretString;
 use url::Url;
 
+use crate::app::inbox::is_postgres;
 use crate::domain::syntax;
 use crate::vault::MasterKeys;
 
@@ -56,7 +57,8 @@ pub struct Config {
     pub org: Option<String>,
     /// The folder whose files are imported before each diagnosis.
     pub inbox: Option<PathBuf>,
-    /// Variables of the operator's own that hold a Postgres address, by name: warehouses that rows may come from.
+    /// Variables of the operator's own, by name: those that hold a Postgres address are warehouses that rows may come
+    /// from, and of the others it can be said why they are none.
     pub warehouses: BTreeMap<String, SecretString>,
     /// Names of set variables whose part of Tandem is not built yet.
     pub unsupported: Vec<&'static str>,
@@ -110,7 +112,7 @@ impl Config {
                 values.insert((*key).to_owned(), value);
             } else if name.starts_with("TANDEM_") && !name.starts_with("TANDEM_TEST_") {
                 anyhow::bail!("the environment variable {name} is no setting of Tandem{}", did_you_mean(name));
-            } else if is_postgres(&value) {
+            } else if is_postgres(&value) || !warehouses.contains_key(name) {
                 warehouses.insert(name.to_owned(), value.into());
             }
         }
@@ -193,10 +195,6 @@ fn environment() -> Vec<(String, String)> {
     std::env::vars_os()
         .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
         .collect()
-}
-
-fn is_postgres(address: &str) -> bool {
-    address.starts_with("postgres://") || address.starts_with("postgresql://")
 }
 
 type Settings = (BTreeMap<String, String>, BTreeMap<String, SecretString>);

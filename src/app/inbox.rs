@@ -15,7 +15,7 @@ use std::time::{Duration, SystemTime};
 
 use anyhow::Context;
 use chrono::NaiveDate;
-use secrecy::SecretString;
+use secrecy::{ExposeSecret, SecretString};
 
 use super::content::Content;
 use super::import::{self, Input, Report, Source};
@@ -42,7 +42,7 @@ const UNDER_WAY: [&str; 7] = ["tmp", "temp", "part", "partial", "filepart", "crd
 #[derive(Debug)]
 pub struct Inbox {
     folder: PathBuf,
-    /// The environment's variables that hold a warehouse's address, by name.
+    /// The operator's own variables, by name: those that hold a Postgres address are warehouses.
     warehouses: BTreeMap<String, SecretString>,
     /// See [`SETTLE`].
     settle: Duration,
@@ -98,12 +98,20 @@ pub fn named_warehouse(sql: &str) -> Option<&str> {
 }
 
 /// The address under a name, or a sentence that names those there are.
-pub fn address<'w>(warehouses: &'w BTreeMap<String, SecretString>, name: &str) -> anyhow::Result<&'w SecretString> {
-    warehouses.get(name).with_context(|| {
-        let known: Vec<&str> = warehouses.keys().map(String::as_str).collect();
-        let there = if known.is_empty() { "none does".to_owned() } else { format!("these do: {}", known.join(", ")) };
-        format!("the variable {name} holds no address that begins with postgres://; {there}")
+pub fn address<'w>(variables: &'w BTreeMap<String, SecretString>, name: &str) -> anyhow::Result<&'w SecretString> {
+    let found = variables.get(name);
+    found.filter(|value| is_postgres(value.expose_secret())).with_context(|| {
+        let what = if found.is_some() { "holds no address" } else { "is not set" };
+        let known = variables.iter().filter(|(_, value)| is_postgres(value.expose_secret()));
+        let known: Vec<&str> = known.map(|(name, _)| name.as_str()).collect();
+        let there = if known.is_empty() { "no variable".to_owned() } else { known.join(", ") };
+        format!("the variable {name} {what}; an address that begins with postgres:// is in {there}")
     })
+}
+
+/// Whether this is the address of a Postgres.
+pub fn is_postgres(address: &str) -> bool {
+    address.starts_with("postgres://") || address.starts_with("postgresql://")
 }
 
 /// Takes what lies in the inbox if the organisation's diagnosis of today is still owed; its queries once a date, however

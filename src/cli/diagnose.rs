@@ -20,7 +20,7 @@ pub(super) struct Args {
     #[arg(long)]
     org: String,
     /// Today in the organisation's time zone, unless given; any other date writes history only
-    #[arg(long, value_name = "YYYY-MM-DD")]
+    #[arg(long, value_name = "YYYY-MM-DD", value_parser = crate::ingest::date)]
     date: Option<NaiveDate>,
     #[arg(long, value_enum, default_value_t)]
     format: Format,

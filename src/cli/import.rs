@@ -86,7 +86,7 @@ fn query(path: &Path, from: Option<&str>, config: &Config) -> anyhow::Result<(Se
     let sql =
         std::fs::read_to_string(path).map_err(|error| anyhow::anyhow!("{} can't be read: {error}", path.display()))?;
     let address = match from {
-        Some(address) if address.starts_with("postgres://") || address.starts_with("postgresql://") => {
+        Some(address) if inbox::is_postgres(address) => {
             if address.contains('@') && address.split('@').next().is_some_and(|user| user.matches(':').count() > 1) {
                 eprintln!(
                     "tandem: others on this machine can read a password on a command line; put the address into a \

@@ -38,7 +38,7 @@ mod tests;
 pub use aside::{Aside, beside};
 pub use input::MAX_ROW_BYTES;
 pub use name::{Format, Named, kind_of, recognise};
-pub use values::timezone;
+pub use values::{date, timezone};
 pub use written::cells as cells_of;
 
 use cells::{Cells, Fault, cut, shown};

@@ -52,7 +52,10 @@ pub(super) fn email(text: &str) -> Result<String, String> {
 }
 
 /// ISO 8601. A time of day after the date is left out: exports of CRMs write `2026-11-03T09:30:00Z`.
-pub(super) fn date(text: &str) -> Result<NaiveDate, String> {
+///
+/// # Errors
+/// A sentence that says what was expected.
+pub fn date(text: &str) -> Result<NaiveDate, String> {
     let (day, time) = match text.as_bytes() {
         [_, _, _, _, b'-', _, _, b'-', _, _, b'T' | b't' | b' ', ..] if text.is_char_boundary(10) => {
             (&text[..10], Some(&text[11..]))

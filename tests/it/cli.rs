@@ -373,3 +373,16 @@ async fn output_that_is_lost_is_told_and_a_reader_that_has_seen_enough_is_not() 
         assert_eq!((closed.code, closed.err.as_str()), (Some(1), ""), "{arguments:?}");
     }
 }
+
+#[tokio::test]
+async fn a_date_outside_of_the_calendar_of_contracts_is_wrong_usage() {
+    let desk = Desk::diagnosed().await;
+    for date in ["0001-01-01", "1969-12-31", "2200-01-01"] {
+        let said = desk.run(&["diagnose", "--org", "north", "--date", date]).await;
+        assert_eq!(said.code, Some(2), "{said:?}");
+        assert!(said.err.contains("expected 1970 to 2199"), "{said:?}");
+    }
+    for date in ["1970-01-01", "2199-12-31"] {
+        desk.run(&["diagnose", "--org", "north", "--date", date]).await.well();
+    }
+}

@@ -301,7 +301,7 @@ async fn queries_are_run_before_each_night_and_one_that_fails_stops_no_other() {
     insta::assert_snapshot!(why, @r#"
     signals-crm.sql, line 3: column "nothing" does not exist
     signals-gone.sql: the warehouse can't be reached: Connection refused (os error 111)
-    signals-unset.sql: the variable ELSEWHERE holds no address that begins with postgres://; these do: GONE, WAREHOUSE
+    signals-unset.sql: the variable ELSEWHERE is not set; an address that begins with postgres:// is in GONE, WAREHOUSE
     "#);
 
     // Mended, its reasons go.
@@ -388,7 +388,7 @@ async fn doctor_says_how_the_inbox_is() {
 
     warn   north: inbox: acounts.csv: "acounts" is no kind of rows; did you mean accounts? Rename it, or import it with --kind
     warn   north: inbox: contacts.sql: its first line names no warehouse; expected for example -- from: WAREHOUSE_URL
-    warn   north: inbox: people.sql: the variable NOWHERE holds no address that begins with postgres://; these do: WAREHOUSE
+    warn   north: inbox: people.sql: the variable NOWHERE is not set; an address that begins with postgres:// is in WAREHOUSE
     ok     north: inbox: accounts last taken today: accounts.csv
     ok     north: inbox: signals last taken today: signals.csv
     warn   north: inbox: rows were rejected today; mend them in rejected/signals.rejected.csv

@@ -67,7 +67,8 @@ async fn a_query_gives_the_rows_that_a_file_would() {
 #[tokio::test]
 async fn what_the_warehouse_refuses_is_said_without_its_address() {
     let (desk, there) = (Desk::staffed().await, warehouse().await);
-    let program = with(&desk, there.url()).with("NOWHERE", "postgres://reader:canary@127.0.0.1:1/none");
+    let program =
+        with(&desk, there.url()).with("NOWHERE", "postgres://reader:canary@127.0.0.1:1/none").with("LANGUAGE", "de");
     let mut all = Vec::new();
     for (what, name, sql, from) in [
         ("a slip", "accounts.sql", "SELECT id AS account_id,\n  titel AS name\n  FROM customer", Some("env:WAREHOUSE")),
@@ -76,6 +77,7 @@ async fn what_the_warehouse_refuses_is_said_without_its_address() {
         ("writes", "accounts.sql", "DELETE FROM customer", Some("env:WAREHOUSE")),
         ("no kind", "customers.sql", "SELECT 1", Some("env:WAREHOUSE")),
         ("unset", "accounts.sql", "SELECT 1", Some("env:ELSEWHERE")),
+        ("something else", "accounts.sql", "SELECT 1", Some("env:LANGUAGE")),
         ("unnamed", "accounts.sql", "SELECT 1", None),
         ("no address", "accounts.sql", "SELECT 1", Some("mysql://reader:canary@host/db")),
         ("nobody there", "accounts.sql", "SELECT 1", Some("env:NOWHERE")),
@@ -93,7 +95,8 @@ async fn what_the_warehouse_refuses_is_said_without_its_address() {
     two: accounts.sql: cannot insert multiple commands into a prepared statement
     writes: accounts.sql: this gives no rows; expected one SELECT
     no kind: customers.sql: its name says no kind of rows; call it for example signals.sql, or name the kind with --kind
-    unset: the variable ELSEWHERE holds no address that begins with postgres://; these do: NOWHERE, WAREHOUSE
+    unset: the variable ELSEWHERE is not set; an address that begins with postgres:// is in NOWHERE, WAREHOUSE
+    something else: the variable LANGUAGE holds no address; an address that begins with postgres:// is in NOWHERE, WAREHOUSE
     unnamed: accounts.sql: where are its rows? Say --from env:NAME, or write -- from: NAME into its first line
     no address: --from can't be read; expected env:NAME or an address that begins with postgres://
     nobody there: accounts.sql: the warehouse can't be reached: Connection refused (os error 111)
