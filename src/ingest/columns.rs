@@ -11,6 +11,8 @@ pub(super) struct Column {
     pub(super) max_bytes: usize,
     /// Several values with `;` between; in JSON also a list.
     pub(super) list: bool,
+    /// In JSON also true or false, which are no text.
+    pub(super) boolean: bool,
 }
 
 /// The columns of one kind of rows.
@@ -24,7 +26,7 @@ pub(super) struct Schema {
 pub(super) const MAX_COLUMNS: usize = ACCOUNTS.columns.len();
 
 const fn optional(name: &'static str) -> Column {
-    Column { name, required: false, max_bytes: 200, list: false }
+    Column { name, required: false, max_bytes: 200, list: false, boolean: false }
 }
 
 const fn required(name: &'static str) -> Column {
@@ -38,6 +40,10 @@ impl Column {
 
     const fn listed(self) -> Self {
         Self { list: true, ..self }
+    }
+
+    const fn or_boolean(self) -> Self {
+        Self { boolean: true, ..self }
     }
 }
 
@@ -82,7 +88,7 @@ const ACCOUNTS: Schema = Schema {
         optional("renewal_date"),
         optional("term_months"),
         optional("notice_period_days"),
-        optional("auto_renew"),
+        optional("auto_renew").or_boolean(),
         optional("csm_email").up_to(EMAIL),
         optional("account_manager_email").up_to(EMAIL),
         optional("pool"),
@@ -112,7 +118,7 @@ const SIGNALS: Schema = Schema {
         required("source"),
         required("kind"),
         required("observed_on"),
-        required("value"),
+        required("value").or_boolean(),
         optional("reference").up_to(1_000),
     ],
 };

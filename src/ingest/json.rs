@@ -1,10 +1,12 @@
 //! NDJSON and JSON arrays, with the columns as keys. Numbers, booleans and null
 //! become the cells that CSV would have; faults of a row never end the file.
 
-use std::fmt::{self, Write as _};
+use std::borrow::Cow;
+use std::fmt;
 use std::io::{self, BufRead, BufReader};
 
 use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
+use serde_json::value::RawValue;
 
 use super::Intake;
 use super::cells::{Cells, Fault, cut};
@@ -248,9 +250,10 @@ impl<'de> Visitor<'de> for &mut Object {
                 map.next_value::<IgnoredAny>()?;
                 continue;
             }
-            let wrong = map.next_value_seed(CellOf { text: &mut self.cells[position], list: column.list })?;
-            if let Some(what) = wrong {
-                let reason = format!("{what}; expected text, a number, true, false or null");
+            let value = map.next_value::<&RawValue>()?;
+            if let Some(what) = put(value, column.list, column.boolean, &mut self.cells[position]).map_err(unplaced)? {
+                let welcome = if column.boolean { ", a number, true, false or null" } else { ", a number or null" };
+                let reason = format!("{what}; expected text{welcome}");
                 self.blame(Fault { column: Some(column.name.into()), value: None, reason });
             }
         }
@@ -310,84 +313,45 @@ impl Visitor<'_> for Key {
     }
 }
 
-/// A value → the text of a cell, or what it is instead of one.
-struct CellOf<'t> {
-    text: &'t mut String,
-    /// Whether a list of texts is welcome, joined with `;`.
-    list: bool,
-}
-
-type Wrong = Option<&'static str>;
-
-impl CellOf<'_> {
-    fn put<E>(self, value: impl fmt::Display) -> Result<Wrong, E> {
-        // Writing to a string cannot fail.
-        let _ = write!(self.text, "{value}");
-        Ok(None)
-    }
-}
-
-impl<'de> DeserializeSeed<'de> for CellOf<'_> {
-    type Value = Wrong;
-
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Wrong, D::Error> {
-        deserializer.deserialize_any(self)
-    }
-}
-
-impl<'de> Visitor<'de> for CellOf<'_> {
-    type Value = Wrong;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("text, a number, true, false or null")
-    }
-
-    fn visit_bool<E>(self, value: bool) -> Result<Wrong, E> {
-        self.put(value)
-    }
-
-    fn visit_i64<E>(self, value: i64) -> Result<Wrong, E> {
-        self.put(value)
-    }
-
-    fn visit_u64<E>(self, value: u64) -> Result<Wrong, E> {
-        self.put(value)
-    }
-
-    fn visit_f64<E>(self, value: f64) -> Result<Wrong, E> {
-        self.put(value)
-    }
-
-    fn visit_str<E>(self, value: &str) -> Result<Wrong, E> {
-        self.text.push_str(value);
-        Ok(None)
-    }
-
-    fn visit_unit<E>(self) -> Result<Wrong, E> {
-        Ok(None)
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Wrong, A::Error> {
-        let mut wrong = (!self.list).then_some("a list");
-        while wrong.is_none() {
-            let before = self.text.len();
-            if before > 0 {
-                self.text.push(';');
-            }
-            match list.next_element_seed(CellOf { text: self.text, list: false })? {
-                Some(inner) => wrong = inner,
-                None => {
-                    self.text.truncate(before);
-                    return Ok(None);
+/// A value → the text of a cell, or what it is instead of one. Numbers are taken as they are written: a float would lose
+/// digits of long ids and large amounts.
+fn put(value: &RawValue, list: bool, boolean: bool, cell: &mut String) -> serde_json::Result<Option<&'static str>> {
+    let written = value.get();
+    match written.as_bytes() {
+        [b'"', text @ .., b'"'] if !text.contains(&b'\\') => cell.push_str(&written[1..=text.len()]),
+        [b'"', ..] => cell.push_str(&serde_json::from_str::<String>(written)?),
+        [b'n', ..] => {}
+        [b't' | b'f', ..] if boolean => cell.push_str(written),
+        [b't', ..] => return Ok(Some("true")),
+        [b'f', ..] => return Ok(Some("false")),
+        [b'[', ..] if list => {
+            for (at, one) in serde_json::from_str::<Vec<&RawValue>>(written)?.into_iter().enumerate() {
+                if at > 0 {
+                    cell.push(';');
+                }
+                if let Some(wrong) = put(one, false, boolean, cell)? {
+                    return Ok(Some(wrong));
                 }
             }
         }
-        while list.next_element::<IgnoredAny>()?.is_some() {}
-        Ok(wrong)
+        [b'[', ..] => return Ok(Some("a list")),
+        [b'{', ..] => return Ok(Some("an object")),
+        _ => cell.push_str(&number(written)),
     }
+    Ok(None)
+}
 
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Wrong, A::Error> {
-        while map.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {}
-        Ok(Some("an object"))
+/// A number without a power of ten, and without zeros at its end: 7.0 is 7.
+fn number(written: &str) -> Cow<'_, str> {
+    match written.parse::<f64>() {
+        Ok(number) if number.is_finite() && written.contains(['e', 'E']) => number.to_string().into(),
+        _ if written.contains('.') => written.trim_end_matches('0').trim_end_matches('.').into(),
+        _ => written.into(),
     }
+}
+
+/// A fault within a value, which the row's own reader places within the row.
+fn unplaced<E: serde::de::Error>(error: serde_json::Error) -> E {
+    let said = error.to_string();
+    E::custom(said.split(" at line ").next().unwrap_or_default())
 }

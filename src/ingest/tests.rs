@@ -129,6 +129,34 @@ fn json_values_become_the_cells_that_csv_would_have() {
 }
 
 #[test]
+fn json_numbers_keep_every_digit() {
+    let text = concat!(
+        r#"{"account_id":184467440737095516170,"name":"A","arr":12345678901234567.89,"seats":4e1,"pool":7.0}"#,
+        "\n",
+        r#"{"account_id":-7,"name":1.50,"arr":90071992547409.93,"domains":["a.eu",1.10,"b\u002eeu"],"auto_renew":true}"#,
+        "\n",
+        r#"{"account_id":"b","name":"B","seats":1E999}"#,
+    );
+    let (batches, _) = read_text(RowKind::Accounts, text);
+    let rows = accounts(&batches[0].rows).unwrap();
+    assert_eq!((rows[0].account_id.0.as_str(), &rows[0].pool), ("184467440737095516170", &Patch::Set("7".to_owned())));
+    assert_eq!(rows[0].arr, Patch::Set(Money::new(1_234_567_890_123_456_789, Currency::USD)));
+    assert_eq!(rows[0].seats, Patch::Set(40));
+    assert_eq!((rows[1].account_id.0.as_str(), rows[1].name.as_str()), ("-7", "1.5"));
+    assert_eq!(rows[1].arr, Patch::Set(Money::new(9_007_199_254_740_993, Currency::USD)));
+    assert_eq!(rows[1].domains, Patch::Set(["a.eu", "1.1", "b.eu"].map(str::to_owned).to_vec()));
+    assert_eq!(rows[1].auto_renew, Patch::Set(true));
+    insta::assert_snapshot!(
+        complaints(RowKind::Accounts, text),
+        @r#"accounts.csv, line 3, seats: "1E999" is no whole number; expected a whole number of 0 or more"#
+    );
+    insta::assert_snapshot!(
+        complaints(RowKind::Accounts, r#"{"account_id":true,"name":"A"}"#),
+        @"accounts.csv, line 1, account_id: true; expected text, a number or null"
+    );
+}
+
+#[test]
 fn bad_json_rows_do_not_end_the_file() {
     let deep = format!("{{\"email\":{}", "[".repeat(100_000));
     let text = [
@@ -150,10 +178,10 @@ fn bad_json_rows_do_not_end_the_file() {
     insta::assert_snapshot!(complaints(RowKind::People, &text), @r#"
     people.csv, line 2: email is given twice
     people.csv, line 3, emial: "emial" is no column of people; the nearest known one is email
-    people.csv, line 4, email: an object; expected text, a number, true, false or null
+    people.csv, line 4, email: an object; expected text, a number or null
     people.csv, line 5: a list; expected an object with the columns as keys
     people.csv, line 6: no JSON object: EOF while parsing a value at character 9
-    people.csv, line 7, name: a list; expected text, a number, true, false or null
+    people.csv, line 7, name: a list; expected text, a number or null
     people.csv, line 8: no JSON object: trailing characters at character 44
     people.csv, line 10: no JSON object: expected ident at character 2
     "#);

@@ -31,8 +31,8 @@ fn a_bad_element_costs_a_list_no_other() {
     assert_eq!((summary.accepted, summary.rejected, summary.broken_off_after), (10, 9, None));
     assert_eq!(lines(&batches).last(), Some(&19));
     insta::assert_snapshot!(complaints(RowKind::Signals, &text), @r#"
-    signals.csv, line 2: no JSON object: number out of range at character 31
-    signals.csv, line 4: no JSON object: unexpected end of hex escape at character 22
+    signals.csv, line 2, source: source is empty; it is required
+    signals.csv, line 4: no JSON object: unexpected end of hex escape at character 23
     signals.csv, line 6: not in UTF-8; in Windows-1252 it reads "{"account_id":"Müller"}": save the file as UTF-8, or run iconv -f WINDOWS-1252 -t UTF-8
     signals.csv, line 8: no JSON object: expected value at character 27
     signals.csv, line 10: no JSON object: trailing comma at character 19

@@ -280,7 +280,7 @@ async fn each_kind_of_damage_has_its_sentence() {
     JSON too deep: 0 taken, 1 rejected
         accounts.ndjson, line 1: no JSON object: EOF while parsing a list at character 10007
     an object for a cell: 0 taken, 1 rejected
-        accounts.ndjson, line 1, name: an object; expected text, a number, true, false or null
+        accounts.ndjson, line 1, name: an object; expected text, a number or null
     a decimal comma: 1 taken, 1 rejected
         accounts.csv, line 2, arr: "1000,50" is no amount; write decimals with a point and thousands without a mark, such as 1234.50
     a currency sign: 1 taken, 1 rejected
