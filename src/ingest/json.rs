@@ -198,8 +198,9 @@ impl Object {
 
     fn hand_over(&mut self, line: u64, intake: &mut dyn Intake) {
         if let Some(fault) = self.fault.take() {
-            // No cell would show what is wrong: set aside, it would be taken the next time.
-            return intake.reject(line, fault, None);
+            // As far as cells can hold it: what they can't, the reason names.
+            let readable = self.given.contains(&true);
+            return intake.reject(line, fault, readable.then(|| self.cells.clone()));
         }
         let mut cells = Cells::new(self.schema);
         for (position, cell) in self.cells.iter().enumerate() {
