@@ -344,11 +344,11 @@ fn put(value: &RawValue, list: bool, boolean: bool, cell: &mut String) -> serde_
 
 /// A number without a power of ten, and without zeros at its end: 7.0 is 7.
 fn number(written: &str) -> Cow<'_, str> {
-    match written.parse::<f64>() {
-        Ok(number) if number.is_finite() && written.contains(['e', 'E']) => number.to_string().into(),
-        _ if written.contains('.') => written.trim_end_matches('0').trim_end_matches('.').into(),
-        _ => written.into(),
+    if written.contains(['e', 'E']) {
+        let number = written.parse::<f64>().ok().filter(|number| number.is_finite());
+        return number.map_or(written.into(), |number| number.to_string().into());
     }
+    if written.contains('.') { written.trim_end_matches('0').trim_end_matches('.').into() } else { written.into() }
 }
 
 /// A fault within a value, which the row's own reader places within the row.
