@@ -149,8 +149,8 @@ async fn save(
 }
 
 /// Seats that an import gave to others, by account: what was held by such a seat goes along, in the import's own
-/// transaction, and who takes over has the brief in their working hours. Risks and renewals follow the route in the
-/// night.
+/// transaction, and who takes over has the brief in their working hours. Risks start their clocks anew as their rows are
+/// written; renewals follow the route in the night.
 pub(super) async fn follow(tx: &mut Tenant, given: &[SeatGiven], now: DateTime<Utc>) -> anyhow::Result<()> {
     if given.is_empty() {
         return Ok(());

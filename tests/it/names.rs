@@ -121,11 +121,12 @@ async fn the_command_lines_card_reads_no_names_behind() {
         timezone: chrono_tz::UTC,
         currency: "USD".parse().unwrap(),
     };
-    let org = organisation::create(&db.store().await, new, now()).await.unwrap();
     let app = App::new(db.store().await, Arc::new(SystemClock));
+    let org = organisation::create(&app.store, new, now()).await.unwrap();
     let mut watching = db.pool.acquire().await.unwrap();
     let mut connections = async || {
-        let count = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()";
+        let count = "SELECT count(*) FROM pg_stat_activity
+                      WHERE datname = current_database() AND backend_type = 'client backend'";
         sqlx::query_scalar::<_, i64>(count).fetch_one(&mut *watching).await.unwrap()
     };
     let before = connections().await;
