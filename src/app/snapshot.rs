@@ -5,7 +5,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use chrono::NaiveDate;
+use chrono::{DateTime, NaiveDate, Utc};
 
 use super::App;
 use crate::domain::account::{Account, AccountId, Segment};
@@ -190,7 +190,7 @@ impl Snapshot {
     }
 
     /// The local date of a person, or of the organisation for a channel.
-    pub fn today(&self, person: Option<PersonId>, now: chrono::DateTime<chrono::Utc>) -> NaiveDate {
+    pub fn today(&self, person: Option<PersonId>, now: DateTime<Utc>) -> NaiveDate {
         let zone = person.and_then(|id| self.person(id)).map_or(self.organisation.timezone, |person| person.timezone);
         calendar::local_date(zone, now)
     }
@@ -209,20 +209,14 @@ impl Snapshot {
     }
 
     /// Active, at work today, and can be written to.
-    pub fn is_here(&self, person: PersonId, now: chrono::DateTime<chrono::Utc>) -> bool {
+    pub fn is_here(&self, person: PersonId, now: DateTime<Utc>) -> bool {
         let is_there = |person: &Person| person.is_there_on(calendar::local_date(person.timezone, now));
         self.person(person).is_some_and(|person| person.active && is_there(person))
     }
 
     /// Who has to act on a risk: whoever acknowledged it, while they are here and the account is still theirs to act on;
     /// else whom the account's route names.
-    pub fn looks_after(
-        &self,
-        risk: &Risk,
-        account: &Account,
-        routed: &Routed,
-        now: chrono::DateTime<chrono::Utc>,
-    ) -> PersonId {
+    pub fn looks_after(&self, risk: &Risk, account: &Account, routed: &Routed, now: DateTime<Utc>) -> PersonId {
         let may_act = |by| by == routed.risks || self.access(by, account) == Access::Act;
         match risk.state() {
             risk::State::Acknowledged { by, .. } if self.is_here(*by, now) && may_act(*by) => *by,

@@ -18,26 +18,23 @@ use crate::domain::renewal;
 use crate::domain::rhythm::Rhythm;
 use crate::domain::signal::Source;
 
-/// Columns of the diagnoses `d` of date `$2` of the accounts `$3`.
-macro_rules! on_night {
-    ($columns:literal) => {
-        concat!(
-            "SELECT ",
-            $columns,
-            " FROM unnest($3::text[]) AS wanted (id)
-             CROSS JOIN LATERAL (SELECT * FROM tandem.diagnosis
-                                  WHERE org_id = $1 AND date = $2 AND account_id = wanted.id OFFSET 0) AS d"
-        )
+/// The diagnoses `d` of date `$2` of the accounts `$3`. Each is looked up by the key: left the choice, Postgres goes
+/// through the whole night for each list as long as it has not looked at a table that was filled a moment ago.
+macro_rules! of_list {
+    () => {
+        "unnest($3::text[]) AS wanted (id)
+         CROSS JOIN LATERAL (SELECT * FROM tandem.diagnosis
+                              WHERE org_id = $1 AND date = $2 AND account_id = wanted.id OFFSET 0) AS d"
     };
 }
 
-/// What is missing by source, of the diagnoses `d` of date `$2` that `$of` names.
+/// What is missing by source, of the diagnoses `d` of date `$2` that `of` names.
 macro_rules! gaps {
-    ($of:literal) => {
+    ($($of:tt)+) => {
         concat!(
             "SELECT gap.source, a.currency, count(*), coalesce(sum(a.arr_minor), 0)::bigint
                FROM ",
-            $of,
+            $($of)+,
             " JOIN tandem.account a ON a.org_id = $1 AND a.account_id = d.account_id AND a.status = 'active'
               JOIN tandem.diagnosis_detail t
                 ON t.org_id = $1 AND t.detail_on = d.detail_on AND t.account_id = d.account_id AND t.detail_id = d.detail_id
@@ -60,28 +57,24 @@ statements! {
                                          WHERE org_id = $1 AND detail_on = d.detail_on AND account_id = d.account_id
                                            AND detail_id = d.detail_id OFFSET 0) AS t";
     RUN_BEFORE = "SELECT max(date) FROM tandem.diagnosis_run WHERE org_id = $1 AND date < $2";
-    /// Of lists each account is looked up by the key: left the choice, Postgres goes through the whole night for each list
-    /// as long as it has not looked at a table that was filled a moment ago.
-    HEALTH_ON = on_night!("account_id, health");
+    HEALTH_ON = concat!("SELECT account_id, health FROM ", of_list!());
     WORSE_SINCE = "SELECT wanted.account_id, d.date FROM unnest($4::text[]) AS wanted (account_id)
                     CROSS JOIN LATERAL (SELECT max(date) AS date FROM tandem.diagnosis
                                          WHERE org_id = $1 AND date BETWEEN $2 AND $3 AND change = 'worse'
                                            AND account_id = wanted.account_id OFFSET 0) AS d
                     WHERE d.date IS NOT NULL";
-    AT_RISK_ON = concat!(on_night!("account_id"), " WHERE d.band = 'at_risk' ORDER BY account_id");
+    AT_RISK_ON = concat!("SELECT account_id FROM ", of_list!(), " WHERE d.band = 'at_risk' ORDER BY account_id");
     FIRST_RUN = "SELECT min(date) FROM tandem.diagnosis_run WHERE org_id = $1 AND live";
     RAN_LIVE = "SELECT count(*) FROM tandem.diagnosis_run WHERE org_id = $1 AND date = $2 AND live";
     RUN_SOURCES = "SELECT sources, rhythms FROM tandem.diagnosis_run WHERE org_id = $1 AND date = $2";
     GAPS = gaps!("tandem.diagnosis AS d");
-    GAPS_OF = gaps!("unnest($3::text[]) AS wanted (account_id)
-                     CROSS JOIN LATERAL (SELECT * FROM tandem.diagnosis
-                                          WHERE org_id = $1 AND date = $2 AND account_id = wanted.account_id OFFSET 0) AS d");
+    GAPS_OF = gaps!(of_list!());
     LARGEST_UNKNOWN = "SELECT a.name FROM tandem.diagnosis d
               JOIN tandem.account a ON a.org_id = $1 AND a.account_id = d.account_id AND a.status = 'active'
              WHERE d.org_id = $1 AND d.date = $2 AND d.band = 'unknown'
                AND ($3::text[] IS NULL OR d.account_id = ANY ($3))
              ORDER BY a.arr_minor DESC NULLS LAST, a.account_id LIMIT $4";
-    BANDS = on_night!("account_id, health, band");
+    BANDS = concat!("SELECT account_id, health, band FROM ", of_list!());
 }
 
 #[derive(FromRow)]

@@ -100,10 +100,9 @@ pub async fn of_account(tx: &mut Tenant, id: &AccountId, date: NaiveDate) -> any
     signals
 }
 
-/// Hands over the signals of these accounts observed from `since` to `until`, of these kinds where some are named (else
-/// decisions of before, too),
-/// account by account in the order of ids, each account's in the order of kinds and days. Those without a signal are
-/// not handed over.
+/// Hands over the signals of these accounts observed from `since` to `until`, of these kinds where some are named, else
+/// decisions of before, too: account by account in the order of ids, each account's in the order of kinds and days. Those
+/// without a signal are not handed over.
 pub async fn of_accounts(
     tx: &mut Tenant,
     ids: &[AccountId],

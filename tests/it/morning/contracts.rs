@@ -104,20 +104,28 @@ async fn months_go_by_without_a_renewal_and_an_end_is_told_once() {
     bot.finish().await;
 }
 
+/// Monday morning, with these accounts and signals.
+async fn decided(accounts: &str, signals: &str) -> TestBot {
+    let bot = TestBot::new(Model::Pair, "2026-11-22T12:00:00Z").await;
+    bot.import(RowKind::People, PEOPLE).await;
+    let columns =
+        "account_id,name,arr,renewal_date,term_months,notice_period_days,auto_renew,csm_email,account_manager_email";
+    bot.import(RowKind::Accounts, &format!("{columns}\n{accounts}")).await;
+    bot.import(RowKind::Signals, &format!("account_id,source,kind,observed_on,value\n{signals}")).await;
+    bot.at("2026-11-23T01:00:00Z").await;
+    bot.at("2026-11-23T07:00:00Z").await;
+    bot
+}
+
 /// The column says what the CRM's contract record says; the signal that came later says what was decided since.
 #[tokio::test(flavor = "multi_thread")]
 async fn auto_renewal_that_was_switched_off_is_said_as_the_deadlines_are_read() {
-    let bot = TestBot::new(Model::Pair, "2026-11-22T12:00:00Z").await;
-    bot.import(RowKind::People, PEOPLE).await;
-    let accounts = "account_id,name,arr,renewal_date,term_months,notice_period_days,auto_renew,csm_email,account_manager_email\n\
-        off,Offley,80000,2027-02-20,12,30,true,dana@x.eu,pat@x.eu\n\
-        on,Onslow,80000,2027-02-20,12,30,true,dana@x.eu,pat@x.eu\n";
-    bot.import(RowKind::Accounts, accounts).await;
-    let switched = "account_id,source,kind,observed_on,value\n\
-        off,crm,auto_renew,2026-10-01,true\noff,crm,auto_renew,2026-11-20,false\n";
-    bot.import(RowKind::Signals, switched).await;
-    bot.at("2026-11-23T01:00:00Z").await;
-    bot.at("2026-11-23T07:00:00Z").await;
+    let bot = decided(
+        "off,Offley,80000,2027-02-20,12,30,true,dana@x.eu,pat@x.eu\n\
+         on,Onslow,80000,2027-02-20,12,30,true,dana@x.eu,pat@x.eu\n",
+        "off,crm,auto_renew,2026-10-01,true\noff,crm,auto_renew,2026-11-20,false\n",
+    )
+    .await;
     let pats = bot.next_post("pat").text();
     bot.skip();
     assert!(pats.contains("Renewal date: Sat 20 Feb 2027, in 89 days. It does not renew by itself."), "{pats}");
@@ -132,18 +140,13 @@ async fn auto_renewal_that_was_switched_off_is_said_as_the_deadlines_are_read() 
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_decision_stands_for_as_long_as_the_term_runs() {
-    let bot = TestBot::new(Model::Pair, "2026-11-22T12:00:00Z").await;
-    bot.import(RowKind::People, PEOPLE).await;
-    let accounts = "account_id,name,arr,renewal_date,term_months,notice_period_days,auto_renew,csm_email\n\
-        long,Longley,80000,2027-02-20,36,30,true,dana@x.eu\n\
-        over,Overton,80000,2027-02-20,24,30,true,dana@x.eu\n";
-    bot.import(RowKind::Accounts, accounts).await;
     // Overton's term began after that.
-    let switched = "account_id,source,kind,observed_on,value\n\
-        long,crm,auto_renew,2024-04-01,false\nover,crm,notice_served,2024-04-01,true\n";
-    bot.import(RowKind::Signals, switched).await;
-    bot.at("2026-11-23T01:00:00Z").await;
-    bot.at("2026-11-23T07:00:00Z").await;
+    let bot = decided(
+        "long,Longley,80000,2027-02-20,36,30,true,dana@x.eu,\n\
+         over,Overton,80000,2027-02-20,24,30,true,dana@x.eu,\n",
+        "long,crm,auto_renew,2024-04-01,false\nover,crm,notice_served,2024-04-01,true\n",
+    )
+    .await;
     bot.skip();
     let asked = bot.slash("dana", "/account Longley").await;
     assert!(asked.contains("ends unless renewed Sat 20 Feb 2027"), "{asked}");
