@@ -44,9 +44,14 @@ statements! {
               WHERE org_id = $1 AND digest_id = ANY ($2) ORDER BY digest_id, position";
     BEFORE = "SELECT local_date, diagnosed_on FROM tandem.digest
                WHERE org_id = $1 AND person_id = $2 AND local_date < $3 ORDER BY local_date DESC LIMIT 1";
+    /// By subject: of few mornings, however many there were. OFFSET 0 keeps the order of look-ups.
     LAST_SHOWN = "SELECT d.person_id, i.subject, max(d.local_date)
-                    FROM tandem.digest d JOIN tandem.digest_item i USING (org_id, digest_id)
-                   WHERE d.org_id = $1 AND d.person_id = ANY ($2) AND d.local_date < $3 AND i.group_no IS NULL
+                    FROM unnest($3::text[]) AS asked (subject)
+                   CROSS JOIN LATERAL (SELECT digest_id, subject FROM tandem.digest_item
+                                        WHERE org_id = $1 AND subject = asked.subject AND group_no IS NULL OFFSET 0) AS i
+                   CROSS JOIN LATERAL (SELECT person_id, local_date FROM tandem.digest
+                                        WHERE org_id = $1 AND digest_id = i.digest_id AND person_id = ANY ($2)
+                                          AND local_date < $4 OFFSET 0) AS d
                    GROUP BY d.person_id, i.subject";
     /// A risk's card that came by day, or an edit of it that was said by a reply.
     TOLD_BY_DAY = "SELECT person_id, (content -> 'notice' ->> 'risk')::uuid, max(created_at) FROM tandem.message
@@ -231,16 +236,23 @@ pub async fn before(
     Ok(sqlx::query_as(BEFORE).bind(org).bind(person.0).bind(date).fetch_optional(tx.connection()).await?)
 }
 
-/// When each subject last stood as a card in each of these people's mornings before `today`.
+/// When each of these subjects last stood as a card in each of these people's mornings before `today`.
 pub async fn last_shown(
     tx: &mut Tenant,
     people: &[PersonId],
+    subjects: impl IntoIterator<Item = Subject>,
     today: NaiveDate,
 ) -> anyhow::Result<BTreeMap<(PersonId, Subject), NaiveDate>> {
     let org = tx.org().0;
     let people: Vec<Uuid> = people.iter().map(|person| person.0).collect();
-    let rows: Vec<(Uuid, String, NaiveDate)> =
-        sqlx::query_as(LAST_SHOWN).bind(org).bind(&people).bind(today).fetch_all(tx.connection()).await?;
+    let subjects: Vec<String> = subjects.into_iter().map(|subject| subject.to_string()).collect();
+    let rows: Vec<(Uuid, String, NaiveDate)> = sqlx::query_as(LAST_SHOWN)
+        .bind(org)
+        .bind(&people)
+        .bind(&subjects)
+        .bind(today)
+        .fetch_all(tx.connection())
+        .await?;
     rows.into_iter()
         .map(|(person, subject, date)| Ok(((PersonId(person), subject.parse().context("a digest's subject")?), date)))
         .collect()

@@ -156,6 +156,9 @@ pub mod watch;
 /// How long a caller of the program waits for a connection before it is told that Tandem is busy.
 pub const PATIENCE: Duration = Duration::from_secs(2);
 
+/// How long a program that ends waits for its connections to close.
+const PARTING: Duration = Duration::from_secs(5);
+
 /// A pool of connections as Tandem's login; cheap to clone.
 #[derive(Debug, Clone)]
 pub struct Store {
@@ -290,8 +293,10 @@ impl Store {
         migrate::check(self).await
     }
 
+    /// Closes the connections, and waits a little for those in use: a server that does not answer any more keeps nobody
+    /// from leaving.
     pub async fn close(&self) {
-        self.pool.close().await;
+        let _ = tokio::time::timeout(PARTING, self.pool.close()).await;
     }
 }
 

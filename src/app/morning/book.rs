@@ -55,12 +55,14 @@ impl Books {
         let accounts = Vec::from_iter(accounts);
         let ids: Vec<PersonId> = people.iter().map(|person| person.id).collect();
         let since = today.checked_sub_days(WORSE_WITHIN).unwrap_or(today);
+        let reads = active(read::to_choose(tx, snapshot, &accounts, now).await?);
+        let shown = mornings::last_shown(tx, &ids, reads.values().flat_map(subjects), today).await?;
         Ok(Self {
             today,
             books,
-            reads: active(read::to_choose(tx, snapshot, &accounts, now).await?),
+            reads,
             stands_for: readers.into_iter().map(|reads| (reads.reader, reads.stands_for)).collect(),
-            shown: mornings::last_shown(tx, &ids, today).await?,
+            shown,
             told: mornings::told_by_day(tx, &ids, now - TOLD_WITHIN).await?,
             worse: diagnosis::worse_between(tx, since, today, &accounts).await?,
             first_run: diagnosis::first_run(tx).await?,
@@ -89,6 +91,15 @@ pub async fn book(
     let readers = readers(snapshot, &[person], today);
     let ids: Vec<AccountId> = books(tx, snapshot, &readers, today).await?.into_values().flatten().collect();
     Ok(active(read::accounts(tx, snapshot, &ids, now).await?))
+}
+
+/// What of an account may be a card.
+fn subjects(read: &AccountRead) -> impl Iterator<Item = Subject> + '_ {
+    let risk = read.risk.iter().filter(|risk| risk.is_open()).map(|risk| Subject::Risk(risk.id));
+    let handoffs = read.handoffs.iter().filter(|handoff| handoff.is_open());
+    let renewal = read.renewal.iter().filter(|work| work.is_open() && work.step().is_some());
+    risk.chain(handoffs.map(|handoff| Subject::Handoff(handoff.id)))
+        .chain(renewal.map(|work| Subject::Renewal(work.id)))
 }
 
 fn active(mut reads: BTreeMap<AccountId, AccountRead>) -> BTreeMap<AccountId, AccountRead> {
