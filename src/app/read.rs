@@ -75,8 +75,7 @@ pub(super) async fn to_choose(
         Some(date) => diagnosis::of_accounts(tx, date, &accounts, &snapshot.policy).await?,
         None => BTreeMap::new(),
     };
-    let mut risks: BTreeMap<_, _> =
-        risk::latest(tx, ids).await?.into_iter().map(|risk| (risk.account.clone(), risk)).collect();
+    let mut risks = risks(tx, ids).await?;
     let mut handoffs = handoffs(tx, ids, now).await?;
     let mut renewals: BTreeMap<_, _> =
         renewal::latest(tx, ids).await?.into_iter().map(|work| (work.account.clone(), work)).collect();
@@ -98,6 +97,10 @@ pub(super) async fn to_choose(
         .collect())
 }
 
+async fn risks(tx: &mut Tenant, ids: &[AccountId]) -> anyhow::Result<BTreeMap<AccountId, Risk>> {
+    Ok(risk::latest(tx, ids).await?.into_iter().map(|risk| (risk.account.clone(), risk)).collect())
+}
+
 async fn handoffs(
     tx: &mut Tenant,
     ids: &[AccountId],
@@ -116,6 +119,8 @@ pub(super) struct Line {
     pub(super) account: Account,
     /// By the latest complete diagnosis.
     pub(super) renewal: Option<RenewalRead>,
+    /// The newest episode, over or not.
+    pub(super) risk: Option<Risk>,
     pub(super) handoffs: Vec<Handoff>,
 }
 
@@ -131,10 +136,16 @@ pub(super) async fn lines(
         Some(date) => diagnosis::renewals(tx, date, &accounts, &snapshot.policy).await?,
         None => BTreeMap::new(),
     };
-    let mut handoffs = handoffs(tx, ids, now).await?;
+    let (mut risks, mut handoffs) = (risks(tx, ids).await?, handoffs(tx, ids, now).await?);
     let line = |account: Account| {
-        let (renewal, handoffs) = (renewals.remove(&account.id), handoffs.remove(&account.id).unwrap_or_default());
-        (account.id.clone(), Line { account, renewal, handoffs })
+        let id = account.id.clone();
+        let line = Line {
+            renewal: renewals.remove(&id),
+            risk: risks.remove(&id),
+            handoffs: handoffs.remove(&id).unwrap_or_default(),
+            account,
+        };
+        (id, line)
     };
     Ok(accounts.into_iter().map(line).collect())
 }

@@ -17,7 +17,7 @@ use crate::domain::message::card::{AccountCard, Card};
 use crate::domain::message::digest::{
     self, Basis, DigestView, RestGroup, RestKind, RestLine, Section, SectionKind, SourceAge, WithheldLine,
 };
-use crate::domain::message::view::{HandoffState, Part, Why};
+use crate::domain::message::view::{HandoffState, Part, RiskState, Why};
 use crate::domain::message::{Message, cause, phrase};
 use crate::domain::person::{Person, Role};
 use crate::domain::rhythm;
@@ -197,7 +197,7 @@ fn rest(reader: Reader<'_>, items: &[Item], lines: &BTreeMap<AccountId, Line>) -
     let mut groups: BTreeMap<u16, RestGroup> = BTreeMap::new();
     for item in items {
         let Place::Group(number) = item.place else { continue };
-        let Some(Line { account, renewal, handoffs }) = lines.get(&item.account) else { continue };
+        let Some(Line { account, renewal, risk, handoffs }) = lines.get(&item.account) else { continue };
         let (kind, amount) = match &item.subject {
             Subject::Handoff(id) => match handoffs.iter().find(|handoff| handoff.id == *id).map(Handoff::window) {
                 Some(None) => (RestKind::Handed, account.arr),
@@ -216,7 +216,9 @@ fn rest(reader: Reader<'_>, items: &[Item], lines: &BTreeMap<AccountId, Line>) -
         });
         group.may_act &= reader.may_act_for(account) && reader.angle().settles_risks(account.csm.is_some());
         let deadline = renewal.as_ref().and_then(Reader::next_deadline);
-        group.lines.push(RestLine { name: account.name.clone(), amount, deadline });
+        let same = risk.as_ref().filter(|risk| item.subject == Subject::Risk(risk.id));
+        let settled = same.map(|risk| reader.risk_state(risk)).filter(|state| *state != RiskState::Open);
+        group.lines.push(RestLine { name: account.name.clone(), amount, deadline, settled });
     }
     groups.into_values().collect()
 }

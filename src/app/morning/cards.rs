@@ -30,7 +30,8 @@ pub(super) fn cards(snapshot: &Snapshot, person: &Person, books: &Books) -> Vec<
                 }
                 _ => None,
             };
-            card.attention.last_shown = books.shown.get(&(person.id, subject)).copied().max(by_day);
+            let shown = books.shown.get(&(person.id, subject)).copied();
+            card.attention.last_shown = shown.max(by_day).max(card.attention.last_shown);
             card
         };
         if let Some((card, subject)) = make.risk() {
@@ -111,7 +112,10 @@ impl Maker<'_> {
         card.backlog = self.first_run == Some(risk.opened_on);
         let open_since = matches!(risk.state(), risk::State::Open)
             .then(|| calendar::local_date(self.snapshot.organisation.timezone, risk.since()));
-        card.attention = Attention { acknowledged, next_step, worse: self.worse, open_since, ..Attention::default() };
+        // Who acknowledged it from a line or a list has seen it, though it was no card of theirs.
+        let seen = (acknowledged && card.mine).then(|| calendar::local_date(self.person.timezone, risk.since()));
+        card.attention =
+            Attention { last_shown: seen, acknowledged, next_step, step_reached: None, worse: self.worse, open_since };
         Some((card, Subject::Risk(risk.id)))
     }
 

@@ -254,16 +254,18 @@ pub fn plan(cards: &[Card], morning: &Morning<'_>) -> Plan {
     let mut withheld: Vec<&Card> = cards.iter().filter(|card| angle.withholds(card)).collect();
     withheld.sort_by_cached_key(|card| rank(card, *today, rates));
 
+    // While a window is withheld nobody can do anything about it, and no clock of it runs: it makes no card of its own.
+    let due = |card: &Card| card.attention.due(*today, calendar).filter(|_| !card.withheld);
     let mut by_account: BTreeMap<&AccountId, Vec<(&Card, Option<Due>)>> = BTreeMap::new();
     for card in &mine {
-        by_account.entry(&card.account).or_default().push((card, card.attention.due(*today, calendar)));
+        by_account.entry(&card.account).or_default().push((card, due(card)));
     }
     let (mut shown, mut waiting) = (Vec::new(), Vec::new());
     let mut on_cards: BTreeSet<&AccountId> = BTreeSet::new();
     let mut left = budget.0;
     for card in &mine {
         // At the place of the account's weightiest matter that is due.
-        if card.attention.due(*today, calendar).is_none() {
+        if due(card).is_none() {
             continue;
         }
         let Some(matters) = by_account.remove(&card.account) else { continue };

@@ -244,7 +244,7 @@ proptest! {
         let calendar = calendar();
         let by_ref: BTreeMap<CardRef, &Card> = cards.iter().map(|card| (card.about, card)).collect();
         let mine = |card: &&Card| angle.shows(card, TODAY);
-        let is_due = |card: &&Card| card.attention.due(TODAY, &calendar).is_some();
+        let is_due = |card: &&Card| card.attention.due(TODAY, &calendar).is_some() && !card.withheld;
         let due: BTreeSet<&AccountId> = cards.iter().filter(mine).filter(is_due).map(|card| &card.account).collect();
         let items: Vec<&Item> = plan.rest.iter().flat_map(|group| &group.items).collect();
         let shown = plan.cards.iter().map(|shown| &by_ref[&shown.lead.0].account);
@@ -325,6 +325,10 @@ fn an_account_has_one_card_with_all_that_is_open_there() {
     let alone = planned(std::slice::from_ref(&held), Angle::AccountManager, 1);
     assert_eq!((alone.cards.len(), alone.withheld.len()), (0, 1));
     let risk = Card { attention: Attention::default(), ..risk };
-    let together = planned(&[risk, held], Angle::AccountManager, 1);
+    let together = planned(&[risk.clone(), held.clone()], Angle::AccountManager, 1);
     assert_eq!((together.cards[0].others.len(), together.withheld.len()), (1, 0));
+    // Its CSM can do nothing about it meanwhile: alone it is silent.
+    let csms = Card { mine: true, offered: false, ..held };
+    assert_eq!(planned(std::slice::from_ref(&csms), Angle::Csm, 1).cards, []);
+    assert_eq!(planned(&[risk, csms], Angle::Csm, 1).cards[0].others.len(), 1);
 }

@@ -362,6 +362,9 @@ pub fn done(account: &str, done: &Done, today: NaiveDate) -> Message {
         Done::FeedbackSaved => format!("{account}: feedback saved. See it all with /tandem voice."),
         Done::ChampionSaved(name) => format!("{account}: {} saved as champion.", cut(name, 80)),
         Done::Shared => format!("{account}: shown in this channel."),
+        Done::GroupAcknowledged { now: 0, .. } => {
+            "All of these had been settled before. Nothing was changed.".to_owned()
+        }
         Done::GroupAcknowledged { now, before: 0 } => {
             format!("{} acknowledged. Next steps are due in 5 working days.", phrase::count(*now, "account"))
         }

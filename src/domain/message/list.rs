@@ -47,7 +47,7 @@ pub(super) fn risk_lines(views: &[RiskView], today: NaiveDate) -> Vec<Text> {
         .collect()
 }
 
-fn risk_state(state: &RiskState, today: NaiveDate) -> String {
+pub(super) fn risk_state(state: &RiskState, today: NaiveDate) -> String {
     match state {
         RiskState::Open => "not acknowledged".to_owned(),
         RiskState::Acknowledged { by, step, due, .. } => {

@@ -33,15 +33,18 @@ async fn a_home_tab_shows_the_book_and_stays_true() {
     }
     assert_eq!(bot.done().await, ["risk.acknowledged"]);
 
-    // What happens in chat shows there too, and many changes make one view.
+    // Who acknowledged it there has seen it. What happens in chat shows there too, and many changes make one view.
     bot.at("2026-11-24T07:00:00Z").await;
     let morning = bot.next_post("dana");
+    assert!(!morning.text().contains("Acme"), "{}", morning.text());
     bot.skip();
     let before = publishes(&bot);
-    bot.click("dana", &morning, "Snooze", "Acme").await;
-    bot.submit("dana", &[("until", "2026-11-27")]).await;
-    let last = bot.published(publishes(&bot) - 1).await;
-    assert!(last.text().contains("Snoozed (1)"), "{}", last.text());
+    bot.click("dana", &morning, "Qualify", "Bolt").await;
+    bot.submit("dana", &[("need", "Seats"), ("contact", "Eva Sol"), ("timing", "Before Christmas")]).await;
+    for at in [before, before + 1] {
+        let view = bot.published(at).await;
+        assert!(view.text().contains("Kim"), "{}: {}", view.channel, view.text());
+    }
     assert_eq!(publishes(&bot) - before, 2);
     bot.read_privates().await;
     bot.skip();

@@ -56,6 +56,11 @@ async fn fourteen_accounts_are_handled_in_under_ten_taps() {
     bot.click("dana", &morning, "Acknowledge all 9", "settle them all at once").await;
     taps += 1;
     assert!(bot.private().await.starts_with("9 accounts acknowledged."));
+    // The list says what was done, and offers nothing that is done.
+    let now = bot.now(&morning);
+    assert_eq!(now.text().matches("next step not set, due Mon 30 Nov").count(), 9, "{}", now.text());
+    assert!(!now.labels().iter().any(|label| label.ends_with("all") || label.ends_with("all 9")), "{:?}", now.labels());
+    assert!(!now.text().contains("settle them all at once"), "{}", now.text());
     for n in 1..=14 {
         let name = format!("Account {n:02}");
         let now = bot.now(&morning);
@@ -73,6 +78,24 @@ async fn fourteen_accounts_are_handled_in_under_ten_taps() {
     assert_eq!(open_risks(&bot).await, 0);
     assert!(taps < 10, "{taps} taps");
     assert_eq!(bot.times("risk.acknowledged").await, 14);
+    bot.skip();
+    bot.finish().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_acknowledged_in_the_rest_is_silent_until_its_step_is_due() {
+    let bot = falling().await;
+    bot.at("2026-11-23T07:00:00Z").await;
+    let morning = bot.next_post("dana");
+    bot.skip();
+    bot.click("dana", &morning, "Acknowledge all 9", "settle them all at once").await;
+    bot.read_privates().await;
+    bot.skip();
+    bot.at("2026-11-24T01:00:00Z").await;
+    bot.at("2026-11-24T07:00:00Z").await;
+    let next = bot.next_post("dana");
+    let silent = "Nothing new needs you today. 14 accounts, 14 at risk: 9 in hand, 5 not acknowledged yet.";
+    assert!(next.text().contains(silent), "{}", next.text());
     bot.skip();
     bot.finish().await;
 }

@@ -4,8 +4,8 @@
 use chrono::NaiveDate;
 use uuid::Uuid;
 
-use super::super::view::Deadline;
-use super::super::{Block, Button, Buttons, Message, Text, card, phrase};
+use super::super::view::{Deadline, RiskState};
+use super::super::{Block, Button, Buttons, Message, Text, card, list, phrase};
 use crate::domain::action::{Action, Subject, Verb};
 use crate::domain::money::Money;
 
@@ -48,6 +48,27 @@ pub struct RestLine {
     /// Estimated amount of a window, else the ARR.
     pub amount: Option<Money>,
     pub deadline: Option<Deadline>,
+    /// Of a risk: what was done about it meanwhile; `None` while it waits.
+    pub settled: Option<RiskState>,
+}
+
+impl RestGroup {
+    /// How many of its risks a button can still settle.
+    fn to_settle(&self) -> usize {
+        match self.kind {
+            RestKind::Risks if self.may_act => self.waiting(),
+            _ => 0,
+        }
+    }
+
+    fn waiting(&self) -> usize {
+        self.lines.iter().filter(|line| line.settled.is_none()).count()
+    }
+
+    /// `None` where nothing of it waits: what is settled comes back by its own date.
+    fn returns_on(&self) -> Option<NaiveDate> {
+        self.returns_on.filter(|_| self.waiting() > 0)
+    }
 }
 
 /// More lines than these are a table, not a message; *Show more* has the rest.
@@ -58,14 +79,13 @@ pub const WHOLE: u16 = u16::MAX;
 
 /// Said once for all groups: each names its day.
 pub(super) fn returning(groups: &[&RestGroup]) -> Option<Block> {
-    let returns = groups.iter().any(|group| group.returns_on.is_some());
+    let returns = groups.iter().any(|group| group.returns_on().is_some());
     returns.then(|| Block::Context("Each comes back on the day it names, or earlier if it gets worse.".into()))
 }
 
 /// What settles every risk of the rest at once; nothing where one group's own buttons do.
 pub(super) fn whole(digest: Uuid, groups: &[&RestGroup]) -> Vec<Block> {
-    let risks: Vec<usize> =
-        groups.iter().filter(|g| g.may_act && g.kind == RestKind::Risks).map(|group| group.lines.len()).collect();
+    let risks: Vec<usize> = groups.iter().map(|group| group.to_settle()).filter(|left| *left > 0).collect();
     if risks.len() < 2 {
         return Vec::new();
     }
@@ -88,7 +108,7 @@ pub(super) fn whole(digest: Uuid, groups: &[&RestGroup]) -> Vec<Block> {
 
 pub(super) fn blocks(digest: Uuid, group: &RestGroup, today: NaiveDate) -> Vec<Block> {
     let total = group.lines.len();
-    let returns = group.returns_on.map(|day| format!(", back {}", on(day, today))).unwrap_or_default();
+    let returns = group.returns_on().map(|day| format!(", back {}", on(day, today))).unwrap_or_default();
     let title = Text::strong(group.cause.trim_end_matches('.'))
         .then(format!(": {}{returns}", phrase::count(total, group.kind.noun())));
     let mut lines: Vec<Text> = group.lines.iter().take(LINES).map(|line| rest_line(group.kind, line, today)).collect();
@@ -96,21 +116,17 @@ pub(super) fn blocks(digest: Uuid, group: &RestGroup, today: NaiveDate) -> Vec<B
         lines.push(format!("and {} more", total - LINES).into());
     }
     let mut blocks = vec![Block::Text(title), Block::Bullets(lines)];
-    let subject = Subject::Group(digest, group.number);
+    let (subject, left) = (Subject::Group(digest, group.number), group.to_settle());
     let button = |verb: Verb| {
         let one = match verb {
             Verb::AcknowledgeGroup => Verb::Acknowledge,
             Verb::SnoozeGroup => Verb::Snooze,
             other => other,
         };
-        let label = if total == 1 { one.label() } else { verb.label() };
+        let label = if left == 1 { one.label() } else { verb.label() };
         Button::labelled(Action::new(verb, subject.clone()), label, &group.cause)
     };
-    let shown = if group.may_act && group.kind == RestKind::Risks {
-        vec![button(Verb::AcknowledgeGroup), button(Verb::SnoozeGroup)]
-    } else {
-        Vec::new()
-    };
+    let shown = if left > 0 { vec![button(Verb::AcknowledgeGroup), button(Verb::SnoozeGroup)] } else { Vec::new() };
     let more = if total > LINES { vec![button(Verb::ShowMore)] } else { Vec::new() };
     if !shown.is_empty() || !more.is_empty() {
         blocks.push(Block::Buttons(if shown.is_empty() {
@@ -150,8 +166,11 @@ fn rest_line(kind: RestKind, line: &RestLine, today: NaiveDate) -> Text {
             RestKind::Risks | RestKind::Handed | RestKind::Renewals => format!(" · ARR {amount}"),
         });
     }
-    match line.deadline {
-        Some(deadline) => text.then(format!(" · {}", card::deadline(deadline, today))),
+    if let Some(deadline) = line.deadline {
+        text = text.then(format!(" · {}", card::deadline(deadline, today)));
+    }
+    match &line.settled {
+        Some(state) => text.then(format!(" · {}", list::risk_state(state, today))),
         None => text,
     }
 }

@@ -1,6 +1,6 @@
 use super::super::card::{Card, sample};
 use super::super::text::to_text;
-use super::super::view::{DeadlineKind, Withheld};
+use super::super::view::{DeadlineKind, RiskState, Withheld};
 use super::*;
 use crate::domain::action::{Subject, Verb};
 
@@ -40,8 +40,9 @@ fn morning() -> DigestView {
                     name: "Initech".into(),
                     amount: Some(sample::usd(30_000)),
                     deadline: Some(Deadline { on: sample::day("2026-12-01"), kind: DeadlineKind::OptOut }),
+                    settled: None,
                 },
-                RestLine { name: "Umbrella".into(), amount: None, deadline: None },
+                RestLine { name: "Umbrella".into(), amount: None, deadline: None, settled: None },
             ],
             returns_on: Some(sample::day("2026-11-04")),
             may_act: true,
@@ -121,6 +122,20 @@ fn the_csms_morning() {
       Last data: usage: yesterday · crm: 3 days ago · billing: 41 days ago (late: usually every 7 days)
       · onboarding: nothing yet (late)
     ");
+}
+
+#[test]
+fn a_line_says_what_was_done_and_a_button_settles_only_what_waits() {
+    let until = sample::day("2026-11-10");
+    let snoozed = RiskState::Snoozed { by: "you".into(), on: sample::today(), until };
+    let mut view = DigestView { rest: morning().rest, ..empty() };
+    view.rest[0].lines[0].settled = Some(snoozed.clone());
+    let one_left = drawn(&view);
+    assert!(one_left.contains("Initech · ARR $30k · opt-out date Tue 1 Dec, in 28 days · snoozed until Tue 10 Nov"));
+    assert!(one_left.contains("[Acknowledge] [Snooze]") && one_left.contains("back tomorrow"), "{one_left}");
+    view.rest[0].lines[1].settled = Some(snoozed);
+    let none_left = drawn(&view);
+    assert!(!none_left.contains('[') && !none_left.contains("back"), "{none_left}");
 }
 
 #[test]
