@@ -164,7 +164,10 @@ impl Config {
             bind,
             base_url,
             secret_keys,
-            log: Log { filter: get("TANDEM_LOG").unwrap_or_else(|| "info,sqlx=error".to_owned()), json },
+            log: Log {
+                filter: get("TANDEM_LOG").unwrap_or_else(|| "info,sqlx=error,tiny_skia=error".to_owned()),
+                json,
+            },
             slack: Slack {
                 api_url: get("TANDEM_API_URL_SLACK"),
                 signing_secret: secret("SLACK_SIGNING_SECRET"),

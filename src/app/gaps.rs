@@ -35,7 +35,7 @@ pub(super) async fn view(
     if !(person.is(Role::Admin) || person.is(Role::Lead)) {
         return Ok(None);
     }
-    let last = digest::before(tx, person.id, on).await?.map(|(last, _)| last);
+    let last = digest::before(tx, person.id, on).await?.map(|last| last.on);
     if !reader.snapshot.calendar(person).is_due_weekly(on, last) {
         return Ok(None);
     }

@@ -187,7 +187,7 @@ async fn weekly(
 ) -> anyhow::Result<Option<WeeklyView>> {
     let calendar = reader.snapshot.calendar(lead);
     // Who was away when their week began reads it on the first morning after that.
-    let last = digest::before(tx, lead.id, on).await?.map(|(last, _)| last);
+    let last = digest::before(tx, lead.id, on).await?.map(|last| last.on);
     if !calendar.is_due_weekly(on, last) {
         return Ok(None);
     }
@@ -248,12 +248,16 @@ async fn previous(
     date: NaiveDate,
     accounts: &[Counted],
 ) -> anyhow::Result<Option<Previous>> {
-    let Some((on, night)) = digest::before(tx, lead.id, date).await? else { return Ok(None) };
+    let Some(last) = digest::before(tx, lead.id, date).await? else { return Ok(None) };
     let ids: Vec<AccountId> = accounts.iter().map(|account| account.id.clone()).collect();
-    let were: BTreeSet<AccountId> = diagnosis::at_risk_on(tx, night, &ids).await?.into_iter().collect();
+    let mut were: BTreeSet<AccountId> = diagnosis::at_risk_on(tx, last.night, &ids).await?.into_iter().collect();
+    // A decision by day makes the night's diagnosis anew: that is news since the morning, and not what it said.
+    for later in risks::opened_after(tx, &Vec::from_iter(were.clone()), last.night, last.queued_at).await? {
+        were.remove(&later);
+    }
     let still_ours = accounts.iter().filter(|account| were.contains(&account.id));
     let arr_at_risk = sum(reader, still_ours.map(|account| account.arr));
-    Ok(Some(Previous { on, arr_at_risk }))
+    Ok(Some(Previous { on: last.on, arr_at_risk }))
 }
 
 fn quarter(reader: Reader<'_>, renewals: &[Due]) -> QuarterView {

@@ -21,6 +21,7 @@ use crate::config::Config;
 use crate::delivery::{Delivery, Senders};
 use crate::domain::calendar;
 use crate::domain::money::Currency;
+use crate::domain::person::Person;
 use crate::domain::routing::Model;
 use crate::domain::row::Rows;
 use crate::http::demo::{Demo, router};
@@ -221,23 +222,31 @@ impl World {
         let mut tx = self.app.store.tenant(self.organisation.id).await?;
         directory::set_next_watch(&mut tx, end + TimeDelta::days(7)).await?;
         tx.commit().await?;
-        let mut last = None;
+        let (mut last, mut last_clock) = (None, None);
         loop {
             let mut tx = self.app.store.directory().await?;
-            let due = directory::next_due_of(&mut tx, self.organisation.id).await?.filter(|due| *due < end);
+            let (next, day_or_night) = directory::next_due_of(&mut tx, self.organisation.id).await?;
             drop(tx);
-            let Some(due) = due else { break };
+            let Some(due) = day_or_night.filter(|due| *due < end) else { break };
+            // A clock that ends before that rings at its own moment, and not with the next night.
+            if let Some(clock) = next.filter(|next| *next < due && last_clock < Some(*next)) {
+                last_clock = Some(clock);
+                self.live_at(clock).await?;
+                continue;
+            }
             // A night of the small hours is no reason to be awake: only mornings move the page's time.
-            let moment = due.max(self.clock.now());
-            self.clock.set(moment);
-            scheduler::tick(&self.app).await?;
-            self.delivery.drain(Some(self.organisation.id), PATIENCE).await?;
+            self.live_at(due).await?;
             if last == Some(due) {
                 anyhow::bail!("what is owed at {due} stays owed; the log says why");
             }
             last = Some(due);
         }
-        self.clock.set(self.clock.now() + TimeDelta::minutes(5));
+        self.live_at(self.clock.now() + TimeDelta::minutes(5)).await
+    }
+
+    /// Does what is owed at a moment, or now where that is past.
+    async fn live_at(&self, moment: DateTime<Utc>) -> anyhow::Result<()> {
+        self.clock.set(moment.max(self.clock.now()));
         scheduler::tick(&self.app).await?;
         self.delivery.drain(Some(self.organisation.id), PATIENCE).await?;
         Ok(())
@@ -250,11 +259,19 @@ impl World {
             self.deliver(day - Days::new(1)).await?;
             // Weekends pass too: nights are diagnosed, and whoever works then has a morning.
             self.morning(day).await?;
-            if !matches!(day.weekday(), Weekday::Sat | Weekday::Sun) {
+            if !matches!(day.weekday(), Weekday::Sat | Weekday::Sun) && self.somebody_works_on(day).await? {
                 return Ok(());
             }
             day = day + Days::new(1);
         }
+    }
+
+    /// False on a day that is off for all: then nobody has a morning to look at.
+    async fn somebody_works_on(&self, day: NaiveDate) -> anyhow::Result<bool> {
+        let mut tx = self.app.store.tenant(self.organisation.id).await?;
+        let snapshot = self.app.snapshot(&mut tx).await?;
+        let works = |person: &Person| snapshot.calendar(person).is_working_day(day) && !person.away_on(day);
+        Ok(snapshot.people.iter().any(works))
     }
 
     /// What the sources have to say about a day, when it is over.

@@ -6,8 +6,12 @@
 
   const byId = (id) => document.getElementById(id);
   let busy = false;
-  // Who opened the dialog, so that closing it gives the focus back.
-  let opener = null;
+  // The form that is being answered.
+  let current = null;
+  // A press that came while another was answered.
+  let waiting = null;
+  // The message and the button that were pressed last: the focus comes back there.
+  let pressed = null;
 
   // `form.action` would be the button of that name, so the attributes are read.
   const target = (form) => form.getAttribute("action");
@@ -41,12 +45,15 @@
     }
     document.title = next.title;
     promote();
+    announce(next.getElementById("announcement")?.textContent ?? "");
+    return next.getElementById("conversation").dataset.focus;
+  }
+
+  function announce(words) {
     const announcement = byId("announcement");
     announcement.textContent = "";
-    const words = next.getElementById("announcement")?.textContent ?? "";
     // In a later frame, or screen readers do not hear the same sentence twice.
     requestAnimationFrame(() => { announcement.textContent = words; });
-    return next.getElementById("conversation").dataset.focus;
   }
 
   function focusOn(element) {
@@ -64,17 +71,37 @@
     dialog.querySelector("[autofocus]")?.focus();
     dialog.addEventListener("close", () => {
       dialog.remove();
-      focusOn(opener && document.querySelector(opener));
+      focusOn(pressedButton() ?? byId("text"));
     });
   }
 
   function remember(form, submitter) {
     if (form.closest("dialog")) return;
     const message = form.closest("article");
-    if (!message) opener = "#text";
-    // A button under "More" is hidden again by then; its message is not.
-    else if (submitter?.closest("details")) opener = `#${CSS.escape(message.id)} summary`;
-    else opener = `#${CSS.escape(message.id)} button[value="${CSS.escape(submitter?.value ?? "")}"]`;
+    pressed = message && submitter?.value ? { message: message.id, action: submitter.value } : null;
+  }
+
+  // The row of buttons about what was pressed: an action is a verb and, behind the first bar, its subject.
+  function pressedRow() {
+    const message = pressed && byId(pressed.message);
+    const subject = pressed?.action.slice(pressed.action.indexOf("|"));
+    const buttons = [...(message?.querySelectorAll("form.buttons button") ?? [])];
+    return buttons.find((button) => button.value.endsWith(subject))?.form;
+  }
+
+  // The button that was pressed, else what stands in its place.
+  function pressedButton() {
+    const row = pressedRow();
+    const same = row?.querySelector(`button[value="${CSS.escape(pressed.action)}"]`);
+    // Under "More" it is hidden.
+    if (same) return same.closest("details")?.querySelector("summary") ?? same;
+    return row?.querySelector("button, summary");
+  }
+
+  // What the card says now of what was pressed.
+  function saidByCard() {
+    const before = pressedRow()?.previousElementSibling;
+    return before?.matches("p") ? before.textContent : null;
   }
 
   // After a dismissed answer: the message before it, else the conversation.
@@ -98,25 +125,42 @@
     const form = event.target;
     if (form.getAttribute("method") !== "post") return;
     event.preventDefault();
-    if (busy) return;
-    busy = true;
     const submitter = event.submitter;
+    if (busy) {
+      // The same once more is a slip of the finger; anything else has its turn.
+      if (form === current) return;
+      waiting = { form, submitter };
+      announce("One moment.");
+      return;
+    }
+    busy = true;
+    current = form;
     submitter?.setAttribute("aria-busy", "true");
     const dismissed = target(form) === "/demo/dismiss" ? form.closest("article") : null;
     const fallback = dismissed && neighbour(dismissed);
     remember(form, submitter);
+    const line = form.classList.contains("line") ? form.querySelector("input[type=text]") : null;
+    const typed = line?.value;
     try {
       const changed = show(await send(form, submitter));
       byId("notice").textContent = "";
-      if (form.classList.contains("line")) form.reset();
+      // What was typed meanwhile is not lost.
+      if (line?.value === typed) form.reset();
       const stillOpen = document.querySelector("#dialog dialog");
       if (target(form) === "/demo/next-morning") openAtNewest();
-      else if (!stillOpen) focusOn((changed && byId(changed)) ?? (fallback?.isConnected ? fallback : null));
+      else if (!stillOpen && changed && changed === pressed?.message && pressedRow()) {
+        focusOn(pressedButton());
+        announce(saidByCard() ?? byId("announcement").textContent);
+      } else if (!stillOpen) focusOn((changed && byId(changed)) ?? (fallback?.isConnected ? fallback : null));
     } catch {
       fail();
     } finally {
       busy = false;
+      current = null;
       submitter?.removeAttribute("aria-busy");
+      const next = waiting;
+      waiting = null;
+      if (next?.form.isConnected) next.form.requestSubmit(next.submitter?.isConnected ? next.submitter : undefined);
     }
   });
 

@@ -158,7 +158,7 @@ pub fn page(view: &PageView) -> Markup {
                     (about())
                 }
                 div id="dialog" data-region {
-                    @if let Some(open) = &view.dialog { (dialog(open, view.press(&open.message), &place(&view.person, view.home))) }
+                    @if let Some(open) = &view.dialog { (dialog(open, view.press(&open.message), &behind(&view.person, view.home))) }
                 }
                 p class="heard" id="announcement" role="status" { (view.announcement) }
             }
@@ -243,7 +243,7 @@ fn people(view: &PageView) -> Markup {
 fn waiting(count: usize) -> Markup {
     html! {
         @if count > 0 {
-            span class="count" { (count) span class="heard" { @if count == 1 { " card waiting" } @else { " cards waiting" } } }
+            span class="count" { (count) span class="heard" { " to decide" } }
         }
     }
 }
@@ -258,6 +258,11 @@ pub(super) fn avatar(name: &str) -> Markup {
 /// A person's messages, or their home page.
 fn place(email: &str, home: bool) -> String {
     if home { format!("{}&tab=home", address(email)) } else { newest(email) }
+}
+
+/// The page behind a dialog. Not at an anchor: a browser only scrolls to one, and the dialog would stay.
+fn behind(email: &str, home: bool) -> String {
+    if home { place(email, home) } else { address(email) }
 }
 
 fn conversation_head(person: &PersonView, home: bool) -> Markup {
@@ -346,7 +351,7 @@ mod tests {
         let html = page(&PageView { person: "a+b@example.com".into(), people, ..PageView::default() }).into_string();
         assert!(html.contains("<a href=\"/?person=a%2Bb%40example.com#newest\" aria-current=\"page\">"));
         assert_eq!(html.matches("aria-current").count(), 2, "the person, and the tab of their messages");
-        assert!(html.contains("1<span class=\"heard\"> card waiting</span>"));
+        assert!(html.contains("1<span class=\"heard\"> to decide</span>"));
         assert_eq!(html.matches("class=\"count\"").count(), 1);
         assert!(html.contains("<option value=\"a+b@example.com\" selected>"));
     }

@@ -42,7 +42,7 @@ statements! {
              WHERE org_id = $1 AND digest_id = ANY ($2)";
     ITEMS = "SELECT digest_id, group_no, subject, account_id, heading, why, comes_back FROM tandem.digest_item
               WHERE org_id = $1 AND digest_id = ANY ($2) ORDER BY digest_id, position";
-    BEFORE = "SELECT local_date, diagnosed_on FROM tandem.digest
+    BEFORE = "SELECT local_date, diagnosed_on, queued_at FROM tandem.digest
                WHERE org_id = $1 AND person_id = $2 AND local_date < $3 ORDER BY local_date DESC LIMIT 1";
     /// By subject: of few mornings, however many there were. OFFSET 0 keeps the order of look-ups.
     LAST_SHOWN = "SELECT d.person_id, i.subject, max(d.local_date)
@@ -226,12 +226,20 @@ pub async fn read_all(tx: &mut Tenant, ids: &[Uuid]) -> anyhow::Result<BTreeMap<
     Ok(digests)
 }
 
-/// The date of a person's last morning before this one, and the night that it rested on.
-pub async fn before(
-    tx: &mut Tenant,
-    person: PersonId,
-    date: NaiveDate,
-) -> anyhow::Result<Option<(NaiveDate, NaiveDate)>> {
+/// A morning that somebody has had.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, FromRow)]
+pub struct Past {
+    #[sqlx(rename = "local_date")]
+    pub on: NaiveDate,
+    /// The night that it rested on.
+    #[sqlx(rename = "diagnosed_on")]
+    pub night: NaiveDate,
+    /// When it was chosen: what was found later that day was not in it.
+    pub queued_at: DateTime<Utc>,
+}
+
+/// A person's last morning before this date.
+pub async fn before(tx: &mut Tenant, person: PersonId, date: NaiveDate) -> anyhow::Result<Option<Past>> {
     let org = tx.org().0;
     Ok(sqlx::query_as(BEFORE).bind(org).bind(person.0).bind(date).fetch_optional(tx.connection()).await?)
 }

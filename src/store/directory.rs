@@ -51,7 +51,8 @@ statements! {
     DUE = "SELECT org_id, kind, subject, due_at FROM directory.due
             WHERE due_at <= $1 AND (due_at, org_id, kind, subject) > ($3, $4, $5, $6)
             ORDER BY due_at, org_id, kind, subject LIMIT $2";
-    NEXT_DUE_OF = "SELECT min(due_at) FROM directory.due WHERE org_id = $1 AND kind IN ('night', 'digest')";
+    NEXT_DUE_OF = "SELECT min(due_at), min(due_at) FILTER (WHERE kind IN ('night', 'digest'))
+                     FROM directory.due WHERE org_id = $1 AND kind <> 'watch'";
     /// How many of each kind are owed since before, and since when: what somebody should have done by now.
     OVERDUE_OF = "SELECT kind, count(*), min(due_at) FROM directory.due
                    WHERE org_id = $1 AND kind <> 'watch' AND due_at < $2 GROUP BY kind ORDER BY kind";
@@ -425,9 +426,12 @@ pub async fn set_next_watch(tx: &mut Tenant, at: DateTime<Utc>) -> anyhow::Resul
     Ok(())
 }
 
-/// When something is owed to an organisation next.
-pub async fn next_due_of(tx: &mut Directory, org: OrgId) -> anyhow::Result<Option<DateTime<Utc>>> {
-    Ok(sqlx::query_scalar(NEXT_DUE_OF).bind(org.0).fetch_one(tx.connection()).await?)
+/// When something is owed to an organisation next, and when a night or a morning is.
+pub async fn next_due_of(
+    tx: &mut Directory,
+    org: OrgId,
+) -> anyhow::Result<(Option<DateTime<Utc>>, Option<DateTime<Utc>>)> {
+    Ok(sqlx::query_as(NEXT_DUE_OF).bind(org.0).fetch_one(tx.connection()).await?)
 }
 
 /// Sets when the organisation's next night is owed, in the caller's transaction.

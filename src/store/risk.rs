@@ -44,6 +44,15 @@ statements! {
                                           snoozed_until, resolution, known, clock_since, remind_at, due_at
                                      FROM tandem.risk WHERE org_id = $1 AND account_id = wanted.account_id
                                     ORDER BY since DESC, risk_id LIMIT 1) AS r";
+    /// Whose newest episode was opened after a moment: of those that began on its day or later.
+    OPENED_AFTER = "SELECT r.account_id
+                      FROM unnest($2::text[]) AS asked (account_id)
+                     CROSS JOIN LATERAL (SELECT account_id, risk_id, opened_on FROM tandem.risk
+                                          WHERE org_id = $1 AND account_id = asked.account_id
+                                          ORDER BY since DESC, risk_id LIMIT 1) AS r
+                     WHERE r.opened_on >= $3
+                       AND EXISTS (SELECT FROM tandem.audit_event e
+                                    WHERE e.org_id = $1 AND e.subject = 'risk:' || r.risk_id AND e.event = 'risk.opened' AND e.at > $4)";
     OPEN = "SELECT risk_id, account_id, version, since, opened_on, raised_by, raised_why, calm_nights, last_night, latest,
                    confirmed, state, moved_by, next_step, next_step_due, snoozed_until, resolution, known, clock_since, remind_at, due_at
               FROM tandem.risk WHERE org_id = $1 AND state IN ('open', 'acknowledged', 'snoozed') ORDER BY account_id";
@@ -178,6 +187,20 @@ pub async fn latest(tx: &mut Tenant, accounts: &[AccountId]) -> anyhow::Result<V
     let org = tx.org().0;
     let ids: Vec<&str> = accounts.iter().map(|id| id.0.as_str()).collect();
     risks(sqlx::query_as(LATEST).bind(org).bind(&ids).fetch_all(tx.connection()).await?)
+}
+
+/// Those of these accounts whose newest episode was opened after `at`, a moment of the day `on` or later.
+pub async fn opened_after(
+    tx: &mut Tenant,
+    accounts: &[AccountId],
+    on: NaiveDate,
+    at: DateTime<Utc>,
+) -> anyhow::Result<Vec<AccountId>> {
+    let org = tx.org().0;
+    let ids: Vec<&str> = accounts.iter().map(|id| id.0.as_str()).collect();
+    let rows: Vec<String> =
+        sqlx::query_scalar(OPENED_AFTER).bind(org).bind(&ids).bind(on).bind(at).fetch_all(tx.connection()).await?;
+    Ok(rows.into_iter().map(AccountId).collect())
 }
 
 /// Every episode that is not over.

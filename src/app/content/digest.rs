@@ -100,6 +100,7 @@ impl Shown {
             angle: morning::wording_angle(person),
             basis: organisation.diagnosed_at.map(|at| Basis {
                 diagnosed_on: stored.diagnosed_on,
+                read_on: organisation.diagnosed_on.unwrap_or(stored.diagnosed_on),
                 hours_old: u32::try_from((reader.now - at).num_hours()).unwrap_or(0),
                 delayed: stored.late,
             }),

@@ -49,6 +49,8 @@ pub struct DigestView {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Basis {
     pub diagnosed_on: NaiveDate,
+    /// The latest night, which the numbers are read from whenever the message is drawn.
+    pub read_on: NaiveDate,
     pub hours_old: u32,
     /// The message comes later than the reader's hour.
     pub delayed: bool,
@@ -240,7 +242,11 @@ fn holds_book(view: &DigestView) -> bool {
 
 fn basis(view: &DigestView) -> String {
     let Some(basis) = view.basis else { return "No diagnosis yet: the first one runs tonight.".to_owned() };
-    let mut out = format!("Based on the diagnosis of {}.", phrase::date(basis.diagnosed_on, view.date));
+    let on = |day| phrase::date(day, view.date);
+    let mut out = format!("Based on the diagnosis of {}.", on(basis.diagnosed_on));
+    if basis.read_on > basis.diagnosed_on {
+        out.push_str(&format!(" Its numbers are those of {} now.", on(basis.read_on)));
+    }
     if basis.hours_old > STALE_AFTER_HOURS {
         out.push_str(&format!(" It is {} hours old: newer facts are not in it.", basis.hours_old));
     }

@@ -149,6 +149,7 @@ fn without_account(event: &str, person: Option<&str>) -> What {
         "digest.sent" => ("sent a digest", None),
         "digest.given_up" if person.is_some() => ("gave up the digest of", person),
         "digest.given_up" => ("gave up a digest", None),
+        "installation.added" => ("linked a workspace", None),
         "person.linked" => ("was found in chat", None),
         "person.refused" => ("refused an introduction", None),
         "settings.changed" => ("changed settings", None),

@@ -50,6 +50,26 @@ async fn a_lead_reads_the_change_since_their_own_last_morning_and_an_old_message
     bot.finish().await;
 }
 
+/// What is found by day makes that day's diagnosis anew: to who has had their morning it is news all the same.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_fell_after_the_leads_morning_is_news_in_the_next() {
+    let bot = sunday().await;
+    bot.at("2026-11-23T01:00:00Z").await;
+    bot.at("2026-11-23T07:30:00Z").await;
+    bot.skip();
+    bot.clock.set("2026-11-23T10:00:00Z".parse().unwrap());
+    let rows = "account_id,source,kind,observed_on,value\ncalm,crm,notice_served,2026-11-23,true\n";
+    bot.import_to(&bot.org, RowKind::Signals, rows).await;
+    bot.tick().await;
+    bot.skip();
+    bot.at("2026-11-24T01:00:00Z").await;
+    bot.at("2026-11-24T07:30:00Z").await;
+    let tuesday = bot.next_post("lea");
+    assert!(tuesday.text().contains("€120k in 2 accounts, up €20k since Mon 23 Nov"), "{}", tuesday.text());
+    bot.skip();
+    bot.finish().await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn the_quarters_renewals_are_those_of_the_terms_that_end_in_it() {
     let bot = TestBot::new(Model::Pair, "2026-11-22T12:00:00Z").await;

@@ -10,7 +10,7 @@ fn morning() -> DigestView {
         name: "Dana".into(),
         date: sample::today(),
         angle: Angle::Csm,
-        basis: Some(Basis { diagnosed_on: sample::today(), hours_old: 6, delayed: false }),
+        basis: Some(Basis { diagnosed_on: sample::today(), read_on: sample::today(), hours_old: 6, delayed: false }),
         totals: Totals {
             accounts: 42,
             at_risk: 14,
@@ -271,7 +271,12 @@ fn what_moved_on_says_where_it_is() {
 fn the_first_day_is_a_backlog_and_not_an_alarm() {
     let mut view = morning();
     view.first_read = Some(312);
-    view.basis = Some(Basis { diagnosed_on: sample::day("2026-11-01"), hours_old: 54, delayed: true });
+    view.basis = Some(Basis {
+        diagnosed_on: sample::day("2026-11-01"),
+        read_on: sample::day("2026-11-01"),
+        hours_old: 54,
+        delayed: true,
+    });
     let text = drawn(&view);
     let head: Vec<&str> = text.lines().skip(1).take(8).collect();
     insta::assert_snapshot!(head.join("\n"), @"
@@ -285,6 +290,15 @@ fn the_first_day_is_a_backlog_and_not_an_alarm() {
     ");
     view.rest.clear();
     assert!(drawn(&view).contains("First read of 312 accounts: 3 need you today. Nothing counts as late"));
+}
+
+#[test]
+fn a_morning_that_is_drawn_after_a_later_night_says_so() {
+    let basis = |read_on| Basis { diagnosed_on: sample::today(), read_on, hours_old: 6, delayed: false };
+    let said = |read_on| drawn(&DigestView { basis: Some(basis(read_on)), ..morning() });
+    let later = said(sample::day("2026-11-04"));
+    assert!(later.contains("Based on the diagnosis of Tue 3 Nov. Its numbers are those of Wed 4 Nov now."), "{later}");
+    assert!(!said(sample::today()).contains("Its numbers"));
 }
 
 #[test]
