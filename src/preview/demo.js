@@ -79,6 +79,7 @@
     if (form.closest("dialog")) return;
     const message = form.closest("article");
     pressed = message && submitter?.value ? { message: message.id, action: submitter.value } : null;
+    if (pressed) pressed.said = sentences();
   }
 
   // The row of buttons about what was pressed: an action is a verb and, behind the first bar, its subject.
@@ -98,10 +99,12 @@
     return row?.querySelector("button, summary");
   }
 
-  // What the card says now of what was pressed.
-  function saidByCard() {
-    const before = pressedRow()?.previousElementSibling;
-    return before?.matches("p") ? before.textContent : null;
+  // What the card says above its buttons.
+  function sentences() {
+    const said = [];
+    let above = pressedRow()?.previousElementSibling;
+    for (; above?.matches("p"); above = above.previousElementSibling) said.unshift(...above.innerText.split("\n"));
+    return said;
   }
 
   // After a dismissed answer: the message before it, else the conversation.
@@ -150,7 +153,8 @@
       if (target(form) === "/demo/next-morning") openAtNewest();
       else if (!stillOpen && changed && changed === pressed?.message && pressedRow()) {
         focusOn(pressedButton());
-        announce(saidByCard() ?? byId("announcement").textContent);
+        const news = sentences().filter((sentence) => !pressed.said.includes(sentence));
+        if (news.length > 0) announce(news.join(" "));
       } else if (!stillOpen) focusOn((changed && byId(changed)) ?? (fallback?.isConnected ? fallback : null));
     } catch {
       fail();
