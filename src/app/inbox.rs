@@ -6,6 +6,7 @@
 //! night: it is logged, set aside with its reason, and told to the admins.
 
 mod overview;
+mod queries;
 
 use std::collections::BTreeMap;
 use std::ffi::OsStr;
@@ -15,7 +16,7 @@ use std::time::{Duration, SystemTime};
 
 use anyhow::Context;
 use chrono::NaiveDate;
-use secrecy::{ExposeSecret, SecretString};
+use secrecy::SecretString;
 
 use super::content::Content;
 use super::import::{self, Input, Report, Source};
@@ -23,13 +24,14 @@ use super::{App, notice};
 use crate::domain::calendar;
 use crate::domain::person::{OrgId, Role};
 use crate::domain::row::RowKind;
-use crate::ingest::{self, Format};
+use crate::ingest;
 use crate::store::audit::Actor;
 use crate::store::directory::{self, Organisation};
 use crate::store::{self, Tenant, message};
-use crate::warehouse::Warehouse;
 
 pub use overview::{Overview, overview};
+pub use queries::{address, is_postgres, named_warehouse, result_of};
+use queries::{queries, take_queries};
 
 /// Between the two looks at a file that tell whether it still grows.
 pub const SETTLE: Duration = Duration::from_secs(5);
@@ -89,29 +91,6 @@ impl Inbox {
     pub fn folder_of(&self, slug: &str) -> PathBuf {
         self.folder.join(slug)
     }
-}
-
-/// The variable that a query's first line names: `-- from: WAREHOUSE_URL`.
-pub fn named_warehouse(sql: &str) -> Option<&str> {
-    let first = sql.lines().map(str::trim).find(|line| !line.is_empty())?;
-    first.strip_prefix("--")?.trim().strip_prefix("from:").map(str::trim).filter(|name| !name.is_empty())
-}
-
-/// The address under a name, or a sentence that names those there are.
-pub fn address<'w>(variables: &'w BTreeMap<String, SecretString>, name: &str) -> anyhow::Result<&'w SecretString> {
-    let found = variables.get(name);
-    found.filter(|value| is_postgres(value.expose_secret())).with_context(|| {
-        let what = if found.is_some() { "holds no address" } else { "is not set" };
-        let known = variables.iter().filter(|(_, value)| is_postgres(value.expose_secret()));
-        let known: Vec<&str> = known.map(|(name, _)| name.as_str()).collect();
-        let there = if known.is_empty() { "no variable".to_owned() } else { known.join(", ") };
-        format!("the variable {name} {what}; an address that begins with postgres:// is in {there}")
-    })
-}
-
-/// Whether this is the address of a Postgres.
-pub fn is_postgres(address: &str) -> bool {
-    address.starts_with("postgres://") || address.starts_with("postgresql://")
 }
 
 /// Takes what lies in the inbox if the organisation's diagnosis of today is still owed; its queries once a date, however
@@ -223,12 +202,6 @@ fn names(folder: &Path) -> anyhow::Result<Vec<PathBuf>> {
     Ok(paths)
 }
 
-fn queries(folder: &Path) -> anyhow::Result<Vec<PathBuf>> {
-    let mut queries = names(folder)?;
-    queries.retain(|path| ending(path).as_deref() == Some("sql") && path.is_file());
-    Ok(queries)
-}
-
 fn ending(path: &Path) -> Option<String> {
     path.extension().map(|ending| ending.to_string_lossy().to_lowercase())
 }
@@ -338,97 +311,6 @@ fn reasons(report: &Report) -> String {
     text
 }
 
-async fn take_queries(
-    app: &App,
-    organisation: &Organisation,
-    inbox: &Inbox,
-    folder: &Path,
-    paths: Vec<PathBuf>,
-) -> anyhow::Result<Vec<Taken>> {
-    let today = calendar::local_date(organisation.timezone, app.now());
-    let mut queries: Vec<(Option<RowKind>, PathBuf)> =
-        paths.into_iter().map(|path| (ingest::kind_of(&path), path)).collect();
-    queries.sort();
-    let mut taken = Vec::new();
-    for (_, path) in queries {
-        let outcome = match query(inbox, organisation, &path, folder, today).await {
-            Ok(source) => {
-                let sources = vec![source];
-                match import::files(&app.store, organisation, sources, Actor::System, false, app.now()).await {
-                    Ok(reports) => reports.into_iter().next().context("one query gives one report"),
-                    Err(broken) => Err(broken.into()),
-                }
-            }
-            Err(error) => Err(error),
-        };
-        if let Err(error) = &outcome {
-            tracing::error!(file = %path.display(), "a query of the inbox failed: {error:#}");
-        }
-        let ran = Taken { name: name_of(&path), outcome: outcome.map_err(|error| format!("{error:#}")) };
-        say_why(folder, &ran)?;
-        taken.push(ran);
-    }
-    Ok(taken)
-}
-
-/// Where the reasons of a query's last run are, if it did not go well. The query itself stays where it is.
-fn reasons_of_query(folder: &Path, name: &str) -> PathBuf {
-    folder.join(REJECTED).join(format!("{name}.txt"))
-}
-
-fn say_why(folder: &Path, ran: &Taken) -> anyhow::Result<()> {
-    let beside = reasons_of_query(folder, &ran.name);
-    let cannot = || format!("{} can't be written", beside.display());
-    match ran.reasons() {
-        Some(reasons) => {
-            writable(&folder.join(REJECTED))?;
-            fs::write(&beside, reasons).with_context(cannot)
-        }
-        None if beside.exists() => fs::remove_file(&beside).with_context(cannot),
-        None => Ok(()),
-    }
-}
-
-async fn query(
-    inbox: &Inbox,
-    organisation: &Organisation,
-    path: &Path,
-    folder: &Path,
-    today: NaiveDate,
-) -> anyhow::Result<Source> {
-    let name = name_of(path);
-    let sql = fs::read_to_string(path).with_context(|| format!("{name} can't be read"))?;
-    let variable = named_warehouse(&sql).with_context(|| {
-        format!("{name}: its first line names no warehouse; expected for example -- from: WAREHOUSE_URL")
-    })?;
-    let address = address(&inbox.warehouses, variable).with_context(|| name.clone())?;
-    let rejected = folder.join(REJECTED);
-    writable(&rejected)?;
-    let rejected_to = Some(free(&rejected, &name_of(&ingest::beside(path)), today));
-    let input = result_of(address, &sql, path, None, organisation).await?;
-    Ok(Source { rejected_to, ..Source::from(input) })
-}
-
-/// The rows of a query as an input. The kind is the first word of its file's name, unless it is given.
-///
-/// # Errors
-/// One sentence, without the address.
-pub async fn result_of(
-    address: &SecretString,
-    sql: &str,
-    path: &Path,
-    kind: Option<RowKind>,
-    organisation: &Organisation,
-) -> anyhow::Result<Input> {
-    let name = name_of(path);
-    let kind = kind.or_else(|| ingest::kind_of(path)).with_context(|| {
-        format!("{name}: its name says no kind of rows; call it for example signals.sql, or name the kind with --kind")
-    })?;
-    let query = Warehouse::at(address)?.prepare(sql, &name, organisation.timezone).await?;
-    let reader = Box::new(query.run());
-    Ok(Input { name: format!("rows of {name}"), kind, format: Format::Csv, reader })
-}
-
 /// Admins hear what could not be taken, in the transaction that holds the lock.
 async fn tell(app: &App, tx: &mut Tenant, taken: &[Taken]) -> anyhow::Result<()> {
     for one in taken {
@@ -453,18 +335,4 @@ async fn tell(app: &App, tx: &mut Tenant, taken: &[Taken]) -> anyhow::Result<()>
     let snapshot = app.snapshot(tx).await?;
     let admins: Vec<_> = snapshot.people.iter().filter(|p| p.active && p.is(Role::Admin)).map(|p| p.id).collect();
     notice::notify(tx, &snapshot, admins, &Content::Inbox { files: faults }, None, app.now()).await
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_first_line_of_a_query_names_its_warehouse() {
-        assert_eq!(named_warehouse("-- from: WAREHOUSE_URL\nSELECT 1"), Some("WAREHOUSE_URL"));
-        assert_eq!(named_warehouse("\n--from:  A \nSELECT 1"), Some("A"));
-        for none in ["", "SELECT 1", "-- from:\nSELECT 1", "-- of the CRM\n-- from: A\nSELECT 1"] {
-            assert_eq!(named_warehouse(none), None, "{none:?}");
-        }
-    }
 }

@@ -7,9 +7,8 @@ use std::path::{Path, PathBuf};
 
 use chrono::{DateTime, Utc};
 
-use super::{
-    DONE, Inbox, REJECTED, address, ending, look, name_of, named_warehouse, queries, reasons_of_query, writable,
-};
+use super::queries::{address, named_warehouse, queries, reasons_of_query};
+use super::{DONE, Inbox, REJECTED, ending, look, name_of, writable};
 use crate::domain::row::RowKind;
 use crate::ingest;
 
