@@ -32,9 +32,9 @@ use tandem::store::{Store, settings};
 use tandem::tokens::{Bot, Tokens};
 use uuid::Uuid;
 
-use crate::support::PATIENCE;
 use crate::support::cluster::{TestDb, database};
 use crate::support::fake_slack::{FakeSlack, Trouble};
+use crate::support::{PATIENCE, until};
 
 /// What the tests' messages say stands in their content, so that a changed content is a changed state.
 fn contents() -> Contents {
@@ -126,6 +126,10 @@ impl Scene {
 
     async fn as_directory(&self) -> Transaction<'static, Postgres> {
         self.db.pool.begin_with("BEGIN; SET LOCAL ROLE tandem_directory").await.unwrap()
+    }
+
+    async fn directory_count(&self, sql: &'static str) -> i64 {
+        sqlx::query_scalar(sql).fetch_one(&mut *self.as_directory().await).await.unwrap()
     }
 
     async fn person(&self, org: &Org, name: &str) -> Address {
@@ -257,14 +261,6 @@ fn channel(id: &str) -> Address {
     Address::Channel(id.to_owned())
 }
 
-async fn until(what: &str, mut holds: impl FnMut() -> bool) {
-    let start = Instant::now();
-    while !holds() {
-        assert!(start.elapsed() < PATIENCE, "waited in vain until {what}");
-        tokio::time::sleep(Duration::from_millis(10)).await;
-    }
-}
-
 #[tokio::test(flavor = "multi_thread")]
 async fn each_organisation_gets_its_own_once() {
     let scene = Scene::new(noon()).await;
@@ -311,7 +307,7 @@ async fn a_long_message_does_not_hold_up_the_lane() {
     scene.queue(&org, messages.collect()).await;
     let (replica, id) = (scene.replica(&org).await, org.id);
     let draining = tokio::spawn(async move { replica.drain(Some(id), Duration::ZERO).await });
-    until("the first part of each stands", || scene.slack.texts().len() == 200).await;
+    until("the first part of each stands", async || scene.slack.texts().len() == 200).await;
     assert_eq!(scene.states(&org).await, ["sending"; 200], "none of them is whole");
     draining.abort();
 }
@@ -351,9 +347,7 @@ async fn after_a_429_the_whole_workspace_waits() {
     let (replica, id) = (scene.replica(&org).await, org.id);
     let draining = tokio::spawn(async move { replica.drain(Some(id), Duration::from_secs(30)).await });
     let blocked = "SELECT count(*) FROM directory.lane WHERE blocked_until IS NOT NULL";
-    while sqlx::query_scalar::<_, i64>(blocked).fetch_one(&mut *scene.as_directory().await).await.unwrap() == 0 {
-        tokio::time::sleep(Duration::from_millis(5)).await;
-    }
+    until("the workspace waits", async || scene.directory_count(blocked).await > 0).await;
     scene.say(&org, &channel("C9"), "later").await;
     assert_eq!(draining.await.unwrap().unwrap(), Drained { sent: 2, given_up: 0 });
     let calls = scene.slack.calls("chat.postMessage");
@@ -404,7 +398,7 @@ async fn a_sender_that_dies_between_post_and_commit_leaves_one_message() {
     scene.slack.once("chat.postMessage", Trouble::Silent);
     let dying = scene.replica(&org).await;
     let task = tokio::spawn(async move { dying.drain(None, Duration::ZERO).await });
-    until("both posts were accepted", || scene.slack.texts().len() == 2).await;
+    until("both posts were accepted", async || scene.slack.texts().len() == 2).await;
     task.abort();
     assert!(task.await.unwrap_err().is_cancelled());
     assert_eq!(scene.states(&org).await, ["sending", "sending"]);
@@ -427,7 +421,8 @@ async fn a_paused_holder_writes_nothing_once_the_lane_is_anothers() {
     let paused = scene.replica(&org).await;
     let (end, ended) = tokio::sync::oneshot::channel::<()>();
     let task = tokio::spawn(async move { paused.run(async { _ = ended.await }).await });
-    until("the first holder opens the conversation", || !scene.slack.calls("conversations.open").is_empty()).await;
+    until("the first holder opens the conversation", async || !scene.slack.calls("conversations.open").is_empty())
+        .await;
     scene
         .in_directory(
             "UPDATE directory.lane SET fence = fence + 1, holder = gen_random_uuid(), \
@@ -436,9 +431,10 @@ async fn a_paused_holder_writes_nothing_once_the_lane_is_anothers() {
         .await;
     // The first holder's call comes back, and it would go on to post.
     let open = "SELECT count(*) FROM tandem.chat_user WHERE dm_channel_id IS NOT NULL";
-    while sqlx::query_scalar::<_, i64>(open).fetch_one(&mut *scene.as_tenant(&org).await).await.unwrap() == 0 {
-        tokio::time::sleep(Duration::from_millis(5)).await;
-    }
+    until("the conversation is noted", async || {
+        sqlx::query_scalar::<_, i64>(open).fetch_one(&mut *scene.as_tenant(&org).await).await.unwrap() > 0
+    })
+    .await;
     tokio::time::sleep(Duration::from_millis(500)).await;
     end.send(()).unwrap();
     task.await.unwrap();
@@ -687,13 +683,9 @@ async fn a_slow_workspace_holds_up_nobody_else() {
     let service = scene.replica(&slow).await;
     let (end, ended) = tokio::sync::oneshot::channel::<()>();
     let running = tokio::spawn(async move { service.run(async { _ = ended.await }).await });
-    until("Slack asks to wait", || !scene.slack.calls("chat.postMessage").is_empty()).await;
-    let start = Instant::now();
+    until("Slack asks to wait", async || !scene.slack.calls("chat.postMessage").is_empty()).await;
     scene.say(&quick, &dana, "quick").await;
-    while scene.states(&quick).await != ["sent"] {
-        assert!(start.elapsed() < PATIENCE, "held up by another workspace");
-        tokio::time::sleep(Duration::from_millis(20)).await;
-    }
+    until("it is sent, whatever another workspace waits for", async || scene.states(&quick).await == ["sent"]).await;
     assert!(scene.slack.texts().is_empty(), "the other one still waits");
     end.send(()).unwrap();
     running.await.unwrap();
@@ -750,14 +742,14 @@ async fn a_running_service_hears_the_bell_and_ends_in_order() {
     for text in ["one", "two"] {
         let other = scene.person(&org, text).await;
         scene.say(&org, &other, text).await;
-        until("it arrived", || scene.slack.texts().last().is_some_and(|last| last == text)).await;
+        until("it arrived", async || scene.slack.texts().last().is_some_and(|last| last == text)).await;
     }
     // Ends while a call is under way: it is finished and written down, the rest stays queued.
     scene.slack.always("chat.postMessage", Trouble::Slow(Duration::from_millis(500)));
     for text in ["three", "four"] {
         scene.say(&org, &dana, text).await;
     }
-    until("a call is under way", || scene.slack.calls("chat.postMessage").len() == 3).await;
+    until("a call is under way", async || scene.slack.calls("chat.postMessage").len() == 3).await;
     end.send(()).unwrap();
     running.await.unwrap();
     assert_eq!(scene.slack.texts(), ["one", "two", "three"]);

@@ -16,6 +16,7 @@ use tandem::vault::{Key, MasterKeys};
 
 use crate::support::cluster::{TestDb, database};
 use crate::support::service::now;
+use crate::support::until;
 
 pub(crate) fn installed(team: &str) -> Installed {
     Installed {
@@ -162,15 +163,11 @@ async fn keys_are_rotated_in_traffic() {
             }
         }));
     }
-    while reads.load(Ordering::Relaxed) < 30 {
-        tokio::time::sleep(std::time::Duration::from_millis(5)).await;
-    }
+    until("all is read", async || reads.load(Ordering::Relaxed) >= 30).await;
     let rotated = installation::rotate(&store, &both, now()).await.unwrap();
     assert_eq!(rotated.organisations, 2);
     let begun = reads.load(Ordering::Relaxed);
-    while reads.load(Ordering::Relaxed) < begun + 30 {
-        tokio::time::sleep(std::time::Duration::from_millis(5)).await;
-    }
+    until("all is read since", async || reads.load(Ordering::Relaxed) >= begun + 30).await;
     stop.store(true, Ordering::Relaxed);
     for one in traffic {
         one.await.unwrap();

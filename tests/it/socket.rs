@@ -1,17 +1,15 @@
 //! Socket Mode as Slack plays it: what comes over a connection has the effect that a webhook has, once, whatever
 //! happens to the connection.
 
-use std::time::Duration;
-
 use serde_json::{Value, json};
 use tandem::http::socket;
 use tokio::sync::watch;
 
 use crate::chat::linked;
-use crate::support::PATIENCE;
 use crate::support::fake_slack::Trouble;
 use crate::support::fake_socket::{FakeSocket, Order};
 use crate::support::service::Service;
+use crate::support::{PATIENCE, until};
 
 /// The service on two connections.
 struct Scene {
@@ -141,9 +139,10 @@ async fn what_is_under_way_at_the_end_is_still_acknowledged() {
     // Databases that were copied share the numbers of their tables.
     let waiting = "SELECT count(*) FROM pg_locks WHERE NOT granted AND relation = 'directory.chat_link'::regclass \
                    AND database = (SELECT oid FROM pg_database WHERE datname = current_database())";
-    while sqlx::query_scalar::<_, i64>(waiting).fetch_one(&scene.service.db.pool).await.unwrap() == 0 {
-        tokio::time::sleep(Duration::from_millis(5)).await;
-    }
+    until("the command waits for the table", async || {
+        sqlx::query_scalar::<_, i64>(waiting).fetch_one(&scene.service.db.pool).await.unwrap() > 0
+    })
+    .await;
     scene.stop.send_replace(true);
     let said = scene.acknowledged("e1").await;
     assert!(said[0]["payload"]["text"].as_str().unwrap().starts_with("Still looking."), "{said:?}");

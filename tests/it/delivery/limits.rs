@@ -15,16 +15,15 @@ async fn a_turn_that_was_taken_is_not_used_while_slack_asks_to_wait() {
     let (replica, id) = (scene.replica(&org).await, org.id);
     let draining = tokio::spawn(async move { replica.drain(Some(id), Duration::from_secs(60)).await });
     let waits = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'";
-    while sqlx::query_scalar::<_, i64>(waits).fetch_one(&scene.db.pool).await.unwrap() == 0 {
-        tokio::time::sleep(Duration::from_millis(5)).await;
-    }
+    until("the redraw waits for the change", async || {
+        sqlx::query_scalar::<_, i64>(waits).fetch_one(&scene.db.pool).await.unwrap() > 0
+    })
+    .await;
     scene.slack.once("chat.postMessage", Trouble::RateLimited(2));
     let beside = NewMessage { accounts: Vec::new(), ..new(&org, &channel("C2"), json!({"text": "beside"})) };
     scene.queue(&org, vec![beside]).await;
     let blocked = "SELECT count(*) FROM directory.lane WHERE blocked_until > clock_timestamp()";
-    while sqlx::query_scalar::<_, i64>(blocked).fetch_one(&mut *scene.as_directory().await).await.unwrap() == 0 {
-        tokio::time::sleep(Duration::from_millis(5)).await;
-    }
+    until("the workspace waits", async || scene.directory_count(blocked).await > 0).await;
     changing.commit().await.unwrap();
     draining.await.unwrap().unwrap();
 
@@ -49,9 +48,9 @@ async fn a_redraw_does_not_wait_for_the_whole_morning() {
     scene.queue(&org, morning.collect()).await;
     let (replica, id) = (scene.replica(&org).await, org.id);
     let draining = tokio::spawn(async move { replica.drain(Some(id), Duration::ZERO).await });
-    until("the morning has begun", || scene.slack.texts().len() > 15).await;
+    until("the morning has begun", async || scene.slack.texts().len() > 15).await;
     scene.redraw(&org).await;
-    until("it is redrawn", || !scene.slack.calls("chat.update").is_empty()).await;
+    until("it is redrawn", async || !scene.slack.calls("chat.update").is_empty()).await;
     let sent = scene.slack.texts().len();
     assert!(sent < 200, "after {sent} of 400");
     draining.abort();
@@ -71,6 +70,6 @@ async fn a_crowded_place_holds_up_no_other() {
     }
     let (replica, id) = (scene.replica(&org).await, org.id);
     let draining = tokio::spawn(async move { replica.drain(Some(id), Duration::ZERO).await });
-    until("the first of each stands", || scene.slack.texts().len() == 6).await;
+    until("the first of each stands", async || scene.slack.texts().len() == 6).await;
     draining.abort();
 }

@@ -8,7 +8,7 @@ use crate::support::teams::{TENANT, sides};
 async fn dies_at(scene: &Scene, org: &Org, standing: usize) {
     let dying = scene.replica(org).await;
     let task = tokio::spawn(async move { dying.drain(None, Duration::ZERO).await });
-    until("the last part was accepted", || scene.slack.texts().len() == standing).await;
+    until("the last part was accepted", async || scene.slack.texts().len() == standing).await;
     task.abort();
     assert!(task.await.unwrap_err().is_cancelled());
     scene.let_leases_run_out().await;

@@ -1,7 +1,6 @@
 //! Slack's side of Socket Mode: gives out addresses, takes connections, sends envelopes, and breaks lines.
 
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
 
 use futures_util::{SinkExt as _, StreamExt as _};
 use serde_json::{Value, json};
@@ -9,8 +8,6 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::mpsc;
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::Message;
-
-use super::PATIENCE;
 
 /// What a connection is told to do.
 #[derive(Debug, Clone)]
@@ -108,10 +105,6 @@ impl FakeSocket {
     }
 
     pub(crate) async fn until(&self, what: &str, holds: impl Fn(&Self) -> bool) {
-        let end = tokio::time::Instant::now() + PATIENCE;
-        while !holds(self) {
-            assert!(tokio::time::Instant::now() < end, "waited 20 s until {what}");
-            tokio::time::sleep(Duration::from_millis(10)).await;
-        }
+        super::until(what, async || holds(self)).await;
     }
 }
