@@ -5,6 +5,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard};
+use std::time::Instant;
 
 use axum::Router;
 use axum::body::Bytes;
@@ -54,6 +55,7 @@ pub(crate) struct Call {
     pub(crate) kind: String,
     pub(crate) conversation: String,
     pub(crate) body: Value,
+    pub(crate) at: Instant,
 }
 
 /// An activity as it stands in a conversation now.
@@ -211,7 +213,12 @@ impl FakeTeams {
     fn take(&self, kind: &str, conversation: &str, body: &Value) -> Option<Trouble> {
         let mut inside = self.inside();
         let once = inside.next.get_mut(kind).and_then(VecDeque::pop_front);
-        inside.calls.push(Call { kind: kind.to_owned(), conversation: conversation.to_owned(), body: body.clone() });
+        inside.calls.push(Call {
+            kind: kind.to_owned(),
+            conversation: conversation.to_owned(),
+            body: body.clone(),
+            at: Instant::now(),
+        });
         once.or_else(|| inside.always.get(kind).copied())
     }
 

@@ -1,11 +1,13 @@
 //! What arrives in Teams when things break: how often, to whom, and who hears of it.
 
+use std::time::Duration;
+
 use serde_json::json;
 
 use super::{lea_is_admin, monday, sunday};
-use crate::support::PATIENCE;
 use crate::support::bot::TestBot;
 use crate::support::fake_teams::Trouble;
+use crate::support::until;
 
 /// Sunday, then everything that is due at eight on Monday is queued.
 async fn eight() -> TestBot {
@@ -46,14 +48,17 @@ async fn too_many_is_waited_out_and_nothing_is_lost_or_said_twice() {
     bot.teams.once("post", Trouble::RateLimited(1));
     bot.teams.once("post", Trouble::Refused(502, "BadGateway"));
     bot.teams.once("open", Trouble::Refused(412, "PreconditionFailed"));
-    let begun = std::time::Instant::now();
-    for _ in 0..4 {
+    let before = bot.teams.calls("post").len();
+    until("both have their morning", async || {
         bot.deliver().await;
-        bot.clock.advance(chrono::TimeDelta::seconds(7));
-        tokio::time::sleep(std::time::Duration::from_millis(1200)).await;
-    }
-    assert!(begun.elapsed().as_secs() >= 1);
-    bot.deliver().await;
+        bot.clock.advance(chrono::TimeDelta::seconds(1));
+        bot.times("digest.sent").await == 2
+    })
+    .await;
+    let posts = &bot.teams.calls("post")[before..];
+    let again = posts[1..].iter().find(|call| call.conversation == posts[0].conversation).unwrap();
+    let waited = again.at - posts[0].at;
+    assert!(waited >= Duration::from_secs(1), "asked again after {waited:?}");
     let (dana, kim) = (bot.hears("dana").await, bot.hears("kim").await);
     assert_eq!((dana.ids.len(), kim.ids.len()), (1, 1));
     assert_eq!(bot.times("digest.sent").await, 2);
@@ -133,20 +138,14 @@ async fn the_address_that_an_activity_names_is_the_one_that_is_called_from_then_
         assert!(bot.teams.regions().contains(region));
     }
     let kept = "SELECT count(*) FROM tandem.conversation WHERE service_url LIKE '%/emea/'";
-    let begun = std::time::Instant::now();
-    while bot.number(&bot.org, kept).await < 2 {
-        assert!(begun.elapsed() < PATIENCE);
-        tokio::time::sleep(std::time::Duration::from_millis(20)).await;
-    }
+    until("both addresses are kept", async || bot.number(&bot.org, kept).await == 2).await;
     // It moves: the next activity says so, and the morning follows.
     let moved = format!("{}amer/", bot.teams.url());
     let activity = bot.activity("dana", "message", json!({"text": "help", "serviceUrl": moved}));
     assert_eq!(bot.teams_sends(&activity).await.0, 200);
     bot.hears("dana").await;
     let moved = "SELECT count(*) FROM tandem.conversation WHERE service_url LIKE '%/amer/'";
-    while bot.number(&bot.org, moved).await < 1 {
-        tokio::time::sleep(std::time::Duration::from_millis(20)).await;
-    }
+    until("the new address is kept", async || bot.number(&bot.org, moved).await == 1).await;
     bot.deliver().await;
     for who in ["dana", "kim"] {
         assert!(bot.hears(who).await.text().contains("Good morning"), "{who}");
