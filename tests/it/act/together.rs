@@ -140,8 +140,7 @@ async fn a_change_by_one_process_is_in_the_very_next_answer_of_another() {
     let risk = world.risk("acme").await;
     // Both have the organisation and its names in memory by then.
     for app in [&world.app, &other] {
-        asked(app, &world, "acme").await;
-        tokio::time::sleep(Duration::from_millis(200)).await;
+        world.has_names(app).await;
         assert!(asked(app, &world, "acme").await.contains("verb: Acknowledge"));
     }
     act::press(&world.app, &world.asker("dana"), &acknowledge(risk.id), Some("one")).await.unwrap();
@@ -157,8 +156,7 @@ async fn each_of_many_who_ask_gets_their_own() {
     let world = World::new().await;
     let there = world.beside().await;
     world.diagnosed("acme", 34, "sev1_open").await;
-    asked(&world.app, &world, "acme").await;
-    tokio::time::sleep(Duration::from_millis(200)).await;
+    world.has_names(&world.app).await;
     let names = ["Acme", "Bolt", "Zenith", "Only There"];
     let many = names.iter().cycle().take(80);
     let said = join_all(many.clone().map(|name| asked(&world.app, &world, name))).await;

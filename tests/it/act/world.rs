@@ -8,8 +8,9 @@ use serde_json::Value;
 use sqlx::{AssertSqlSafe, Executor as _, Row as _};
 use tandem::app::import::{self, Input};
 use tandem::app::organisation::{self, NewOrganisation};
-use tandem::app::{App, Asker, Who};
+use tandem::app::{App, Asker, Who, query};
 use tandem::clock::MockClock;
+use tandem::domain::command::Command;
 use tandem::domain::diagnosis::{Band, WindowKind};
 use tandem::domain::handoff::{Handoff, Qualification, Window};
 use tandem::domain::money::{Currency, Money};
@@ -25,6 +26,7 @@ use tandem::store::directory::{Organisation, Platform, Workspace};
 use uuid::Uuid;
 
 use crate::support::cluster::{TestDb, database};
+use crate::support::until;
 
 const PEOPLE: &str = "email,name,roles,manager_email,pool
 lee@x.example,Lee Roth,lead,,
@@ -119,6 +121,13 @@ impl World {
             who: Who::Person(self.id(who)),
             channel: None,
         }
+    }
+
+    /// Waits until this process has the accounts' names in memory: nothing else finds a mistyped one from now on.
+    pub(super) async fn has_names(&self, app: &App) {
+        self.db.pool.execute("DROP FUNCTION IF EXISTS tandem.similar_accounts").await.unwrap();
+        let command = Command::Account { name: "acmee".to_owned() };
+        until("names are in memory", async || query::command(app, &self.asker("dana"), &command).await.is_ok()).await;
     }
 
     /// Runs a statement as the application does, in this organisation.
