@@ -48,6 +48,14 @@ impl Desk {
         std::fs::read_to_string(self.path(name)).unwrap()
     }
 
+    /// What lies in the folder, by name.
+    pub(super) fn names(&self) -> Vec<String> {
+        let entries = std::fs::read_dir(self.dir.path()).unwrap();
+        let mut names: Vec<String> = entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+        names.sort();
+        names
+    }
+
     pub(super) fn exists(&self, name: &str) -> bool {
         std::path::Path::new(&self.path(name)).exists()
     }
