@@ -30,10 +30,9 @@ pub struct Warehouse {
     options: PgConnectOptions,
 }
 
-/// A query that the warehouse understands, not yet run.
+/// A query that the warehouse understands, before its first row.
 pub struct Query {
     connection: PgConnection,
-    sql: String,
     columns: Vec<Column>,
 }
 
@@ -64,7 +63,7 @@ impl Warehouse {
         Ok(Self { options: options.application_name("tandem").statement_cache_capacity(0) })
     }
 
-    /// Asks the warehouse whether it understands the query: one statement that gives rows. Dates are read in
+    /// Asks the warehouse whether it understands the query: one statement that only reads. Dates are read in
     /// `timezone`, the organisation's. `name` is what errors call the query.
     ///
     /// # Errors
@@ -102,7 +101,13 @@ impl Warehouse {
             })
             .collect();
         anyhow::ensure!(!columns.is_empty(), "{name}: this gives no rows; expected one SELECT");
-        Ok(Query { connection, sql: sql.to_owned(), columns })
+        // Whether a statement that gives rows does no more than that, the cursor tells before anything is read.
+        sqlx::query(AssertSqlSafe(format!("{CURSOR}{sql}"))).execute(&mut connection).await.map_err(|error| {
+            let expected =
+                if is_no_query(&error) { "; expected one SELECT that changes and locks nothing" } else { "" };
+            anyhow::anyhow!("{name}{}{expected}", said(&error, sql, CURSOR.len()))
+        })?;
+        Ok(Query { connection, columns })
     }
 }
 
@@ -113,8 +118,8 @@ impl Query {
         // A page in flight, one being read, one waiting.
         let (sender, receiver) = mpsc::channel(2);
         tokio::spawn(async move {
-            let Query { mut connection, sql, columns } = self;
-            if let Err(error) = stream(&mut connection, &sql, &columns, &sender).await {
+            let Query { mut connection, columns } = self;
+            if let Err(error) = stream(&mut connection, &columns, &sender).await {
                 // Whoever reads no more wants no reason either.
                 let _ = sender.send(Err(io::Error::other(error))).await;
             }
@@ -127,7 +132,6 @@ impl Query {
 
 async fn stream(
     connection: &mut PgConnection,
-    sql: &str,
     columns: &[Column],
     sender: &mpsc::Sender<io::Result<Bytes>>,
 ) -> Result<(), String> {
@@ -142,10 +146,6 @@ async fn stream(
     if sender.send(Ok(text(&[header])?)).await.is_err() {
         return Ok(());
     }
-    sqlx::query(AssertSqlSafe(format!("{CURSOR}{sql}")))
-        .execute(&mut *connection)
-        .await
-        .map_err(|error| said(&error, sql, CURSOR.len()))?;
     loop {
         // The simple protocol gives every type as its text, as a file would have it.
         let rows: Vec<PgRow> = sqlx::raw_sql(AssertSqlSafe(format!("FETCH {PAGE} FROM tandem_rows")))
@@ -183,6 +183,13 @@ fn record(row: &PgRow, columns: &[Column]) -> Result<Vec<String>, String> {
         })
     };
     columns.iter().enumerate().map(cell).collect()
+}
+
+/// Whether no cursor runs over it: another statement than a query, one that writes within it, one that locks its rows.
+fn is_no_query(error: &sqlx::Error) -> bool {
+    let code = error.as_database_error().and_then(|error| error.code());
+    // syntax_error, feature_not_supported, read_only_sql_transaction.
+    matches!(code.as_deref(), Some("42601" | "0A000" | "25006"))
 }
 
 /// What the database or the way to it said, never the address. With the line of `sql` where the database names

@@ -30,7 +30,7 @@ use crate::store::directory::{self, Organisation};
 use crate::store::{self, Tenant, message};
 
 pub use overview::{Overview, overview};
-pub use queries::{address, is_postgres, named_warehouse, result_of};
+pub use queries::{address, is_postgres, named_warehouse, read_query, result_of};
 use queries::{queries, take_queries};
 
 /// Between the two looks at a file that tell whether it still grows.

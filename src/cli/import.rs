@@ -83,8 +83,7 @@ pub(super) async fn run(args: Args, config: &Config) -> anyhow::Result<Done> {
 
 /// The warehouse's address and the query.
 fn query(path: &Path, from: Option<&str>, config: &Config) -> anyhow::Result<(SecretString, String)> {
-    let sql =
-        std::fs::read_to_string(path).map_err(|error| anyhow::anyhow!("{} can't be read: {error}", path.display()))?;
+    let sql = inbox::read_query(path).map_err(|error| anyhow::anyhow!("{} can't be read: {error}", path.display()))?;
     let address = match from {
         Some(address) if inbox::is_postgres(address) => {
             if address.contains('@') && address.split('@').next().is_some_and(|user| user.matches(':').count() > 1) {

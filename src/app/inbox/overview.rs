@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use chrono::{DateTime, Utc};
 
-use super::queries::{address, named_warehouse, queries, reasons_of_query};
+use super::queries::{address, named_warehouse, queries, read_query, reasons_of_query};
 use super::{DONE, Inbox, REJECTED, ending, look, name_of, writable};
 use crate::domain::row::RowKind;
 use crate::ingest;
@@ -97,7 +97,7 @@ impl Overview {
 
 fn query_fault(inbox: &Inbox, path: &Path) -> Option<String> {
     let name = name_of(path);
-    let sql = match fs::read_to_string(path) {
+    let sql = match read_query(path) {
         Ok(sql) => sql,
         Err(error) => return Some(format!("{name} can't be read: {error}")),
     };

@@ -1,8 +1,8 @@
 //! Queries in the inbox: `*.sql` files that are run against the warehouse they name, and stay.
 
 use std::collections::BTreeMap;
-use std::fs;
 use std::path::{Path, PathBuf};
+use std::{fs, io};
 
 use anyhow::Context;
 use chrono::NaiveDate;
@@ -17,6 +17,13 @@ use crate::ingest::{self, Format};
 use crate::store::audit::Actor;
 use crate::store::directory::Organisation;
 use crate::warehouse::Warehouse;
+
+/// A query's text, without the mark that editors put before UTF-8: it is no part of the first line, and no database
+/// understands it.
+pub fn read_query(path: &Path) -> io::Result<String> {
+    let text = fs::read_to_string(path)?;
+    Ok(text.strip_prefix('\u{feff}').map(str::to_owned).unwrap_or(text))
+}
 
 /// The variable that a query's first line names: `-- from: WAREHOUSE_URL`.
 pub fn named_warehouse(sql: &str) -> Option<&str> {
@@ -106,7 +113,7 @@ async fn query(
     today: NaiveDate,
 ) -> anyhow::Result<Source> {
     let name = name_of(path);
-    let sql = fs::read_to_string(path).with_context(|| format!("{name} can't be read"))?;
+    let sql = read_query(path).with_context(|| format!("{name} can't be read"))?;
     let variable = named_warehouse(&sql).with_context(|| {
         format!("{name}: its first line names no warehouse; expected for example -- from: WAREHOUSE_URL")
     })?;

@@ -53,10 +53,11 @@ async fn a_query_gives_the_rows_that_a_file_would() {
                      AND domains = '{acme.example,acme.test}' AND goals IS NULL";
     assert_eq!(desk.count(stored).await, 1);
 
-    // The query says itself where its rows are; more of them than one page, the last of a day wins.
+    // The query says itself where its rows are, behind the mark that an editor put first; more of them than one page, the
+    // last of a day wins.
     let signals = desk.file(
         "signals-usage.sql",
-        "-- from: WAREHOUSE\nSELECT customer AS account_id, 'usage' AS source, 'active_users' AS kind, day AS observed_on, \
+        "\u{feff}-- from: WAREHOUSE\nSELECT customer AS account_id, 'usage' AS source, 'active_users' AS kind, day AS observed_on, \
          people AS value FROM use",
     );
     let report = import(&["--query-file", &signals]).await.json()["files"][0].clone();
@@ -75,6 +76,19 @@ async fn what_the_warehouse_refuses_is_said_without_its_address() {
         ("no query", "accounts.sql", "SELECT 1 AS", Some("env:WAREHOUSE")),
         ("two", "accounts.sql", "SELECT 1; DROP TABLE customer", Some("env:WAREHOUSE")),
         ("writes", "accounts.sql", "DELETE FROM customer", Some("env:WAREHOUSE")),
+        (
+            "writes and gives rows",
+            "accounts.sql",
+            "DELETE FROM customer RETURNING id AS account_id",
+            Some("env:WAREHOUSE"),
+        ),
+        (
+            "writes within",
+            "accounts.sql",
+            "WITH made AS (INSERT INTO customer VALUES ('dash') RETURNING id)\nSELECT id AS account_id FROM made",
+            Some("env:WAREHOUSE"),
+        ),
+        ("locks", "accounts.sql", "SELECT id AS account_id FROM customer FOR UPDATE", Some("env:WAREHOUSE")),
         ("no kind", "customers.sql", "SELECT 1", Some("env:WAREHOUSE")),
         ("unset", "accounts.sql", "SELECT 1", Some("env:ELSEWHERE")),
         ("something else", "accounts.sql", "SELECT 1", Some("env:LANGUAGE")),
@@ -94,6 +108,9 @@ async fn what_the_warehouse_refuses_is_said_without_its_address() {
     no query: accounts.sql, line 1: syntax error at end of input
     two: accounts.sql: cannot insert multiple commands into a prepared statement
     writes: accounts.sql: this gives no rows; expected one SELECT
+    writes and gives rows: accounts.sql, line 1: syntax error at or near "DELETE"; expected one SELECT that changes and locks nothing
+    writes within: accounts.sql: DECLARE CURSOR must not contain data-modifying statements in WITH; expected one SELECT that changes and locks nothing
+    locks: accounts.sql: cannot execute SELECT FOR UPDATE in a read-only transaction; expected one SELECT that changes and locks nothing
     no kind: customers.sql: its name says no kind of rows; call it for example signals.sql, or name the kind with --kind
     unset: the variable ELSEWHERE is not set; an address that begins with postgres:// is in NOWHERE, WAREHOUSE
     something else: the variable LANGUAGE holds no address; an address that begins with postgres:// is in NOWHERE, WAREHOUSE
