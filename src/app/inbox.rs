@@ -2,20 +2,24 @@
 //! `done/` or `rejected/` beside them; queries in `*.sql` files there are run against the warehouse they name and stay.
 //!
 //! A file is taken when it has stopped growing. It is moved only after its rows are committed, and importing the
-//! same rows again changes nothing, so a crash in between does no harm. Nothing that goes wrong here stops the
-//! night: it is logged, set aside with its reason, and told to the admins.
+//! same rows again changes nothing, so a crash in between does no harm. What lies there under its name by then and was
+//! not read waits for the next night. Nothing that goes wrong here stops the night: it is logged, set aside with its
+//! reason, and told to the admins.
 
 mod overview;
 mod queries;
 
 use std::collections::BTreeMap;
 use std::ffi::OsStr;
-use std::fs;
+use std::fs::{self, File, Metadata};
+use std::io::{self, ErrorKind};
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use anyhow::Context;
 use chrono::NaiveDate;
+use rustix::io::Errno;
 use secrecy::SecretString;
 
 use super::content::Content;
@@ -23,7 +27,6 @@ use super::import::{self, Input, Report, Source};
 use super::{App, notice};
 use crate::domain::calendar;
 use crate::domain::person::{OrgId, Role};
-use crate::domain::row::RowKind;
 use crate::ingest;
 use crate::store::audit::Actor;
 use crate::store::directory::{self, Organisation};
@@ -155,7 +158,7 @@ async fn take_locked(
 }
 
 /// Files that are whole, by name. Links and what is under way are left alone.
-async fn settled(folder: &Path, settle: Duration) -> anyhow::Result<Vec<PathBuf>> {
+async fn settled(folder: &Path, settle: Duration) -> anyhow::Result<Vec<(PathBuf, State)>> {
     let before = look(folder)?;
     if before.is_empty() {
         return Ok(Vec::new());
@@ -166,13 +169,25 @@ async fn settled(folder: &Path, settle: Duration) -> anyhow::Result<Vec<PathBuf>
     for (path, _) in growing {
         tracing::warn!(file = %path.display(), "a file in the inbox is still being written; it waits for the next night");
     }
-    Ok(whole.into_iter().map(|(path, _)| path).collect())
+    Ok(whole)
 }
 
-type Seen = BTreeMap<PathBuf, (u64, SystemTime)>;
+/// What changes when a file is written to.
+#[derive(Clone, Copy, PartialEq, Eq)]
+struct State {
+    bytes: u64,
+    /// Seconds, and nanoseconds after them.
+    written_at: (i64, i64),
+}
 
-fn look(folder: &Path) -> anyhow::Result<Seen> {
-    let mut seen = Seen::new();
+impl State {
+    fn of(about: &Metadata) -> Self {
+        Self { bytes: about.size(), written_at: (about.mtime(), about.mtime_nsec()) }
+    }
+}
+
+fn look(folder: &Path) -> anyhow::Result<BTreeMap<PathBuf, State>> {
+    let mut seen = BTreeMap::new();
     for path in names(folder)? {
         if ending(&path).as_deref() == Some("sql") {
             continue;
@@ -180,7 +195,7 @@ fn look(folder: &Path) -> anyhow::Result<Seen> {
         // Gone since it was listed: somebody took it back.
         let Ok(about) = fs::symlink_metadata(&path) else { continue };
         if about.is_file() {
-            seen.insert(path, (about.len(), about.modified()?));
+            seen.insert(path, State::of(&about));
         }
     }
     Ok(seen)
@@ -235,54 +250,94 @@ async fn take_files(
     app: &App,
     organisation: &Organisation,
     folder: &Path,
-    files: Vec<PathBuf>,
+    mut files: Vec<(PathBuf, State)>,
 ) -> anyhow::Result<Vec<Taken>> {
     let today = calendar::local_date(organisation.timezone, app.now());
-    let mut sources: Vec<(RowKind, PathBuf, Source)> = Vec::new();
+    files.sort_by_cached_key(|(path, _)| {
+        let kind = ingest::recognise(path, None).ok().map(|named| named.kind);
+        // Rows that were set aside are older than what their file says now, and would undo it.
+        (kind, !name_of(path).ends_with(".rejected.csv"))
+    });
     let mut taken = Vec::new();
-    for path in files {
-        match source(&path) {
-            Ok(source) => sources.push((source.input.kind, path, source)),
-            Err(sentence) => taken.push((path, Taken { name: String::new(), outcome: Err(sentence) })),
-        }
-    }
-    sources.sort_by_key(|(kind, ..)| *kind);
-    for (_, path, mut source) in sources {
-        // Free only now: a file before this one may have had the name.
-        let aside = name_of(&ingest::beside(&path));
-        source.rejected_to = Some(free(&folder.join(REJECTED), &aside, today));
-        // One by one, so that each is moved as soon as its rows are committed.
-        let imported = import::files(&app.store, organisation, vec![source], Actor::System, false, app.now()).await;
-        match imported {
-            Ok(reports) => {
-                let outcome = reports.into_iter().next().context("one file gives one report")?;
-                taken.push((path, Taken { name: String::new(), outcome: Ok(outcome) }));
-            }
-            Err(import::Broken { error, .. }) if store::is_refused_data(&error) => {
-                let sentence = format!("{}: the database refused its rows: {error:#}", name_of(&path));
-                taken.push((path, Taken { name: String::new(), outcome: Err(sentence) }));
+    // One by one: each is moved as soon as its rows are committed, and there may be more than can be open at once.
+    for (path, whole) in files {
+        let (input, opened) = match open(&path, whole) {
+            Ok(Some(opened)) => opened,
+            Ok(None) => continue,
+            Err(sentence) => {
+                let refused = Taken { name: name_of(&path), outcome: Err(sentence) };
+                put_away(folder, &path, &refused, today)?;
+                taken.push(refused);
                 continue;
+            }
+        };
+        // Free only now: a file before this one may have had the name.
+        let aside = free(&folder.join(REJECTED), &name_of(&ingest::beside(&path)), today);
+        let source = Source { rejected_to: Some(aside), ..Source::from(input) };
+        let imported = import::files(&app.store, organisation, vec![source], Actor::System, false, app.now()).await;
+        let outcome = match imported {
+            Ok(reports) => Ok(reports.into_iter().next().context("one file gives one report")?),
+            Err(import::Broken { error, .. }) if store::is_refused_data(&error) => {
+                Err(format!("{}: the database refused its rows: {error:#}", name_of(&path)))
             }
             Err(import::Broken { error, .. }) => {
                 // The database's fault, not the file's: it stays and is tried again.
                 tracing::error!(file = %path.display(), "a file of the inbox could not be imported: {error:#}");
                 continue;
             }
+        };
+        let one = Taken { name: name_of(&path), outcome };
+        if opened.lies_at(&path) {
+            put_away(folder, &path, &one, today)?;
+        } else {
+            tracing::warn!(file = %path.display(), "a file in the inbox was replaced while it was read; it waits");
         }
-        if let Some((path, last)) = taken.last() {
-            put_away(folder, path, last, today)?;
-        }
+        taken.push(one);
     }
-    for (path, refused) in taken.iter().filter(|(_, taken)| taken.outcome.is_err()) {
-        put_away(folder, path, refused, today)?;
-    }
-    Ok(taken.into_iter().map(|(path, taken)| Taken { name: name_of(&path), ..taken }).collect())
+    Ok(taken)
 }
 
-fn source(path: &Path) -> Result<Source, String> {
+/// A file that is read. It is held open until it is moved: no other file gets its inode.
+struct Opened {
+    file: File,
+    whole: State,
+}
+
+impl Opened {
+    /// Whether it is still this that has the name, and nobody has written to it.
+    fn lies_at(&self, path: &Path) -> bool {
+        let (Ok(read), Ok(now)) = (self.file.metadata(), fs::symlink_metadata(path)) else { return false };
+        (read.dev(), read.ino()) == (now.dev(), now.ino()) && State::of(&now) == self.whole
+    }
+}
+
+/// Opens a file that was whole when the folder was looked at; `None` where it has to wait, which is logged.
+///
+/// # Errors
+/// What is wrong with it, in one sentence.
+fn open(path: &Path, whole: State) -> Result<Option<(Input, Opened)>, String> {
     let named = ingest::recognise(path, None).map_err(|refused| refused.to_string())?;
-    let file = fs::File::open(path).map_err(|error| format!("{} can't be read: {error}", name_of(path)))?;
-    Ok(Input { name: named.name, kind: named.kind, format: named.format, reader: Box::new(file) }.into())
+    let opened = File::open(path).and_then(|file| Ok((file.metadata()?, file.try_clone()?, file)));
+    match opened {
+        Ok((about, reader, file)) if State::of(&about) == whole => {
+            let input = Input { name: named.name, kind: named.kind, format: named.format, reader: Box::new(reader) };
+            Ok(Some((input, Opened { file, whole })))
+        }
+        Ok(_) => {
+            tracing::warn!(file = %path.display(), "a file in the inbox was replaced before its turn; it waits");
+            Ok(None)
+        }
+        // Somebody took it back; or too much is open now, which is not the file's fault.
+        Err(error) if error.kind() == ErrorKind::NotFound || is_out_of_descriptors(&error) => {
+            tracing::warn!(file = %path.display(), "a file in the inbox can't be opened now; it waits: {error}");
+            Ok(None)
+        }
+        Err(error) => Err(format!("{} can't be read: {error}", name_of(path))),
+    }
+}
+
+fn is_out_of_descriptors(error: &io::Error) -> bool {
+    matches!(Errno::from_io_error(error), Some(Errno::MFILE | Errno::NFILE))
 }
 
 /// Moves a file to where it belongs now, its reasons beside it.

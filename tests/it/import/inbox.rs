@@ -1,5 +1,7 @@
 //! The inbox folder: what lies there before a night.
 
+mod turns;
+
 use std::path::Path;
 use std::sync::mpsc::RecvTimeoutError;
 use std::time::Duration;
@@ -14,6 +16,8 @@ use tempfile::TempDir;
 use super::desk::Desk;
 use super::warehouse::warehouse;
 use crate::support::bot::TestBot;
+use crate::support::program::said;
+use crate::support::until;
 
 struct Night {
     bot: TestBot,
@@ -175,9 +179,7 @@ async fn a_file_that_still_grows_waits_and_two_replicas_take_it_once() {
             std::fs::write(&path, &text).unwrap();
         }
     });
-    while !night.lies().contains(&"accounts.csv".to_owned()) {
-        tokio::time::sleep(Duration::from_millis(5)).await;
-    }
+    until("the file is begun", async || night.lies().contains(&"accounts.csv".to_owned())).await;
     night.passes("2026-11-24T01:00:30Z").await;
     drop(ends);
     writing.join().unwrap();
@@ -225,9 +227,7 @@ async fn files_that_take_long_keep_no_other_organisation_waiting() {
     night.bot.clock.set("2026-11-24T01:00:30Z".parse().unwrap());
     let (_stop, stopped) = tokio::sync::watch::channel(false);
     let running = tokio::spawn(scheduler::run(app, stopped));
-    while night.count_of(night.bot.other.id, "diagnosis_run").await == 0 {
-        tokio::time::sleep(Duration::from_millis(20)).await;
-    }
+    until("the other one has its night", async || night.count_of(night.bot.other.id, "diagnosis_run").await > 0).await;
     assert_eq!(night.count("diagnosis_run").await, 0);
     running.abort();
     night.bot.set_aside().await;
@@ -239,8 +239,9 @@ async fn queries_are_run_before_each_night_and_one_that_fails_stops_no_other() {
     let gone = "postgres://reader:canary@127.0.0.1:1/none";
     night.app = night.with_warehouses(Duration::from_millis(150), &[("WAREHOUSE", there.url()), ("GONE", gone)]);
     night.put("people.csv", PEOPLE);
-    // By the alphabet signals would come before the accounts they are of.
-    let accounts = "-- from: WAREHOUSE\nSELECT id AS account_id, title AS name FROM customer WHERE id <> 'cord'";
+    // By the alphabet signals would come before the accounts they are of. An editor put its mark first.
+    let accounts =
+        "\u{feff}-- from: WAREHOUSE\nSELECT id AS account_id, title AS name FROM customer WHERE id <> 'cord'";
     night.put("accounts.sql", accounts);
     let usage = "-- from: WAREHOUSE\nSELECT customer AS account_id, 'usage' AS source, 'active_users' AS kind, \
                  day AS observed_on, people AS value FROM use WHERE people < 100";
@@ -368,7 +369,7 @@ async fn doctor_says_how_the_inbox_is() {
     desk.file("inbox/north/signals.csv", "account_id,source,kind,observed_on,value\na9,usage,sessions,2026-10-01,5\n");
     let waiting = inbox().await;
     program.run(&["diagnose", "--org", "north"]).await.well();
-    desk.file("inbox/north/signals-crm.sql", "-- from: WAREHOUSE\nSELECT 1");
+    desk.file("inbox/north/signals-crm.sql", "\u{feff}-- from: WAREHOUSE\nSELECT 1");
     let taken = inbox().await;
     desk.file("inbox/north/acounts.csv", ACCOUNTS);
     desk.file("inbox/north/contacts.sql", "SELECT 1");

@@ -1,6 +1,6 @@
 //! The real binary, as an operator runs it: arguments, environment, exit code, output.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Output, Stdio};
 use std::time::Duration;
 
@@ -12,6 +12,8 @@ use super::service::SECRET;
 
 /// No command of a test takes longer; one that hangs fails its test instead of the whole suite.
 const PATIENCE: Duration = Duration::from_secs(150);
+
+const BINARY: &str = env!("CARGO_BIN_EXE_tandem");
 
 /// How the binary is called: on which database, beside which Slack.
 #[derive(Clone)]
@@ -68,7 +70,17 @@ impl Program {
     }
 
     pub(crate) fn command(&self, arguments: &[&str]) -> Command {
-        let mut command = Command::new(PathBuf::from(env!("CARGO_BIN_EXE_tandem")));
+        self.prepared(Command::new(BINARY), arguments)
+    }
+
+    /// Where it may have no more than so many files and connections open at once.
+    pub(crate) fn command_with_open_files(&self, most: u32, arguments: &[&str]) -> Command {
+        let mut shell = Command::new("/bin/sh");
+        shell.args(["-c", "ulimit -n \"$0\" && exec \"$@\"", &most.to_string(), BINARY]);
+        self.prepared(shell, arguments)
+    }
+
+    fn prepared(&self, mut command: Command, arguments: &[&str]) -> Command {
         command.env_clear().envs(self.environment.iter().map(|(name, value)| (name, value)));
         command.args(arguments).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
         command
