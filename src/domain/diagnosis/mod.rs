@@ -23,7 +23,7 @@ use super::signal::Source;
 
 pub use book::{Book, BookSoFar, GuardChange, GuardEvent, NightState};
 pub use diagnose::{Before, Previous, diagnose, id, shadowed};
-pub(super) use weigh::{Weighed, rounded};
+pub(super) use weigh::{Weighed, exact, rounded};
 
 /// `healthy` (≥ 70), `watch` (50–69), `at_risk` (< 50), `unknown` (too little data).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]

@@ -49,7 +49,12 @@ impl Weighed {
     }
 }
 
+/// A sum of parts as it is on paper: what is exactly a half or a threshold there may come out a hair beside it here.
+pub(in crate::domain) fn exact(points: f64) -> f64 {
+    (points * 1e9).round() / 1e9
+}
+
 /// 0 to 100, so the conversion keeps the value.
-pub(in crate::domain) fn rounded(risk: f64) -> u8 {
-    risk.round().clamp(0.0, 100.0) as u8
+pub(in crate::domain) fn rounded(points: f64) -> u8 {
+    exact(points).round().clamp(0.0, 100.0) as u8
 }

@@ -6,7 +6,7 @@ use super::measures::Scored;
 use super::wording::fact_date;
 use super::{Evidence, Rule, billing, crm, measures, onboarding, plays, sentiment, support, usage};
 use crate::domain::account::Account;
-use crate::domain::diagnosis::{Book, Cause, Fact};
+use crate::domain::diagnosis::{Book, Cause, Fact, exact, rounded};
 use crate::domain::policy::Policy;
 use crate::domain::signal::Source;
 
@@ -172,7 +172,7 @@ pub(in crate::domain) fn causes(case: &Case<'_>, parts: &[Part], floors: &[(Rule
             (finding, points, true)
         })
         .collect();
-    for part in parts.iter().filter(|part| part.points >= case.policy.score.cause_points - 1e-9) {
+    for part in parts.iter().filter(|part| exact(part.points) >= case.policy.score.cause_points) {
         if !found.iter().any(|(finding, ..)| *finding == part.finding) {
             found.push((part.finding, part.points, false));
         }
@@ -186,8 +186,7 @@ pub(in crate::domain) fn causes(case: &Case<'_>, parts: &[Part], floors: &[(Rule
 }
 
 fn cause(case: &Case<'_>, finding: Finding, points: f64, floor: bool) -> Option<Cause> {
-    // 0 to 100, so the conversion keeps the value.
-    let points = points.round().clamp(0.0, 100.0) as u8;
+    let points = rounded(points);
     match finding {
         Finding::Measure(index) => measures::cause(case, index, points),
         Finding::Rule(rule) => {

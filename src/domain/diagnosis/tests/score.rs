@@ -1,7 +1,8 @@
 //! Weights, coverage, floors, causes and change.
 
 use super::customer::{Customer, account};
-use crate::domain::diagnosis::{Band, Before, Change, Diagnosis, Previous};
+use crate::domain::account::Segment;
+use crate::domain::diagnosis::{Band, Before, Change, Diagnosis, Previous, rounded};
 use crate::domain::policy::Policy;
 use crate::domain::signal::Source;
 
@@ -17,6 +18,22 @@ fn risk_is_the_weighted_mean_of_what_is_known() {
     assert_eq!(diagnosis.risk, Some((70.4_f64 * 35.0 / 95.0).round() as u8));
     assert_eq!(diagnosis.rules(), ["usage_trend", "seat_use"]);
     assert_eq!(diagnosis.causes[0].points, (48.0_f64 * 35.0 / 95.0).round() as u8);
+}
+
+/// Exact on paper, and a hair below the half where it is summed: 30.5, 50.5.
+#[test]
+fn a_half_is_rounded_as_on_paper() {
+    let trend = |percent: f64| {
+        let values = [vec![100.0; 20], vec![percent; 2]].concat();
+        account().weekly("core_actions", &values).saw("active_users", 1, 55.0)
+    };
+    let named = trend(92.0).saw("competitor_named", 3, true).saw("nps", 20, 9.0).diagnosis();
+    assert_eq!((named.risk, named.health, named.band), (Some(31), Some(69), Band::Watch));
+    let silent = trend(81.0).with(|a| a.segment = Some(Segment::Enterprise)).in_touch(0, 42);
+    let silent = silent.saw("invoice_overdue_days", 1, 30.0).diagnosis();
+    assert_eq!((silent.risk, silent.health, silent.band), (Some(51), Some(49), Band::AtRisk));
+    // Of points the same.
+    assert_eq!([rounded(30.499_999_999_999_993), rounded(30.499)], [31, 30]);
 }
 
 #[test]
