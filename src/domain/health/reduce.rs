@@ -42,12 +42,10 @@ impl Look<'_> {
     }
 
     pub(super) fn trend_at(&self, count: bool, today: i32) -> Option<TrendRead> {
-        if !count {
-            return series::trend(self.points, self.windows, false, today);
+        match count {
+            true => series::count_trend(self.points, self.windows, today),
+            false => series::trend(self.points, self.windows, false, today),
         }
-        let mut blocks = Vec::new();
-        series::blocks(self.points, self.windows.block, today, &mut blocks);
-        series::trend(&blocks, self.windows, true, today)
     }
 
     /// The latest day within `days` on which the value was true.

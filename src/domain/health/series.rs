@@ -78,7 +78,9 @@ const LONGEST: i32 = 1_000_000;
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Windows {
     pub(super) block: i32,
-    pub(super) recent: i32,
+    /// Rows are further apart than a block: each is one.
+    pub(super) each_row: bool,
+    recent: i32,
     baseline: i32,
     peak: i32,
     history: i32,
@@ -91,6 +93,7 @@ impl Windows {
             |days: u32, intervals: u32| days_of(days).max(interval.saturating_mul(days_of(intervals))).min(LONGEST);
         Self {
             block: longest(reading.block_days, 1),
+            each_row: interval > days_of(reading.block_days),
             recent: longest(reading.recent_days, reading.recent_intervals),
             baseline: longest(reading.baseline_days, reading.baseline_intervals),
             peak: longest(reading.peak_days, reading.peak_intervals),
@@ -112,15 +115,25 @@ pub(super) fn days_of(days: u32) -> i32 {
 
 /// Sums of consecutive blocks counted back from `today`, each at its last day, oldest first.
 /// A block without rows is missing: it is unknown, not zero.
-pub(super) fn blocks(points: &[Point], block: i32, today: i32, into: &mut Vec<Point>) {
-    into.clear();
+fn blocks(points: &[Point], block: i32, today: i32) -> Vec<Point> {
+    let mut blocks: Vec<Point> = Vec::new();
     for &(day, value) in points.iter().filter(|point| point.0 <= today) {
         let end = today - (today - day) / block * block;
-        match into.last_mut() {
+        match blocks.last_mut() {
             Some(last) if last.0 == end => last.1 += value,
-            _ => into.push((end, value)),
+            _ => blocks.push((end, value)),
         }
     }
+    blocks
+}
+
+/// Reads a count as of `today`, by its blocks. A row counts for its day, or since the row before it: months are of
+/// different lengths, and two of them in one block would be a peak that nobody had.
+pub(super) fn count_trend(points: &[Point], windows: Windows, today: i32) -> Option<TrendRead> {
+    if windows.each_row {
+        return trend(points, windows, true, today);
+    }
+    trend(&blocks(points, windows.block, today), windows, true, today)
 }
 
 /// Those of `points` with a day in `(after, until]`.
@@ -243,11 +256,7 @@ mod tests {
     fn read(points: &[Point], count: bool) -> Option<TrendRead> {
         let reading = Policy::default().reading;
         let windows = Windows::of(interval(points, &reading), &reading);
-        let mut levels = points.to_vec();
-        if count {
-            blocks(points, windows.block, TODAY, &mut levels);
-        }
-        trend(&levels, windows, count, TODAY)
+        if count { count_trend(points, windows, TODAY) } else { trend(points, windows, false, TODAY) }
     }
 
     #[test]
@@ -280,6 +289,22 @@ mod tests {
         let zeros = every(7, &[0.0; 16]);
         assert_eq!(read(&zeros, true).unwrap().trend(), Some(0.0), "a baseline below 1 counts as 1");
         assert_eq!(read(&zeros, false).unwrap().trend(), None, "a gauge at nothing has no trend");
+    }
+
+    #[test]
+    fn a_steady_month_is_steady_on_every_day() {
+        let reading = Policy::default().reading;
+        let first = |month: u32| {
+            let day = NaiveDate::from_ymd_opt(2023, 1, 1).unwrap() + chrono::Months::new(month);
+            (number_of(day), 1_000.0)
+        };
+        let months: Vec<Point> = (0..36).map(first).collect();
+        for today in (months[24].0)..(months[35].0) {
+            let known: Vec<Point> = months.iter().copied().filter(|point| point.0 <= today).collect();
+            let read = count_trend(&known, Windows::of(interval(&known, &reading), &reading), today).unwrap();
+            let all = (read.recent, read.baseline, read.peak.map(|peak| peak.0), read.block_days);
+            assert_eq!(all, (1_000.0, Some(1_000.0), Some(1_000.0), 31), "{}", date_of(today));
+        }
     }
 
     #[test]

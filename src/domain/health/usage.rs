@@ -89,7 +89,7 @@ impl Read {
 
 fn level(look: &Look<'_>, count: bool) -> Option<f64> {
     let last = look.last()?.known()?;
-    Some(if count {
+    Some(if count && !look.windows.each_row {
         series::sum_within(look.points, look.windows.block.unsigned_abs() - 1, look.today)
     } else {
         last.value

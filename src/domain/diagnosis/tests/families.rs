@@ -51,6 +51,17 @@ fn usage_slow_decline() {
 }
 
 #[test]
+fn months_of_different_lengths_have_no_peak() {
+    // Counted back in 31 days from today, two of them lie in one block: those of February and March.
+    let months = (0..24).fold(no_seats(), |customer, month| {
+        let day = chrono::NaiveDate::from_ymd_opt(2026, 11, 16).unwrap() - chrono::Months::new(month);
+        customer.saw("core_actions", (today() - day).num_days().cast_unsigned(), 1_000.0)
+    });
+    let diagnosis = months.diagnosis();
+    assert_eq!((diagnosis.families[&Source::Usage], diagnosis.rules()), (Some(0), vec![]));
+}
+
+#[test]
 fn seat_use_and_breadth() {
     let seats = |active: f64| account().saw("active_users", 1, active);
     check(Source::Usage, &[(80.0, 0), (75.0, 0), (62.5, 20), (50.0, 40), (37.5, 60), (25.0, 80), (0.0, 80)], seats);
