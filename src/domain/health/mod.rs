@@ -29,7 +29,7 @@ pub(super) use floors::floors;
 pub use plays::usual_play;
 pub use rules::{Declared, RULES, Rule};
 pub use series::TrendRead;
-pub(super) use usage::MEASURES as USAGE_MEASURES;
+pub(super) use usage::{GROWTH_WEEKS_AT_MOST, MEASURES as USAGE_MEASURES};
 
 use super::account::AccountId;
 use super::row::OutcomeKind;

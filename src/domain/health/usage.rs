@@ -20,7 +20,7 @@ pub(in crate::domain) const MEASURES: [&str; 3] = ["core_actions", "active_users
 const LABELS: [&str; 3] = ["Core actions", "Active users", "Sessions"];
 const UNITS: [&str; 3] = ["actions", "users", "sessions"];
 /// How many weeks back the growth of a window is followed.
-const GROWTH_WEEKS_AT_MOST: u32 = 13;
+pub(in crate::domain) const GROWTH_WEEKS_AT_MOST: u32 = 13;
 
 #[derive(Debug, Clone, PartialEq, Default)]
 pub(in crate::domain) struct Read {
@@ -115,17 +115,16 @@ fn full_seats(look: &Look<'_>) -> Option<FullSeats> {
 }
 
 /// The raw trend, looked at week by week: growth is what is really used, so a
-/// falling book must not turn a steady account into a growing one.
+/// falling book must not turn a steady account into a growing one. Growth of
+/// four weeks takes five looks, and the earliest that held is the day it is known since.
 fn growing_since(look: &Look<'_>, count: bool) -> Option<NaiveDate> {
     let rules = &look.policy.windows;
-    let weeks = rules.growth_weeks.min(GROWTH_WEEKS_AT_MOST);
     let grows = |week: &u32| {
         let trend = look.trend_at(count, look.today - 7 * series::days_of(*week)).and_then(|read| read.trend());
         trend.is_some_and(|trend| trend >= rules.growth_trend)
     };
-    let held = (0..GROWTH_WEEKS_AT_MOST).take_while(grows).count();
-    let held = u32::try_from(held).unwrap_or(GROWTH_WEEKS_AT_MOST);
-    (held >= weeks).then(|| series::date_of(look.today - 7 * series::days_of(held)))
+    let earliest = (0..=GROWTH_WEEKS_AT_MOST).take_while(grows).last()?;
+    (earliest >= rules.growth_weeks).then(|| series::date_of(look.today - 7 * series::days_of(earliest)))
 }
 
 /// The trend by which the account is judged, minus the book. `None` while withheld.

@@ -67,10 +67,17 @@ fn growth_needs_four_weeks_and_health() {
         let values = [vec![40.0; 26 - weeks], vec![52.0; weeks]].concat();
         account().with(|account| account.seats = Some(65)).in_touch(3, 3).weekly("active_users", &values)
     };
-    assert_eq!(kinds(&grown(5)), [WindowKind::Growth]);
-    assert!(kinds(&grown(3)).is_empty());
-    assert_eq!(one(&grown(5)).amount, Some(18_000.0));
-    assert!(kinds(&grown(5).saw("sev1_open_days", 0, 13.0).saw("competitor_named", 0, true)).is_empty(), "not healthy");
+    // Recent is the last two weeks: with six weeks of it, growth is known of four weeks ago and of every week since.
+    let window = one(&grown(6));
+    assert_eq!((window.kind, window.amount), (WindowKind::Growth, Some(18_000.0)));
+    assert_eq!(
+        window.reason,
+        "Use (active users) has been at least 25 % above its own baseline since 23 Oct 2026: 52 against 40; estimated $18k \
+         a year"
+    );
+    assert!(one(&grown(7)).reason.contains("since 16 Oct 2026"));
+    assert!(kinds(&grown(5)).is_empty(), "three weeks");
+    assert!(kinds(&grown(6).saw("sev1_open_days", 0, 13.0).saw("competitor_named", 0, true)).is_empty(), "not healthy");
 }
 
 #[test]
