@@ -108,6 +108,7 @@ impl Evidence {
         }
         evidence.crm.finish(account, contacts, evidence.feeds[Source::Crm as usize].live, date, policy);
         evidence.crm.drop_before(renewal::last_renewal(account, date));
+        evidence.support.finish(evidence.feeds[Source::Support as usize].live, date, policy);
         evidence
     }
 
@@ -188,12 +189,23 @@ fn combination(kind: &str, shape: Shape) -> Combine {
 /// For how many days an observation of this kind is believed.
 fn validity(kind: &str, interval: i32, policy: &Policy) -> i32 {
     let validity = &policy.validity;
+    // What is summed is known for as long as a row may be in the sum.
+    let summed = match kind {
+        "meeting_rescheduled" => policy.crm.meetings_days,
+        "payment_failures" => policy.billing.failures_days,
+        "escalations" => policy.support.escalations_days,
+        "tickets_opened" => policy.support.silence_days,
+        _ => 0,
+    };
     let days = match kind {
         "competitor_named" => validity.competitor_named,
         "meeting_rescheduled" => validity.meeting_rescheduled,
         "csm_pulse" => validity.csm_pulse,
         "nps" => validity.nps,
-        _ => return series::days_of(validity.days).max(interval.saturating_mul(series::days_of(validity.intervals))),
+        _ => {
+            let intervals = interval.saturating_mul(series::days_of(validity.intervals));
+            return series::days_of(validity.days.max(summed)).max(intervals);
+        }
     };
-    series::days_of(days)
+    series::days_of(days.max(summed))
 }

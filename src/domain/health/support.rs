@@ -1,7 +1,12 @@
 //! Support: the worst of open tickets, escalations, satisfaction and silence.
 //!
-//! Decision: tickets are compared with the account's own baseline alone. Taking
-//! out the book would turn a steady account into a surge whenever others fall quiet.
+//! Decisions where the plan leaves room:
+//! - Tickets are compared with the account's own baseline alone. Taking out the book
+//!   would turn a steady account into a surge whenever others fall quiet.
+//! - Tickets are counted while their own rows are within their validity, or while
+//!   support still delivers for the account and has counted one in the last year.
+//!   Many help desks write a row only when a ticket is opened: then the very silence
+//!   that matters would look like a feed that has ended.
 
 use chrono::NaiveDate;
 
@@ -11,6 +16,7 @@ use super::series::{self, TrendRead};
 use super::wording::{WithPrevious, days, fact, few_first, number};
 use super::{Observation, Rule, crm, usage};
 use crate::domain::diagnosis::Fact;
+use crate::domain::policy::Policy;
 use crate::domain::signal::Source;
 
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -43,6 +49,14 @@ impl Read {
             }
             "tickets_open" => self.open = look.last(),
             _ => {}
+        }
+    }
+
+    /// `live` is the account's support feed as a whole.
+    pub(super) fn finish(&mut self, live: bool, date: NaiveDate, policy: &Policy) {
+        if let Some(opened) = &mut self.opened {
+            let in_year = (date - opened.as_of).num_days() <= i64::from(policy.reading.history_days);
+            opened.valid |= live && in_year;
         }
     }
 }

@@ -164,6 +164,15 @@ fn silence_in_support() {
     let seats = |seats| quiet(account().with(|account| account.seats = Some(seats)).in_touch(0, 30));
     assert_eq!((seats(20).family(Source::Support), seats(21).family(Source::Support)), (Some(0), Some(40)));
     assert_eq!(quiet(account().in_touch(0, 30)).saw("tickets_opened", 89, 1.0).family(Source::Support), Some(0));
+    // A help desk that writes a row a ticket: its other kinds say that it still delivers.
+    let by_ticket = |last| {
+        let customer = account().in_touch(0, 30).saw("sev1_open_days", 1, 0.0);
+        customer.saw("tickets_opened", last + 60, 1.0).saw("tickets_opened", last, 1.0)
+    };
+    assert_eq!((by_ticket(90).family(Source::Support), by_ticket(100).family(Source::Support)), (Some(0), Some(40)));
+    assert_eq!(by_ticket(366).family(Source::Support), Some(0), "none in a year: nobody counts them");
+    let ended = account().in_touch(0, 30).saw("tickets_opened", 160, 1.0).saw("tickets_opened", 100, 1.0);
+    assert_eq!(ended.family(Source::Support), None, "support does not deliver for it");
 }
 
 #[test]
@@ -180,6 +189,9 @@ fn billing() {
     let prompt = account().weekly("invoice_overdue_days", &[0.0, 0.0, 0.0, 0.0, 34.0]);
     assert_eq!(said(prompt), "An invoice is 34 days overdue; this account usually pays on time");
     check(Source::Billing, &[(0.0, 0), (1.0, 30), (2.0, 70), (3.0, 70)], |n| account().saw("payment_failures", 9, n));
+    // Known for as long as they may be counted, and no longer.
+    let failed = |days| account().saw("payment_failures", days + 1, 1.0).saw("payment_failures", days, 1.0);
+    assert_eq!((failed(89).family(Source::Billing), failed(91).family(Source::Billing)), (Some(70), None));
     let discount = |days: f64| account().saw("discount_expires_in_days", 10, days);
     check(Source::Billing, &[(71.0, 0), (70.0, 40), (10.0, 40), (9.0, 0)], discount);
 }
