@@ -7,11 +7,12 @@
 //!   or a new department observed after the pass is other evidence.
 //! - Windows are marked to be sold with the renewal inside 90 days of the opt-out
 //!   date, and also of the next deadline where that is the renewal date.
-//! - While the feed guard withholds a source, its evidence opens no new window.
+//! - While the feed guard withholds a source, its evidence opens no new window, and
+//!   an open one stays as the night before found it.
 
 use chrono::{Days, NaiveDate};
 
-use super::diagnosis::{Band, Diagnosis, FoundWindow, RenewalRead, WindowKind};
+use super::diagnosis::{Band, Before, Diagnosis, FoundWindow, RenewalRead, WindowKind};
 use super::health::wording::{day, number, percent, plural};
 use super::health::{Case, USAGE_MEASURES};
 use super::money::Money;
@@ -27,6 +28,12 @@ pub struct OpenWindow {
     pub closes_on: NaiveDate,
 }
 
+impl OpenWindow {
+    fn is_open_on(self, date: NaiveDate) -> bool {
+        self.opens_on <= date && self.closes_on >= date
+    }
+}
+
 /// After a pass or a loss: the same evidence opens nothing before `until`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Cooling {
@@ -37,7 +44,6 @@ pub struct Cooling {
 /// Evidence for one kind of window.
 struct Chance {
     kind: WindowKind,
-    source: Source,
     /// Since when the evidence holds, or the day of the event.
     since: NaiveDate,
     /// An event of that day, not a state that goes on.
@@ -48,23 +54,60 @@ struct Chance {
 
 /// The windows that the evidence opens or still holds open, in the order of [`WindowKind`]. `read` is the account's
 /// diagnosis without them.
-pub(super) fn find(case: &Case<'_>, read: &Diagnosis, open: &[OpenWindow], cooling: &[Cooling]) -> Vec<FoundWindow> {
-    let chances = [seats(case), usage(case), growth(case, read.band), cross_sell(case), requested(case)];
-    chances.into_iter().flatten().filter_map(|chance| found(case, read, chance, open, cooling)).collect()
+pub(super) fn find(case: &Case<'_>, read: &Diagnosis, before: &Before<'_>) -> Vec<FoundWindow> {
+    let find = |kind: WindowKind| {
+        let withheld = case.book.is_withheld(source(kind));
+        let open = before.open_windows.iter().find(|open| open.kind == kind && open.is_open_on(case.date));
+        if withheld && let Some(stands) = open.and_then(|open| kept_up(case, read, *open, before.found_windows)) {
+            return Some(stands);
+        }
+        found(case, read, chance(case, read.band, kind)?, open, before.cooling, withheld)
+    };
+    WindowKind::ALL.into_iter().filter_map(find).collect()
+}
+
+fn source(kind: WindowKind) -> Source {
+    match kind {
+        WindowKind::Seats | WindowKind::Usage | WindowKind::Growth => Source::Usage,
+        WindowKind::CrossSell | WindowKind::Requested => Source::Crm,
+    }
+}
+
+fn chance(case: &Case<'_>, band: Band, kind: WindowKind) -> Option<Chance> {
+    match kind {
+        WindowKind::Seats => seats(case),
+        WindowKind::Usage => usage(case),
+        WindowKind::Growth => growth(case, band),
+        WindowKind::CrossSell => cross_sell(case),
+        WindowKind::Requested => requested(case),
+    }
+}
+
+/// An open window as the night before found it, with what else is known tonight.
+fn kept_up(case: &Case<'_>, read: &Diagnosis, open: OpenWindow, found: &[FoundWindow]) -> Option<FoundWindow> {
+    let kind = open.kind;
+    let found = found.iter().find(|found| found.kind == kind)?;
+    (kind != WindowKind::Growth || read.band == Band::Healthy).then(|| FoundWindow {
+        opens_on: open.opens_on,
+        closes_on: open.closes_on,
+        co_term: co_term(&case.policy.windows, &read.renewal, case.date),
+        withheld_by: withheld_by(read, kind),
+        ..found.clone()
+    })
 }
 
 fn found(
     case: &Case<'_>,
     read: &Diagnosis,
     chance: Chance,
-    open: &[OpenWindow],
+    open: Option<&OpenWindow>,
     cooling: &[Cooling],
+    withheld: bool,
 ) -> Option<FoundWindow> {
     let (rules, date) = (&case.policy.windows, case.date);
-    let still_open = |w: &&OpenWindow| w.kind == chance.kind && w.opens_on <= date && w.closes_on >= date;
-    let (opens_on, closes_on) = match open.iter().find(still_open) {
+    let (opens_on, closes_on) = match open {
         Some(window) => (window.opens_on, window.closes_on),
-        None if cools(rules, &chance, cooling, date) || case.book.is_withheld(chance.source) => return None,
+        None if withheld || cools(rules, &chance, cooling, date) => return None,
         None => {
             let end = date.checked_add_days(Days::new(rules.open_days.into()))?;
             // A deadline of today ends nothing that opens today: the one after it does.
@@ -73,7 +116,6 @@ fn found(
             (date, deadline.map_or(end, |deadline| deadline.min(end)))
         }
     };
-    let gate = read.gate().filter(|_| chance.kind != WindowKind::Requested);
     Some(FoundWindow {
         kind: chance.kind,
         reason: chance.reason,
@@ -82,8 +124,13 @@ fn found(
         opens_on,
         closes_on,
         co_term: co_term(rules, &read.renewal, date),
-        withheld_by: gate.map(str::to_owned),
+        withheld_by: withheld_by(read, chance.kind),
     })
+}
+
+/// What the customer asked for is never withheld.
+fn withheld_by(read: &Diagnosis, kind: WindowKind) -> Option<String> {
+    read.gate().filter(|_| kind != WindowKind::Requested).map(str::to_owned)
 }
 
 fn cools(rules: &Windows, chance: &Chance, cooling: &[Cooling], date: NaiveDate) -> bool {
@@ -136,7 +183,7 @@ fn seats(case: &Case<'_>) -> Option<Chance> {
         percent(rules.seats_back_to),
         estimate(amount)
     );
-    Some(Chance { kind: WindowKind::Seats, source: Source::Usage, since, event: false, reason, amount })
+    Some(Chance { kind: WindowKind::Seats, since, event: false, reason, amount })
 }
 
 fn usage(case: &Case<'_>) -> Option<Chance> {
@@ -157,7 +204,7 @@ fn usage(case: &Case<'_>) -> Option<Chance> {
         (None, None) => return None,
     };
     let reason = format!("{what}{}", estimate(amount));
-    Some(Chance { kind: WindowKind::Usage, source: Source::Usage, since, event: false, reason, amount })
+    Some(Chance { kind: WindowKind::Usage, since, event: false, reason, amount })
 }
 
 fn growth(case: &Case<'_>, band: Band) -> Option<Chance> {
@@ -177,19 +224,19 @@ fn growth(case: &Case<'_>, band: Band) -> Option<Chance> {
         number(read.baseline?),
         estimate(amount)
     );
-    Some(Chance { kind: WindowKind::Growth, source: Source::Usage, since, event: false, reason, amount })
+    Some(Chance { kind: WindowKind::Growth, since, event: false, reason, amount })
 }
 
 fn cross_sell(case: &Case<'_>) -> Option<Chance> {
     let since = case.evidence.crm.new_department?;
     let amount = share_of_arr(case, case.policy.windows.cross_sell_share);
     let reason = format!("A new department showed up on {}{}", day(since), estimate(amount));
-    Some(Chance { kind: WindowKind::CrossSell, source: Source::Crm, since, event: true, reason, amount })
+    Some(Chance { kind: WindowKind::CrossSell, since, event: true, reason, amount })
 }
 
 fn requested(case: &Case<'_>) -> Option<Chance> {
     let since = case.evidence.crm.expansion_requested?;
     let amount = share_of_arr(case, case.policy.windows.requested_share);
     let reason = format!("The customer asked for more on {}{}", day(since), estimate(amount));
-    Some(Chance { kind: WindowKind::Requested, source: Source::Crm, since, event: true, reason, amount })
+    Some(Chance { kind: WindowKind::Requested, since, event: true, reason, amount })
 }

@@ -27,6 +27,14 @@ pub(super) struct Detail<'a> {
     pub(super) churned_on: Option<NaiveDate>,
 }
 
+impl Detail<'_> {
+    /// What stands of it where the feed guard withholds a source. A rule that no release knows any more has no say.
+    pub(super) fn standing(self, date: NaiveDate) -> (BTreeMap<Source, Option<u8>>, Vec<Cause>) {
+        let causes = self.causes.into_iter().filter_map(|cause| cause.on(date).ok());
+        (self.families.into_owned(), causes.collect())
+    }
+}
+
 /// The same as far as a line needs it: causes are most of reading a detail.
 #[derive(Debug, Deserialize)]
 pub(super) struct Outline {

@@ -42,13 +42,13 @@ statements! {
     TRY_LOCK_NIGHT = "SELECT pg_try_advisory_xact_lock(hashtextextended('tandem night ' || $1::text, 0))";
     NIGHT_BEFORE = "SELECT date, night FROM tandem.diagnosis_run WHERE org_id = $1 AND date < $2 ORDER BY date DESC LIMIT 1";
     NIGHT_AFTER = "SELECT min(date) FROM tandem.diagnosis_run WHERE org_id = $1 AND date > $2";
-    /// Only what the next night compares with; of bodies the families, and only where a source is withheld. A window opens
-    /// on a night of its own day: what a backdated run found has no dates to keep.
+    /// Only what the next night compares with; bodies only where a source is withheld. A window opens on a night of its
+    /// own day: what a backdated run found has no dates to keep.
     EARLIER = "SELECT d.account_id, d.health, d.band, d.detail_id, d.detail_on, d.floors,
-                      CASE WHEN $5 THEN (SELECT t.body::json->'families' FROM tandem.diagnosis_detail t
+                      CASE WHEN $5 THEN (SELECT t.body FROM tandem.diagnosis_detail t
                                           WHERE t.org_id = $1 AND t.detail_on = d.detail_on AND t.account_id = d.account_id
                                             AND t.detail_id = d.detail_id)
-                      END AS families,
+                      END AS body,
                       CASE WHEN (SELECT live FROM tandem.diagnosis_run r WHERE r.org_id = $1 AND r.date = $2)
                            THEN d.windows END AS windows
                  FROM tandem.diagnosis d
@@ -170,7 +170,7 @@ struct EarlierRow {
     band: String,
     detail_id: Uuid,
     detail_on: NaiveDate,
-    families: Option<Json<BTreeMap<Source, Option<u8>>>>,
+    body: Option<String>,
     windows: Option<Json<Vec<FoundWindow>>>,
     floors: Option<Json<Vec<String>>>,
 }
@@ -219,13 +219,13 @@ pub async fn night_before(tx: &mut Tenant, date: NaiveDate) -> anyhow::Result<Op
 }
 
 /// The diagnoses of a date for the accounts from `first` to `last`, both included, as a later night needs them;
-/// their families only `with_families`, for where the feed guard lets them stand.
+/// their families and causes only `with_bodies`, for where the feed guard lets them stand.
 pub async fn earlier(
     tx: &mut Tenant,
     date: NaiveDate,
     first: &AccountId,
     last: &AccountId,
-    with_families: bool,
+    with_bodies: bool,
 ) -> anyhow::Result<BTreeMap<AccountId, Earlier>> {
     let org = tx.org().0;
     let rows: Vec<EarlierRow> = sqlx::query_as(EARLIER)
@@ -233,17 +233,21 @@ pub async fn earlier(
         .bind(date)
         .bind(&first.0)
         .bind(&last.0)
-        .bind(with_families)
+        .bind(with_bodies)
         .fetch_all(tx.connection())
         .await?;
     rows.into_iter()
         .map(|row| {
+            let body: Option<Detail<'_>> =
+                row.body.as_deref().map(serde_json::from_str).transpose().context("a stored diagnosis")?;
+            let (families, causes) = body.map(|body| body.standing(date)).unwrap_or_default();
             let previous = Previous {
                 date,
                 health: row.health.map(u8::try_from).transpose().context("health")?,
                 band: word("band", &row.band)?,
                 floors: row.floors.map(|floors| floors.0).unwrap_or_default(),
-                families: row.families.map(|families| families.0).unwrap_or_default(),
+                families,
+                causes,
             };
             let windows = row.windows.map(|windows| windows.0).unwrap_or_default();
             let earlier = Earlier { previous, windows, kept: Kept { detail_id: row.detail_id, on: row.detail_on } };

@@ -495,14 +495,22 @@ async fn a_feed_that_breaks_is_withheld_and_told_once() {
     let mut signals = "account_id,source,kind,observed_on,value\n".to_owned();
     for id in &ids {
         accounts += &format!("{id},Account {id},100,dana@x.eu\n");
+        // Seats nearly full, hardly used, and as they should be.
+        let used = match id.as_str() {
+            "acc-10" => 95,
+            "acc-11" => 20,
+            _ => 80,
+        };
         for back in 0..120 {
-            signals += &format!("{id},usage,active_users,{},80\n", day("2026-11-22") - Days::new(back));
+            signals += &format!("{id},usage,active_users,{},{used}\n", day("2026-11-22") - Days::new(back));
         }
     }
     world.import(&world.org, RowKind::Accounts, &accounts).await;
     world.import(&world.org, RowKind::Signals, &signals).await;
     assert!(world.live().await.guard_events.is_empty());
-    let healthy = world.diagnoses("2026-11-23").await["acc-00"].clone();
+    let before = world.diagnoses("2026-11-23").await;
+    let healthy = before["acc-00"].clone();
+    assert_eq!((before["acc-10"].windows.len(), before["acc-11"].causes[0].rule.as_str()), (1, "seat_use"));
 
     let mut zeros = "account_id,source,kind,observed_on,value\n".to_owned();
     for id in &ids {
@@ -511,8 +519,11 @@ async fn a_feed_that_breaks_is_withheld_and_told_once() {
     world.import(&world.org, RowKind::Signals, &zeros).await;
     let broken = world.next().await;
     assert_eq!(broken.guard_events.iter().map(|event| event.change).collect::<Vec<_>>(), [GuardChange::Raised]);
-    let kept = world.diagnoses("2026-11-24").await["acc-00"].clone();
+    let all = world.diagnoses("2026-11-24").await;
+    let kept = &all["acc-00"];
     assert_eq!((kept.health, kept.stale.len(), kept.change), (healthy.health, 1, Change::Same));
+    assert_eq!(all["acc-10"].windows, before["acc-10"].windows, "an outage closes none");
+    assert_eq!(all["acc-11"].causes, before["acc-11"].causes, "whose value stands, its causes do");
     assert!(world.live().await.guard_events == broken.guard_events, "the same night tells the same");
     assert!(world.next().await.guard_events.is_empty(), "and the next is silent about it");
     world.import(&world.org, RowKind::Signals, &zeros.replace("2026-11-23,0", "2026-11-25,80")).await;

@@ -361,8 +361,12 @@ impl Night {
         let earlier = inputs.earlier.get(&account.id);
         let open = open_windows(handoffs, earlier);
         let cooling: Vec<Cooling> = handoffs.iter().filter_map(|handoff| self.cooling(handoff)).collect();
-        let before =
-            Before { previous: earlier.map(|earlier| &earlier.previous), open_windows: &open, cooling: &cooling };
+        let before = Before {
+            previous: earlier.map(|earlier| &earlier.previous),
+            open_windows: &open,
+            found_windows: earlier.map_or(&[], |earlier| &earlier.windows),
+            cooling: &cooling,
+        };
         domain::diagnose(self.org, account, evidence, &self.book, &self.policy, &before, self.date)
     }
 

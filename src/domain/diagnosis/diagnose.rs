@@ -1,6 +1,7 @@
 //! The second pass: one account's evidence, held against the book and the policy,
 //! becomes its diagnosis. The same inputs give the same bytes.
 
+use std::cmp::Reverse;
 use std::collections::BTreeMap;
 
 use chrono::{Months, NaiveDate};
@@ -8,9 +9,9 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::weigh::{Weighed, rounded};
-use super::{Band, Book, CHURNED, Cause, Change, Diagnosis};
+use super::{Band, Book, CHURNED, Cause, Change, Diagnosis, FoundWindow};
 use crate::domain::account::Account;
-use crate::domain::health::{self, Case, Evidence, Part, Rule};
+use crate::domain::health::{self, Case, Evidence, Part, RULES, Rule};
 use crate::domain::person::OrgId;
 use crate::domain::policy::{Policy, Score};
 use crate::domain::renewal;
@@ -25,8 +26,9 @@ pub struct Previous {
     pub band: Band,
     /// Names of the decision signals that stood: the rules of floors, and of a churn outcome.
     pub floors: Vec<String>,
-    /// What stands where the feed guard withholds a source tonight.
+    /// What stands where the feed guard withholds a source tonight, and why it was so.
     pub families: BTreeMap<Source, Option<u8>>,
+    pub causes: Vec<Cause>,
 }
 
 impl Previous {
@@ -37,6 +39,7 @@ impl Previous {
             band: diagnosis.band,
             floors: diagnosis.decisions().map(str::to_owned).collect(),
             families: diagnosis.families.clone(),
+            causes: diagnosis.causes.clone(),
         }
     }
 }
@@ -48,6 +51,8 @@ pub struct Before<'a> {
     pub previous: Option<&'a Previous>,
     /// Windows of earlier nights that are still open: they keep their dates.
     pub open_windows: &'a [OpenWindow],
+    /// What that diagnosis found of windows: it stands where the feed guard withholds their source.
+    pub found_windows: &'a [FoundWindow],
     /// Kinds that were passed on or lost in the last 90 days.
     pub cooling: &'a [Cooling],
 }
@@ -66,7 +71,8 @@ pub fn diagnose(
     let read = Families::read(&case, before.previous);
     let stood = before.previous.map_or(&[][..], |previous| previous.floors.as_slice());
     let floors = health::floors(&case, stood);
-    let causes = health::causes(&case, &read.parts, &floors);
+    let mut causes = health::causes(&case, &read.parts, &floors);
+    keep_up(&mut causes, before.previous, &read.stale, policy);
     let floor = floors.iter().map(|(_, floor)| *floor).reduce(f64::max);
     let risk = read.weighed.risk(&policy.score, floor).map(rounded);
     let health = risk.map(|risk| 100 - risk);
@@ -92,8 +98,24 @@ pub fn diagnose(
         renewal: renewal::read(account, evidence.auto_renew(), policy, date),
         churned_on,
     };
-    diagnosis.windows = window::find(&case, &diagnosis, before.open_windows, before.cooling);
+    diagnosis.windows = window::find(&case, &diagnosis, before);
     diagnosis
+}
+
+/// Where a family's value of the night before stands, its causes do too. Floors see to themselves.
+fn keep_up(causes: &mut Vec<Cause>, previous: Option<&Previous>, stale: &[Source], policy: &Policy) {
+    if stale.is_empty() {
+        return;
+    }
+    let of_measure = |rule: &str| policy.measures.get(rule).map(|measure| measure.source);
+    let source = |rule: &str| RULES.iter().find(|known| known.name == rule).map(|known| known.family);
+    let stands = |cause: &&Cause| {
+        let source = source(&cause.rule).or_else(|| of_measure(&cause.rule));
+        !cause.floor && source.is_some_and(|source| stale.contains(&source)) && !policy.shadow.contains(&cause.rule)
+    };
+    let before = previous.map_or(&[][..], |previous| previous.causes.as_slice());
+    causes.extend(before.iter().filter(stands).cloned());
+    causes.sort_by_key(|cause| Reverse((cause.floor, cause.points)));
 }
 
 /// A churn of the running term: a renewal date that moved on to the next, or a new start, says that they stayed or came

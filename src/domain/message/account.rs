@@ -112,7 +112,17 @@ fn causes(view: &AccountAnswer, today: NaiveDate) -> Vec<Block> {
         })];
     };
     if diagnosis.causes.is_empty() {
-        return vec![Block::Text(Text::strong("Causes").then("\nNothing stands out in what was checked."))];
+        let said = match view.stale_sources.as_slice() {
+            [] => "Nothing stands out in what was checked.".to_owned(),
+            stale => {
+                let stale: Vec<String> = stale.iter().map(ToString::to_string).collect();
+                format!(
+                    "Values of an earlier night stand: no new data came from {}. Neither they nor the rest name a cause.",
+                    phrase::and(&stale)
+                )
+            }
+        };
+        return vec![Block::Text(Text::strong("Causes").then(format!("\n{said}")))];
     }
     let mut blocks = vec![Block::Text(Text::strong("Why, and what to do"))];
     for cause in &diagnosis.causes {
@@ -442,6 +452,19 @@ mod tests {
         }
         let said = drawn(&view);
         assert!(said.contains("notice served, ends Thu 25 Feb 2027") && !said.contains("by itself"), "{said}");
+    }
+
+    #[test]
+    fn nothing_stands_out_only_where_all_was_checked_tonight() {
+        let mut view = answer();
+        if let Some(diagnosis) = &mut view.diagnosis {
+            diagnosis.causes.clear();
+        }
+        let said = drawn(&view);
+        let stands = "Values of an earlier night stand: no new data came from billing.";
+        assert!(said.contains(stands) && !said.contains("Nothing stands out"), "{said}");
+        view.stale_sources.clear();
+        assert!(drawn(&view).contains("Nothing stands out in what was checked."));
     }
 
     #[test]

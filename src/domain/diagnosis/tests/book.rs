@@ -1,10 +1,13 @@
 //! The whole book: seasons, and feeds that break.
 
 use super::customer::{Customer, ORG, account, ahead, named, today};
-use crate::domain::diagnosis::{Before, Book, Diagnosis, GuardChange, GuardEvent, NightState, Previous, diagnose};
+use crate::domain::diagnosis::{
+    Before, Book, Diagnosis, FoundWindow, GuardChange, GuardEvent, NightState, Previous, WindowKind, diagnose,
+};
 use crate::domain::health::Evidence;
 use crate::domain::policy::Policy;
 use crate::domain::signal::Source;
+use crate::domain::window::OpenWindow;
 
 fn book_of(customers: &[Customer], previous: Option<&NightState>) -> (Vec<Evidence>, Book) {
     let policy = Policy::default();
@@ -75,6 +78,51 @@ fn a_tracking_outage_is_not_a_collapse() {
     assert!(!third.is_withheld(Source::Usage));
     let (_, fourth) = book_of(&good, Some(&third.state));
     assert!(fourth.guard_events.is_empty());
+}
+
+#[test]
+fn what_stands_of_the_night_before_has_its_causes() {
+    let (_, first) = book_of(&many(20, Customer::content), None);
+    let (_, book) = book_of(&zeroed(7), Some(&first.state));
+    let falling = account().usage_drop(60).in_touch(3, 5).support_calm();
+    let falling = falling.saw("csm_pulse", 1, "red").saw("payment_failures", 1, 2.0);
+    let before = diagnose_in(&falling, &first, None);
+    assert_eq!(before.rules(), ["usage_trend", "seat_use", "payment_failures", "pulse"]);
+    let previous = Previous::of(&before);
+    // Tonight nothing of usage can be read; the payments have come in.
+    let silent = account().content().saw("csm_pulse", 1, "red");
+    let night = diagnose_in(&silent, &book, Some(&previous));
+    assert_eq!(
+        (night.rules(), night.stale.as_slice()),
+        (vec!["usage_trend", "seat_use", "pulse"], &[Source::Usage][..])
+    );
+    assert_eq!(night.causes[..2], before.causes[..2], "as they were said");
+    // And on the second such night.
+    let second = diagnose_in(&silent, &book, Some(&Previous::of(&night)));
+    assert_eq!(second.causes, night.causes);
+    // Where nothing of the source was known, nothing of it stands.
+    let unknown = Previous { families: std::collections::BTreeMap::new(), ..previous };
+    assert_eq!(diagnose_in(&silent, &book, Some(&unknown)).rules(), ["pulse"]);
+}
+
+#[test]
+fn an_outage_closes_no_window() {
+    let full = || named("a00", "A").content().weekly("seats_assigned", &[92.0; 5]);
+    let (_, first) = book_of(&many(20, Customer::content), None);
+    let (_, book) = book_of(&zeroed(7), Some(&first.state));
+    let found = diagnose_in(&full(), &first, None).windows;
+    let open = [OpenWindow { kind: WindowKind::Seats, opens_on: today(), closes_on: ahead(90) }];
+    let tonight = |customer: &Customer, open: &[OpenWindow], found: &[FoundWindow]| {
+        let before = Before { open_windows: open, found_windows: found, ..Before::default() };
+        let policy = Policy::default();
+        diagnose(ORG, &customer.account, &customer.evidence(&policy), &book, &policy, &before, today()).windows
+    };
+    let emptied = named("a00", "A").content().weekly("seats_assigned", &[0.0; 5]);
+    assert_eq!(tonight(&emptied, &open, &found), found, "as the night before found it");
+    assert_eq!(tonight(&emptied, &[], &found), [], "somebody has closed it");
+    assert_eq!(tonight(&full(), &[], &[]), [], "nothing new opens");
+    let noticed = emptied.saw("notice_served", 1, true);
+    assert_eq!(tonight(&noticed, &open, &found)[0].withheld_by.as_deref(), Some("notice_served"), "of tonight");
 }
 
 #[test]
