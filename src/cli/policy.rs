@@ -93,6 +93,11 @@ fn read(file: &Path) -> anyhow::Result<(String, Policy)> {
 
 fn print(trial: &Trial) {
     println!("{} of {} accounts would change band against {}.", trial.moved.len(), trial.accounts, trial.date);
+    match trial.moved_anyway {
+        0 => {}
+        1 => println!("1 other differs anyway: its data is newer, or the policy in use came after that night."),
+        n => println!("{n} others differ anyway: their data is newer, or the policy in use came after that night."),
+    }
     let read = |(health, band): (Option<u8>, Band)| match health {
         Some(health) => format!("{} {health}", band.label()),
         None => band.label().to_owned(),

@@ -650,6 +650,11 @@ async fn a_policy_is_tried_before_it_is_used() {
     assert_eq!((moved.account.0.as_str(), moved.from.1, moved.to.1), ("a", Band::Watch, Band::AtRisk));
     assert!(!moved.why.is_empty());
     assert_eq!(world.counts(&world.org).await, counts, "nothing was written");
+    // What newer data moves is no doing of the policy on trial.
+    world.signals(&[("b", "crm", "notice_served", "2026-11-20", "true")]).await;
+    let newer = night::trial(&world.app, world.org.id, &Policy::from_toml(stern).unwrap()).await.unwrap();
+    let moved: Vec<&str> = newer.moved.iter().map(|moved| moved.account.0.as_str()).collect();
+    assert_eq!((newer.accounts, moved, newer.moved_anyway), (2, vec!["a"], 1));
 
     policy::switch(&world.app.store, world.org.id, stern, Actor::System, world.app.now()).await.unwrap();
     world.live().await;

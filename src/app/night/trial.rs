@@ -1,6 +1,11 @@
 //! A policy on trial: which accounts would change band against last night, and why. Nothing is written.
+//!
+//! Data that came since would move accounts too. So all of it is read under the policy in use as well: what the two
+//! policies make of the same data is what the one on trial changes.
 
 use std::cmp::Reverse;
+use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use chrono::NaiveDate;
 use serde::{Serialize, Serializer};
@@ -9,11 +14,12 @@ use super::evidence::Seen;
 use super::page::Inputs;
 use super::{Night, Run, evidence, guarded};
 use crate::app::App;
+use crate::app::snapshot::Snapshot;
 use crate::domain::account::AccountId;
-use crate::domain::diagnosis::{Band, Book};
+use crate::domain::diagnosis::{Band, Book, Diagnosis, NightState};
 use crate::domain::person::OrgId;
 use crate::domain::policy::Policy;
-use crate::store::{diagnosis, night};
+use crate::store::{Tenant, diagnosis, night};
 
 const PAGE: usize = 1_000;
 /// Causes told of an account.
@@ -27,9 +33,11 @@ pub struct Trial {
     pub accounts: u32,
     /// Those that would change band, the largest drop first.
     pub moved: Vec<Moved>,
+    /// Others whose band differs from that night's under the policy in use too.
+    pub moved_anyway: u32,
 }
 
-/// An account that would change band.
+/// An account that would change band, both read with what is known now.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Moved {
     #[serde(rename = "account_id")]
@@ -62,28 +70,23 @@ pub async fn trial(app: &App, org: OrgId, policy: &Policy) -> anyhow::Result<Tri
     let Some(date) = snapshot.organisation.diagnosed_on else {
         anyhow::bail!("there is no diagnosis to compare with yet; run `tandem diagnose` first");
     };
-    let gathered = evidence::gather(app, &mut tx, policy, date).await?;
-    let (before, state) = night::night_before(&mut tx, date).await?.unzip();
-    let book = Book::of(gathered.seen.iter().map(|seen| &seen.evidence), state.as_ref(), policy, date);
-    let at = app.now();
-    let (run, again) = (Run::History, true);
-    let (app, policy) = (app.clone(), policy.clone());
-    let night = Night { app, org, snapshot, policy, book, date, at, run, before, after: None, again };
-    let mut trial = Trial { date, accounts: 0, moved: Vec::new() };
-    for page in gathered.seen.chunks(PAGE) {
-        let inputs = Inputs::read(&mut tx, &night, page).await?;
-        let ids: Vec<AccountId> = page.iter().map(|seen| seen.account.id.clone()).collect();
-        let bands = diagnosis::bands(&mut tx, date, &ids).await?;
-        for seen in page {
-            let Seen { account, evidence } = &**seen;
-            let id = &account.id;
-            let Some(from) = bands.get(id) else { continue };
-            let diagnosis = guarded(|| Ok(night.trial_diagnosis(account, evidence, &inputs)))?;
+    let before = night::night_before(&mut tx, date).await?;
+    let ground = Ground { app, snapshot: &snapshot, date, before: before.as_ref() };
+    let in_use = ground.read(&mut tx, &snapshot.policy, band).await?;
+    let tried = ground.read(&mut tx, policy, Moved::to).await?;
+    let mut trial = Trial { date, accounts: 0, moved: Vec::new(), moved_anyway: 0 };
+    let mut tried = tried.into_iter().peekable();
+    while tried.peek().is_some() {
+        let page: Vec<_> = tried.by_ref().take(PAGE).collect();
+        let ids: Vec<AccountId> = page.iter().map(|(id, _)| id.clone()).collect();
+        let stored = diagnosis::bands(&mut tx, date, &ids).await?;
+        for (id, to) in page {
+            let (Some(from), Some(stored)) = (in_use.get(&id), stored.get(&id)) else { continue };
             trial.accounts += 1;
-            if diagnosis.band != from.1 {
-                let why = diagnosis.causes.iter().take(CAUSES).map(|cause| cause.headline.clone()).collect();
-                let to = (diagnosis.health, diagnosis.band);
-                trial.moved.push(Moved { account: id.clone(), name: account.name.clone(), from: *from, to, why });
+            if to.to.1 != from.1 {
+                trial.moved.push(Moved { from: *from, ..to });
+            } else if from.1 != stored.1 {
+                trial.moved_anyway += 1;
             }
         }
     }
@@ -93,4 +96,57 @@ pub async fn trial(app: &App, org: OrgId, policy: &Policy) -> anyhow::Result<Tri
     };
     trial.moved.sort_by_key(|moved| (Reverse(drop(moved)), moved.account.clone()));
     Ok(trial)
+}
+
+fn band(diagnosis: &Diagnosis) -> (Option<u8>, Band) {
+    (diagnosis.health, diagnosis.band)
+}
+
+impl Moved {
+    /// As the policy on trial sees it; where it comes from is still open.
+    fn to(diagnosis: &Diagnosis) -> Self {
+        Self {
+            account: diagnosis.account_id.clone(),
+            name: diagnosis.name.clone(),
+            from: band(diagnosis),
+            to: band(diagnosis),
+            why: diagnosis.causes.iter().take(CAUSES).map(|cause| cause.headline.clone()).collect(),
+        }
+    }
+}
+
+/// What both policies are held against.
+struct Ground<'a> {
+    app: &'a App,
+    snapshot: &'a Arc<Snapshot>,
+    date: NaiveDate,
+    before: Option<&'a (NaiveDate, NightState)>,
+}
+
+impl Ground<'_> {
+    /// What `keep` takes of each account's diagnosis under `policy`, made of what is known now.
+    async fn read<T>(
+        &self,
+        tx: &mut Tenant,
+        policy: &Policy,
+        keep: impl Fn(&Diagnosis) -> T,
+    ) -> anyhow::Result<BTreeMap<AccountId, T>> {
+        let (app, snapshot, policy, date) = (self.app.clone(), self.snapshot.clone(), policy.clone(), self.date);
+        let gathered = evidence::gather(&app, tx, &policy, date).await?;
+        let state = self.before.map(|(_, state)| state);
+        let book = Book::of(gathered.seen.iter().map(|seen| &seen.evidence), state, &policy, date);
+        let (org, at, before) = (tx.org(), app.now(), self.before.map(|(date, _)| *date));
+        let (run, after, again) = (Run::History, None, true);
+        let night = Night { app, org, snapshot, policy, book, date, at, run, before, after, again };
+        let mut kept = BTreeMap::new();
+        for page in gathered.seen.chunks(PAGE) {
+            let inputs = Inputs::read(tx, &night, page).await?;
+            for seen in page {
+                let Seen { account, evidence } = &**seen;
+                let diagnosis = guarded(|| Ok(night.trial_diagnosis(account, evidence, &inputs)))?;
+                kept.insert(account.id.clone(), keep(&diagnosis));
+            }
+        }
+        Ok(kept)
+    }
 }
