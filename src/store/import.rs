@@ -57,7 +57,8 @@ statements! {
                       excluded.teams_user_id, excluded.pool, excluded.active)
               RETURNING t.email";
     /// A change of the auto-renewal column is a signal (diagnosis.md, "Reading signals"). The value before
-    /// goes with it: a lone "false" does not say that it was ever on.
+    /// goes with it: a lone "false" does not say that it was ever on. Where a change of the same
+    /// day has told it already it stands, or a column that is corrected on that day would rewrite the day before.
     AUTO_RENEW_CHANGES = "INSERT INTO tandem.signal (org_id, account_id, source, kind, observed_on, reference, number)
               SELECT $1, a.account_id, 'crm', 'auto_renew', told.on_day, 'account column', told.value::int
                 FROM jsonb_array_elements($2) AS r
@@ -66,7 +67,12 @@ statements! {
                                           ($3::date, (r->>'auto_renew')::boolean)) AS told (on_day, value)
                WHERE a.auto_renew IS NOT NULL AND r->>'auto_renew' IS NOT NULL
                  AND a.auto_renew <> (r->>'auto_renew')::boolean
-              ON CONFLICT (org_id, account_id, kind, observed_on, reference, source) DO UPDATE SET number = excluded.number";
+                 AND (told.on_day = $3::date
+                      OR NOT EXISTS (SELECT FROM tandem.signal s
+                                      WHERE s.org_id = $1 AND s.account_id = a.account_id AND s.source = 'crm'
+                                        AND s.kind = 'auto_renew' AND s.observed_on = $3::date AND s.reference = 'account column'))
+              ON CONFLICT (org_id, account_id, kind, observed_on, reference, source) DO UPDATE SET number = excluded.number
+               WHERE excluded.observed_on = $3::date";
     /// Risks that follow a seat which somebody else gets: of the CSM, or of the account manager where there is none.
     RISKS_HANDED_OVER = "SELECT k.risk_id
                 FROM jsonb_array_elements($2) AS r

@@ -664,6 +664,37 @@ async fn a_policy_is_tried_before_it_is_used() {
     assert!(policy::switch(&world.app.store, world.org.id, "[scor]", Actor::System, world.app.now()).await.is_err());
 }
 
+#[tokio::test]
+async fn a_column_that_is_corrected_on_the_same_day_rewrites_no_day_before() {
+    let world = world().await;
+    world.pair().await;
+    let renews = async |on: bool| {
+        let row = format!("account_id,name,auto_renew\na,Acme,{on}\n");
+        world.import(&world.org, RowKind::Accounts, &row).await;
+    };
+    let told = async || -> Vec<String> {
+        let mut tx = world.db.pool.begin().await.unwrap();
+        let begin = format!("SET LOCAL ROLE tandem_app; SET LOCAL tandem.org_id = '{}'", world.org.id);
+        tx.execute(AssertSqlSafe(begin)).await.unwrap();
+        let sql =
+            "SELECT observed_on || ': ' || number FROM tandem.signal WHERE kind = 'auto_renew' ORDER BY observed_on";
+        sqlx::query_scalar(sql).fetch_all(&mut *tx).await.unwrap()
+    };
+    renews(true).await;
+    world.clock.advance(TimeDelta::days(10));
+    renews(false).await;
+    assert_eq!(told().await, ["2026-11-23: 1", "2026-12-03: 0"]);
+    renews(true).await;
+    assert_eq!(told().await, ["2026-11-23: 1", "2026-12-03: 1"], "it was on all the time");
+    world.clock.advance(TimeDelta::days(1));
+    renews(false).await;
+    renews(true).await;
+    renews(false).await;
+    assert_eq!(told().await, ["2026-11-23: 1", "2026-12-03: 1", "2026-12-04: 0"]);
+    world.live().await;
+    assert_eq!(world.diagnoses("2026-12-04").await["a"].causes[0].rule, "auto_renew_off");
+}
+
 /// Every statement of the store can be prepared by the role that runs it.
 #[tokio::test]
 async fn the_nights_statements_are_prepared_on_the_migrated_schema() {
