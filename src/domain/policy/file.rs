@@ -7,7 +7,7 @@ use toml::{Table, Value};
 use toml_edit::{Array, DocumentMut, InlineTable, Item};
 
 use super::{Curve, Policy, measure};
-use crate::domain::health::RULES;
+use crate::domain::health::{GROWTH_WEEKS_AT_MOST, RULES};
 use crate::domain::signal::{KNOWN_KINDS, Source};
 use crate::domain::syntax;
 
@@ -168,6 +168,11 @@ impl Policy {
             ("onboarding.worst_share", self.onboarding.worst_share),
             ("guard.share", self.guard.share),
             ("precision.at_least", self.precision.at_least),
+            ("windows.seats_ratio", self.windows.seats_ratio),
+            ("windows.usage_share", self.windows.usage_share),
+            ("windows.growth_share", self.windows.growth_share),
+            ("windows.cross_sell_share", self.windows.cross_sell_share),
+            ("windows.requested_share", self.windows.requested_share),
         ];
         let positive = [
             ("reading.block_days", self.reading.block_days),
@@ -212,6 +217,14 @@ impl Policy {
                 "windows.seats_back_to is {}; expected more than 0 and at most windows.seats_ratio ({})",
                 self.windows.seats_back_to, self.windows.seats_ratio
             ))
+        } else if self.windows.entitlement_pct > 100.0 {
+            Some(format!(
+                "windows.entitlement_pct is {}; expected a percentage from 0 to 100",
+                self.windows.entitlement_pct
+            ))
+        } else if self.windows.growth_weeks > GROWTH_WEEKS_AT_MOST {
+            let weeks = self.windows.growth_weeks;
+            Some(format!("windows.growth_weeks is {weeks}; expected at most {GROWTH_WEEKS_AT_MOST}"))
         } else if self.pacing.per_channel_per_second <= 0.0 {
             Some("pacing.per_channel_per_second is 0; expected more".to_owned())
         } else if !self.renewal.steps.windows(2).all(|pair| pair[0] > pair[1]) {

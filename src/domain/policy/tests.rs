@@ -119,6 +119,13 @@ fn slips_are_named() {
         "[measures.seat_use]\nsource = \"usage\"\nhealthy = 1\ncritical = 2",
         "[measures.mrr]\nsource = \"usage\"\nhealthy = 1\ncritical = 2",
         "[weights.usage]\nestablished = nan",
+        "[windows]\nseats_ratio = 85",
+        "[windows]\nusage_share = 20",
+        "[windows]\ngrowth_share = 1.5",
+        "[windows]\ncross_sell_share = 20",
+        "[windows]\nrequested_share = 20",
+        "[windows]\nentitlement_pct = 900",
+        "[windows]\ngrowth_weeks = 14",
     ]
     .map(refused);
     insta::assert_snapshot!(said.join("\n"), @r#"
@@ -153,6 +160,13 @@ fn slips_are_named() {
     measures.seat_use has the name of a built-in rule; expected another
     measures.mrr has source = "usage"; mrr belongs to billing
     weights.usage.established is NaN; expected a number from 0 to 100000
+    windows.seats_ratio is 85; expected a share from 0 to 1
+    windows.usage_share is 20; expected a share from 0 to 1
+    windows.growth_share is 1.5; expected a share from 0 to 1
+    windows.cross_sell_share is 20; expected a share from 0 to 1
+    windows.requested_share is 20; expected a share from 0 to 1
+    windows.entitlement_pct is 900; expected a percentage from 0 to 100
+    windows.growth_weeks is 14; expected at most 13
     "#);
     assert!(refused("a = ").starts_with("the policy is no valid TOML: "));
 }
