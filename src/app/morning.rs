@@ -39,6 +39,12 @@ pub struct Totals {
     /// Of those, acknowledged; not known of mornings that were chosen before this was counted.
     #[serde(default)]
     pub in_hand: Option<usize>,
+    /// Accounts at risk beside those: with a CSM who is somebody else.
+    #[serde(default)]
+    pub with_csm: usize,
+    /// And those that whoever answers for them has set aside: snoozed, or settled while the health is what it was.
+    #[serde(default)]
+    pub set_aside: usize,
     pub arr_at_risk: Vec<Money>,
     pub windows: usize,
     pub window_amount: Vec<Money>,
@@ -104,7 +110,7 @@ fn composed(
         && snapshot
             .stored_person(person.id)
             .is_none_or(|stored| stored.digests_since.is_none_or(|since| since >= date));
-    let totals = totals(&plan, &cards, &book, first);
+    let totals = totals(&plan, &cards, &book, &morning, first);
     Ok(Some(Digest {
         id: Uuid::now_v7(),
         person: person.id,
@@ -127,7 +133,7 @@ fn is_empty(digest: &Digest, person: &Person) -> bool {
     digest.items.is_empty() && !person.is(Role::Lead)
 }
 
-fn totals(plan: &Plan, cards: &[Card], book: &[&AccountRead], first: bool) -> Totals {
+fn totals(plan: &Plan, cards: &[Card], book: &[&AccountRead], morning: &Morning<'_>, first: bool) -> Totals {
     let counted = &plan.totals;
     let next = book
         .iter()
@@ -144,10 +150,15 @@ fn totals(plan: &Plan, cards: &[Card], book: &[&AccountRead], first: bool) -> To
         let card = cards.iter().find(|card| card.about == shown.lead.0)?;
         Some((card.account.clone(), card.decision.clone()?))
     });
+    let not_shown = |card: &&Card| matches!(card.about, CardRef::Risk(_)) && !morning.angle.shows(card, morning.today);
+    let with_csm = cards.iter().filter(not_shown).count();
+    let at_risk = book.iter().filter(|read| read.is_at_risk()).count();
     Totals {
         accounts: book.len(),
         at_risk: counted.at_risk,
         in_hand: Some(counted.in_hand),
+        with_csm,
+        set_aside: at_risk.saturating_sub(counted.at_risk + with_csm),
         arr_at_risk: counted.arr.amounts(),
         windows: counted.windows,
         window_amount: counted.amount.amounts(),

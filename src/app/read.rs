@@ -6,7 +6,7 @@ use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 
 use super::snapshot::Snapshot;
 use crate::domain::account::{Account, AccountId};
-use crate::domain::diagnosis::{Diagnosis, RenewalRead};
+use crate::domain::diagnosis::{Band, Diagnosis, RenewalRead};
 use crate::domain::handoff::Handoff;
 use crate::domain::renewal_work::RenewalWork;
 use crate::domain::risk::Risk;
@@ -35,6 +35,12 @@ pub struct AccountRead {
 }
 
 impl AccountRead {
+    /// By the diagnosis, or by a risk that is open whatever the diagnosis says.
+    pub(super) fn is_at_risk(&self) -> bool {
+        let by_band = self.diagnosis.as_ref().is_some_and(|diagnosis| diagnosis.band == Band::AtRisk);
+        by_band || self.risk.as_ref().is_some_and(Risk::is_open)
+    }
+
     pub fn next_deadline(&self) -> Option<NaiveDate> {
         self.diagnosis.as_ref().and_then(|diagnosis| diagnosis.renewal.next_deadline)
     }

@@ -126,6 +126,8 @@ fn totals_view(totals: &Totals, lines: &BTreeMap<AccountId, Line>) -> digest::To
         accounts: totals.accounts,
         at_risk: totals.at_risk,
         in_hand: totals.in_hand,
+        with_csm: totals.with_csm,
+        set_aside: totals.set_aside,
         arr_at_risk: totals.arr_at_risk.clone(),
         windows: totals.windows,
         window_amount: totals.window_amount.clone(),

@@ -66,6 +66,9 @@ pub struct Totals {
     pub at_risk: usize,
     /// Of those, the ones that somebody has acknowledged; `None` where that is not known.
     pub in_hand: Option<usize>,
+    /// Accounts at risk beside those: with a CSM who is somebody else, and set aside by whoever answers for them.
+    pub with_csm: usize,
+    pub set_aside: usize,
     /// One sum a currency.
     pub arr_at_risk: Vec<Money>,
     pub windows: usize,
@@ -285,14 +288,29 @@ fn nothing(view: &DigestView) -> String {
         return "Nothing needs you today. No account is in your name yet; your admin can import them.".to_owned();
     }
     let accounts = phrase::count(totals.accounts, "account");
-    let mut out = match totals.at_risk {
-        0 => format!("Nothing needs you today. {accounts}, none at risk."),
-        at_risk => format!("Nothing new needs you today. {accounts}, {}.", at_risk_of(at_risk, totals.in_hand)),
+    let mut out = match (totals.at_risk, others_at_risk(totals)) {
+        (0, None) => format!("Nothing needs you today. {accounts}, none at risk."),
+        (0, Some(others)) => format!("Nothing needs you today. {accounts}, {others}."),
+        (at_risk, others) => {
+            let others = others.map(|others| format!("; beside them {others}")).unwrap_or_default();
+            format!("Nothing new needs you today. {accounts}, {}{others}.", at_risk_of(at_risk, totals.in_hand))
+        }
     };
     if let Some((name, deadline)) = &totals.next {
         out.push_str(&format!(" Next: {name}, {}.", card::deadline(*deadline, view.date)));
     }
     out
+}
+
+/// "1 at risk, with its CSM", "3 at risk: 2 with their CSMs, 1 set aside": not the reader's to work today.
+fn others_at_risk(totals: &Totals) -> Option<String> {
+    let with_csm = |n| if n == 1 { "with its CSM" } else { "with their CSMs" };
+    match (totals.with_csm, totals.set_aside) {
+        (0, 0) => None,
+        (n, 0) => Some(format!("{n} at risk, {}", with_csm(n))),
+        (0, n) => Some(format!("{n} at risk, set aside")),
+        (n, aside) => Some(format!("{} at risk: {n} {}, {aside} set aside", n + aside, with_csm(n))),
+    }
 }
 
 /// "6 at risk: 4 in hand, 2 not acknowledged yet".

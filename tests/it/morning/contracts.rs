@@ -139,6 +139,20 @@ async fn auto_renewal_that_was_switched_off_is_said_as_the_deadlines_are_read() 
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn who_sells_is_not_told_that_none_is_at_risk() {
+    // A year from its deadline, without a decision: Dana's to work, and no card of Pat's.
+    let bot = decided(
+        "far,Farley,80000,2027-11-20,12,30,true,dana@x.eu,pat@x.eu\n",
+        "far,sentiment,csm_pulse,2026-11-20,red\n",
+    )
+    .await;
+    let pats = bot.next_post("pat").text();
+    bot.skip();
+    assert!(pats.contains("Nothing needs you today. 1 account, 1 at risk, with its CSM."), "{pats}");
+    bot.finish().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_decision_stands_for_as_long_as_the_term_runs() {
     // Overton's term began after that.
     let bot = decided(
