@@ -17,9 +17,10 @@ use crate::domain::account::AccountId;
 use crate::domain::action::Subject;
 use crate::domain::calendar;
 use crate::domain::digest::{self, Budget, Card, CardRef, Due, Morning, Plan};
-use crate::domain::message::view::{Angle, Deadline, DeadlineKind};
+use crate::domain::message::view::Angle;
 use crate::domain::money::Money;
 use crate::domain::person::{Person, Role};
+use crate::domain::renewal::Deadline;
 use crate::store::Tenant;
 use crate::store::digest::{Digest, Item, Place};
 
@@ -137,14 +138,9 @@ fn totals(plan: &Plan, cards: &[Card], book: &[&AccountRead], morning: &Morning<
     let counted = &plan.totals;
     let next = book
         .iter()
-        .filter_map(|read| {
-            let renewal = &read.diagnosis.as_ref()?.renewal;
-            let on = renewal.next_deadline?;
-            let kind = if renewal.opt_out_date == Some(on) { DeadlineKind::OptOut } else { DeadlineKind::Renewal };
-            Some((on, read.account.id.clone(), kind))
-        })
-        .min_by(|a, b| (a.0, &a.1).cmp(&(b.0, &b.1)))
-        .map(|(on, id, kind)| (id, Deadline { on, kind }));
+        .filter_map(|read| Some((&read.account.id, read.deadline()?)))
+        .min_by_key(|(id, deadline)| (deadline.on, *id))
+        .map(|(id, deadline)| (id.clone(), deadline));
     // Of what is due today: a notice that was read last week is no news, though it stands.
     let news = plan.cards.iter().find_map(|shown| {
         let card = cards.iter().find(|card| card.about == shown.lead.0)?;

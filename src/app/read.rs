@@ -2,12 +2,13 @@
 
 use std::collections::BTreeMap;
 
-use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 
 use super::snapshot::Snapshot;
 use crate::domain::account::{Account, AccountId};
 use crate::domain::diagnosis::{Band, Diagnosis, RenewalRead};
 use crate::domain::handoff::Handoff;
+use crate::domain::renewal::Deadline;
 use crate::domain::renewal_work::RenewalWork;
 use crate::domain::risk::Risk;
 use crate::store::answer::{self, Answer, Stored};
@@ -41,8 +42,8 @@ impl AccountRead {
         by_band || self.risk.as_ref().is_some_and(Risk::is_open)
     }
 
-    pub fn next_deadline(&self) -> Option<NaiveDate> {
-        self.diagnosis.as_ref().and_then(|diagnosis| diagnosis.renewal.next_deadline)
+    pub fn deadline(&self) -> Option<Deadline> {
+        self.diagnosis.as_ref()?.renewal.deadline()
     }
 
     pub fn handoff(&self, id: uuid::Uuid) -> Option<&Handoff> {

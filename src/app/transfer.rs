@@ -271,7 +271,7 @@ pub async fn message(
             account: reader.account(read),
             risk: risk.map(|risk| reader.risk(read, risk, Why::Offered)),
             windows: reader.window_lines(read),
-            renewal: read.renewal.as_ref().filter(|work| work.is_open()).and_then(|_| reader.deadline(read)),
+            renewal: read.renewal.as_ref().filter(|work| work.is_open()).and_then(|_| read.deadline()),
             promises: promise.into_iter().collect(),
             last_note: reader.last_note(read),
         }

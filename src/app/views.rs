@@ -8,14 +8,13 @@ use super::snapshot::Snapshot;
 use crate::domain::account::Account;
 use crate::domain::action::Subject;
 use crate::domain::calendar;
-use crate::domain::diagnosis::{Band, CHURNED, Change, RenewalRead};
+use crate::domain::diagnosis::{Band, CHURNED, Change};
 use crate::domain::handoff::{Gate, Handoff, Matter, Qualification, Return, State, Timer, Window};
 use crate::domain::message::card::Card;
 use crate::domain::message::cause;
 use crate::domain::message::view::{
-    AccountView, Angle, BriefView, Deadline, DeadlineKind, HandedLine, HandedRiskView, HandoffState, NoteView, Part,
-    QualificationView, RenewalPart, RenewalState, RenewalView, RiskState, RiskView, Why, WindowLine, WindowView,
-    Withheld,
+    AccountView, Angle, BriefView, HandedLine, HandedRiskView, HandoffState, NoteView, Part, QualificationView,
+    RenewalPart, RenewalState, RenewalView, RiskState, RiskView, Why, WindowLine, WindowView, Withheld,
 };
 use crate::domain::person::{PersonId, Role};
 use crate::domain::renewal_work::{self, Outcome, RenewalWork};
@@ -133,20 +132,6 @@ impl<'a> Reader<'a> {
         }
     }
 
-    pub fn deadline(&self, read: &AccountRead) -> Option<Deadline> {
-        Self::next_deadline(&read.diagnosis.as_ref()?.renewal)
-    }
-
-    pub(super) fn next_deadline(renewal: &RenewalRead) -> Option<Deadline> {
-        let on = renewal.next_deadline?;
-        let kind = if renewal.opt_out_date == Some(on) && renewal.renewal_date != Some(on) {
-            DeadlineKind::OptOut
-        } else {
-            DeadlineKind::Renewal
-        };
-        Some(Deadline { on, kind })
-    }
-
     pub fn last_note(&self, read: &AccountRead) -> Option<NoteView> {
         read.last_note.as_ref().map(|note| NoteView {
             by: self.name(PersonId(note.author_id)),
@@ -189,7 +174,7 @@ impl<'a> Reader<'a> {
             }),
             churned_on: read.diagnosis.as_ref().and_then(|diagnosis| diagnosis.churned_on),
             causes: read.diagnosis.as_ref().map(|diagnosis| diagnosis.causes.clone()).unwrap_or_default(),
-            deadline: self.deadline(read),
+            deadline: read.deadline(),
             windows: self.window_lines(read),
             why,
             handed,
@@ -372,7 +357,7 @@ impl<'a> Reader<'a> {
             estimated: window.is_estimated(),
             closes_on: window.closes_on,
             co_term: window.co_term,
-            deadline: self.deadline(read),
+            deadline: read.deadline(),
             state: self.handoff_state(handoff),
             withheld: self.withheld(read, handoff),
             timed_out,
@@ -410,7 +395,7 @@ impl<'a> Reader<'a> {
             warning,
             state: self.handoff_state(handoff),
             causes: read.diagnosis.as_ref().map(|diagnosis| diagnosis.causes.clone()).unwrap_or_default(),
-            deadline: self.deadline(read),
+            deadline: read.deadline(),
             part: self.part(read, handoff),
             may_act: self.may_act_on(read, handoff),
             asked: handoff.is_asked(),

@@ -12,10 +12,48 @@
 //!   never overdue. Without auto-renewal a short term ends on its renewal date.
 
 use chrono::{Months, NaiveDate, TimeDelta};
+use serde::{Deserialize, Serialize};
 
 use super::account::Account;
 use super::diagnosis::{RenewalRead, Stage};
 use super::policy::Policy;
+
+/// A date that cannot be moved, and what it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Deadline {
+    pub on: NaiveDate,
+    pub kind: DeadlineKind,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum DeadlineKind {
+    OptOut,
+    /// Also where no notice has to be given, so that it is the last day to opt out as well.
+    Renewal,
+}
+
+impl DeadlineKind {
+    pub fn label(self) -> &'static str {
+        match self {
+            DeadlineKind::OptOut => "opt-out date",
+            DeadlineKind::Renewal => "renewal date",
+        }
+    }
+}
+
+impl Deadline {
+    fn of(on: NaiveDate, renewal_date: Option<NaiveDate>) -> Self {
+        let kind = if renewal_date == Some(on) { DeadlineKind::Renewal } else { DeadlineKind::OptOut };
+        Self { on, kind }
+    }
+}
+
+impl RenewalRead {
+    /// The next future deadline, as it was when this was read.
+    pub fn deadline(&self) -> Option<Deadline> {
+        self.next_deadline.map(|on| Deadline::of(on, self.renewal_date))
+    }
+}
 
 /// The read of one account's deadlines. `auto_renew` is the latest signal, else
 /// the account's column ([`super::health::Evidence::auto_renew`]).
@@ -27,7 +65,7 @@ pub fn read(account: &Account, auto_renew: Option<bool>, policy: &Policy, date: 
         notice_period_days: account.notice_period_days,
         opt_out_date,
         days_to_opt_out: opt_out_date.map(|day| (day - date).num_days()),
-        next_deadline: next_deadline(account, auto_renew, policy, date),
+        next_deadline: next_deadline(account, auto_renew, policy, date).map(|deadline| deadline.on),
         stage: stage(account, auto_renew, policy, date),
         notice_period_missing: rolls_every.is_none()
             && account.renewal_date.is_some()
@@ -44,12 +82,13 @@ pub fn next_deadline(
     auto_renew: Option<bool>,
     policy: &Policy,
     date: NaiveDate,
-) -> Option<NaiveDate> {
+) -> Option<Deadline> {
     if rolls_over(account, auto_renew, policy) {
         return None;
     }
     let opt_out = account.opt_out_date().filter(|_| auto_renew != Some(false));
-    opt_out.into_iter().chain(account.renewal_date).find(|day| *day >= date)
+    let on = opt_out.into_iter().chain(account.renewal_date).find(|day| *day >= date)?;
+    Some(Deadline::of(on, account.renewal_date))
 }
 
 /// The step of the ladder (180, 120, 90, 60 or 30 days) that the next future
@@ -61,7 +100,7 @@ pub fn ladder_step(account: &Account, auto_renew: Option<bool>, policy: &Policy,
     if short_term(account, policy) || in_first_half(account, date) {
         return None;
     }
-    let days = (deadline - date).num_days();
+    let days = (deadline.on - date).num_days();
     let reached = |(step, _): &(&u32, Stage)| days <= i64::from(**step);
     policy.renewal.steps.iter().zip(STAGES).rfind(reached).map(|(_, stage)| stage)
 }
@@ -160,12 +199,36 @@ mod tests {
         assert_eq!(at(&account, Some(false), "2027-12-01").0, Stage::D30);
         assert_eq!(at(&account, Some(true), "2027-12-01").0, Stage::OptOutPassed);
         let policy = Policy::default();
-        let deadline = |auto, date| next_deadline(&account, auto, &policy, day(date));
-        assert_eq!(deadline(Some(true), "2027-10-01"), Some(day("2027-11-01")));
-        assert_eq!(deadline(Some(true), "2027-11-02"), Some(day("2027-12-31")));
-        assert_eq!(deadline(Some(false), "2027-10-01"), Some(day("2027-12-31")));
-        assert_eq!(deadline(Some(false), "2028-01-01"), None);
         assert_eq!(ladder_step(&account, Some(true), &policy, day("2027-12-01")), Some(Stage::D30));
+    }
+
+    /// What is read of a deadline has the name that it was found under.
+    #[test]
+    fn a_deadline_is_called_what_it_is() {
+        let said = |notice: Option<i32>, auto_renew: Option<bool>, date: &str| {
+            let (account, policy, date) = (account("2027-12-31", notice), Policy::default(), day(date));
+            let found = next_deadline(&account, auto_renew, &policy, date);
+            assert_eq!(read(&account, auto_renew, &policy, date).deadline(), found);
+            found.map_or("none".to_owned(), |found| format!("{} {}", found.kind.label(), found.on))
+        };
+        for (notice, auto_renew, date, wanted) in [
+            (Some(60), Some(true), "2027-10-01", "opt-out date 2027-11-01"),
+            (Some(60), None, "2027-10-01", "opt-out date 2027-11-01"),
+            (Some(60), Some(false), "2027-10-01", "renewal date 2027-12-31"),
+            (Some(60), Some(true), "2027-11-01", "opt-out date 2027-11-01"),
+            (Some(60), Some(true), "2027-11-02", "renewal date 2027-12-31"),
+            (Some(60), Some(false), "2028-01-01", "none"),
+            // One day is both, and has one name.
+            (Some(0), Some(true), "2027-10-01", "renewal date 2027-12-31"),
+            (Some(0), None, "2027-10-01", "renewal date 2027-12-31"),
+            (Some(0), Some(false), "2027-10-01", "renewal date 2027-12-31"),
+            (None, Some(true), "2027-10-01", "renewal date 2027-12-31"),
+            (None, None, "2027-10-01", "renewal date 2027-12-31"),
+        ] {
+            assert_eq!(said(notice, auto_renew, date), wanted, "notice {notice:?}, auto-renewal {auto_renew:?}");
+        }
+        let unknown = read(&Account::new("a", "A"), None, &Policy::default(), day("2027-10-01"));
+        assert_eq!(unknown.deadline(), None);
     }
 
     #[test]

@@ -113,7 +113,7 @@ fn found(
             // A deadline of today ends nothing that opens today: the one after it does.
             let deadline =
                 renewal::next_deadline(case.account, case.evidence.auto_renew(), case.policy, date.succ_opt()?);
-            (date, deadline.map_or(end, |deadline| deadline.min(end)))
+            (date, deadline.map_or(end, |deadline| deadline.on.min(end)))
         }
     };
     Some(FoundWindow {

@@ -495,5 +495,5 @@ fn future_deadline(
     today: NaiveDate,
 ) -> Option<NaiveDate> {
     let known = diagnosis.and_then(|diagnosis| diagnosis.renewal.next_deadline).filter(|deadline| *deadline >= today);
-    known.or_else(|| next_deadline(account, account.auto_renew, policy, today))
+    known.or_else(|| next_deadline(account, account.auto_renew, policy, today).map(|deadline| deadline.on))
 }

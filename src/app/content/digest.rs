@@ -12,6 +12,7 @@ use crate::app::views::Reader;
 use crate::app::{gaps, team};
 use crate::domain::account::AccountId;
 use crate::domain::action::Subject;
+use crate::domain::diagnosis::RenewalRead;
 use crate::domain::handoff::Handoff;
 use crate::domain::message::card::{AccountCard, Card};
 use crate::domain::message::digest::{
@@ -218,7 +219,7 @@ fn rest(reader: Reader<'_>, items: &[Item], lines: &BTreeMap<AccountId, Line>) -
             may_act: true,
         });
         group.may_act &= reader.may_act_for(account) && reader.angle().settles_risks(account.csm.is_some());
-        let deadline = renewal.as_ref().and_then(Reader::next_deadline);
+        let deadline = renewal.as_ref().and_then(RenewalRead::deadline);
         let same = risk.as_ref().filter(|risk| item.subject == Subject::Risk(risk.id));
         let settled = same.map(|risk| reader.risk_state(risk)).filter(|state| *state != RiskState::Open);
         group.lines.push(RestLine { name: account.name.clone(), amount, deadline, settled });

@@ -68,7 +68,7 @@ impl Maker<'_> {
             stake,
             risk: self.read.diagnosis.as_ref().and_then(|diagnosis| diagnosis.risk),
             decision: None,
-            next_deadline: self.read.next_deadline(),
+            next_deadline: self.read.deadline().map(|deadline| deadline.on),
             cause,
             mine,
             offered: false,

@@ -87,7 +87,7 @@ impl Night {
             account,
             outcomes: standing.outcomes,
             churned: diagnosis.churned_on.is_some(),
-            deadline: renewal::next_deadline(account, auto_renew, &self.policy, self.date),
+            deadline: renewal::next_deadline(account, auto_renew, &self.policy, self.date).map(|deadline| deadline.on),
             step: renewal::ladder_step(account, auto_renew, &self.policy, self.date),
             owner: routed.as_ref().map(|routed| routed.renewal_owner),
             date: self.date,

@@ -468,6 +468,20 @@ mod tests {
     }
 
     #[test]
+    fn a_day_that_is_both_dates_is_told_once_and_what_ends_has_no_opt_out() {
+        let mut view = answer();
+        let mut said = |opt_out: &str, auto_renew| {
+            let read = &mut view.diagnosis.as_mut().unwrap().renewal;
+            (read.opt_out_date, read.next_deadline) = (Some(sample::day(opt_out)), read.renewal_date);
+            read.auto_renew = auto_renew;
+            drawn(&view).lines().find_map(|line| Some(line.strip_prefix("Deadline")?.trim().to_owned())).unwrap()
+        };
+        assert_eq!(said("2027-02-25", Some(true)), "renews by itself Thu 25 Feb 2027, in 114 days");
+        assert_eq!(said("2027-02-25", None), "renewal date Thu 25 Feb 2027, in 114 days");
+        assert_eq!(said("2026-11-27", Some(false)), "ends unless renewed Thu 25 Feb 2027, in 114 days");
+    }
+
+    #[test]
     fn both_angles_and_all_evidence() {
         insta::assert_snapshot!(drawn(&answer()), @"
         Acme · health 34, at risk (was 52) · ARR $184k

@@ -15,8 +15,8 @@ pub(super) use self::renewal::{next_date as renewal_date, state as renewal_state
 pub(super) use self::window::{handoff_state, title as window_title};
 
 use super::view::{
-    AccountView, Angle, Deadline, DeadlineKind, HandedRiskView, NoteView, RenewalView, RiskState, RiskView, Why,
-    WindowLine, WindowView, Withheld,
+    AccountView, Angle, Deadline, HandedRiskView, NoteView, RenewalView, RiskState, RiskView, Why, WindowLine,
+    WindowView, Withheld,
 };
 use super::{Block, Button, Buttons, Message, Text, phrase};
 use crate::domain::action::{Action, Subject, Verb};
@@ -227,11 +227,7 @@ fn head(account: &AccountView, parts: &[String]) -> Text {
 
 /// "opt-out date Fri 27 Nov, in 12 days".
 pub(super) fn deadline(deadline: Deadline, today: NaiveDate) -> String {
-    let kind = match deadline.kind {
-        DeadlineKind::OptOut => "opt-out date",
-        DeadlineKind::Renewal => "renewal date",
-    };
-    format!("{kind} {}", phrase::date_and_distance(deadline.on, today))
+    format!("{} {}", deadline.kind.label(), phrase::date_and_distance(deadline.on, today))
 }
 
 /// Without a cause where the card says it of the risk already.

@@ -3,12 +3,12 @@
 //! person who reads; wording never puts a verb behind them that would not fit both.
 
 use chrono::NaiveDate;
-use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use crate::domain::account::{AccountId, Segment};
 use crate::domain::diagnosis::{Band, Cause, Change, RenewalRead, WindowKind};
 use crate::domain::money::Money;
+pub use crate::domain::renewal::{Deadline, DeadlineKind};
 pub use crate::domain::risk::Resolution;
 
 /// From which side an account is read.
@@ -72,19 +72,6 @@ pub enum Why {
     Offered,
     /// Looked up, not due.
     Asked,
-}
-
-/// The next date that cannot be moved.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Deadline {
-    pub on: NaiveDate,
-    pub kind: DeadlineKind,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub enum DeadlineKind {
-    OptOut,
-    Renewal,
 }
 
 /// An open expansion window, in one line of a card about something else.

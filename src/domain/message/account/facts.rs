@@ -3,7 +3,7 @@
 
 use chrono::NaiveDate;
 
-use super::super::view::{RenewalState, RiskState};
+use super::super::view::{DeadlineKind, RenewalState, RiskState};
 use super::super::{Text, phrase};
 use super::AccountAnswer;
 use crate::domain::account::{AccountStatus, Segment};
@@ -91,7 +91,9 @@ fn deadlines(view: &AccountAnswer, today: NaiveDate) -> String {
         None => {}
     }
     let mut parts = Vec::new();
-    if let Some(opt_out) = read.opt_out_date {
+    // What doesn't renew by itself needs no notice; and a day that is both dates is told once.
+    let opt_out = read.opt_out_date.filter(|on| read.auto_renew != Some(false) && Some(*on) != read.renewal_date);
+    if let Some(opt_out) = opt_out {
         let tense = if opt_out < today { "opt-out date was" } else { "opt-out date" };
         parts.push(format!("{tense} {}", phrase::date_and_distance(opt_out, today)));
     }
@@ -104,7 +106,9 @@ fn deadlines(view: &AccountAnswer, today: NaiveDate) -> String {
             Some(false) => "ends unless renewed",
             None => "renewal date",
         };
-        parts.push(format!("{how} {}", phrase::date(renewal, today)));
+        let is_next = read.deadline().is_some_and(|deadline| deadline.kind == DeadlineKind::Renewal);
+        let when = if is_next { phrase::date_and_distance(renewal, today) } else { phrase::date(renewal, today) };
+        parts.push(format!("{how} {when}"));
     }
     if read.notice_period_missing {
         parts.push("notice period missing: the real deadline may be earlier".to_owned());

@@ -3,24 +3,22 @@
 
 use chrono::NaiveDate;
 
-use super::super::view::{Angle, BriefView, RenewalPart, RenewalState, RenewalView};
+use super::super::view::{Angle, BriefView, Deadline, DeadlineKind, RenewalPart, RenewalState, RenewalView};
 use super::super::{Block, Buttons, Text, phrase};
 use super::Keys;
 use crate::domain::action::{Subject, Verb};
-use crate::domain::diagnosis::Stage;
+use crate::domain::diagnosis::{RenewalRead, Stage};
 
 /// "opt-out date Fri 27 Nov, in 24 days".
 pub(in super::super) fn next_date(view: &RenewalView, today: NaiveDate) -> String {
-    next(view).map(|(kind, on)| format!("{kind} {}", phrase::date_and_distance(on, today))).unwrap_or_default()
+    due(view).map(|on| super::deadline(on, today)).unwrap_or_default()
 }
 
 pub(super) fn summary(view: &RenewalView, today: NaiveDate) -> String {
     let stake = super::arr(&view.account);
     let stake = if stake.is_empty() { stake } else { format!(" · {stake}") };
-    match next(view) {
-        Some((kind, on)) => {
-            format!("{}: {kind} {}{stake}", view.account.name, phrase::date_and_distance(on, today))
-        }
+    match due(view) {
+        Some(on) => format!("{}: {}{stake}", view.account.name, super::deadline(on, today)),
         None => format!("{}: renewal{stake}", view.account.name),
     }
 }
@@ -83,15 +81,10 @@ fn is_open(state: &RenewalState) -> bool {
     matches!(state, RenewalState::Upcoming | RenewalState::Preparing { .. } | RenewalState::Negotiating { .. })
 }
 
-/// The date that counts: the opt-out date while it lies ahead, then the renewal date.
-fn next(view: &RenewalView) -> Option<(&'static str, NaiveDate)> {
-    let read = &view.read;
-    let ahead = read.opt_out_date.filter(|_| read.days_to_opt_out.is_some_and(|days| days >= 0));
-    match (ahead, read.renewal_date) {
-        (Some(opt_out), _) if view.read.auto_renew != Some(false) => Some(("opt-out date", opt_out)),
-        (_, Some(renewal)) => Some(("renewal date", renewal)),
-        (opt_out, None) => opt_out.map(|on| ("opt-out date", on)),
-    }
+/// The next deadline; where none lies ahead any more, the last one, which was the renewal date.
+fn due(view: &RenewalView) -> Option<Deadline> {
+    let last = || view.read.renewal_date.map(|on| Deadline { on, kind: DeadlineKind::Renewal });
+    view.read.deadline().or_else(last)
 }
 
 fn dates(view: &RenewalView, today: NaiveDate) -> String {
@@ -99,27 +92,26 @@ fn dates(view: &RenewalView, today: NaiveDate) -> String {
         let ends = view.read.renewal_date.map(|on| format!(": it ends on {}", phrase::date_and_distance(on, today)));
         return format!("They served notice{}.", ends.unwrap_or_default());
     }
-    let mut out = String::new();
-    if let Some((kind, on)) = next(view) {
-        out = format!("{}: {}.", phrase::capital(kind), phrase::date_and_distance(on, today));
-        if kind == "opt-out date"
-            && let Some(renewal) = view.read.renewal_date
-        {
-            let how = if view.read.auto_renew == Some(true) {
-                "Without notice it renews by itself on"
-            } else {
-                "Renewal date:"
-            };
-            out.push_str(&format!(" {how} {}.", phrase::date(renewal, today)));
-        } else if let Some(opt_out) =
-            view.read.opt_out_date.filter(|on| *on < today && view.read.auto_renew == Some(true))
-        {
-            out.push_str(&format!(" The opt-out date was {}.", phrase::date(opt_out, today)));
-        } else if view.read.auto_renew == Some(false) {
-            out.push_str(" It does not renew by itself.");
+    let Some(Deadline { on, kind }) = due(view) else { return String::new() };
+    let said = format!("{}: {}.", phrase::capital(kind.label()), phrase::date_and_distance(on, today));
+    let RenewalRead { renewal_date, opt_out_date, auto_renew, .. } = view.read;
+    let day = |day| phrase::date(day, today);
+    let beside = match (kind, auto_renew, renewal_date, opt_out_date) {
+        (DeadlineKind::OptOut, Some(true), Some(renewal), _) => {
+            format!(" Without notice it renews by itself on {}.", day(renewal))
         }
-    }
-    out
+        (DeadlineKind::OptOut, _, Some(renewal), _) => format!(" Renewal date: {}.", day(renewal)),
+        (DeadlineKind::Renewal, Some(false), ..) => " It does not renew by itself.".to_owned(),
+        // Notice can be given until the last day: one day is both dates.
+        (DeadlineKind::Renewal, Some(true), _, Some(opt_out)) if opt_out == on && on >= today => {
+            " Without notice it renews by itself.".to_owned()
+        }
+        (DeadlineKind::Renewal, Some(true), _, Some(opt_out)) if opt_out < on && opt_out < today => {
+            format!(" The opt-out date was {}.", day(opt_out))
+        }
+        _ => String::new(),
+    };
+    said + &beside
 }
 
 fn ask(view: &RenewalView) -> String {
@@ -303,6 +295,7 @@ mod tests {
         view.read.notice_period_days = None;
         view.read.opt_out_date = None;
         view.read.days_to_opt_out = None;
+        view.read.next_deadline = view.read.renewal_date;
         view.read.auto_renew = Some(false);
         view.read.stage = Stage::D120;
         view.why = Why::LadderStep(120);
@@ -329,11 +322,31 @@ mod tests {
     }
 
     #[test]
+    fn a_day_that_is_both_dates_is_told_once() {
+        let mut view = sample::renewal();
+        view.read.notice_period_days = Some(0);
+        let last = view.read.renewal_date;
+        (view.read.opt_out_date, view.read.next_deadline) = (last, last);
+        let said = |view: &RenewalView| dates(view, sample::today());
+        assert_eq!(said(&view), "Renewal date: Thu 25 Feb 2027, in 114 days. Without notice it renews by itself.");
+        view.read.auto_renew = None;
+        assert_eq!(said(&view), "Renewal date: Thu 25 Feb 2027, in 114 days.");
+        view.read.auto_renew = Some(false);
+        assert_eq!(said(&view), "Renewal date: Thu 25 Feb 2027, in 114 days. It does not renew by itself.");
+        // It has passed, and nothing came of it yet.
+        view.read.auto_renew = Some(true);
+        view.read.next_deadline = None;
+        let later = sample::day("2027-02-27");
+        assert_eq!(dates(&view, later), "Renewal date: Thu 25 Feb, 2 days ago.");
+    }
+
+    #[test]
     fn a_passed_opt_out_and_an_end_are_said() {
         let mut view = sample::renewal();
         view.read.opt_out_date = Some(sample::day("2026-10-30"));
         view.read.days_to_opt_out = Some(-4);
         view.read.renewal_date = Some(sample::day("2027-01-28"));
+        view.read.next_deadline = view.read.renewal_date;
         view.read.stage = Stage::OptOutPassed;
         view.causes.clear();
         let open = drawn(view.clone(), Angle::AccountManager);
