@@ -8,6 +8,7 @@ use chrono::{DateTime, Days, Utc};
 use super::precision;
 use super::snapshot::Snapshot;
 use crate::domain::account::AccountId;
+use crate::domain::angle::Angle;
 use crate::domain::calendar;
 use crate::domain::figures::failure::{self, Measure, OpenWork};
 use crate::domain::figures::period::{Period, Span};
@@ -61,10 +62,10 @@ pub fn sides(snapshot: &Snapshot, whose: &Whose) -> Vec<Side> {
         Whose::Person(id) => snapshot.person(*id),
         Whose::Organisation | Whose::Team(_) => None,
     };
-    match person.map(|person| (person.is(Role::Csm), person.is(Role::AccountManager))) {
-        Some((true, false)) => vec![Side::Csm, Side::Both],
-        Some((false, true)) => vec![Side::AccountManager, Side::Both],
-        _ => vec![Side::Csm, Side::AccountManager, Side::Both],
+    match person.map_or(Angle::Both, Angle::of) {
+        Angle::Csm => vec![Side::Csm, Side::Both],
+        Angle::AccountManager => vec![Side::AccountManager, Side::Both],
+        Angle::Both => vec![Side::Csm, Side::AccountManager, Side::Both],
     }
 }
 

@@ -15,9 +15,9 @@ use super::read::AccountRead;
 use super::snapshot::Snapshot;
 use crate::domain::account::AccountId;
 use crate::domain::action::Subject;
+use crate::domain::angle::Angle;
 use crate::domain::calendar;
 use crate::domain::digest::{self, Budget, Card, CardRef, Due, Morning, Plan};
-use crate::domain::message::view::Angle;
 use crate::domain::money::Money;
 use crate::domain::person::{Person, Role};
 use crate::domain::renewal::Deadline;
@@ -63,14 +63,6 @@ pub fn gets_mornings(person: &Person) -> bool {
     person.active && [Role::Csm, Role::AccountManager, Role::Lead].into_iter().any(|role| person.is(role))
 }
 
-fn angle(person: &Person) -> digest::Angle {
-    match (person.is(Role::Csm), person.is(Role::AccountManager)) {
-        (true, false) => digest::Angle::Csm,
-        (false, true) => digest::Angle::AccountManager,
-        _ => digest::Angle::Both,
-    }
-}
-
 /// A morning as it would be decided now; nothing is written. `None` for people who get no mornings,
 /// and before the organisation's first diagnosis.
 pub async fn compose(
@@ -101,7 +93,7 @@ fn composed(
     let cards = cards::cards(snapshot, person, books);
     let morning = Morning {
         today: date,
-        angle: angle(person),
+        angle: Angle::of(person),
         budget: Budget(budget(snapshot, person)),
         rates: &snapshot.rates,
         calendar: snapshot.calendar(person),
@@ -231,14 +223,5 @@ fn why(card: &Card, due: Due, morning: &Morning<'_>) -> String {
                 .map_or(0, |shown| morning.calendar.working_days_between(shown, morning.today));
             format!("unanswered:{days}")
         }
-    }
-}
-
-/// From which side a person's messages are worded.
-pub fn wording_angle(person: &Person) -> Angle {
-    match angle(person) {
-        digest::Angle::Csm => Angle::Csm,
-        digest::Angle::AccountManager => Angle::AccountManager,
-        digest::Angle::Both => Angle::Both,
     }
 }

@@ -429,14 +429,14 @@ fn shown(reader: Reader<'_>, read: Answer, share: bool) -> Option<Message> {
     };
     if let Some(person) = reader.person
         && reader.snapshot.access(person, &read.account) == Access::Nothing
-        && !reader.may_act(&read)
+        && !reader.may_act(&read.account)
         && !rights::has_part(reader.snapshot, person, &read.handoffs, read.renewal.as_ref())
     {
         return None;
     }
     let hours = reader.snapshot.organisation.diagnosed_at.map(|at| (reader.now - at).num_hours());
+    let account = reader.account(&read);
     let view = AccountAnswer {
-        account: reader.account(&read),
         status: read.account.status,
         plan: read.account.plan.clone(),
         seats: read.account.seats,
@@ -464,7 +464,8 @@ fn shown(reader: Reader<'_>, read: Answer, share: bool) -> Option<Message> {
         history: if read.diagnosis.is_some() { history } else { Vec::new() },
         events: marks(reader, &read, &events, &tickets),
         bands: bands(reader.snapshot),
-        settles_risks: reader.may_act(&read) && reader.angle().settles_risks(read.account.csm.is_some()),
+        settles_risks: reader.may_act(&read.account) && account.angle.settles_risks(read.account.csm.is_some()),
+        account,
         may_raise: reader.may_raise(&read.account),
         may_share: share,
         diagnosis: read.diagnosis,

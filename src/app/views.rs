@@ -7,19 +7,20 @@ use super::read::AccountRead;
 use super::snapshot::Snapshot;
 use crate::domain::account::Account;
 use crate::domain::action::Subject;
+use crate::domain::angle::Angle;
 use crate::domain::calendar;
 use crate::domain::diagnosis::{Band, CHURNED, Change};
 use crate::domain::handoff::{Gate, Handoff, Matter, Qualification, Return, State, Timer, Window};
 use crate::domain::message::card::Card;
 use crate::domain::message::cause;
 use crate::domain::message::view::{
-    AccountView, Angle, BriefView, HandedLine, HandedRiskView, HandoffState, NoteView, Part, QualificationView,
-    RenewalPart, RenewalState, RenewalView, RiskState, RiskView, Why, WindowLine, WindowView, Withheld,
+    AccountView, BriefView, HandedLine, HandedRiskView, HandoffState, NoteView, Part, QualificationView, RenewalPart,
+    RenewalState, RenewalView, RiskState, RiskView, Why, WindowLine, WindowView, Withheld,
 };
-use crate::domain::person::{PersonId, Role};
+use crate::domain::person::PersonId;
 use crate::domain::renewal_work::{self, Outcome, RenewalWork};
 use crate::domain::risk::{self, Risk};
-use crate::domain::routing::{Access, Seat};
+use crate::domain::routing::{Access, Routed, Seat};
 
 /// Who reads: a person, or a channel (`None`), at a moment.
 #[derive(Clone, Copy)]
@@ -62,15 +63,22 @@ impl<'a> Reader<'a> {
         self.snapshot.name_for(id, self.person)
     }
 
-    /// From which side this person reads; both where they hold both roles or neither.
+    /// From which side this reader reads, by their roles; a pool's channel reads as its members do.
     pub fn angle(&self) -> Angle {
-        let person = self.person.and_then(|id| self.snapshot.person(id));
-        match person.map(|person| (person.is(Role::Csm), person.is(Role::AccountManager))) {
+        match self.person.and_then(|id| self.snapshot.person(id)) {
+            Some(person) => Angle::of(person),
             None if self.pool.is_some() => Angle::AccountManager,
-            Some((true, false)) => Angle::Csm,
-            Some((false, true)) => Angle::AccountManager,
-            _ => Angle::Both,
+            None => Angle::Both,
         }
+    }
+
+    /// The same of one account, as it is routed today.
+    fn angle_on(&self, routed: Option<&Routed>, risk: Option<&Risk>) -> Angle {
+        let person = self.person.and_then(|id| self.snapshot.person(id));
+        let (Some(person), Some(routed)) = (person, routed) else { return self.angle() };
+        let in_hand =
+            risk.is_some_and(|risk| matches!(risk.state(), risk::State::Acknowledged { by, .. } if *by == person.id));
+        routed.angle(person, in_hand)
     }
 
     fn access(&self, account: &Account) -> Access {
@@ -92,27 +100,35 @@ impl<'a> Reader<'a> {
         self.pool == Some(pool) || self.person.is_some_and(|person| self.snapshot.people.pool(pool).contains(&person))
     }
 
-    /// Whether this reader acts on the account's risks and notes.
-    pub fn may_act(&self, read: &AccountRead) -> bool {
-        self.may_act_for(&read.account)
-    }
-
     /// Whether they may raise something on it, or write a note; a pool's members may, who act on windows alone.
     pub fn may_raise(&self, account: &Account) -> bool {
-        self.access(account) >= Access::ActOnWindows || self.may_act_for(account)
+        self.access(account) >= Access::ActOnWindows || self.may_act(account)
     }
 
-    pub(super) fn may_act_for(&self, account: &Account) -> bool {
-        self.access(account) == Access::Act
-            || self.snapshot.route(account, self.today()).is_ok_and(|routed| self.is(Some(routed.risks)))
+    /// Whether this reader acts on the account's risks and notes.
+    pub fn may_act(&self, account: &Account) -> bool {
+        self.access(account) == Access::Act || self.answers_for_risks(account)
+    }
+
+    /// Whoever is accountable for the risks, by the account's route.
+    fn answers_for_risks(&self, account: &Account) -> bool {
+        self.snapshot.route(account, self.today()).is_ok_and(|routed| self.is(Some(routed.risks)))
+    }
+
+    /// Whether this reader settles the account's risks: those of the AM's side warn and note, where there is a CSM.
+    pub(super) fn settles_risks(&self, account: &Account) -> bool {
+        let by_role = self.angle().settles_risks(account.csm.is_some());
+        by_role && self.access(account) == Access::Act || self.answers_for_risks(account)
     }
 
     pub fn account(&self, read: &AccountRead) -> AccountView {
         let account = &read.account;
         let diagnosis = read.diagnosis.as_ref();
+        let routed = self.snapshot.route(account, self.today()).ok();
         AccountView {
             id: account.id.clone(),
             name: account.name.clone(),
+            angle: self.angle_on(routed.as_ref(), read.risk.as_ref()),
             url: account.url.clone(),
             arr: account.arr,
             segment: account.segment,
@@ -127,7 +143,7 @@ impl<'a> Reader<'a> {
                 (None, None) => None,
             },
             risk: read.risk.as_ref().filter(|risk| risk.is_open()).map(|risk| self.risk_state(risk)),
-            detours: self.snapshot.route(account, self.today()).map(|routed| routed.why).unwrap_or_default(),
+            detours: routed.map(|routed| routed.why).unwrap_or_default(),
             diagnosis: diagnosis.map(|diagnosis| diagnosis.id),
         }
     }
@@ -179,7 +195,7 @@ impl<'a> Reader<'a> {
             why,
             handed,
             last_note: self.last_note(read),
-            may_act: self.may_act(read),
+            may_act: self.may_act(&read.account),
             asked: risk.is_asked(),
             leads: !self.is(accountable) && self.leads(accountable),
         }
@@ -473,7 +489,7 @@ impl<'a> Reader<'a> {
             causes: diagnosis.causes.clone(),
             windows: self.window_lines(read),
             why,
-            may_act: self.may_act(read) || self.is(Some(work.owner())),
+            may_act: self.may_act(&read.account) || self.is(Some(work.owner())),
             asked: work.is_asked(),
             notice_served: diagnosis.causes.iter().any(|cause| cause.rule == "notice_served"),
             leads: self.leads(Some(work.owner())),

@@ -2,6 +2,7 @@
 //! Same inputs, same outputs, byte for byte. Time is always an argument.
 
 pub mod account;
+pub mod angle;
 pub(crate) mod dice;
 pub mod likeness;
 pub mod money;

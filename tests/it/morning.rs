@@ -10,6 +10,7 @@ mod handoffs;
 mod leads;
 mod one_card;
 mod out_of_reach;
+mod sides;
 
 use futures_util::future::join_all;
 use tandem::domain::routing::Model;

@@ -6,12 +6,13 @@ use chrono::NaiveDate;
 use uuid::Uuid;
 
 use super::{Newer, account_card};
-use crate::app::morning::{self, Totals};
+use crate::app::morning::Totals;
 use crate::app::read::{self, AccountRead, Line};
 use crate::app::views::Reader;
 use crate::app::{gaps, team};
 use crate::domain::account::AccountId;
 use crate::domain::action::Subject;
+use crate::domain::angle::Angle;
 use crate::domain::diagnosis::RenewalRead;
 use crate::domain::handoff::Handoff;
 use crate::domain::message::card::{AccountCard, Card};
@@ -98,7 +99,7 @@ impl Shown {
             digest: stored.id,
             name: person.first_name().to_owned(),
             date: stored.local_date,
-            angle: morning::wording_angle(person),
+            angle: Angle::of(person),
             basis: organisation.diagnosed_at.map(|at| Basis {
                 diagnosed_on: stored.diagnosed_on,
                 read_on: organisation.diagnosed_on.unwrap_or(stored.diagnosed_on),
@@ -218,7 +219,7 @@ fn rest(reader: Reader<'_>, items: &[Item], lines: &BTreeMap<AccountId, Line>) -
             returns_on: item.comes_back,
             may_act: true,
         });
-        group.may_act &= reader.may_act_for(account) && reader.angle().settles_risks(account.csm.is_some());
+        group.may_act &= reader.settles_risks(account);
         let deadline = renewal.as_ref().and_then(RenewalRead::deadline);
         let same = risk.as_ref().filter(|risk| item.subject == Subject::Risk(risk.id));
         let settled = same.map(|risk| reader.risk_state(risk)).filter(|state| *state != RiskState::Open);

@@ -60,7 +60,7 @@ pub(super) async fn notice_message(
         let line = sentence.or_else(|| step_taken(reader, &read, &subject));
         // A colleague's card above has the buttons; in a channel it may stand far up, so the line has them too.
         let card = card_of(reader, &read, &subject, Why::Asked).filter(|_| reader.pool.is_some());
-        let buttons = card.and_then(|card| card.buttons(reader.angle(), reader.today()));
+        let buttons = card.and_then(|card| card.buttons(reader.today()));
         return Ok(line.map(|line| notice::with_buttons(line, buttons)));
     }
     let why = if told.event == "offered" { Why::Offered } else { Why::Asked };
@@ -71,7 +71,7 @@ pub(super) async fn notice_message(
         return Ok(Some(notice::moved_on(name, reader.date(*at), reader.today())));
     }
     let Some(card) = account_card(reader, &read, vec![(subject.clone(), why)]) else { return Ok(None) };
-    let mut drawn = card.message(reader.angle(), reader.today());
+    let mut drawn = card.message(reader.today());
     if let (Subject::Renewal(_), None, Some(step)) =
         (&subject, Said::of(&told.event), step_taken(reader, &read, &subject))
     {

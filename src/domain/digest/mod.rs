@@ -38,6 +38,7 @@ use chrono::NaiveDate;
 use uuid::Uuid;
 
 use super::account::AccountId;
+use super::angle::Angle;
 use super::calendar::WorkCalendar;
 use super::money::Money;
 
@@ -71,15 +72,6 @@ pub enum CardRef {
     /// A handoff of a risk to weigh, or of a warning.
     Handed(Uuid),
     Renewal(Uuid),
-}
-
-/// From which side a person reads the diagnosis.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Angle {
-    Csm,
-    AccountManager,
-    /// One person with both roles: one message with both angles.
-    Both,
 }
 
 /// Something open that could stand in a person's morning: what is snoozed or
@@ -204,9 +196,7 @@ impl Angle {
             (CardRef::Renewal(_), Angle::AccountManager | Angle::Both) => true,
         }
     }
-}
 
-impl Angle {
     fn withholds(self, card: &Card) -> bool {
         self == Angle::AccountManager && card.withheld && (card.mine || card.offered)
     }
@@ -240,6 +230,7 @@ impl Attention {
 #[derive(Debug, Clone, Copy)]
 pub struct Morning<'a> {
     pub today: NaiveDate,
+    /// By the person's roles: what of an account is theirs beside that is marked on its cards.
     pub angle: Angle,
     pub budget: Budget,
     pub rates: &'a Rates,

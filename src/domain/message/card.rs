@@ -1,5 +1,6 @@
 //! Cards: one matter of one account, with its state and what can be done about
-//! it. Both sides of a pair read the same card; what comes first differs.
+//! it. Both sides of a pair read the same card; what comes first differs, by the side from which the reader reads that
+//! account.
 
 mod handed;
 mod renewal;
@@ -83,13 +84,13 @@ impl AccountCard {
     }
 
     /// Of the account: the head with its small print and buttons, then each matter with its own.
-    pub fn blocks(&self, angle: Angle, today: NaiveDate) -> Vec<Block> {
-        let mut blocks = blocks(&self.lead, angle, today);
+    pub fn blocks(&self, today: NaiveDate) -> Vec<Block> {
+        let mut blocks = blocks(&self.lead, today);
         for other in &self.others {
             let (lines, mut buttons) = match other {
-                Card::Risk(view) => risk::beneath(view, angle, today),
+                Card::Risk(view) => risk::beneath(view, today),
                 Card::Window(view) => window::beneath(view, today),
-                Card::Renewal(view) => renewal::beneath(view, angle, today),
+                Card::Renewal(view) => renewal::beneath(view, today),
                 Card::HandedRisk(view) => handed::beneath(view, today),
             };
             // What is about the account stands with the lead already.
@@ -106,8 +107,8 @@ impl AccountCard {
     }
 
     /// As a message of its own: a decision signal's ping, a handoff's offer.
-    pub fn message(&self, angle: Angle, today: NaiveDate) -> Message {
-        Message { blocks: self.blocks(angle, today), ..message(&self.lead, angle, today) }
+    pub fn message(&self, today: NaiveDate) -> Message {
+        Message { blocks: self.blocks(today), ..message(&self.lead, today) }
     }
 }
 
@@ -122,8 +123,8 @@ impl Card {
     }
 
     /// What can be done about it.
-    pub fn buttons(&self, angle: Angle, today: NaiveDate) -> Option<Buttons> {
-        blocks(self, angle, today).into_iter().find_map(|block| match block {
+    pub fn buttons(&self, today: NaiveDate) -> Option<Buttons> {
+        blocks(self, today).into_iter().find_map(|block| match block {
             Block::Buttons(buttons) => Some(buttons),
             _ => None,
         })
@@ -131,24 +132,24 @@ impl Card {
 }
 
 /// The card as at most three blocks: what it says, small print, buttons.
-pub fn blocks(card: &Card, angle: Angle, today: NaiveDate) -> Vec<Block> {
+pub fn blocks(card: &Card, today: NaiveDate) -> Vec<Block> {
     match card {
-        Card::Risk(view) => risk::blocks(view, angle, today),
-        Card::Window(view) => window::blocks(view, angle, today),
-        Card::Renewal(view) => renewal::blocks(view, angle, today),
-        Card::HandedRisk(view) => handed::blocks(view, angle, today),
+        Card::Risk(view) => risk::blocks(view, today),
+        Card::Window(view) => window::blocks(view, today),
+        Card::Renewal(view) => renewal::blocks(view, today),
+        Card::HandedRisk(view) => handed::blocks(view, today),
     }
 }
 
 /// The card as a message of its own: a decision signal's ping, a handoff's offer, a shared card.
-pub fn message(card: &Card, angle: Angle, today: NaiveDate) -> Message {
+pub fn message(card: &Card, today: NaiveDate) -> Message {
     let summary = match card {
         Card::Risk(view) => risk::summary(view),
         Card::Window(view) => window::summary(view, today),
         Card::Renewal(view) => renewal::summary(view, today),
         Card::HandedRisk(view) => handed::summary(view),
     };
-    Message { summary, blocks: blocks(card, angle, today) }
+    Message { summary, blocks: blocks(card, today) }
 }
 
 /// To whoever has had something in hand for a while.

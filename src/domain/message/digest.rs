@@ -24,6 +24,7 @@ pub struct DigestView {
     pub name: String,
     /// The reader's own date.
     pub date: NaiveDate,
+    /// By the reader's roles: what the notification line begins with. Each card has that of its account.
     pub angle: Angle,
     /// `None` before the organisation's first diagnosis.
     pub basis: Option<Basis>,
@@ -154,7 +155,7 @@ pub fn message(view: &DigestView) -> Message {
             if at > 0 {
                 blocks.push(Block::Divider);
             }
-            blocks.extend(card.blocks(view.angle, view.date));
+            blocks.extend(card.blocks(view.date));
         }
     }
     blocks.extend(moved(view).map(|said| Block::Context(said.into())));

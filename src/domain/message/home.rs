@@ -15,6 +15,7 @@ use crate::domain::action::{Action, Subject, Verb};
 #[derive(Debug, Clone, PartialEq)]
 pub struct HomeView {
     pub name: String,
+    /// By the reader's roles: which section comes first. Each card has that of its account.
     pub angle: Angle,
     pub book: BookView,
     pub team: Option<TeamView>,
@@ -201,7 +202,7 @@ fn nothing(view: &HomeView) -> String {
 
 fn entries(view: &HomeView, today: NaiveDate) -> Vec<Entry> {
     let cards = |section: &'static str, cards: &[Card]| -> Vec<Entry> {
-        let entry = |card: &Card| Entry { section, line: line(card, today), buttons: card.buttons(view.angle, today) };
+        let entry = |card: &Card| Entry { section, line: line(card, today), buttons: card.buttons(today) };
         cards.iter().map(entry).collect()
     };
     let lines = |section: &'static str, lines: Vec<Text>| -> Vec<Entry> {

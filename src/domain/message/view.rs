@@ -6,32 +6,19 @@ use chrono::NaiveDate;
 use uuid::Uuid;
 
 use crate::domain::account::{AccountId, Segment};
+pub use crate::domain::angle::Angle;
 use crate::domain::diagnosis::{Band, Cause, Change, RenewalRead, WindowKind};
 use crate::domain::money::Money;
 pub use crate::domain::renewal::{Deadline, DeadlineKind};
 pub use crate::domain::risk::Resolution;
-
-/// From which side an account is read.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Angle {
-    Csm,
-    AccountManager,
-    /// One person holds both roles, or somebody else looks: both sides are said.
-    Both,
-}
-
-impl Angle {
-    /// Whether this side settles an account's risks: they are the CSM's, and the AM's where there is none.
-    pub fn settles_risks(self, has_csm: bool) -> bool {
-        self != Angle::AccountManager || !has_csm
-    }
-}
 
 /// What every card says about its account.
 #[derive(Debug, Clone, PartialEq)]
 pub struct AccountView {
     pub id: AccountId,
     pub name: String,
+    /// From which side the reader reads it.
+    pub angle: Angle,
     /// In the CRM.
     pub url: Option<String>,
     pub arr: Option<Money>,

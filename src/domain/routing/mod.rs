@@ -14,6 +14,7 @@ use chrono::NaiveDate;
 use serde::{Deserialize, Serialize};
 
 use super::account::{Account, Segment};
+use super::angle::Angle;
 use super::person::{Person, PersonId};
 
 pub use people::{People, may_hold};
@@ -153,6 +154,21 @@ pub struct Routed {
     pub windows: Start,
     /// One sentence for each detour from the account's own columns.
     pub why: Vec<String>,
+}
+
+impl Routed {
+    /// From which side a person reads this account. Their roles say it, unless its risks are theirs: because they stand
+    /// in for its CSM, sit as its CSM whatever their role, or have its risk in hand. They read as its CSM then, and from
+    /// both sides where its windows are offered to them too.
+    pub fn angle(&self, person: &Person, has_risk_in_hand: bool) -> Angle {
+        let risks = has_risk_in_hand || self.risks == person.id;
+        let windows = self.account_manager == Seat::Person(person.id);
+        match (Angle::of(person), risks, windows) {
+            (_, true, true) => Angle::Both,
+            (Angle::AccountManager, true, false) => Angle::Csm,
+            (by_role, ..) => by_role,
+        }
+    }
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

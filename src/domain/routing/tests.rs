@@ -267,3 +267,48 @@ proptest! {
         }
     }
 }
+
+/// What of an account lies with somebody goes before what their roles say.
+#[test]
+fn whoever_answers_for_an_accounts_risks_reads_it_as_its_csm_does() {
+    let all = team(|_| ());
+    let away = |delegate: u128| {
+        team(move |people| {
+            let dana = people.get_mut(&DANA).unwrap();
+            dana.out_of_office_until = NaiveDate::from_ymd_opt(2026, 12, 3);
+            dana.delegate = Some(id(delegate));
+        })
+    };
+    let (pair, sold) = (account(Some(DANA), Some(OMAR), None), account(Some(OMAR), Some(OMAR), None));
+    let angle = |people: &People, account: &Account, model: Model, who: u128, in_hand: bool| {
+        let routed = route(account, model, RenewalOwner::AccountManager, people, TODAY).unwrap();
+        routed.angle(people.get(id(who)).unwrap(), in_hand)
+    };
+    let of = |people: &People, account: &Account, who: u128| angle(people, account, Model::Pair, who, false);
+    // By their roles, where each has their half.
+    assert_eq!([DANA, OMAR, LEA].map(|who| of(&all, &pair, who)), [Angle::Csm, Angle::AccountManager, Angle::Both]);
+    // The account's AM stands in for its CSM; an AM of other accounts does.
+    assert_eq!(of(&away(OMAR), &pair, OMAR), Angle::Both);
+    assert_eq!([PIA, OMAR].map(|who| of(&away(PIA), &pair, who)), [Angle::Csm, Angle::AccountManager]);
+    // An AM sits as the CSM: beside themselves, beside another, beside nobody, beside a pool.
+    assert_eq!(of(&all, &sold, OMAR), Angle::Both);
+    let beside = |manager, pool| account(Some(OMAR), manager, pool);
+    assert_eq!([OMAR, PIA].map(|who| of(&all, &beside(Some(PIA), None), who)), [Angle::Csm, Angle::AccountManager]);
+    assert_eq!(of(&all, &beside(None, None), OMAR), Angle::Csm);
+    assert_eq!([OMAR, PIA].map(|who| of(&all, &beside(None, Some("emea")), who)), [Angle::Csm, Angle::AccountManager]);
+    // There is no CSM, or one person is meant to have both halves.
+    assert_eq!(of(&all, &account(None, Some(OMAR), None), OMAR), Angle::Both);
+    let alone = account(Some(DANA), None, None);
+    assert_eq!(angle(&all, &alone, Model::Combined, DANA, false), Angle::Both);
+    assert_eq!(of(&all, &alone, DANA), Angle::Csm);
+    // Who has acknowledged it is asked about it, also once the CSM is back.
+    assert_eq!(angle(&all, &pair, Model::Pair, OMAR, true), Angle::Both);
+    assert_eq!(angle(&all, &pair, Model::Pair, PIA, true), Angle::Csm);
+}
+
+#[test]
+fn an_account_managers_side_settles_risks_only_where_there_is_no_csm() {
+    let settles = |angle: Angle| [true, false].map(|has_csm| angle.settles_risks(has_csm));
+    assert_eq!(settles(Angle::AccountManager), [false, true]);
+    assert_eq!([Angle::Csm, Angle::Both].map(settles), [[true, true]; 2]);
+}

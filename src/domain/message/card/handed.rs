@@ -3,7 +3,7 @@
 
 use chrono::NaiveDate;
 
-use super::super::view::{Angle, HandedRiskView, HandoffState, Part};
+use super::super::view::{HandedRiskView, HandoffState, Part};
 use super::super::{Block, Buttons, Text, phrase};
 use super::Keys;
 use crate::domain::action::{Subject, Verb};
@@ -13,14 +13,14 @@ pub(super) fn summary(view: &HandedRiskView) -> String {
     format!("{}: {what} from {}: {}", view.account.name, view.from, phrase::cut(&view.note, 100))
 }
 
-pub(super) fn blocks(view: &HandedRiskView, angle: Angle, today: NaiveDate) -> Vec<Block> {
+pub(super) fn blocks(view: &HandedRiskView, today: NaiveDate) -> Vec<Block> {
     let account = &view.account;
     let title = if view.warning { "warning" } else { "to weigh commercially" };
     let mut lines = vec![super::head(account, &[title.to_owned(), super::health(account), super::arr(account)])];
     let from = phrase::capital(&view.from);
     lines.push(Text::plain(format!("{from}: {}", phrase::sentence(&phrase::cut(&view.note, 300)))));
     lines.extend(view.causes.first().map(|cause| Text::plain(phrase::sentence(&cause.headline))));
-    lines.extend(super::play(&view.causes, angle));
+    lines.extend(super::play(&view.causes, account.angle));
     if let Some(deadline) = view.deadline {
         lines.push(format!("Deadline: {}.", super::deadline(deadline, today)).into());
     }
@@ -78,12 +78,11 @@ fn buttons(view: &HandedRiskView) -> Buttons {
 #[cfg(test)]
 mod tests {
     use super::super::super::text::to_text;
-    use super::super::super::view::Angle;
     use super::super::{Card, message, sample};
 
     #[test]
     fn a_warning_is_carried_to_the_csm() {
-        let message = message(&Card::HandedRisk(sample::handed_risk()), Angle::Csm, sample::today());
+        let message = message(&Card::HandedRisk(sample::handed_risk()), sample::today());
         insta::assert_snapshot!(format!("({})\n{}", message.summary, to_text(&message, 100)), @"
         (Acme: warning from Kim: Budget cut of a third next year)
         Acme · warning · health 34, at risk (was 52) · ARR $184k

@@ -23,7 +23,7 @@ pub(super) fn summary(view: &RenewalView, today: NaiveDate) -> String {
     }
 }
 
-pub(super) fn blocks(view: &RenewalView, angle: Angle, today: NaiveDate) -> Vec<Block> {
+pub(super) fn blocks(view: &RenewalView, today: NaiveDate) -> Vec<Block> {
     let account = &view.account;
     let open = is_open(&view.state);
     let mut lines = vec![super::head(account, &["renewal".to_owned(), super::arr(account), super::health(account)])];
@@ -35,7 +35,7 @@ pub(super) fn blocks(view: &RenewalView, angle: Angle, today: NaiveDate) -> Vec<
         if let Some(cause) = view.causes.first() {
             lines.push(Text::plain(format!("Know first: {}", phrase::sentence(&cause.headline))));
         }
-        if angle != Angle::Csm {
+        if account.angle != Angle::Csm {
             lines.extend(super::doing(account, today).map(Text::plain));
         }
         let ask = ask(view);
@@ -48,7 +48,7 @@ pub(super) fn blocks(view: &RenewalView, angle: Angle, today: NaiveDate) -> Vec<
     }
     lines.extend(view.brief.as_ref().map(|brief| said(brief, today).into()));
     let why = if open { super::why(&view.why) } else { String::new() };
-    let mut small = vec![why, people(view, angle)];
+    let mut small = vec![why, people(view)];
     if open {
         small.extend(view.account.detours.iter().cloned());
     }
@@ -57,7 +57,7 @@ pub(super) fn blocks(view: &RenewalView, angle: Angle, today: NaiveDate) -> Vec<
 }
 
 /// Beneath another matter of the same account.
-pub(super) fn beneath(view: &RenewalView, angle: Angle, today: NaiveDate) -> (Vec<Text>, Buttons) {
+pub(super) fn beneath(view: &RenewalView, today: NaiveDate) -> (Vec<Text>, Buttons) {
     let open = is_open(&view.state);
     let dates = if open { dates(view, today) } else { String::new() };
     let mut lines = vec![Text::strong("Renewal").then(if dates.is_empty() { dates } else { format!(". {dates}") })];
@@ -68,7 +68,7 @@ pub(super) fn beneath(view: &RenewalView, angle: Angle, today: NaiveDate) -> (Ve
         let ask = ask(view);
         lines.push(if ask.is_empty() { Text::new() } else { Text::strong("This step:").then(format!(" {ask}")) });
     }
-    let people = phrase::capital(&people(view, angle));
+    let people = phrase::capital(&people(view));
     lines.push(format!("{} {people}.", state(&view.state, today)).into());
     if view.asked && view.part == RenewalPart::Owner {
         lines.push(super::STILL_ON_IT.into());
@@ -172,9 +172,9 @@ fn said(brief: &BriefView, today: NaiveDate) -> String {
     format!("Value brief ({}, {})\n{}", brief.by, phrase::date(brief.on, today), phrase::cut(&brief.text, 800))
 }
 
-fn people(view: &RenewalView, angle: Angle) -> String {
+fn people(view: &RenewalView) -> String {
     let owner = view.owner.as_ref().map_or("no owner".to_owned(), |owner| format!("owner: {owner}"));
-    match (&view.other, angle) {
+    match (&view.other, view.account.angle) {
         (Some(other), Angle::Csm | Angle::AccountManager) if Some(other) != view.owner.as_ref() => {
             format!("{owner}, prepares: {other}")
         }
@@ -230,8 +230,9 @@ mod tests {
     use super::super::{Card, message, sample};
     use super::*;
 
-    fn drawn(view: RenewalView, angle: Angle) -> String {
-        let message = message(&Card::Renewal(view), angle, sample::today());
+    fn drawn(mut view: RenewalView, angle: Angle) -> String {
+        view.account.angle = angle;
+        let message = message(&Card::Renewal(view), sample::today());
         format!("({})\n{}", message.summary, to_text(&message, 100))
     }
 

@@ -18,35 +18,35 @@ pub(super) fn summary(view: &RiskView) -> String {
     }
 }
 
-pub(super) fn blocks(view: &RiskView, angle: Angle, today: NaiveDate) -> Vec<Block> {
+pub(super) fn blocks(view: &RiskView, today: NaiveDate) -> Vec<Block> {
     let account = &view.account;
     let mut lines = vec![super::head(account, &[super::health(account), super::arr(account)])];
     lines.extend(view.raised.as_ref().map(|raised| super::note_line("Raised", raised, today).into()));
     lines.extend(view.churned_on.map(|on| Text::plain(phrase::sentence(&cause::churned(on)))));
     lines.extend(view.causes.first().map(|cause| Text::plain(phrase::sentence(&cause.headline))));
     if !is_over(&view.state) {
-        lines.extend(super::play(&view.causes, angle));
+        lines.extend(super::play(&view.causes, view.account.angle));
         lines.push(super::also(&view.causes).into());
         lines.extend(view.deadline.map(|on| Text::plain(format!("Deadline: {}.", super::deadline(on, today)))));
         lines.push(super::window_lines(&view.windows).into());
     }
-    lines.push(state(view, angle, today));
+    lines.push(state(view, today));
     lines.extend(view.handed.as_ref().map(|handed| handed_line(handed, today).into()));
     lines.extend(view.last_note.as_ref().map(|note| super::note_line("Last note", note, today).into()));
     let mut small = vec![
         if is_over(&view.state) { String::new() } else { super::why(&view.why) },
         since(view, today),
-        other_half(view, angle),
+        other_half(view),
     ];
     if !is_over(&view.state) {
         small.extend(account.detours.iter().cloned());
     }
     small.push(super::diagnosis(account));
-    super::assemble(lines, small, buttons(view, angle))
+    super::assemble(lines, small, buttons(view))
 }
 
 /// Beneath another matter of the same account.
-pub(super) fn beneath(view: &RiskView, angle: Angle, today: NaiveDate) -> (Vec<Text>, Buttons) {
+pub(super) fn beneath(view: &RiskView, today: NaiveDate) -> (Vec<Text>, Buttons) {
     let since = phrase::capital(&since(view, today));
     let cause = headline(view).map(|headline| phrase::sentence(&headline)).unwrap_or_default();
     let mut lines = vec![match (since.is_empty(), cause.is_empty()) {
@@ -56,11 +56,11 @@ pub(super) fn beneath(view: &RiskView, angle: Angle, today: NaiveDate) -> (Vec<T
     }];
     lines.extend(view.raised.as_ref().map(|raised| super::note_line("Raised", raised, today).into()));
     if !is_over(&view.state) {
-        lines.extend(super::play(&view.causes, angle));
+        lines.extend(super::play(&view.causes, view.account.angle));
     }
-    lines.push(state(view, angle, today));
+    lines.push(state(view, today));
     lines.extend(view.handed.as_ref().map(|handed| handed_line(handed, today).into()));
-    (lines, buttons(view, angle))
+    (lines, buttons(view))
 }
 
 /// What weighs most.
@@ -80,8 +80,8 @@ fn is_over(state: &RiskState) -> bool {
 }
 
 /// The other half of the pair, so that nobody has to look it up.
-fn other_half(view: &RiskView, angle: Angle) -> String {
-    match angle {
+fn other_half(view: &RiskView) -> String {
+    match view.account.angle {
         Angle::Csm => match &view.account.account_manager {
             Some(who) => format!("AM: {who}"),
             None => "no AM".to_owned(),
@@ -94,10 +94,10 @@ fn other_half(view: &RiskView, angle: Angle) -> String {
     }
 }
 
-fn state(view: &RiskView, angle: Angle, today: NaiveDate) -> Text {
+fn state(view: &RiskView, today: NaiveDate) -> Text {
     let on = |day: &NaiveDate| phrase::date(*day, today);
     match &view.state {
-        RiskState::Open if angle == Angle::AccountManager => match &view.account.csm {
+        RiskState::Open if view.account.angle == Angle::AccountManager => match &view.account.csm {
             Some(csm) => format!("Not acknowledged by {csm} yet.").into(),
             None => "Nobody handles it yet: the account has no CSM.".into(),
         },
@@ -134,7 +134,8 @@ fn handed_line(handed: &HandedLine, today: NaiveDate) -> String {
     format!("Handed to {} by {} on {on}, to weigh commercially: {answer}.", handed.to, handed.from)
 }
 
-fn buttons(view: &RiskView, angle: Angle) -> Buttons {
+fn buttons(view: &RiskView) -> Buttons {
+    let angle = view.account.angle;
     let keys = Keys { account: &view.account, subject: Subject::Risk(view.risk) };
     if !view.may_act {
         return keys.look_only();
@@ -176,8 +177,9 @@ mod tests {
     use super::super::{Card, message, sample};
     use super::*;
 
-    fn drawn(view: RiskView, angle: Angle) -> String {
-        to_text(&message(&Card::Risk(view), angle, sample::today()), 100)
+    fn drawn(mut view: RiskView, angle: Angle) -> String {
+        view.account.angle = angle;
+        to_text(&message(&Card::Risk(view), sample::today()), 100)
     }
 
     #[test]
@@ -292,9 +294,9 @@ mod tests {
     fn a_lead_nudges_and_an_onlooker_only_looks() {
         let mut view = sample::risk();
         view.leads = true;
-        assert_eq!(buttons(&view, Angle::Csm).shown[0].action.verb, Verb::Nudge);
+        assert_eq!(buttons(&view).shown[0].action.verb, Verb::Nudge);
         view.may_act = false;
-        let buttons = buttons(&view, Angle::Csm);
+        let buttons = buttons(&view);
         assert_eq!(buttons.shown.len(), 1);
         assert_eq!(buttons.shown[0].action.verb, Verb::ShowMore);
         assert!(buttons.more.is_empty());

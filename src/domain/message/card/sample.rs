@@ -4,6 +4,7 @@ use chrono::NaiveDate;
 use uuid::Uuid;
 
 use super::super::view::*;
+use super::Card;
 use crate::domain::diagnosis::*;
 use crate::domain::money::{Currency, Money};
 use crate::domain::signal::Source;
@@ -24,6 +25,7 @@ pub(in super::super) fn account() -> AccountView {
     AccountView {
         id: "a-1".into(),
         name: "Acme".into(),
+        angle: Angle::Csm,
         url: None,
         arr: Some(usd(184_000)),
         segment: None,
@@ -185,4 +187,16 @@ pub(in super::super) fn handed_risk() -> HandedRiskView {
         may_act: true,
         asked: false,
     }
+}
+
+/// The same card, as somebody reads it from this side.
+pub(in super::super) fn seen_from(mut card: Card, angle: Angle) -> Card {
+    let account = match &mut card {
+        Card::Risk(view) => &mut view.account,
+        Card::Window(view) => &mut view.account,
+        Card::Renewal(view) => &mut view.account,
+        Card::HandedRisk(view) => &mut view.account,
+    };
+    account.angle = angle;
+    card
 }

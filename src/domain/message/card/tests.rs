@@ -4,6 +4,7 @@ use super::super::account::several;
 use super::super::form::RAISABLE;
 use super::super::text;
 use super::super::view::*;
+use super::sample::seen_from;
 use super::*;
 use crate::domain::diagnosis::{Stage, WindowKind};
 
@@ -19,14 +20,15 @@ fn whoever_reads_of_money_reads_what_is_done_about_the_risk() {
     ];
     let said = "At risk, in hand with Dana: Call the CFO, due Fri 6 Nov.";
     for card in cards {
-        let text = |angle| text::to_text(&message(&card, angle, sample::today()), 300);
+        let text = |angle| text::to_text(&message(&seen_from(card.clone(), angle), sample::today()), 300);
         assert!(text(Angle::AccountManager).contains(said), "{}", text(Angle::AccountManager));
         assert!(!text(Angle::Csm).contains(said));
     }
 }
 
 fn drawn(lead: Card, others: Vec<Card>, angle: Angle) -> String {
-    text::to_text(&AccountCard::new(lead, others).message(angle, sample::today()), 100)
+    let others = others.into_iter().map(|card| seen_from(card, angle)).collect();
+    text::to_text(&AccountCard::new(seen_from(lead, angle), others).message(sample::today()), 100)
 }
 
 #[test]
@@ -91,8 +93,10 @@ fn one_card_has_all_that_is_theirs_each_with_its_buttons() {
 fn a_whole_card_repeats_nothing() {
     let all = [risks(true), handoffs(true), renewals(true)].concat();
     for (lead, other) in all.iter().zip(all.iter().rev()) {
-        let card = AccountCard::new(lead.clone(), vec![other.clone(), Card::Renewal(sample::renewal())]);
-        let message = card.message(Angle::Both, sample::today());
+        let both = |card: &Card| seen_from(card.clone(), Angle::Both);
+        let others = vec![both(other), both(&Card::Renewal(sample::renewal()))];
+        let card = AccountCard::new(both(lead), others);
+        let message = card.message(sample::today());
         let about_account: Vec<Verb> = message
             .buttons()
             .filter(|button| matches!(button.action.subject, Subject::Account(_)))
@@ -182,9 +186,8 @@ fn renewals(may_act: bool) -> Vec<Card> {
 fn messages(may_act: bool) -> Vec<(Card, Message)> {
     let cards = [risks(may_act), handoffs(may_act), renewals(may_act)].concat();
     let angles = [Angle::Csm, Angle::AccountManager, Angle::Both];
-    let drawn =
-        cards.into_iter().flat_map(|card| angles.map(|angle| (card.clone(), message(&card, angle, sample::today()))));
-    drawn.collect()
+    let seen = cards.into_iter().flat_map(|card| angles.map(|angle| seen_from(card.clone(), angle)));
+    seen.map(|card| (card.clone(), message(&card, sample::today()))).collect()
 }
 
 #[test]

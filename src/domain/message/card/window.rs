@@ -26,13 +26,13 @@ pub(in super::super) fn title(view: &WindowView) -> String {
     if amount.is_empty() { view.kind.label().to_owned() } else { format!("{}, {amount}", view.kind.label()) }
 }
 
-pub(super) fn blocks(view: &WindowView, angle: Angle, today: NaiveDate) -> Vec<Block> {
+pub(super) fn blocks(view: &WindowView, today: NaiveDate) -> Vec<Block> {
     let account = &view.account;
     let unqualified = if view.timed_out && view.qualification.is_none() { "not qualified" } else { "" };
     let mut lines =
         vec![super::head(account, &[title(view), unqualified.to_owned(), super::health(account), super::arr(account)])];
     let mut known = Vec::new();
-    if is_open(&view.state) && angle != Angle::Csm {
+    if is_open(&view.state) && account.angle != Angle::Csm {
         let cause = view.causes.first().filter(|_| view.withheld.is_none());
         known.extend(cause.map(|cause| Text::plain(format!("Know first: {}", phrase::sentence(&cause.headline)))));
         known.extend(super::doing(account, today).map(Text::plain));
@@ -270,8 +270,9 @@ mod tests {
     use super::super::{Card, message, sample};
     use super::*;
 
-    fn drawn(view: WindowView, angle: Angle) -> String {
-        let message = message(&Card::Window(view), angle, sample::today());
+    fn drawn(mut view: WindowView, angle: Angle) -> String {
+        view.account.angle = angle;
+        let message = message(&Card::Window(view), sample::today());
         format!("({})\n{}", message.summary, to_text(&message, 100))
     }
 

@@ -1,4 +1,5 @@
-use super::super::card::{Card, sample};
+use super::super::card::Card;
+use super::super::card::sample::{self, seen_from};
 use super::super::text::to_text;
 use super::super::view::{DeadlineKind, RiskState, Withheld};
 use super::*;
@@ -145,8 +146,11 @@ fn the_combined_morning_has_both_angles() {
     let mut view = morning();
     view.angle = Angle::Both;
     view.sections = vec![
-        Section { kind: SectionKind::AtRisk, cards: vec![Card::Risk(sample::risk()).into()] },
-        Section { kind: SectionKind::Renewals, cards: vec![Card::Renewal(sample::renewal()).into()] },
+        Section { kind: SectionKind::AtRisk, cards: vec![seen_from(Card::Risk(sample::risk()), Angle::Both).into()] },
+        Section {
+            kind: SectionKind::Renewals,
+            cards: vec![seen_from(Card::Renewal(sample::renewal()), Angle::Both).into()],
+        },
     ];
     view.rest.clear();
     view.withheld = vec![WithheldLine {
