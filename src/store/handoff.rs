@@ -2,9 +2,9 @@
 
 use anyhow::Context;
 use chrono::{DateTime, NaiveDate, Utc};
-use serde::Deserialize;
-use serde_json::{Value, json};
+use serde::{Deserialize, Serialize};
 use sqlx::FromRow;
+use sqlx::types::Json;
 use uuid::Uuid;
 
 use super::{Tenant, word};
@@ -13,44 +13,56 @@ use crate::domain::handoff::{Handoff, HandoffRecord};
 use crate::domain::money::Money;
 use crate::domain::person::PersonId;
 
+/// Every column that is read and written beside `org_id`, by name: a column that a newer program adds means nothing to this one,
+/// and `*` would have each prepared statement fail from then on.
+macro_rules! columns {
+    () => {
+        "handoff_id, account_id, version, since, solo, matter, note, window_kind, amount_minor, currency, amount_confirmed, opens_on,
+         closes_on, co_term, raised_by, risk_id, withheld_by, withheld_since, overridden_by, overridden_at, override_reason, need,
+         contact, timing, state, accountable, pool, offered_by, moved_by, reason, clock_since, due_at, won_minor, won_currency,
+         remind_at, stands_in_for, qualified_by, qualified_at"
+    };
+}
+
+macro_rules! handoff {
+    ($rest:literal) => {
+        concat!("SELECT ", columns!(), " FROM tandem.handoff WHERE org_id = $1 AND ", $rest)
+    };
+}
+
+/// The handoffs that `each` finds of one of the accounts `$2`, account by account: on the first night the planner takes the table
+/// for empty and would read all of it for every page.
+macro_rules! of_accounts {
+    ($each:literal) => {
+        concat!(
+            "SELECT h.* FROM unnest($2::text[]) AS wanted (account_id) CROSS JOIN LATERAL (",
+            handoff!("account_id = wanted.account_id AND (accountable IS NOT NULL OR since > $3) "),
+            $each,
+            ") AS h ORDER BY h.account_id, h.since, h.handoff_id"
+        )
+    };
+}
+
 statements! {
-    LOCK = "SELECT * FROM tandem.handoff WHERE org_id = $1 AND handoff_id = $2 FOR NO KEY UPDATE";
+    LOCK = handoff!("handoff_id = $2 FOR NO KEY UPDATE");
     /// In the order of ids, so that two who lock several cannot wait for each other.
-    LOCK_MANY = "SELECT * FROM tandem.handoff WHERE org_id = $1 AND handoff_id = ANY ($2) ORDER BY handoff_id FOR NO KEY UPDATE";
-    READ = "SELECT * FROM tandem.handoff WHERE org_id = $1 AND handoff_id = ANY ($2)";
-    /// What is open, and what ended so lately that its quiet time may still run; account by account, since on the first
-    /// night the planner takes the table for empty and would read all of it for every page.
-    OF_ACCOUNTS = "SELECT h.* FROM unnest($2::text[]) AS wanted (account_id)
-                    CROSS JOIN LATERAL (SELECT * FROM tandem.handoff
-                                         WHERE org_id = $1 AND account_id = wanted.account_id
-                                           AND (accountable IS NOT NULL OR since > $3) OFFSET 0) AS h
-                    ORDER BY h.account_id, h.since, h.handoff_id";
+    LOCK_MANY = handoff!("handoff_id = ANY ($2) ORDER BY handoff_id FOR NO KEY UPDATE");
+    READ = handoff!("handoff_id = ANY ($2)");
+    /// What is open, and what ended so lately that its quiet time may still run.
+    OF_ACCOUNTS = of_accounts!("OFFSET 0");
     /// The same of all accounts in a row: one look along the index.
-    BETWEEN = "SELECT * FROM tandem.handoff
-                WHERE org_id = $1 AND account_id BETWEEN $2 AND $3 AND (accountable IS NOT NULL OR since > $4)
-                ORDER BY account_id, since, handoff_id";
-    LOCK_OF_ACCOUNTS = "SELECT h.* FROM unnest($2::text[]) AS wanted (account_id)
-                    CROSS JOIN LATERAL (SELECT * FROM tandem.handoff
-                                         WHERE org_id = $1 AND account_id = wanted.account_id
-                                           AND (accountable IS NOT NULL OR since > $3)
-                                         ORDER BY since DESC, handoff_id FOR NO KEY UPDATE) AS h
-                    ORDER BY h.account_id, h.since, h.handoff_id";
-    /// Many new ones at once, each as an object whose keys are columns.
-    INSERT_ALL = "INSERT INTO tandem.handoff
-                  SELECT h.* FROM jsonb_array_elements($1) AS j, jsonb_populate_record(NULL::tandem.handoff, j) AS h";
-    OPEN = "SELECT * FROM tandem.handoff WHERE org_id = $1 AND accountable IS NOT NULL ORDER BY account_id, since, handoff_id";
+    BETWEEN = handoff!("account_id BETWEEN $2 AND $3 AND (accountable IS NOT NULL OR since > $4)
+                        ORDER BY account_id, since, handoff_id");
+    LOCK_OF_ACCOUNTS = of_accounts!("ORDER BY since DESC, handoff_id FOR NO KEY UPDATE");
+    OPEN = handoff!("accountable IS NOT NULL ORDER BY account_id, since, handoff_id");
     /// What lies with these people, and what a stand-in holds for them.
     HELD_BY = "SELECT handoff_id FROM tandem.handoff
                 WHERE org_id = $1 AND accountable = ANY ($2) ORDER BY handoff_id";
     STOOD_IN_FOR = "SELECT handoff_id FROM tandem.handoff
                      WHERE org_id = $1 AND stands_in_for = $2 AND accountable IS NOT NULL ORDER BY handoff_id";
-    SAVE = "INSERT INTO tandem.handoff AS t (org_id, handoff_id, account_id, version, since, solo, matter, note, window_kind, amount_minor,
-                   currency, opens_on, closes_on, co_term, raised_by, risk_id, withheld_by, withheld_since, overridden_by,
-                   overridden_at, override_reason, need, contact, timing, state, accountable, pool, offered_by, moved_by, reason,
-                   clock_since, due_at, won_minor, won_currency, remind_at, stands_in_for, qualified_by, qualified_at,
-                   amount_confirmed)
-            VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24,
-                    $25, $26, $27, $28, $29, $30, $31, $32, $33, $34, $35, $36, $37, $38, $39)
+    /// New and moved ones, each as an object whose keys are columns.
+    SAVE = concat!("INSERT INTO tandem.handoff AS t (org_id, ", columns!(), ") SELECT $1, ", columns!(),
+                   " FROM jsonb_populate_recordset(NULL::tandem.handoff, $2)
             ON CONFLICT (org_id, handoff_id) DO UPDATE SET
                    version = excluded.version, since = excluded.since, solo = excluded.solo, note = excluded.note,
                    amount_minor = excluded.amount_minor, currency = excluded.currency, opens_on = excluded.opens_on,
@@ -63,10 +75,10 @@ statements! {
                    won_currency = excluded.won_currency, remind_at = excluded.remind_at, stands_in_for = excluded.stands_in_for,
                    qualified_by = excluded.qualified_by, qualified_at = excluded.qualified_at,
                    amount_confirmed = excluded.amount_confirmed
-             WHERE t.version <= excluded.version";
+             WHERE t.version <= excluded.version");
 }
 
-#[derive(FromRow, Deserialize)]
+#[derive(FromRow, Serialize, Deserialize)]
 pub(super) struct HandoffRow {
     handoff_id: Uuid,
     account_id: String,
@@ -110,6 +122,55 @@ pub(super) struct HandoffRow {
 
 fn money(minor: Option<i64>, currency: Option<&String>) -> anyhow::Result<Option<Money>> {
     minor.zip(currency).map(|(minor, code)| Ok(Money::new(minor, word("currency", code)?))).transpose()
+}
+
+impl From<&Handoff> for HandoffRow {
+    fn from(handoff: &Handoff) -> Self {
+        let row = HandoffRecord::from(handoff);
+        let id = |person: Option<PersonId>| person.map(|person| person.0);
+        let minor = |money: Option<Money>| money.map(|money| money.minor);
+        let currency = |money: Option<Money>| money.map(|money| money.currency.to_string());
+        Self {
+            handoff_id: row.id,
+            account_id: row.account.0,
+            version: row.version,
+            since: row.since,
+            solo: row.solo,
+            matter: row.matter,
+            note: row.note,
+            window_kind: row.window_kind,
+            amount_minor: minor(row.amount),
+            currency: currency(row.amount),
+            amount_confirmed: row.amount_confirmed,
+            opens_on: row.opens_on,
+            closes_on: row.closes_on,
+            co_term: row.co_term,
+            raised_by: id(row.raised_by),
+            risk_id: row.risk,
+            withheld_by: row.withheld_by,
+            withheld_since: row.withheld_since,
+            overridden_by: id(row.overridden_by),
+            overridden_at: row.overridden_at,
+            override_reason: row.override_reason,
+            need: row.need,
+            contact: row.contact,
+            timing: row.timing,
+            state: row.state,
+            accountable: id(row.accountable),
+            pool: row.pool,
+            offered_by: id(row.offered_by),
+            moved_by: id(row.moved_by),
+            reason: row.reason,
+            clock_since: row.clock_since,
+            due_at: row.due_at,
+            won_minor: minor(row.won_amount),
+            won_currency: currency(row.won_amount),
+            remind_at: row.remind_at,
+            stands_in_for: id(row.stands_in_for),
+            qualified_by: id(row.qualified_by),
+            qualified_at: row.qualified_at,
+        }
+    }
 }
 
 impl TryFrom<HandoffRow> for Handoff {
@@ -212,53 +273,18 @@ pub async fn stood_in_for(tx: &mut Tenant, person: PersonId) -> anyhow::Result<V
 
 /// Saves a new or moved handoff.
 pub async fn save(tx: &mut Tenant, handoff: &Handoff) -> anyhow::Result<()> {
+    save_all(tx, std::slice::from_ref(handoff)).await
+}
+
+/// Saves new or moved handoffs, each once, in one statement.
+pub async fn save_all(tx: &mut Tenant, handoffs: &[Handoff]) -> anyhow::Result<()> {
+    if handoffs.is_empty() {
+        return Ok(());
+    }
     let org = tx.org().0;
-    let row = HandoffRecord::from(handoff);
-    let id = |person: Option<PersonId>| person.map(|person| person.0);
-    let done = sqlx::query(SAVE)
-        .bind(org)
-        .bind(row.id)
-        .bind(&row.account.0)
-        .bind(row.version)
-        .bind(row.since)
-        .bind(row.solo)
-        .bind(&row.matter)
-        .bind(&row.note)
-        .bind(&row.window_kind)
-        .bind(row.amount.map(|amount| amount.minor))
-        .bind(row.amount.map(|amount| amount.currency.to_string()))
-        .bind(row.opens_on)
-        .bind(row.closes_on)
-        .bind(row.co_term)
-        .bind(id(row.raised_by))
-        .bind(row.risk)
-        .bind(&row.withheld_by)
-        .bind(row.withheld_since)
-        .bind(id(row.overridden_by))
-        .bind(row.overridden_at)
-        .bind(&row.override_reason)
-        .bind(&row.need)
-        .bind(&row.contact)
-        .bind(&row.timing)
-        .bind(&row.state)
-        .bind(id(row.accountable))
-        .bind(&row.pool)
-        .bind(id(row.offered_by))
-        .bind(id(row.moved_by))
-        .bind(&row.reason)
-        .bind(row.clock_since)
-        .bind(row.due_at)
-        .bind(row.won_amount.map(|amount| amount.minor))
-        .bind(row.won_amount.map(|amount| amount.currency.to_string()))
-        .bind(row.remind_at)
-        .bind(id(row.stands_in_for))
-        .bind(id(row.qualified_by))
-        .bind(row.qualified_at)
-        .bind(row.amount_confirmed)
-        .execute(tx.connection())
-        .await
-        .context("save a handoff")?;
-    anyhow::ensure!(done.rows_affected() == 1, "a handoff was changed by somebody else meanwhile");
+    let rows: Vec<HandoffRow> = handoffs.iter().map(HandoffRow::from).collect();
+    let saved = sqlx::query(SAVE).bind(org).bind(Json(rows)).execute(tx.connection()).await.context("save handoffs")?;
+    anyhow::ensure!(saved.rows_affected() == handoffs.len() as u64, "a handoff was changed by somebody else meanwhile");
     Ok(())
 }
 
@@ -290,59 +316,4 @@ pub async fn lock_of_accounts(
     let org = tx.org().0;
     let ids: Vec<&str> = accounts.iter().map(|id| id.0.as_str()).collect();
     Ok(one_by_one(sqlx::query_as(LOCK_OF_ACCOUNTS).bind(org).bind(&ids).bind(since).fetch_all(tx.connection()).await?))
-}
-
-/// Saves many new handoffs in one statement.
-pub async fn insert_all(tx: &mut Tenant, handoffs: &[Handoff]) -> anyhow::Result<()> {
-    if handoffs.is_empty() {
-        return Ok(());
-    }
-    let org = tx.org().0;
-    let rows: Vec<Value> = handoffs.iter().map(|handoff| columns(org, HandoffRecord::from(handoff))).collect();
-    sqlx::query(INSERT_ALL).bind(Value::Array(rows)).execute(tx.connection()).await.context("save the handoffs")?;
-    Ok(())
-}
-
-fn columns(org: Uuid, row: HandoffRecord) -> Value {
-    json!({
-        "org_id": org,
-        "handoff_id": row.id,
-        "account_id": row.account,
-        "version": row.version,
-        "since": row.since,
-        "solo": row.solo,
-        "matter": row.matter,
-        "note": row.note,
-        "window_kind": row.window_kind,
-        "amount_minor": row.amount.map(|amount| amount.minor),
-        "currency": row.amount.map(|amount| amount.currency),
-        "amount_confirmed": row.amount_confirmed,
-        "opens_on": row.opens_on,
-        "closes_on": row.closes_on,
-        "co_term": row.co_term,
-        "raised_by": row.raised_by,
-        "risk_id": row.risk,
-        "withheld_by": row.withheld_by,
-        "withheld_since": row.withheld_since,
-        "overridden_by": row.overridden_by,
-        "overridden_at": row.overridden_at,
-        "override_reason": row.override_reason,
-        "need": row.need,
-        "contact": row.contact,
-        "timing": row.timing,
-        "state": row.state,
-        "accountable": row.accountable,
-        "pool": row.pool,
-        "offered_by": row.offered_by,
-        "moved_by": row.moved_by,
-        "reason": row.reason,
-        "clock_since": row.clock_since,
-        "due_at": row.due_at,
-        "won_minor": row.won_amount.map(|amount| amount.minor),
-        "won_currency": row.won_amount.map(|amount| amount.currency),
-        "remind_at": row.remind_at,
-        "stands_in_for": row.stands_in_for,
-        "qualified_by": row.qualified_by,
-        "qualified_at": row.qualified_at,
-    })
 }

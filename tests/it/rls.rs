@@ -1,6 +1,7 @@
 //! Organisations are kept apart by the database itself: what its catalogue
 //! must say of every table, and what raw SQL as the application's role gets.
 
+mod grown;
 mod plans;
 
 use std::collections::{BTreeMap, BTreeSet};

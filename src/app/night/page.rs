@@ -395,7 +395,7 @@ impl Night {
         for handoff in &moves.moved_handoffs {
             handoff::save(tx, handoff).await?;
         }
-        handoff::insert_all(tx, &moves.new_handoffs).await?;
+        handoff::save_all(tx, &moves.new_handoffs).await?;
         renewal::save_all(tx, &moves.renewals).await?;
         audit::record(tx, Actor::System, self.at, &moves.entries).await?;
         message::queue_redraws(tx, &moves.shown, self.at).await?;
