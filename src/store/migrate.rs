@@ -1,4 +1,10 @@
 //! Roles and migrations: brings a database up to date.
+//!
+//! A database may have migrations of a newer program, which rolls out beside this one: they are none of this one's business.
+//! Each of its own must be there as it is here.
+
+use std::collections::BTreeMap;
+use std::sync::LazyLock;
 
 use anyhow::Context;
 use sqlx::migrate::{Migrate, Migrator};
@@ -6,7 +12,11 @@ use sqlx::{AssertSqlSafe, PgConnection};
 
 use super::Store;
 
-static MIGRATOR: Migrator = sqlx::migrate!("./migrations");
+static MIGRATOR: LazyLock<Migrator> = LazyLock::new(|| {
+    let mut migrator = sqlx::migrate!("./migrations");
+    migrator.set_ignore_missing(true);
+    migrator
+});
 
 const ROLES: &str = include_str!("roles.sql");
 
@@ -15,15 +25,14 @@ pub fn roles_sql(login: &str) -> String {
     ROLES.replace("LOGIN_ROLE", &format!("'{}'", login.replace('\'', "''")))
 }
 
-/// Makes the roles where they are missing, then runs what migrations are missing.
+/// Makes the roles where they are missing, then runs what migrations are missing, and says how many were. Fails where one that
+/// was done is another than this program's.
 /// Replicas may run this at once: the migrator holds an advisory lock.
 pub async fn run(store: &Store) -> anyhow::Result<usize> {
     let mut connection = store.pool().acquire().await?;
     let login: String = sqlx::query_scalar("SELECT current_user::text").fetch_one(&mut *connection).await?;
     make_roles(&mut connection, &login).await?;
-    let before = applied(&mut connection).await?;
-    let missing: Vec<i64> =
-        MIGRATOR.iter().map(|one| one.version).filter(|version| !before.contains(version)).collect();
+    let missing = missing(&mut connection).await?;
     drop(connection);
     for version in &missing {
         // Each in a session of its own, as for whoever upgrades by one: what a migration loads or sets in its session is
@@ -32,8 +41,6 @@ pub async fn run(store: &Store) -> anyhow::Result<usize> {
         session.close_on_drop();
         MIGRATOR.run_to(*version, &mut *session).await.context("the database's migrations failed")?;
     }
-    // What was there before is compared with this program's.
-    MIGRATOR.run(store.pool()).await.context("the database's migrations failed")?;
     Ok(missing.len())
 }
 
@@ -67,22 +74,32 @@ async fn make_roles(connection: &mut PgConnection, login: &str) -> anyhow::Resul
     Ok(())
 }
 
-/// Fails with one sentence unless the database has exactly this program's migrations (or newer ones, in a rolling deploy).
+/// Fails with one sentence unless the database has each of this program's migrations, as it is here.
 pub async fn check(store: &Store) -> anyhow::Result<()> {
     let mut connection = store.pool().acquire().await?;
-    let before = applied(&mut connection).await?.len();
+    let missing = missing(&mut connection).await?.len();
     let wanted = MIGRATOR.iter().count();
-    anyhow::ensure!(before >= wanted, "the database has {before} of {wanted} migrations; run `tandem migrate`");
+    anyhow::ensure!(missing == 0, "the database has {} of {wanted} migrations; run `tandem migrate`", wanted - missing);
     Ok(())
 }
 
-/// The versions of the migrations that were done, in their order.
-async fn applied(connection: &mut PgConnection) -> anyhow::Result<Vec<i64>> {
+/// The versions of this program's migrations that were not done yet, in their order.
+async fn missing(connection: &mut PgConnection) -> anyhow::Result<Vec<i64>> {
     let known: bool =
         sqlx::query_scalar("SELECT to_regclass('_sqlx_migrations') IS NOT NULL").fetch_one(&mut *connection).await?;
-    if !known {
-        return Ok(Vec::new());
+    let done = if known { connection.list_applied_migrations("_sqlx_migrations").await? } else { Vec::new() };
+    let done: BTreeMap<i64, _> = done.into_iter().map(|one| (one.version, one.checksum)).collect();
+    let mut missing = Vec::new();
+    for own in MIGRATOR.iter() {
+        match done.get(&own.version) {
+            None => missing.push(own.version),
+            Some(checksum) => anyhow::ensure!(
+                *checksum == own.checksum,
+                "migration {} of the database is another than this program's; run the program that the database was made with, \
+                 or a newer one",
+                own.version
+            ),
+        }
     }
-    let done = connection.list_applied_migrations("_sqlx_migrations").await?;
-    Ok(done.into_iter().map(|one| one.version).collect())
+    Ok(missing)
 }

@@ -15,6 +15,7 @@ mod http;
 mod import;
 mod install;
 mod kill;
+mod migrate;
 mod models;
 mod morning;
 mod names;
