@@ -1,11 +1,14 @@
-//! How the look-ups by name read 100,000 accounts as the runtime role: an
-//! operator that is not leakproof loses its index under a policy, and only a
-//! plan shows it.
+//! How much the runtime role reads of 100,000 accounts and of all that was ever
+//! said: an operator that is not leakproof loses its index under a policy, and
+//! only a plan shows it.
 
+use chrono::{DateTime, Utc};
 use serde_json::Value;
 use sqlx::{AssertSqlSafe, Executor as _, Postgres, query::Query};
 use tandem::app::organisation::{self, NewOrganisation};
+use tandem::domain::person::OrgId;
 use tandem::domain::routing::Model;
+use tandem::store::Store;
 
 use super::as_app;
 use crate::support::cluster::database;
@@ -30,12 +33,18 @@ fn buffers(plan: &Value) -> i64 {
     blocks("Shared Hit Blocks") + blocks("Shared Read Blocks")
 }
 
-#[tokio::test]
-async fn looking_up_a_name_reads_an_index_and_not_the_table() {
-    let db = database().await;
-    let store = db.store().await;
-    let mut orgs = Vec::new();
-    for slug in ["north", "south"] {
+/// The most rows that any step of a plan met, with those that it passed over.
+fn rows_met(plan: &Value) -> f64 {
+    let number = |node: &Value, key: &str| node[key].as_f64().unwrap_or_default();
+    let met = |node: &Value| {
+        (number(node, "Actual Rows") + number(node, "Rows Removed by Filter")) * number(node, "Actual Loops")
+    };
+    nodes(plan).into_iter().map(met).fold(0.0, f64::max)
+}
+
+async fn two_organisations(store: &Store) -> [OrgId; 2] {
+    let mut orgs = [OrgId(uuid::Uuid::nil()); 2];
+    for (org, slug) in orgs.iter_mut().zip(["north", "south"]) {
         let new = NewOrganisation {
             slug: slug.into(),
             name: slug.into(),
@@ -43,8 +52,15 @@ async fn looking_up_a_name_reads_an_index_and_not_the_table() {
             timezone: chrono_tz::UTC,
             currency: "EUR".parse().unwrap(),
         };
-        orgs.push(organisation::create(&store, new, now()).await.unwrap().id);
+        *org = organisation::create(store, new, now()).await.unwrap().id;
     }
+    orgs
+}
+
+#[tokio::test]
+async fn looking_up_a_name_reads_an_index_and_not_the_table() {
+    let db = database().await;
+    let orgs = two_organisations(&db.store().await).await;
     for org in &orgs {
         let mut tx = as_app(&db.pool, Some(*org)).await;
         // Names of two words out of many, as companies have them.
@@ -103,15 +119,7 @@ async fn looking_up_a_name_reads_an_index_and_not_the_table() {
 #[tokio::test]
 async fn what_a_lane_owes_is_read_page_by_page() {
     let db = database().await;
-    let store = db.store().await;
-    let new = NewOrganisation {
-        slug: "north".into(),
-        name: "north".into(),
-        model: Model::Pair,
-        timezone: chrono_tz::UTC,
-        currency: "EUR".parse().unwrap(),
-    };
-    let org = organisation::create(&store, new, now()).await.unwrap().id;
+    let [org, _] = two_organisations(&db.store().await).await;
     let mut tx = as_app(&db.pool, Some(org)).await;
     let rows = format!(
         "WITH said AS (
@@ -138,6 +146,52 @@ async fn what_a_lane_owes_is_read_page_by_page() {
         let kind = node["Node Type"].as_str().unwrap();
         assert!(!["Seq Scan", "Sort"].contains(&kind), "{plan:#}");
     }
+}
+
+/// Messages and their posts stay for good: what a night forgets of them is found without reading the rest.
+#[tokio::test]
+async fn a_night_does_not_read_all_that_was_ever_said() {
+    let db = database().await;
+    let orgs = two_organisations(&db.store().await).await;
+    for org in &orgs {
+        let mut tx = as_app(&db.pool, Some(*org)).await;
+        // In the order of their ids: of 5,000 the last twenty still show an account, one of them a home page that was opened
+        // again; then twenty of today.
+        let rows = format!(
+            "INSERT INTO tandem.message (org_id, message_id, platform, workspace_id, channel_id, content, created_at)
+             SELECT '{org}', ('00000000-0000-7000-8000-' || lpad(n::text, 12, '0'))::uuid, 'slack', 'T1', 'C1',
+                    CASE n WHEN 4990 THEN '{{\"home\": {{}}}}'::jsonb ELSE '{{}}' END,
+                    CASE WHEN n = 4990 OR n > 5000 THEN timestamptz '2026-11-20' ELSE '2026-10-01' END
+               FROM generate_series(1, 5020) n;
+             INSERT INTO tandem.message_account (org_id, account_id, message_id)
+             SELECT org_id, 'acme', message_id FROM tandem.message
+              WHERE message_id > '00000000-0000-7000-8000-000000004980';
+             INSERT INTO tandem.outbox (org_id, outbox_id, platform, workspace_id, message_id, kind, state, due_at, queued_at,
+                                        settled_at)
+             SELECT org_id, gen_random_uuid(), platform, workspace_id, message_id, 'post',
+                    CASE WHEN message_id > '00000000-0000-7000-8000-000000005000' THEN 'given_up' ELSE 'sent' END,
+                    created_at, created_at, created_at FROM tandem.message;
+             INSERT INTO tandem.outbox (org_id, outbox_id, platform, workspace_id, message_id, kind, state, due_at, queued_at,
+                                        settled_at)
+             SELECT org_id, gen_random_uuid(), platform, workspace_id, message_id, 'redraw', 'sent', created_at, created_at,
+                    created_at FROM tandem.message WHERE message_id > '00000000-0000-7000-8000-000000004980'"
+        );
+        tx.execute(AssertSqlSafe(rows)).await.unwrap();
+        tx.commit().await.unwrap();
+    }
+    db.pool.execute("ANALYZE tandem.message, tandem.message_account, tandem.outbox").await.unwrap();
+    let mut tx = as_app(&db.pool, Some(orgs[0])).await;
+    // As the store's connections have it.
+    tx.execute("SET LOCAL enable_seqscan = off; SET LOCAL plan_cache_mode = force_generic_plan").await.unwrap();
+    let over: DateTime<Utc> = "2026-11-01T00:00:00Z".parse().unwrap();
+    for name in ["FORGET_REDRAWS", "FORGET_SHOWN", "GIVEN_UP_SINCE"] {
+        let explained = AssertSqlSafe(format!("EXPLAIN (ANALYZE, FORMAT JSON) {}", statement(name)));
+        let plan = plan(sqlx::query(explained).bind(orgs[0].0).bind(over), &mut tx).await;
+        assert!(rows_met(&plan) < 50.0, "{name}: {plan:#}");
+    }
+    let left = "SELECT (SELECT count(*) FROM tandem.outbox WHERE kind = 'redraw') || ' ' || count(*) FROM tandem.message_account";
+    let left: String = sqlx::query_scalar(left).fetch_one(&mut *tx).await.unwrap();
+    assert_eq!(left, "21 21", "redraws that were made lately, and what the home page and today's messages show");
 }
 
 async fn plan<'q>(

@@ -122,3 +122,32 @@ async fn strangers_learn_nothing_there_and_the_messages_tab_is_no_home() {
     assert_eq!(publishes(&bot), 1);
     bot.finish().await;
 }
+
+/// A home page keeps its place among the messages, however often it is opened; those after it grow old all the same.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_home_tab_that_is_opened_again_keeps_what_it_shows() {
+    let bot = tuesday().await;
+    bot.open_home("dana").await;
+    bot.at("2026-11-24T07:00:00Z").await;
+    bot.skip();
+    bot.at("2026-11-27T01:00:00Z").await;
+    bot.skip();
+    bot.open_home("dana").await;
+    let shown = async || {
+        let of = |what: &str| {
+            format!(
+                "SELECT count(*) FROM tandem.message_account JOIN tandem.message USING (org_id, message_id) WHERE {what}"
+            )
+        };
+        let home = bot.number(&bot.org, &of("content ? 'home'")).await;
+        (home, bot.number(&bot.org, &of("NOT content ? 'home' AND created_at < '2026-11-25'")).await > 0)
+    };
+    assert_eq!(shown().await, (3, true));
+    bot.at("2026-12-25T01:00:00Z").await;
+    bot.skip();
+    assert_eq!(shown().await, (3, false), "the mornings of a month ago are redrawn no more, the page is");
+    bot.at("2026-12-28T12:00:00Z").await;
+    bot.skip();
+    assert_eq!(shown().await, (0, false), "nobody has looked at it for a month");
+    bot.finish().await;
+}
