@@ -1,4 +1,4 @@
-//! A tick each minute and at start: what is owed by now. The directory says
+//! A tick at start and every few seconds: what is owed by now. The directory says
 //! what is due; nobody is scanned. Everything owed is owed once: a missed tick,
 //! a restart or a second replica cannot lose or double it, since unique rows decide.
 

@@ -23,7 +23,7 @@ use crate::store::directory::Organisation;
 use crate::store::import::{self, Outcome};
 use crate::store::{self, Store, Tenant, fresh, settings};
 
-/// Signals go in by COPY: fewer, larger sets pay.
+/// Signals go in as one array for each column: fewer, larger sets pay.
 const SIGNALS_AT_ONCE: usize = 100_000;
 /// A measure that is told so late after it was observed decides nothing by day.
 const MEASURED_LATELY: chrono::Days = chrono::Days::new(7);

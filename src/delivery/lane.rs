@@ -272,7 +272,7 @@ impl Held {
 
     async fn sleep(&self, until: DateTime<Utc>) -> anyhow::Result<()> {
         let mut tx = self.shared.app.store.directory().await?;
-        directory::sleep_lane(&mut tx, &self.lease, Some(until)).await?;
+        directory::sleep_lane(&mut tx, &self.lease, until).await?;
         tx.commit().await
     }
 

@@ -584,11 +584,8 @@ pub async fn renew_lane(tx: &mut Directory, lease: &Lease, holder: Uuid, hold: T
     Ok(done.rows_affected() == 1)
 }
 
-/// Says when the lane must be looked at again; `None` for "when something is queued".
-pub async fn sleep_lane(tx: &mut Directory, lease: &Lease, until: Option<DateTime<Utc>>) -> anyhow::Result<()> {
-    // Postgres' infinity has no chrono value; the year 9999 is as good as never.
-    let until =
-        until.unwrap_or_else(|| DateTime::from_timestamp(253_370_764_800, 0).unwrap_or(DateTime::<Utc>::MAX_UTC));
+/// Says when the lane must be looked at again.
+pub async fn sleep_lane(tx: &mut Directory, lease: &Lease, until: DateTime<Utc>) -> anyhow::Result<()> {
     lane_update(tx, SLEEP_LANE, lease, Some(until)).await
 }
 

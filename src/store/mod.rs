@@ -11,7 +11,7 @@ use std::time::Duration;
 use anyhow::Context;
 use sqlx::ConnectOptions;
 use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
-use sqlx::{AssertSqlSafe, PgConnection, Postgres, Row, Transaction};
+use sqlx::{AssertSqlSafe, PgConnection, Postgres, Transaction};
 
 use crate::domain::person::OrgId;
 
@@ -180,7 +180,7 @@ pub struct Directory {
 
 impl Store {
     /// Connects with at most `connections`, for which callers wait at most `patience`. Fails with one sentence when the
-    /// server is down, older than Postgres 15, or lets row level security be bypassed.
+    /// server is down or older than Postgres 15.
     pub async fn connect(options: PgConnectOptions, connections: u32, patience: Duration) -> anyhow::Result<Self> {
         let options = options.options([
             // A login called tandem would find the schema tandem before public, and with it no migrations table.
@@ -233,14 +233,10 @@ impl Store {
     }
 
     async fn check_server(&self) -> anyhow::Result<()> {
-        let row = sqlx::query(
-            "SELECT current_setting('server_version_num')::int AS version, current_user::text AS login, \
-                    rolsuper OR rolbypassrls AS above FROM pg_roles WHERE rolname = current_user",
-        )
-        .fetch_one(&self.pool)
-        .await
-        .context("the database did not answer")?;
-        let version: i32 = row.try_get("version")?;
+        let version: i32 = sqlx::query_scalar("SELECT current_setting('server_version_num')::int")
+            .fetch_one(&self.pool)
+            .await
+            .context("the database did not answer")?;
         anyhow::ensure!(
             version >= 150_000,
             "the database is Postgres {}; Tandem needs Postgres 15 or newer",
