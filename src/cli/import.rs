@@ -121,9 +121,10 @@ fn sources(args: &Args) -> anyhow::Result<(Vec<Source>, Vec<Gauge>)> {
         anyhow::ensure!(!path.is_dir(), "{} is a folder; name its files", path.display());
         let named = ingest::recognise(path, args.kind).map_err(|refused| anyhow::anyhow!("{refused}"))?;
         let (reader, bytes) = reader(path)?;
-        let gauge = Gauge::new(named.name.clone(), bytes);
+        let name = if shares_name(path, &args.paths) { path.display().to_string() } else { named.name };
+        let gauge = Gauge::new(name.clone(), bytes);
         let reader = Box::new(gauge.counting(reader));
-        let input = Input { name: named.name, kind: named.kind, format: named.format, reader };
+        let input = Input { name, kind: named.kind, format: named.format, reader };
         // What was set aside of a file is older than the file, and would undo what it says now.
         let (mut left_out, free): (Vec<PathBuf>, Vec<PathBuf>) =
             asides(path).into_iter().partition(|aside| aside != path && args.paths.contains(aside));
@@ -143,6 +144,11 @@ fn sources(args: &Args) -> anyhow::Result<(Vec<Source>, Vec<Gauge>)> {
     Ok((sources, gauges))
 }
 
+/// Whether another file of another folder has the same name, so that the name alone would not tell them apart.
+fn shares_name(path: &Path, all: &[PathBuf]) -> bool {
+    all.iter().any(|other| other != path && other.file_name() == path.file_name())
+}
+
 /// Where a file's rejected rows may go. The second keeps its whole name: for signals.csv beside signals.csv.gz, and where
 /// the first is given to be imported.
 fn asides(path: &Path) -> [PathBuf; 2] {
@@ -158,7 +164,7 @@ fn reader(path: &Path) -> anyhow::Result<(Box<dyn Read + Send>, Option<u64>)> {
     match File::open(path) {
         Ok(file) => {
             let bytes = file.metadata().ok().filter(std::fs::Metadata::is_file).map(|about| about.len());
-            Ok((Box::new(file), bytes))
+            Ok((Box::new(ingest::Sound::from(file)), bytes))
         }
         Err(error) => anyhow::bail!("{} can't be read: {error}", path.display()),
     }

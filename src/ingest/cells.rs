@@ -20,14 +20,24 @@ pub(super) fn cut(text: &str) -> String {
     }
 }
 
-/// Pieces of a file for a terminal and on one line: what would steer either is written as an escape.
+/// Whether a character takes no room, so that texts look the same with and without it.
+pub(super) fn is_invisible(c: char) -> bool {
+    matches!(
+        c,
+        '\u{ad}' | '\u{34f}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{2060}'..='\u{2064}' | '\u{feff}'
+    )
+}
+
+/// Pieces of a file for a terminal and on one line: what would steer either, or would not be seen, is written as an
+/// escape.
 pub(super) fn shown(text: &str) -> Cow<'_, str> {
-    if !text.contains(steers) {
+    let escaped = |c: char| steers(c) || is_invisible(c);
+    if !text.contains(escaped) {
         return text.into();
     }
     let mut out = String::with_capacity(text.len() + 8);
     for c in text.chars() {
-        if steers(c) { out.extend(c.escape_default()) } else { out.push(c) }
+        if escaped(c) { out.extend(c.escape_default()) } else { out.push(c) }
     }
     out.into()
 }
@@ -51,15 +61,36 @@ impl Fault {
     }
 }
 
+/// What may be behind line breaks within a row.
+pub(super) fn runs_over(lines: u64) -> String {
+    format!("; it runs over {lines} lines: is a quote missing?")
+}
+
 /// Trimmed cells of one row. A column that the file lacks is an empty cell.
 pub(super) struct Cells<'a> {
     schema: &'static Schema,
+    /// Of delimited text that the row runs over.
+    lines: u64,
     cells: [&'a str; MAX_COLUMNS],
 }
 
 impl<'a> Cells<'a> {
     pub(super) fn new(schema: &'static Schema) -> Self {
-        Self { schema, cells: [""; MAX_COLUMNS] }
+        Self::over(schema, 1)
+    }
+
+    /// Of a row of delimited text that runs over so many lines.
+    pub(super) fn over(schema: &'static Schema, lines: u64) -> Self {
+        Self { schema, lines, cells: [""; MAX_COLUMNS] }
+    }
+
+    /// A fault of one of the cells, with what may be behind it where the cell holds a line break.
+    pub(super) fn explained(&self, mut fault: Fault) -> Fault {
+        let broken = fault.column.as_deref().is_some_and(|column| self.get(column).contains('\n'));
+        if broken && self.lines > 1 {
+            fault.reason += &runs_over(self.lines);
+        }
+        fault
     }
 
     pub(super) fn put(&mut self, position: usize, cell: &'a str) {

@@ -2,9 +2,10 @@
 
 use csv::{ByteRecord, Reader, ReaderBuilder};
 
-use super::cells::{Cells, Fault, cut};
+use super::cells::{Cells, Fault, cut, runs_over};
 use super::columns::Schema;
-use super::input::{END_MARK, END_ROW, Input, Meter, guessed, not_utf_8};
+use super::input::{BYTE_ORDER_MARK, END_MARK, END_ROW, Input, Meter, Misread, ends_within_character, misread};
+use super::quotes::Strays;
 use super::{Intake, Refused};
 
 const SEPARATORS: [(u8, &str); 4] =
@@ -14,6 +15,7 @@ const SEPARATORS: [(u8, &str); 4] =
 pub(super) const REASON: &str = "reason";
 /// What stands between two counts in the reason of a row with too few or too many cells.
 const MISCOUNTED: &str = " where the header has ";
+const STRAY_QUOTE: &str = "text stands behind a closing quote; a quote inside a cell is written twice";
 
 pub(super) fn read(input: Input<'_>, name: &str, intake: &mut dyn Intake) -> Result<(), Refused> {
     if input.first_line().to_ascii_lowercase().starts_with(b"sep=") {
@@ -22,48 +24,62 @@ pub(super) fn read(input: Input<'_>, name: &str, intake: &mut dyn Intake) -> Res
     }
     let (separator, called) = guess_separator(input.first_line(), intake.schema());
     let meter = input.meter();
+    let (input, strays) = input.with_end_mark().watching_quotes(separator);
     let mut reader = ReaderBuilder::new()
         .has_headers(false)
         .flexible(true)
         .delimiter(separator)
         .buffer_capacity(64 << 10)
-        .from_reader(input.with_end_mark());
+        .from_reader(input);
     let mut record = ByteRecord::new();
     let found = reader.read_byte_record(&mut record).map_err(|error| Refused::header(name, None, error.to_string()))?;
-    if !found || is_end(&record, &meter) {
+    if !found || is_end(&record, &reader, &meter) {
         return Err(Refused::whole(name, "empty; expected a header that names the columns"));
+    }
+    if strays.any_before(reader.position().byte()) {
+        return Err(Refused::header(name, None, STRAY_QUOTE));
     }
     let header = header(&record, name, intake.schema())?;
     intake.columns(&header.positions);
     if separator != b',' {
         intake.note(format!("{name}: columns are taken to be parted by {called}; a comma is expected"));
     }
-    rows(&mut reader, record, &header, &meter, intake);
+    rows(&mut reader, record, &header, &meter, &strays, intake);
     Ok(())
 }
 
 /// What the first line says.
 struct Header {
+    /// Its cells as they stand: they come again where files were joined.
+    cells: ByteRecord,
     /// For each cell of a row the position of its column in the schema.
     positions: Vec<usize>,
     /// Whether a column of reasons stands behind them.
     reasons: bool,
 }
 
+/// How many known columns a line names with this separator.
+fn known(line: &str, separator: u8, schema: &Schema) -> usize {
+    let names = line.split(char::from(separator)).map(|name| name.trim().trim_matches('"').trim());
+    names.filter(|name| schema.position(name).is_some()).count()
+}
+
 /// The separator that shows the most known columns; the comma if none shows more.
 fn guess_separator(header: &[u8], schema: &Schema) -> (u8, &'static str) {
     let header = String::from_utf8_lossy(header);
-    let known = |separator: u8| {
-        let names = header.split(char::from(separator)).map(|name| name.trim().trim_matches('"').trim());
-        names.filter(|name| schema.position(name).is_some()).count()
-    };
     let mut best = SEPARATORS[0];
     for candidate in SEPARATORS {
-        if known(candidate.0) > known(best.0) {
+        if known(&header, candidate.0, schema) > known(&header, best.0, schema) {
             best = candidate;
         }
     }
     best
+}
+
+/// Whether this line is a header that names a column.
+pub(super) fn is_header(line: &[u8], schema: &Schema) -> bool {
+    let (separator, _) = guess_separator(line, schema);
+    known(&String::from_utf8_lossy(line), separator, schema) > 0
 }
 
 /// Unknown columns that are named; a table of another kind altogether may have hundreds.
@@ -75,7 +91,7 @@ fn header(record: &ByteRecord, name: &str, schema: &'static Schema) -> Result<He
     let reasons = record.len() > 1 && record.iter().next_back().is_some_and(|cell| cell == REASON.as_bytes());
     for (at, cell) in record.iter().take(record.len() - usize::from(reasons)).enumerate() {
         let text = std::str::from_utf8(cell)
-            .map_err(|_| Refused::header(name, None, format!("the header is {}", not_utf_8(cell))))?
+            .map_err(|_| Refused::header(name, None, format!("the header is {}", misread(cell).1)))?
             .trim();
         if text.is_empty() {
             return Err(Refused::header(name, None, format!("column {} of the header has no name", at + 1)));
@@ -113,7 +129,9 @@ fn header(record: &ByteRecord, name: &str, schema: &'static Schema) -> Result<He
             format!("the column \"{}\" is missing; {} needs {}", column.name, schema.kind.as_str(), names(true));
         return Err(Refused::header(name, Some(column.name), reason));
     }
-    Ok(Header { positions, reasons })
+    let mut cells = record.clone();
+    cells.truncate(positions.len());
+    Ok(Header { cells, positions, reasons })
 }
 
 fn rows(
@@ -121,6 +139,7 @@ fn rows(
     mut record: ByteRecord,
     header: &Header,
     meter: &Meter,
+    strays: &Strays,
     intake: &mut dyn Intake,
 ) {
     let (mut any, mut empty) = (false, 0_u64);
@@ -129,7 +148,7 @@ fn rows(
     while !intake.stopped() {
         meter.row_ended();
         match reader.read_byte_record(&mut record) {
-            Ok(found) if !found || is_end(&record, meter) => break,
+            Ok(found) if !found || is_end(&record, reader, meter) => break,
             Ok(_) => {}
             Err(error) => {
                 let reason = format!("the file breaks off after line {whole}: {error}");
@@ -141,6 +160,7 @@ fn rows(
         let ended = reader.position().line().saturating_sub(1);
         let inside = record.as_slice().iter().filter(|b| **b == b'\n').count() as u64;
         let line = ended.saturating_sub(inside);
+        let stray = strays.any_before(reader.position().byte());
         if record.as_slice().ends_with(END_MARK) && reader.get_ref().is_used_up() {
             let reason = "a quote opened in this row is never closed; nothing after it was read";
             // This row had no end of its own.
@@ -148,16 +168,20 @@ fn rows(
         }
         any = true;
         let told = if header.reasons { without_reason(&mut record, header.positions.len()) } else { None };
-        if record.len() < header.positions.len() && reader.position().byte() > meter.total() {
-            // The end mark's line break ended this row, not one of its own.
-            let reason = format!(
-                "the file breaks off in this row: {} where the header has {}, and no line end after",
-                cells_said(record.len()),
-                header.positions.len()
-            );
+        // The end mark's line break ended this row, not one of its own.
+        if reader.position().byte() > meter.total()
+            && let Some(said) = cut_off(&record, header.positions.len())
+        {
+            let reason = format!("the file breaks off in this row: {said}, and no line end after");
             return intake.break_off(whole, line, Fault::row(reason));
         }
         whole = ended;
+        if stray {
+            let over = if inside > 0 { runs_over(inside + 1) } else { String::new() };
+            // What its cells were meant to be is not known, so there is nothing to mend in them.
+            intake.reject(line, Fault::row(format!("{STRAY_QUOTE}{over}")), None);
+            continue;
+        }
         if record.iter().all(|cell| cell.iter().all(u8::is_ascii_whitespace)) {
             empty += 1;
             continue;
@@ -166,9 +190,13 @@ fn rows(
             // Filled up when it was set aside, and still as it was.
             record.truncate(told);
         }
+        if is_header_again(&record, &header.cells) {
+            intake.reject(line, Fault::row("the header stands here again; delete this line"), None);
+            continue;
+        }
         match cells(&record, &header.positions, inside, intake.schema()) {
             Ok(cells) => intake.offer(line, &cells),
-            Err(fault) => intake.reject(line, fault, Some(record.iter().map(text).collect())),
+            Err(fault) => intake.reject(line, fault, mendable(&record)),
         }
     }
     if !any && !intake.stopped() {
@@ -195,13 +223,34 @@ fn cells_said(count: usize) -> String {
     if count == 1 { "1 cell".to_owned() } else { format!("{count} cells") }
 }
 
-/// A cell for people to mend, whatever its encoding.
-fn text(cell: &[u8]) -> String {
-    std::str::from_utf8(cell).map_or_else(|_| guessed(cell), str::to_owned)
+/// Its cells for people to mend. Where characters of it are gone, they can't be.
+fn mendable(record: &ByteRecord) -> Option<Vec<String>> {
+    if Misread::of(record.as_slice()) == Some(Misread::Damaged) {
+        return None;
+    }
+    let text = |cell| std::str::from_utf8(cell).map_or_else(|_| Misread::Foreign.text(cell), str::to_owned);
+    Some(record.iter().map(text).collect())
 }
 
-fn is_end(record: &ByteRecord, meter: &Meter) -> bool {
-    record.as_slice() == END_ROW && record.position().is_some_and(|position| position.byte() >= meter.total())
+/// What shows that a last row is not whole, if anything does.
+fn cut_off(record: &ByteRecord, columns: usize) -> Option<String> {
+    let blank = record.len() == 1 && record.as_slice().trim_ascii().is_empty();
+    if record.len() < columns && !blank {
+        return Some(format!("{}{MISCOUNTED}{columns}", cells_said(record.len())));
+    }
+    record.iter().next_back().is_some_and(ends_within_character).then(|| "its last character is not whole".to_owned())
+}
+
+/// Files that were joined have a header each, perhaps with a byte order mark before it.
+fn is_header_again(record: &ByteRecord, header: &ByteRecord) -> bool {
+    let text = record.as_slice();
+    record.len() == header.len() && text.strip_prefix(BYTE_ORDER_MARK).unwrap_or(text) == header.as_slice()
+}
+
+/// Whether this is the end mark's own row: it ends behind the text, and not with the mark's first line break. Where it
+/// begins says nothing, since blank lines are passed over only after that place is noted.
+fn is_end(record: &ByteRecord, reader: &Reader<Input<'_>>, meter: &Meter) -> bool {
+    record.as_slice() == END_ROW && reader.position().byte() > meter.total() + 1
 }
 
 fn cells<'r>(
@@ -212,17 +261,20 @@ fn cells<'r>(
 ) -> Result<Cells<'r>, Fault> {
     if record.len() != positions.len() {
         let hint = match record.len() > positions.len() {
-            _ if line_breaks > 0 => format!("; it runs over {} lines: is a quote missing?", line_breaks + 1),
+            _ if line_breaks > 0 => runs_over(line_breaks + 1),
             true => "; a cell that holds the separator has to stand in quotes".to_owned(),
             false => String::new(),
         };
         let said = cells_said(record.len());
         return Err(Fault::row(format!("{said}{MISCOUNTED}{}{hint}", positions.len())));
     }
-    let mut cells = Cells::new(schema);
+    let mut cells = Cells::over(schema, line_breaks + 1);
     for (cell, position) in record.iter().zip(positions) {
-        let text = std::str::from_utf8(cell)
-            .map_err(|_| Fault::new(schema.columns[*position].name, &guessed(cell), not_utf_8(cell)))?;
+        let text = std::str::from_utf8(cell).map_err(|_| {
+            // The whole row tells more about its encoding than the cell.
+            let misread = Misread::of(record.as_slice()).unwrap_or(Misread::Foreign);
+            Fault::new(schema.columns[*position].name, &misread.text(cell), misread.sentence(cell))
+        })?;
         cells.put(*position, text);
     }
     Ok(cells)

@@ -10,7 +10,7 @@ use std::io::{BufRead, BufReader};
 use chrono::{Days, NaiveDate};
 
 use super::cells::{Cells, Fault, cut};
-use super::input::{Input, not_utf_8};
+use super::input::{Input, misread};
 use super::{Intake, Refused};
 
 /// The properties of an event that are read.
@@ -72,7 +72,8 @@ pub(super) fn read(input: Input<'_>, name: &str, intake: &mut dyn Intake) -> Res
 }
 
 fn country(name: &str) -> Option<String> {
-    let stem = name.split('.').next()?;
+    let file = name.rsplit(['/', '\\']).next()?;
+    let stem = file.split('.').next()?;
     let second = stem.split(['-', '_', ' ']).nth(1)?;
     (second.len() == 2).then(|| second.to_ascii_uppercase())
 }
@@ -90,7 +91,7 @@ impl Calendar {
         let Ok(text) = std::str::from_utf8(whole) else {
             // A description that nobody reads costs no holiday.
             if let Some(open) = self.event.as_mut().filter(|_| READ.iter().any(|name| whole.starts_with(name))) {
-                open.fault.get_or_insert_with(|| not_utf_8(whole));
+                open.fault.get_or_insert_with(|| misread(whole).1);
             }
             return;
         };

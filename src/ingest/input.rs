@@ -8,6 +8,8 @@ use encoding_rs::{Decoder, DecoderResult, Encoding, UTF_16BE, UTF_16LE, WINDOWS_
 use flate2::read::MultiGzDecoder;
 
 use super::Refused;
+use super::archive::{MAGIC, Unpacked};
+use super::quotes::{Strays, Watch};
 
 /// A longer row is taken for a quote that is never closed; reading stops there.
 pub const MAX_ROW_BYTES: u64 = 4 << 20;
@@ -23,6 +25,8 @@ pub(super) const END_MARK: &[u8] = b"\n\0end of file\0\n";
 /// The bytes of a row that is [`END_MARK`] alone.
 pub(super) const END_ROW: &[u8] = b"\0end of file\0";
 
+pub(super) const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
+
 /// What has gone through an [`Input`], shared with whoever reads from it.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Meter {
@@ -33,16 +37,55 @@ pub(super) struct Meter {
 /// What to do about text in a foreign encoding.
 pub(super) const SAVE_AS_UTF_8: &str = "save the file as UTF-8, or run iconv -f";
 
-/// Bytes that are not UTF-8, as they read in the encoding that they are probably in: Windows-1252, of which
-/// Latin-1 is a part. It is a guess, so nothing is stored by it.
-pub(super) fn guessed(bytes: &[u8]) -> String {
-    WINDOWS_1252.decode_without_bom_handling(bytes).0.into_owned()
+/// What bytes that are not UTF-8 probably are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Misread {
+    /// Windows-1252, of which Latin-1 is a part. It is a guess, so nothing is stored by it.
+    Foreign,
+    /// UTF-8 that was damaged: before the fault, characters of several bytes are whole, which is no chance.
+    Damaged,
 }
 
-/// The sentence about them.
-pub(super) fn not_utf_8(bytes: &[u8]) -> String {
-    let reads = super::cells::cut(guessed(bytes).trim());
-    format!("not in UTF-8; in Windows-1252 it reads \"{reads}\": {SAVE_AS_UTF_8} WINDOWS-1252 -t UTF-8")
+impl Misread {
+    /// `None` where the bytes are UTF-8.
+    pub(super) fn of(bytes: &[u8]) -> Option<Self> {
+        let whole = std::str::from_utf8(bytes).err()?.valid_up_to();
+        Some(if bytes[..whole].is_ascii() { Self::Foreign } else { Self::Damaged })
+    }
+
+    /// A piece of them as it reads then.
+    pub(super) fn text(self, bytes: &[u8]) -> String {
+        match self {
+            Self::Foreign => WINDOWS_1252.decode_without_bom_handling(bytes).0.into_owned(),
+            Self::Damaged => String::from_utf8_lossy(bytes).into_owned(),
+        }
+    }
+
+    /// The sentence about it.
+    pub(super) fn sentence(self, bytes: &[u8]) -> String {
+        let reads = super::cells::cut(self.text(bytes).trim());
+        match self {
+            Self::Foreign => {
+                format!("not in UTF-8; in Windows-1252 it reads \"{reads}\": {SAVE_AS_UTF_8} WINDOWS-1252 -t UTF-8")
+            }
+            Self::Damaged => {
+                format!(
+                    "damaged: it reads \"{reads}\", where \u{fffd} stands for bytes that are no UTF-8; export it again"
+                )
+            }
+        }
+    }
+}
+
+/// Bytes that are not UTF-8 by themselves, as they read, and the sentence about them.
+pub(super) fn misread(bytes: &[u8]) -> (String, String) {
+    let misread = Misread::of(bytes).unwrap_or(Misread::Foreign);
+    (misread.text(bytes), misread.sentence(bytes))
+}
+
+/// Whether text ends before its last character does.
+pub(super) fn ends_within_character(bytes: &[u8]) -> bool {
+    std::str::from_utf8(bytes).is_err_and(|error| error.error_len().is_none())
 }
 
 impl Meter {
@@ -66,6 +109,7 @@ pub(super) struct Input<'r> {
     after_cr: bool,
     meter: Meter,
     end_mark: &'static [u8],
+    quotes: Option<Watch>,
     /// What was guessed about the encoding, in one sentence.
     note: Option<String>,
 }
@@ -80,12 +124,16 @@ pub(super) fn open<'r>(reader: Box<dyn Read + 'r>, name: &str) -> Result<Input<'
         after_cr: false,
         meter: Meter::default(),
         end_mark: b"",
+        quotes: None,
         note: None,
     };
     input.fill_head(|head| head.len() >= 4);
-    if input.head.starts_with(&[0x1f, 0x8b]) {
+    if let (true, Some(error)) = (input.head.is_empty(), &input.error) {
+        return Err(Refused::whole(name, error.to_string()));
+    }
+    if input.head.starts_with(&MAGIC) {
         let packed = io::Cursor::new(std::mem::take(&mut input.head));
-        input.rest = Box::new(MultiGzDecoder::new(packed.chain(input.rest)));
+        input.rest = Box::new(Unpacked(MultiGzDecoder::new(packed.chain(input.rest))));
     } else if name.to_lowercase().ends_with(".gz") {
         return Err(Refused::whole(name, "named .gz but not compressed with gzip"));
     }
@@ -99,8 +147,8 @@ pub(super) fn open<'r>(reader: Box<dyn Read + 'r>, name: &str) -> Result<Input<'
     if let Some(what) = foreign(&input.head) {
         return Err(Refused::whole(name, format!("{what}; expected text in UTF-8")));
     }
-    if input.head.starts_with(b"\xef\xbb\xbf") {
-        input.given = 3;
+    if input.head.starts_with(BYTE_ORDER_MARK) {
+        input.given = BYTE_ORDER_MARK.len();
     }
     Ok(input)
 }
@@ -127,7 +175,7 @@ fn foreign(head: &[u8]) -> Option<&'static str> {
 
 /// No header of ours and no JSON begins with an angle bracket.
 fn is_markup(head: &[u8]) -> bool {
-    let text = head.strip_prefix(b"\xef\xbb\xbf").unwrap_or(head);
+    let text = head.strip_prefix(BYTE_ORDER_MARK).unwrap_or(head);
     text.iter().find(|b| !b.is_ascii_whitespace()) == Some(&b'<')
 }
 
@@ -251,6 +299,13 @@ impl<'r> Input<'r> {
         Self { end_mark: END_MARK, ..self }
     }
 
+    /// Looks out for stray quotes from here on.
+    pub(super) fn watching_quotes(self, separator: u8) -> (Self, Strays) {
+        let watch = Watch::new(separator);
+        let strays = watch.strays();
+        (Self { quotes: Some(watch), ..self }, strays)
+    }
+
     /// Whether all of the end mark has been handed out.
     pub(super) fn is_used_up(&self) -> bool {
         self.end_mark.is_empty()
@@ -310,6 +365,9 @@ impl Read for Input<'_> {
             }
             let kept = self.unify_line_ends(&mut buf[..n]);
             if kept > 0 {
+                if let Some(watch) = &mut self.quotes {
+                    watch.look(&buf[..kept]);
+                }
                 self.meter.since_row.set(self.meter.since_row.get() + kept as u64);
                 self.meter.total.set(self.meter.total.get() + kept as u64);
                 return Ok(kept);

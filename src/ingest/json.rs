@@ -8,34 +8,42 @@ use std::io::{self, BufRead, BufReader};
 use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde_json::value::RawValue;
 
-use super::Intake;
 use super::cells::{Cells, Fault, cut};
 use super::columns::Schema;
-use super::input::{Input, Meter, guessed, not_utf_8};
+use super::delimited::is_header;
+use super::input::{Input, Meter, ends_within_character, misread};
+use super::{Intake, Refused};
 
-pub(super) fn read(input: Input<'_>, intake: &mut dyn Intake) {
+pub(super) fn read(input: Input<'_>, name: &str, intake: &mut dyn Intake) -> Result<(), Refused> {
     let meter = input.meter();
     if input.is_json_list() {
         read_list(input, &meter, intake);
-    } else {
-        read_lines(input, &meter, intake);
+        return Ok(());
     }
+    if !input.looks_like_json() && is_header(input.first_line(), intake.schema()) {
+        return Err(Refused::whole(name, "this looks like CSV; expected JSON, or a name that ends in .csv"));
+    }
+    read_lines(input, &meter, intake).map_err(|reason| Refused::whole(name, reason))
 }
 
-fn read_lines(input: Input<'_>, meter: &Meter, intake: &mut dyn Intake) {
+/// # Errors
+/// Why there is no row at all.
+fn read_lines(input: Input<'_>, meter: &Meter, intake: &mut dyn Intake) -> Result<(), &'static str> {
     let mut reader = BufReader::with_capacity(64 << 10, input);
     let mut text = Vec::new();
     let mut object = Object::new(intake.schema());
-    let mut line = 0;
+    let (mut line, mut any) = (0, false);
     while !intake.stopped() {
         text.clear();
         meter.row_ended();
         match reader.read_until(b'\n', &mut text) {
-            Ok(0) => return,
+            Ok(0) if any => return Ok(()),
+            Ok(0) => return Err("empty; expected one JSON object a line"),
             Ok(_) => line += 1,
             Err(error) => {
                 let reason = format!("the file breaks off after line {line}: {error}");
-                return intake.break_off(line, line + 1, Fault::row(reason));
+                intake.break_off(line, line + 1, Fault::row(reason));
+                return Ok(());
             }
         }
         let whole = text.last() == Some(&b'\n');
@@ -46,11 +54,25 @@ fn read_lines(input: Input<'_>, meter: &Meter, intake: &mut dyn Intake) {
             Ok(()) => object.hand_over(line, intake),
             Err(Unread { fault, early: Some(missed) }) if !whole => {
                 let reason = format!("the file breaks off in this row: {missed}");
-                return intake.break_off(line - 1, line, Fault { reason, ..fault });
+                intake.break_off(line - 1, line, Fault { reason, ..fault });
+                return Ok(());
+            }
+            // Each of its lines would be one more rejected row.
+            Err(Unread { early: Some(_), .. }) if !any && goes_on(&text) => {
+                return Err(
+                    "an object runs over several lines; expected one object a line, or a list of them in brackets",
+                );
             }
             Err(unread) => intake.reject(line, unread.fault, None),
         }
+        any = true;
     }
+    Ok(())
+}
+
+/// Whether an object was broken here for people to read, rather than cut off.
+fn goes_on(line: &[u8]) -> bool {
+    line.trim_ascii() == b"{" || line.trim_ascii().ends_with(b",")
 }
 
 /// The place in serde's message is one within the row.
@@ -161,20 +183,24 @@ struct Object {
     schema: &'static Schema,
     cells: Vec<String>,
     given: Vec<bool>,
+    /// Something stands in none of the cells: under a key that is no column, or that was given before.
+    lost: bool,
     fault: Option<Fault>,
 }
 
 impl Object {
     fn new(schema: &'static Schema) -> Self {
         let columns = schema.columns.len();
-        Self { schema, cells: vec![String::new(); columns], given: vec![false; columns], fault: None }
+        let (cells, given) = (vec![String::new(); columns], vec![false; columns]);
+        Self { schema, cells, given, lost: false, fault: None }
     }
 
     /// Takes the cells from one row's JSON.
     fn read(&mut self, bytes: &[u8]) -> Result<(), Unread> {
         let Ok(text) = std::str::from_utf8(bytes) else {
-            let value = Some(cut(guessed(bytes).trim()));
-            return Err(Unread { fault: Fault { column: None, value, reason: not_utf_8(bytes) }, early: None });
+            let (value, reason) = misread(bytes);
+            let early = ends_within_character(bytes).then(|| "its last character is not whole".to_owned());
+            return Err(Unread { fault: Fault { column: None, value: Some(cut(value.trim())), reason }, early });
         };
         let text = text.trim();
         let mut deserializer = serde_json::Deserializer::from_str(text);
@@ -182,12 +208,17 @@ impl Object {
             let reason = format!("no JSON object: {}", said(&error));
             let fault = Fault { column: None, value: Some(cut(text)), reason };
             Unread { fault, early: error.is_eof().then(|| said(&error)) }
-        })
+        })?;
+        if let Some(fault) = &mut self.fault {
+            fault.value.get_or_insert_with(|| cut(text));
+        }
+        Ok(())
     }
 
     fn clear(&mut self) {
         self.cells.iter_mut().for_each(String::clear);
         self.given.fill(false);
+        self.lost = false;
         self.fault = None;
     }
 
@@ -197,16 +228,22 @@ impl Object {
     }
 
     fn hand_over(&mut self, line: u64, intake: &mut dyn Intake) {
-        if let Some(fault) = self.fault.take() {
-            // As far as cells can hold it: what they can't, the reason names.
-            let readable = self.given.contains(&true);
-            return intake.reject(line, fault, readable.then(|| self.cells.clone()));
-        }
+        let fault = self.fault.take();
         let mut cells = Cells::new(self.schema);
         for (position, cell) in self.cells.iter().enumerate() {
             cells.put(position, cell);
         }
-        intake.offer(line, &cells);
+        let Some(fault) = fault else { return intake.offer(line, &cells) };
+        // What no cell can hold stands in its cell as JSON. A row that would be taken so, or without what was lost, is
+        // mended where it came from.
+        let mendable = !self.lost && self.given.contains(&true) && !intake.takes(&cells);
+        intake.reject(line, fault, mendable.then(|| self.cells.clone()));
+    }
+
+    /// A value that no cell is for.
+    fn lose(&mut self, column: Option<String>, value: &RawValue, reason: String) {
+        self.lost = true;
+        self.blame(Fault { column: column.map(Into::into), value: Some(cut(value.get())), reason });
     }
 }
 
@@ -239,23 +276,23 @@ impl<'de> Visitor<'de> for &mut Object {
                 Ok(position) => position,
                 Err(unknown) => {
                     let reason = self.schema.unknown(&unknown);
-                    self.blame(Fault { column: Some(unknown.into()), value: None, reason });
-                    map.next_value::<IgnoredAny>()?;
+                    self.lose(Some(unknown), map.next_value()?, reason);
                     continue;
                 }
             };
             let column = &self.schema.columns[position];
             if std::mem::replace(&mut self.given[position], true) {
                 // Two readers could take it for two different rows, so it is a fault of the row.
-                self.blame(Fault::row(format!("{} is given twice", column.name)));
-                map.next_value::<IgnoredAny>()?;
+                self.lose(None, map.next_value()?, format!("{} is given twice", column.name));
                 continue;
             }
             let value = map.next_value::<&RawValue>()?;
-            if let Some(what) = put(value, column.list, column.boolean, &mut self.cells[position]).map_err(unplaced)? {
+            let cell = &mut self.cells[position];
+            if let Some(what) = put(value, column.list, column.boolean, cell).map_err(unplaced)? {
+                value.get().clone_into(cell);
                 let welcome = if column.boolean { ", a number, true, false or null" } else { ", a number or null" };
                 let reason = format!("{what}; expected text{welcome}");
-                self.blame(Fault { column: Some(column.name.into()), value: None, reason });
+                self.blame(Fault::new(column.name, value.get(), reason));
             }
         }
         Ok(())

@@ -20,6 +20,7 @@ use crate::domain::row::{
 };
 use crate::domain::signal::Source;
 
+mod archive;
 mod aside;
 mod cells;
 mod columns;
@@ -28,6 +29,7 @@ mod ical;
 mod input;
 mod json;
 mod name;
+mod quotes;
 mod rows;
 mod values;
 mod written;
@@ -35,6 +37,7 @@ mod written;
 #[cfg(test)]
 mod tests;
 
+pub use archive::Sound;
 pub use aside::{Aside, beside};
 pub use input::MAX_ROW_BYTES;
 pub use name::{Format, Named, kind_of, recognise};
@@ -164,7 +167,7 @@ pub struct Summary {
 /// file's order with at most [`BATCH_ROWS`] rows, fewer where they are long; gzip is seen by its first bytes.
 ///
 /// # Errors
-/// [`Refused`] where nothing can be read: a wrong encoding, an unknown or
+/// [`Refused`] where nothing can be read: a wrong encoding, a damaged archive, an unknown or
 /// missing column in a header. `sink` was then never called.
 pub fn read<'r>(
     reader: impl Read + 'r,
@@ -271,7 +274,7 @@ fn read_rows<R: Row>(
         }
     };
     if json {
-        json::read(input, &mut intake);
+        json::read(input, name, &mut intake)?;
     } else {
         delimited::read(input, name, &mut intake)?;
     }
@@ -284,6 +287,8 @@ trait Intake {
     fn schema(&self) -> &'static columns::Schema;
     /// Which columns the file has, by their positions in the schema.
     fn columns(&mut self, positions: &[usize]);
+    /// Whether these cells would be taken as a row.
+    fn takes(&self, cells: &Cells<'_>) -> bool;
     /// One whole row: taken or rejected.
     fn offer(&mut self, line: u64, cells: &Cells<'_>);
     /// A row with its cells, where it could be read as a row.
@@ -352,10 +357,14 @@ impl<R: Row> Intake for Collector<'_, R> {
         self.positions = positions.to_vec();
     }
 
+    fn takes(&self, cells: &Cells<'_>) -> bool {
+        R::parse(cells, self.context).is_ok()
+    }
+
     fn offer(&mut self, line: u64, cells: &Cells<'_>) {
         let row = match R::parse(cells, self.context) {
             Ok(row) => row,
-            Err(fault) => return self.reject(line, fault, self.written(cells)),
+            Err(fault) => return self.reject(line, cells.explained(fault), self.written(cells)),
         };
         if let Some((column, key)) = row.key() {
             if let Some(first) = self.seen.get(&key) {

@@ -24,7 +24,7 @@ pub(super) trait Row: Sized {
 }
 
 fn account_id(cells: &Cells<'_>) -> Result<AccountId, Fault> {
-    cells.required("account_id", |text| values::line(text).map(AccountId))
+    cells.required("account_id", |text| values::id(text).map(AccountId))
 }
 
 /// Parts cannot run into each other: no cell holds a NUL.

@@ -12,6 +12,8 @@ use crate::domain::signal::SignalValue;
 
 mod arbitrary;
 mod damage;
+mod ends;
+mod quotes;
 
 fn day(text: &str) -> NaiveDate {
     text.parse().unwrap()
@@ -333,7 +335,7 @@ fn bad_signals_are_told_apart() {
     signals.csv, line 16, value: go_live_planned: "soon" is no date; expected ISO 8601 such as 2026-11-03
     signals.csv, line 19, kind: "support_minutes" is a measure of support, not of usage
     signals.csv, line 21, value: contract: "two-year" is no level of it; expected month-to-month, one-year
-    signals.csv, line 22, reference: holds a line break; expected text on one line
+    signals.csv, line 22, reference: holds a line break; expected text on one line; it runs over 2 lines: is a quote missing?
     signals.csv, line 24: 7 cells where the header has 6; a cell that holds the separator has to stand in quotes
     "#);
 }
@@ -486,7 +488,7 @@ fn a_quote_that_never_closes_is_found() {
 
     let missing = "account_id,name\nb,\"B\nc,C\nd,\"D, E\"\ne,E\n";
     assert_eq!(lines(&read_text(RowKind::Accounts, missing).0), [5]);
-    insta::assert_snapshot!(complaints(RowKind::Accounts, missing), @"accounts.csv, line 2: 3 cells where the header has 2; it runs over 3 lines: is a quote missing?");
+    insta::assert_snapshot!(complaints(RowKind::Accounts, missing), @"accounts.csv, line 2: text stands behind a closing quote; a quote inside a cell is written twice; it runs over 3 lines: is a quote missing?");
 }
 
 #[test]

@@ -7,8 +7,10 @@ use chrono::{NaiveDate, NaiveTime};
 use chrono_tz::{TZ_VARIANTS, Tz};
 use url::Url;
 
+use super::cells::is_invisible;
 use super::columns::meant;
 use crate::domain::holidays;
+use crate::domain::message::text::steers;
 use crate::domain::money::{AmountError, Currency, Money};
 use crate::domain::person::{Role, Workdays};
 
@@ -20,6 +22,17 @@ pub(super) fn line(text: &str) -> Result<String, String> {
     match text.chars().find(|c| c.is_control()) {
         None => Ok(text.to_owned()),
         Some(control) => Err(format!("holds {}; expected text on one line", control_name(control))),
+    }
+}
+
+/// What tells one thing from another: text on one line, of which all can be seen.
+pub(super) fn id(text: &str) -> Result<String, String> {
+    let text = line(text)?;
+    match text.chars().find(|c| is_invisible(*c) || steers(*c)) {
+        None => Ok(text),
+        Some(c) => {
+            Err(format!("holds the invisible character U+{:04X}; delete it, or type the cell anew", u32::from(c)))
+        }
     }
 }
 
@@ -48,7 +61,7 @@ pub(super) fn email(text: &str) -> Result<String, String> {
     if !fits(local) || !fits(domain) || domain.contains('@') || text.contains(['<', '>', ',', ';', '"']) {
         return Err(wrong());
     }
-    Ok(text.to_lowercase())
+    id(text).map(|text| text.to_lowercase())
 }
 
 /// ISO 8601. A time of day after the date is left out: exports of CRMs write `2026-11-03T09:30:00Z`.

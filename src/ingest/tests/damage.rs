@@ -90,7 +90,7 @@ fn what_is_said_steers_no_terminal() {
     let said = complaints(RowKind::Accounts, "account_id,name,seats\na,A,\u{1b}[2Jx\nb,B,\"1\n2\u{202e}\"\n");
     insta::assert_snapshot!(said, @r#"
     accounts.csv, line 2, seats: "\u{1b}[2Jx" is no whole number; expected a whole number of 0 or more
-    accounts.csv, line 3, seats: "1\n2\u{202e}" is no whole number; expected a whole number of 0 or more
+    accounts.csv, line 3, seats: "1\n2\u{202e}" is no whole number; expected a whole number of 0 or more; it runs over 2 lines: is a quote missing?
     "#);
     assert_eq!(refusal(RowKind::Accounts, "account_id,name,\u{1b}c\n").matches(char::is_control).count(), 0);
 }

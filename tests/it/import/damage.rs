@@ -142,6 +142,8 @@ async fn each_kind_of_damage_has_its_sentence() {
         // Rows.
         ("a cell too few", "accounts.csv", rows(&[accounts, "acme,Acme,1000", fine])),
         ("a comma too many", "accounts.csv", rows(&[accounts, "acme,Acme, Inc,1000,2027-01-31", fine])),
+        ("a stray quote", "accounts.csv", rows(&[accounts, "bolt,\"Bolt\" Inc,5,", fine])),
+        ("files joined", "accounts.csv", rows(&[accounts, fine, accounts])),
         ("a quote without its partner", "accounts.csv", rows(&[accounts, fine, "bolt,\"Bolt,5,", "cord,Cord,5,"])),
         ("cut off in a row", "accounts.csv", format!("{accounts}\n{fine}\nbolt,Bo").into_bytes()),
         ("cut off in JSON", "accounts.ndjson", b"{\"account_id\":\"acme\",\"name\":\"Acme\"}\n{\"acc".to_vec()),
@@ -149,7 +151,14 @@ async fn each_kind_of_damage_has_its_sentence() {
         ("empty rows", "accounts.csv", rows(&[accounts, ",,,", fine, "", " , ,,"])),
         ("a row twice", "accounts.csv", rows(&[accounts, fine, fine])),
         ("line ends of three kinds", "accounts.csv", format!("{accounts}\r\n{fine}\rbolt,Bolt,,\nx").into_bytes()),
-        ("no JSON", "accounts.ndjson", rows(&["account_id,name", "{\"account_id\":\"acme\",\"name\":\"Acme\"}"])),
+        ("no JSON", "accounts.ndjson", rows(&["acme Acme", "{\"account_id\":\"acme\",\"name\":\"Acme\"}"])),
+        ("CSV named ndjson", "accounts.ndjson", rows(&[accounts, fine, fine])),
+        ("an empty ndjson", "accounts.ndjson", b"\n\n".to_vec()),
+        (
+            "JSON written for people",
+            "accounts.ndjson",
+            b"{\n  \"account_id\": \"acme\",\n  \"name\": \"Acme\"\n}\n".to_vec(),
+        ),
         ("a key unknown", "accounts.ndjson", rows(&["{\"account_id\":\"acme\",\"nmae\":\"Acme\"}"])),
         ("a key twice", "accounts.ndjson", rows(&["{\"account_id\":\"a\",\"account_id\":\"b\",\"name\":\"x\"}"])),
         ("JSON too deep", "accounts.ndjson", format!("{{\"name\":{}\n", "[".repeat(9_999)).into_bytes()),
@@ -170,6 +179,7 @@ async fn each_kind_of_damage_has_its_sentence() {
         ("a kind of another source", "signals.csv", rows(&[signals, "acme,support,sessions,2026-11-20,5", good])),
         ("an account unknown", "signals.csv", rows(&[signals, "acmee,usage,sessions,2026-11-20,5", good])),
         ("a person unknown", "accounts.csv", rows(&["account_id,name,csm_email", "acme,Acme,eve@x.eu"])),
+        ("an id with an invisible end", "accounts.csv", rows(&[accounts, "bolt\u{200b},Bolt,5,", fine])),
         ("a required cell empty", "accounts.csv", rows(&[accounts, ",Acme,5,", fine])),
         ("a cell too long", "accounts.csv", rows(&[accounts, &format!("acme,{},5,", "x".repeat(500)), fine])),
         ("yes for true", "accounts.csv", rows(&["account_id,name,auto_renew", "acme,Acme,yes"])),
@@ -211,7 +221,7 @@ async fn each_kind_of_damage_has_its_sentence() {
         signals.csv.gz, line 1486: the file breaks off after line 1485: incomplete deflate stream
         The file breaks off; what was accepted until there is kept.
     gz with a wrong checksum: 1 taken, 1 rejected
-        accounts.csv.gz, line 3: the file breaks off after line 2: corrupt gzip stream does not have a matching checksum
+        accounts.csv.gz, line 3: the file breaks off after line 2: the archive is damaged (corrupt gzip stream does not have a matching checksum), so rows before this may be wrong: import a good copy of it
         The file breaks off; what was accepted until there is kept.
     UTF-16 with a mark: 1 taken, 0 rejected
         accounts.csv: this is text in UTF-16LE; it was read as such, UTF-8 is expected
@@ -252,6 +262,10 @@ async fn each_kind_of_damage_has_its_sentence() {
         accounts.csv, line 2: 3 cells where the header has 4
     a comma too many: 1 taken, 1 rejected
         accounts.csv, line 2: 5 cells where the header has 4; a cell that holds the separator has to stand in quotes
+    a stray quote: 1 taken, 1 rejected
+        accounts.csv, line 2: text stands behind a closing quote; a quote inside a cell is written twice
+    files joined: 1 taken, 1 rejected
+        accounts.csv, line 3: the header stands here again; delete this line
     a quote without its partner: 1 taken, 1 rejected
         accounts.csv, line 3: a quote opened in this row is never closed; nothing after it was read
         The file breaks off; what was accepted until there is kept.
@@ -273,6 +287,12 @@ async fn each_kind_of_damage_has_its_sentence() {
         The file breaks off; what was accepted until there is kept.
     no JSON: 1 taken, 1 rejected
         accounts.ndjson, line 1: no JSON object: expected value at character 1
+    CSV named ndjson: 0 taken, 1 rejected
+        accounts.ndjson: this looks like CSV; expected JSON, or a name that ends in .csv
+    an empty ndjson: 0 taken, 1 rejected
+        accounts.ndjson: empty; expected one JSON object a line
+    JSON written for people: 0 taken, 1 rejected
+        accounts.ndjson: an object runs over several lines; expected one object a line, or a list of them in brackets
     a key unknown: 0 taken, 1 rejected
         accounts.ndjson, line 1, nmae: "nmae" is no column of accounts; the nearest known one is name
     a key twice: 0 taken, 1 rejected
@@ -311,6 +331,8 @@ async fn each_kind_of_damage_has_its_sentence() {
         signals.csv, line 2, account_id: there is no account "acmee"; import accounts first
     a person unknown: 0 taken, 1 rejected
         accounts.csv, line 2, csm_email: nobody has the e-mail "eve@x.eu"; import that person first, or in the same people file
+    an id with an invisible end: 1 taken, 1 rejected
+        accounts.csv, line 2, account_id: holds the invisible character U+200B; delete it, or type the cell anew
     a required cell empty: 1 taken, 1 rejected
         accounts.csv, line 2, account_id: account_id is empty; it is required
     a cell too long: 1 taken, 1 rejected
