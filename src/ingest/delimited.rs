@@ -15,6 +15,7 @@ const SEPARATORS: [(u8, &str); 4] =
 pub(super) const REASON: &str = "reason";
 /// What stands between two counts in the reason of a row with too few or too many cells.
 const MISCOUNTED: &str = " where the header has ";
+/// The reason of a row whose cells were perhaps misread, so that nothing in them shows that they are wrong.
 const STRAY_QUOTE: &str = "text stands behind a closing quote; a quote inside a cell is written twice";
 
 pub(super) fn read(input: Input<'_>, name: &str, intake: &mut dyn Intake) -> Result<(), Refused> {
@@ -167,7 +168,10 @@ fn rows(
             return intake.break_off(whole, line + 1, Fault::row(reason));
         }
         any = true;
-        let told = if header.reasons { without_reason(&mut record, header.positions.len()) } else { None };
+        let told = match header.reasons {
+            true => without_reason(&mut record, header.positions.len()),
+            false => Told::default(),
+        };
         // The end mark's line break ended this row, not one of its own.
         if reader.position().byte() > meter.total()
             && let Some(said) = cut_off(&record, header.positions.len())
@@ -176,19 +180,19 @@ fn rows(
             return intake.break_off(whole, line, Fault::row(reason));
         }
         whole = ended;
-        if stray {
+        if stray || told.stray {
             let over = if inside > 0 { runs_over(inside + 1) } else { String::new() };
-            // What its cells were meant to be is not known, so there is nothing to mend in them.
-            intake.reject(line, Fault::row(format!("{STRAY_QUOTE}{over}")), None);
+            let once = if stray { "" } else { "; once the row is mended, empty this reason" };
+            intake.reject(line, Fault::row(format!("{STRAY_QUOTE}{over}{once}")), mendable(&record));
             continue;
         }
         if record.iter().all(|cell| cell.iter().all(u8::is_ascii_whitespace)) {
             empty += 1;
             continue;
         }
-        if let Some(told) = told.filter(|told| record.iter().skip(*told).all(<[u8]>::is_empty)) {
+        if let Some(cells) = told.cells.filter(|cells| record.iter().skip(*cells).all(<[u8]>::is_empty)) {
             // Filled up when it was set aside, and still as it was.
-            record.truncate(told);
+            record.truncate(cells);
         }
         if is_header_again(&record, &header.cells) {
             intake.reject(line, Fault::row("the header stands here again; delete this line"), None);
@@ -207,13 +211,21 @@ fn rows(
     }
 }
 
-/// Takes the reason off a row that was set aside. How many cells the row had, where that is the reason.
-fn without_reason(record: &mut ByteRecord, columns: usize) -> Option<usize> {
-    let told = record.iter().next_back().and_then(|reason| {
-        let (said, _) = std::str::from_utf8(reason).ok()?.split_once(MISCOUNTED)?;
-        said.split(' ').next()?.parse().ok()
-    });
-    if told.is_some() || record.len() == columns + 1 {
+/// What the reason of a row that was set aside says of it. While it stands there, the row is not mended.
+#[derive(Debug, Default)]
+struct Told {
+    /// How many cells it had, where that is the reason.
+    cells: Option<usize>,
+    /// It had a stray quote, of which nothing is left in its cells.
+    stray: bool,
+}
+
+/// Takes the reason off a row that was set aside.
+fn without_reason(record: &mut ByteRecord, columns: usize) -> Told {
+    let reason = record.iter().next_back().and_then(|reason| std::str::from_utf8(reason).ok()).unwrap_or_default();
+    let cells = reason.split_once(MISCOUNTED).and_then(|(said, _)| said.split(' ').next()?.parse().ok());
+    let told = Told { cells, stray: reason.contains(STRAY_QUOTE) };
+    if told.cells.is_some() || told.stray || record.len() == columns + 1 {
         record.truncate(record.len() - 1);
     }
     told
