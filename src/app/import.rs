@@ -17,7 +17,7 @@ use super::{absence, departure, schedule, transfer};
 use crate::domain::calendar;
 use crate::domain::row::{OutcomeKind, Patch, PersonRow, RowKind, Rows, SignalRow};
 use crate::domain::signal::SignalValue;
-use crate::ingest::{self, Aside, Batch, Context, Format, Refused, Rejected};
+use crate::ingest::{self, Aside, Batch, Context, Format, Place, Refused, Rejected};
 use crate::store::audit::{self, Actor, Entry};
 use crate::store::directory::Organisation;
 use crate::store::import::{self, Outcome};
@@ -385,12 +385,13 @@ impl Book {
     }
 
     /// Books what the store made of a set of rows.
-    fn settle(&mut self, rows: &Rows, lines: &[u64], outcome: Outcome) {
+    fn settle(&mut self, rows: &Rows, places: &[Place], outcome: Outcome) {
         self.report.accepted += outcome.accepted;
         self.report.unchanged += outcome.unchanged;
         let refused = outcome.rejected.into_iter().map(|refusal| Rejected {
             file: self.report.file.clone(),
-            line: lines.get(refusal.position).copied().unwrap_or_default(),
+            line: places.get(refusal.position).map_or(0, |place| place.line),
+            element: places.get(refusal.position).and_then(|place| place.element),
             column: Some(refusal.column.to_owned()),
             value: Some(refusal.value.chars().take(80).collect()),
             reason: refusal.reason,
@@ -431,7 +432,7 @@ impl Book {
                 }
             }
         }
-        self.report.rejections.sort_by_key(|rejected| rejected.line);
+        self.report.rejections.sort_by_key(|rejected| (rejected.line, rejected.element));
         self.report
     }
 }
@@ -451,7 +452,7 @@ async fn one_file(work: &mut Work<'_>, context: &Context, source: Source) -> any
     let progress = Arc::clone(&book.progress);
     let parsing = tokio::task::spawn_blocking(move || {
         ingest::read(reader, &name, kind, format, &context, &mut |batch| {
-            progress.read.fetch_add((batch.lines.len() + batch.rejected.len()) as u64, Ordering::Relaxed);
+            progress.read.fetch_add((batch.places.len() + batch.rejected.len()) as u64, Ordering::Relaxed);
             match sender.blocking_send(batch) {
                 Ok(()) => ControlFlow::Continue(()),
                 Err(_) => ControlFlow::Break(()),
@@ -462,14 +463,14 @@ async fn one_file(work: &mut Work<'_>, context: &Context, source: Source) -> any
     while let Some(batch) = batches.recv().await {
         book.columns = batch.columns;
         book.reject(batch.rejected);
-        if let Some((rows, lines)) = held.add(batch.rows, batch.lines) {
+        if let Some((rows, places)) = held.add(batch.rows, batch.places) {
             let outcome = work.write(&rows).await?;
-            book.settle(&rows, &lines, outcome);
+            book.settle(&rows, &places, outcome);
         }
     }
-    for (rows, lines) in held.rest() {
+    for (rows, places) in held.rest() {
         let outcome = work.write(&rows).await?;
-        book.settle(&rows, &lines, outcome);
+        book.settle(&rows, &places, outcome);
     }
     match parsing.await.context("the file's reader panicked")? {
         Ok(summary) => {
@@ -485,7 +486,7 @@ async fn one_file(work: &mut Work<'_>, context: &Context, source: Source) -> any
 
 fn whole(refused: Refused) -> Rejected {
     let Refused { file, line, column, reason } = refused;
-    Rejected { file, line: line.unwrap_or(0), column, value: None, reason, cells: None }
+    Rejected { file, line: line.unwrap_or(0), element: None, column, value: None, reason, cells: None }
 }
 
 /// Rows waiting for a set that is worth a statement: people until the file's end, since they
@@ -494,31 +495,31 @@ fn whole(refused: Refused) -> Rejected {
 struct Held {
     people: Vec<PersonRow>,
     signals: Vec<SignalRow>,
-    lines: Vec<u64>,
+    places: Vec<Place>,
 }
 
 impl Held {
-    fn add(&mut self, rows: Rows, lines: Vec<u64>) -> Option<(Rows, Vec<u64>)> {
+    fn add(&mut self, rows: Rows, places: Vec<Place>) -> Option<(Rows, Vec<Place>)> {
         match rows {
             Rows::People(rows) => {
                 self.people.extend(rows);
-                self.lines.extend(lines);
+                self.places.extend(places);
                 None
             }
             Rows::Signals(rows) => {
                 self.signals.extend(rows);
-                self.lines.extend(lines);
+                self.places.extend(places);
                 (self.signals.len() >= SIGNALS_AT_ONCE)
-                    .then(|| (Rows::Signals(std::mem::take(&mut self.signals)), std::mem::take(&mut self.lines)))
+                    .then(|| (Rows::Signals(std::mem::take(&mut self.signals)), std::mem::take(&mut self.places)))
             }
-            rows => Some((rows, lines)),
+            rows => Some((rows, places)),
         }
     }
 
-    fn rest(self) -> impl Iterator<Item = (Rows, Vec<u64>)> {
+    fn rest(self) -> impl Iterator<Item = (Rows, Vec<Place>)> {
         let people = (!self.people.is_empty()).then_some(Rows::People(self.people));
         let signals = (!self.signals.is_empty()).then_some(Rows::Signals(self.signals));
-        people.or(signals).map(|rows| (rows, self.lines)).into_iter()
+        people.or(signals).map(|rows| (rows, self.places)).into_iter()
     }
 }
 

@@ -127,7 +127,9 @@ async fn pushed(http: &Http, kind: &str, request: Request) -> Result<Response, T
 
 fn told(report: &Report) -> Value {
     let rejections = report.rejections.iter().take(LISTED).map(|rejected| {
-        json!({"line": rejected.line, "column": rejected.column, "value": rejected.value, "reason": rejected.reason})
+        // Of a list, callers know the order and not the lines.
+        let line = rejected.element.unwrap_or(rejected.line);
+        json!({"line": line, "column": rejected.column, "value": rejected.value, "reason": rejected.reason})
     });
     json!({
         "kind": report.kind,

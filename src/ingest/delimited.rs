@@ -6,7 +6,7 @@ use super::cells::{Cells, Fault, cut, runs_over};
 use super::columns::Schema;
 use super::input::{BYTE_ORDER_MARK, END_MARK, END_ROW, Input, Meter, Misread, ends_within_character, misread};
 use super::quotes::Strays;
-use super::{Intake, Refused};
+use super::{Intake, Place, Refused};
 
 const SEPARATORS: [(u8, &str); 4] =
     [(b',', "a comma"), (b';', "a semicolon"), (b'\t', "a tab"), (b'|', "a vertical bar")];
@@ -153,7 +153,7 @@ fn rows(
             Ok(_) => {}
             Err(error) => {
                 let reason = format!("the file breaks off after line {whole}: {error}");
-                return intake.break_off(whole, whole + 1, Fault::row(reason));
+                return intake.break_off(whole, Place::line(whole + 1), Fault::row(reason));
             }
         }
         // Line ends are bare and the end mark brings a last one, so a row has
@@ -165,9 +165,10 @@ fn rows(
         if record.as_slice().ends_with(END_MARK) && reader.get_ref().is_used_up() {
             let reason = "a quote opened in this row is never closed; nothing after it was read";
             // This row had no end of its own.
-            return intake.break_off(whole, line + 1, Fault::row(reason));
+            return intake.break_off(whole, Place::line(line + 1), Fault::row(reason));
         }
         any = true;
+        let place = Place::line(line);
         let told = match header.reasons {
             true => without_reason(&mut record, header.positions.len()),
             false => Told::default(),
@@ -177,13 +178,13 @@ fn rows(
             && let Some(said) = cut_off(&record, header.positions.len())
         {
             let reason = format!("the file breaks off in this row: {said}, and no line end after");
-            return intake.break_off(whole, line, Fault::row(reason));
+            return intake.break_off(whole, place, Fault::row(reason));
         }
         whole = ended;
         if stray || told.stray {
             let over = if inside > 0 { runs_over(inside + 1) } else { String::new() };
             let once = if stray { "" } else { "; once the row is mended, empty this reason" };
-            intake.reject(line, Fault::row(format!("{STRAY_QUOTE}{over}{once}")), mendable(&record));
+            intake.reject(place, Fault::row(format!("{STRAY_QUOTE}{over}{once}")), mendable(&record));
             continue;
         }
         if record.iter().all(|cell| cell.iter().all(u8::is_ascii_whitespace)) {
@@ -195,12 +196,12 @@ fn rows(
             record.truncate(cells);
         }
         if is_header_again(&record, &header.cells) {
-            intake.reject(line, Fault::row("the header stands here again; delete this line"), None);
+            intake.reject(place, Fault::row("the header stands here again; delete this line"), None);
             continue;
         }
         match cells(&record, &header.positions, inside, intake.schema()) {
-            Ok(cells) => intake.offer(line, &cells),
-            Err(fault) => intake.reject(line, fault, mendable(&record)),
+            Ok(cells) => intake.offer(place, &cells),
+            Err(fault) => intake.reject(place, fault, mendable(&record)),
         }
     }
     if !any && !intake.stopped() {

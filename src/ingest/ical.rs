@@ -11,7 +11,7 @@ use chrono::{Days, NaiveDate};
 
 use super::cells::{Cells, Fault, cut};
 use super::input::{Input, misread};
-use super::{Intake, Refused};
+use super::{Intake, Place, Refused};
 
 /// The properties of an event that are read.
 const READ: [&[u8]; 4] = [b"DTSTART", b"DTEND", b"SUMMARY", b"RRULE"];
@@ -48,7 +48,7 @@ pub(super) fn read(input: Input<'_>, name: &str, intake: &mut dyn Intake) -> Res
             Ok(read) => read,
             Err(error) => {
                 let reason = format!("the file breaks off after line {number}: {error}");
-                intake.break_off(number, number + 1, Fault::row(reason));
+                intake.break_off(number, Place::line(number + 1), Fault::row(reason));
                 return Ok(());
             }
         };
@@ -123,16 +123,16 @@ impl Calendar {
     fn end(self, last: u64, intake: &mut dyn Intake) {
         if let Some(open) = self.event {
             let reason = "the file breaks off in this event: END:VEVENT is missing";
-            intake.break_off(open.line - 1, open.line, Fault::row(reason));
+            intake.break_off(open.line - 1, Place::line(open.line), Fault::row(reason));
         } else if self.open {
-            intake.break_off(last, last + 1, Fault::row("the file breaks off: END:VCALENDAR is missing"));
+            intake.break_off(last, Place::line(last + 1), Fault::row("the file breaks off: END:VCALENDAR is missing"));
         }
     }
 
     /// An event that is open where none can be.
     fn unfinished(&mut self, intake: &mut dyn Intake) {
         if let Some(open) = self.event.take() {
-            intake.reject(open.line, Fault::row("the event has no END:VEVENT"), None);
+            intake.reject(Place::line(open.line), Fault::row("the event has no END:VEVENT"), None);
         }
     }
 }
@@ -144,10 +144,10 @@ fn unescaped(text: &str) -> String {
 fn offer(event: &Event, country: Option<&str>, intake: &mut dyn Intake) {
     let reject = |intake: &mut dyn Intake, value: &str, reason: &str| {
         let fault = Fault { column: Some("date".into()), value: Some(cut(value)), reason: reason.to_owned() };
-        intake.reject(event.line, fault, None);
+        intake.reject(Place::line(event.line), fault, None);
     };
     if let Some(reason) = &event.fault {
-        return intake.reject(event.line, Fault::row(reason.as_str()), None);
+        return intake.reject(Place::line(event.line), Fault::row(reason.as_str()), None);
     }
     let start = event.start.as_deref().unwrap_or_default();
     let Ok(first) = NaiveDate::parse_from_str(start, "%Y%m%d") else {
@@ -171,7 +171,7 @@ fn offer(event: &Event, country: Option<&str>, intake: &mut dyn Intake) {
                 cells.put(position, cell);
             }
         }
-        intake.offer(event.line, &cells);
+        intake.offer(Place::line(event.line), &cells);
     }
 }
 

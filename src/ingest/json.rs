@@ -12,7 +12,7 @@ use super::cells::{Cells, Fault, cut};
 use super::columns::Schema;
 use super::delimited::is_header;
 use super::input::{Input, Meter, ends_within_character, misread};
-use super::{Intake, Refused};
+use super::{Intake, Place, Refused};
 
 pub(super) fn read(input: Input<'_>, name: &str, intake: &mut dyn Intake) -> Result<(), Refused> {
     let meter = input.meter();
@@ -42,7 +42,7 @@ fn read_lines(input: Input<'_>, meter: &Meter, intake: &mut dyn Intake) -> Resul
             Ok(_) => line += 1,
             Err(error) => {
                 let reason = format!("the file breaks off after line {line}: {error}");
-                intake.break_off(line, line + 1, Fault::row(reason));
+                intake.break_off(line, Place::line(line + 1), Fault::row(reason));
                 return Ok(());
             }
         }
@@ -51,10 +51,10 @@ fn read_lines(input: Input<'_>, meter: &Meter, intake: &mut dyn Intake) -> Resul
             continue;
         }
         match object.read(&text) {
-            Ok(()) => object.hand_over(line, intake),
+            Ok(()) => object.hand_over(Place::line(line), intake),
             Err(Unread { fault, early: Some(missed) }) if !whole => {
                 let reason = format!("the file breaks off in this row: {missed}");
-                intake.break_off(line - 1, line, Fault { reason, ..fault });
+                intake.break_off(line - 1, Place::line(line), Fault { reason, ..fault });
                 return Ok(());
             }
             // Each of its lines would be one more rejected row.
@@ -63,7 +63,7 @@ fn read_lines(input: Input<'_>, meter: &Meter, intake: &mut dyn Intake) -> Resul
                     "an object runs over several lines; expected one object a line, or a list of them in brackets",
                 );
             }
-            Err(unread) => intake.reject(line, unread.fault, None),
+            Err(unread) => intake.reject(Place::line(line), unread.fault, None),
         }
         any = true;
     }
@@ -88,8 +88,9 @@ fn said(error: &serde_json::Error) -> String {
 fn read_list(input: Input<'_>, meter: &Meter, intake: &mut dyn Intake) {
     let mut reader = BufReader::with_capacity(64 << 10, input);
     let mut object = Object::new(intake.schema());
-    let (mut text, mut place) = (Vec::new(), 0);
+    let mut text = Vec::new();
     let mut end = to_next(&mut reader, &mut text, |byte| byte == b'[');
+    let (mut line, mut elements) = (1 + line_breaks(&text), 0);
     while let Ok(Some(b'[' | b',')) = end {
         if intake.stopped() {
             return;
@@ -97,14 +98,17 @@ fn read_list(input: Input<'_>, meter: &Meter, intake: &mut dyn Intake) {
         text.clear();
         meter.row_ended();
         end = element(&mut reader, &mut text);
-        if place == 0 && matches!(end, Ok(Some(b']'))) && text.trim_ascii().is_empty() {
+        if elements == 0 && matches!(end, Ok(Some(b']'))) && text.trim_ascii().is_empty() {
             break;
         }
         let read = object.read(&text);
         if !matches!(end, Ok(Some(_))) && read.is_err() {
             break;
         }
-        place += 1;
+        elements += 1;
+        let place = Place { line: line + blank_lines(&text), element: Some(elements) };
+        line += line_breaks(&text);
+        text.clear();
         match read {
             Ok(()) => object.hand_over(place, intake),
             Err(unread) => intake.reject(place, unread.fault, None),
@@ -119,12 +123,22 @@ fn read_list(input: Input<'_>, meter: &Meter, intake: &mut dyn Intake) {
                 Err(error) => format!("the file breaks off behind the list: {error}"),
             }
         }
-        Ok(None) => format!("the list breaks off after element {place}: its closing bracket is missing"),
-        Err(error) => format!("the list breaks off after element {place}: {error}"),
+        Ok(None) => format!("the list breaks off after element {elements}: its closing bracket is missing"),
+        Err(error) => format!("the list breaks off after element {elements}: {error}"),
     };
     if !intake.stopped() {
-        intake.break_off(place, place + 1, Fault::row(fault));
+        let place = Place { line: line + blank_lines(&text), element: Some(elements + 1) };
+        intake.break_off(elements, place, Fault::row(fault));
     }
+}
+
+fn line_breaks(text: &[u8]) -> u64 {
+    text.iter().filter(|byte| **byte == b'\n').count() as u64
+}
+
+/// How many lines lie before what is no blank.
+fn blank_lines(text: &[u8]) -> u64 {
+    line_breaks(&text[..text.len() - text.trim_ascii_start().len()])
 }
 
 /// Reads a list's element up to the comma or bracket that ends it, which is given; `None` where nothing ends it.
@@ -227,17 +241,17 @@ impl Object {
         self.fault.get_or_insert(fault);
     }
 
-    fn hand_over(&mut self, line: u64, intake: &mut dyn Intake) {
+    fn hand_over(&mut self, place: Place, intake: &mut dyn Intake) {
         let fault = self.fault.take();
         let mut cells = Cells::new(self.schema);
         for (position, cell) in self.cells.iter().enumerate() {
             cells.put(position, cell);
         }
-        let Some(fault) = fault else { return intake.offer(line, &cells) };
+        let Some(fault) = fault else { return intake.offer(place, &cells) };
         // What no cell can hold stands in its cell as JSON. A row that would be taken so, or without what was lost, is
         // mended where it came from.
         let mendable = !self.lost && self.given.contains(&true) && !intake.takes(&cells);
-        intake.reject(line, fault, mendable.then(|| self.cells.clone()));
+        intake.reject(place, fault, mendable.then(|| self.cells.clone()));
     }
 
     /// A value that no cell is for.

@@ -29,6 +29,7 @@ mod ical;
 mod input;
 mod json;
 mod name;
+mod place;
 mod quotes;
 mod rows;
 mod values;
@@ -41,6 +42,7 @@ pub use archive::Sound;
 pub use aside::{Aside, beside};
 pub use input::MAX_ROW_BYTES;
 pub use name::{Format, Named, kind_of, recognise};
+pub use place::Place;
 pub use values::{date, timezone};
 pub use written::cells as cells_of;
 
@@ -81,9 +83,11 @@ pub enum CustomShape {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Rejected {
     pub file: String,
-    /// Line on which the row begins, from 1; in a JSON array the place of the element, from 1. 0 where the
-    /// fault is not in a line: the file's name, its encoding.
+    /// Line on which the row begins, from 1. 0 where the fault is not in a line: the file's name, its encoding.
     pub line: u64,
+    /// In a JSON list, which element it is, from 1.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub element: Option<u64>,
     pub column: Option<String>,
     /// What stood there, cut to 80 characters.
     pub value: Option<String>,
@@ -94,11 +98,18 @@ pub struct Rejected {
     pub cells: Option<Vec<String>>,
 }
 
+impl Rejected {
+    /// Where it stands.
+    pub fn place(&self) -> Place {
+        Place { line: self.line, element: self.element }
+    }
+}
+
 impl fmt::Display for Rejected {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&shown(&self.file))?;
         if self.line > 0 {
-            write!(f, ", line {}", self.line)?;
+            write!(f, ", {}", self.place())?;
         }
         if let Some(column) = &self.column {
             write!(f, ", {}", shown(column))?;
@@ -139,14 +150,14 @@ impl fmt::Display for Refused {
 
 impl std::error::Error for Refused {}
 
-/// Accepted rows with the lines they came from, and what was rejected among them.
+/// Accepted rows with the places they came from, and what was rejected among them.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Batch {
     /// The file's columns, in its order.
     pub columns: Arc<[&'static str]>,
     pub rows: Rows,
     /// As many as rows, in their order.
-    pub lines: Vec<u64>,
+    pub places: Vec<Place>,
     pub rejected: Vec<Rejected>,
 }
 
@@ -255,7 +266,7 @@ fn read_rows<R: Row>(
         positions: (0..schema.columns.len()).collect(),
         columns: schema.columns.iter().map(|column| column.name).collect(),
         rows: Vec::new(),
-        lines: Vec::new(),
+        places: Vec::new(),
         rejected: Vec::new(),
         bytes: 0,
         seen: HashMap::new(),
@@ -290,11 +301,11 @@ trait Intake {
     /// Whether these cells would be taken as a row.
     fn takes(&self, cells: &Cells<'_>) -> bool;
     /// One whole row: taken or rejected.
-    fn offer(&mut self, line: u64, cells: &Cells<'_>);
+    fn offer(&mut self, place: Place, cells: &Cells<'_>);
     /// A row with its cells, where it could be read as a row.
-    fn reject(&mut self, line: u64, fault: Fault, cells: Option<Vec<String>>);
+    fn reject(&mut self, place: Place, fault: Fault, cells: Option<Vec<String>>);
     /// The file ends in the middle; `after` is its last whole line.
-    fn break_off(&mut self, after: u64, line: u64, fault: Fault);
+    fn break_off(&mut self, after: u64, place: Place, fault: Fault);
     fn note(&mut self, note: String);
     /// The sink wants no more.
     fn stopped(&self) -> bool;
@@ -308,11 +319,11 @@ struct Collector<'a, R> {
     positions: Vec<usize>,
     columns: Arc<[&'static str]>,
     rows: Vec<R>,
-    lines: Vec<u64>,
+    places: Vec<Place>,
     rejected: Vec<Rejected>,
     /// Of the cells of the rows held, about.
     bytes: usize,
-    /// Key of an accepted row → its line.
+    /// Key of an accepted row → the number of its line, or of its element.
     seen: HashMap<String, u64>,
     summary: Summary,
     stopped: bool,
@@ -326,7 +337,7 @@ impl<R: Row> Collector<'_, R> {
         let batch = Batch {
             columns: Arc::clone(&self.columns),
             rows: R::wrap(std::mem::take(&mut self.rows)),
-            lines: std::mem::take(&mut self.lines),
+            places: std::mem::take(&mut self.places),
             rejected: std::mem::take(&mut self.rejected),
         };
         self.bytes = 0;
@@ -361,34 +372,37 @@ impl<R: Row> Intake for Collector<'_, R> {
         R::parse(cells, self.context).is_ok()
     }
 
-    fn offer(&mut self, line: u64, cells: &Cells<'_>) {
+    fn offer(&mut self, place: Place, cells: &Cells<'_>) {
         let row = match R::parse(cells, self.context) {
             Ok(row) => row,
-            Err(fault) => return self.reject(line, cells.explained(fault), self.written(cells)),
+            Err(fault) => return self.reject(place, cells.explained(fault), self.written(cells)),
         };
         if let Some((column, key)) = row.key() {
             if let Some(first) = self.seen.get(&key) {
                 // A key of several parts has NULs between them.
-                let reason = format!("{} is also on line {first}", key.replace('\0', " · "));
+                let first =
+                    if place.element.is_some() { format!("element {first}") } else { format!("on line {first}") };
+                let reason = format!("{} is also {first}", key.replace('\0', " · "));
                 let fault = Fault::new(column, cells.get(column), reason);
-                return self.reject(line, fault, self.written(cells));
+                return self.reject(place, fault, self.written(cells));
             }
-            self.seen.insert(key, line);
+            self.seen.insert(key, place.number());
         }
         self.rows.push(row);
-        self.lines.push(line);
+        self.places.push(place);
         self.summary.rows += 1;
         self.summary.accepted += 1;
         self.flush_if_full(cells.bytes());
     }
 
-    fn reject(&mut self, line: u64, fault: Fault, cells: Option<Vec<String>>) {
+    fn reject(&mut self, place: Place, fault: Fault, cells: Option<Vec<String>>) {
         let length = |cells: &Vec<String>| cells.iter().map(String::len).sum::<usize>();
         let cells = cells.filter(|cells| length(cells) <= MENDED_BYTES);
         let bytes = fault.reason.len() + cells.as_ref().map_or(0, length);
         self.rejected.push(Rejected {
             file: self.file.to_owned(),
-            line,
+            line: place.line,
+            element: place.element,
             column: fault.column.map(|column| cut(&column)),
             value: fault.value,
             reason: fault.reason,
@@ -399,8 +413,8 @@ impl<R: Row> Intake for Collector<'_, R> {
         self.flush_if_full(bytes);
     }
 
-    fn break_off(&mut self, after: u64, line: u64, fault: Fault) {
-        self.reject(line, fault, None);
+    fn break_off(&mut self, after: u64, place: Place, fault: Fault) {
+        self.reject(place, fault, None);
         self.summary.broken_off_after = Some(after);
     }
 

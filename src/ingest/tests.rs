@@ -48,8 +48,9 @@ fn refusal(kind: RowKind, text: impl AsRef<[u8]>) -> String {
     read_all(text.as_ref(), &name, kind, Format::Guess, &context()).unwrap_err().to_string()
 }
 
+/// Of a list, its elements.
 fn lines(batches: &[Batch]) -> Vec<u64> {
-    batches.iter().flat_map(|batch| batch.lines.clone()).collect()
+    batches.iter().flat_map(|batch| batch.places.iter().map(|place| place.number())).collect()
 }
 
 fn only<T: Clone>(batches: &[Batch], pick: impl Fn(&Rows) -> Option<&Vec<T>>) -> T {
@@ -127,7 +128,7 @@ fn json_values_become_the_cells_that_csv_would_have() {
     let list = format!("[{}]", text.trim().replace("\n\n", ",").replace('\n', ","));
     let (listed, _) = read_text(RowKind::Signals, list);
     assert_eq!(listed[0].rows, batches[0].rows);
-    assert_eq!(listed[0].lines, [1, 2, 3]);
+    assert_eq!(lines(&listed), [1, 2, 3]);
 }
 
 #[test]
@@ -198,8 +199,8 @@ fn a_broken_list_keeps_what_came_before() {
     assert_eq!(lines(&batches), [1, 3]);
     assert_eq!((summary.rows, summary.rejected, summary.broken_off_after), (4, 2, Some(3)));
     insta::assert_snapshot!(complaints(RowKind::People, text), @r#"
-    people.csv, line 2: a number; expected an object with the columns as keys
-    people.csv, line 4: the list breaks off after element 3: its closing bracket is missing
+    people.csv, element 2: a number; expected an object with the columns as keys
+    people.csv, element 4: the list breaks off after element 3: its closing bracket is missing
     "#);
     assert_eq!(read_text(RowKind::People, "[]").1, Summary::default());
 }
@@ -453,7 +454,7 @@ fn a_row_written_down_is_the_same_row() {
     for (kind, row) in all {
         let columns: Vec<&str> = columns::schema(kind).columns.iter().map(|column| column.name).collect();
         let (first, _) = read_text(kind, format!("{}\n{row}", columns.join(",")));
-        assert_eq!((first[0].lines.len(), &first[0].columns[..]), (1, &columns[..]), "{:?}", first[0].rejected);
+        assert_eq!((first[0].places.len(), &first[0].columns[..]), (1, &columns[..]), "{:?}", first[0].rejected);
         let mut again = csv::Writer::from_writer(Vec::new());
         again.write_record(&columns).unwrap();
         again.write_record(cells_of(&first[0].rows, 0, &columns)).unwrap();
@@ -500,7 +501,7 @@ fn a_cut_gzip_keeps_its_rows_and_says_where() {
     let packed = gz(text.as_bytes());
     let (batches, summary) = read_text(RowKind::Signals, &packed);
     assert_eq!((summary.accepted, summary.rejected), (20_000, 0));
-    assert_eq!(batches.iter().map(|batch| batch.lines.len()).collect::<Vec<_>>(), [5_000; 4]);
+    assert_eq!(batches.iter().map(|batch| batch.places.len()).collect::<Vec<_>>(), [5_000; 4]);
 
     let (batches, summary) = read_text(RowKind::Signals, &packed[..packed.len() / 2]);
     let last = *lines(&batches).last().unwrap();
@@ -534,7 +535,7 @@ fn a_row_without_end_does_not_fill_the_memory() {
     let endless = b"account_id,name\na,A\nb,\"".chain(std::io::repeat(b'x'));
     let mut seen = 0;
     let summary = read(endless, "accounts.csv", RowKind::Accounts, Format::Csv, &context(), &mut |batch| {
-        seen += batch.lines.len();
+        seen += batch.places.len();
         ControlFlow::Continue(())
     })
     .unwrap();

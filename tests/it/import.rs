@@ -5,6 +5,7 @@ mod damage;
 mod desk;
 mod inbox;
 mod measures;
+mod mended;
 mod money;
 mod sources;
 mod warehouse;

@@ -31,27 +31,41 @@ fn a_bad_element_costs_a_list_no_other() {
     assert_eq!((summary.accepted, summary.rejected, summary.broken_off_after), (10, 9, None));
     assert_eq!(lines(&batches).last(), Some(&19));
     insta::assert_snapshot!(complaints(RowKind::Signals, &text), @r#"
-    signals.csv, line 2, source: source is empty; it is required
-    signals.csv, line 4: no JSON object: unexpected end of hex escape at character 23
-    signals.csv, line 6: not in UTF-8; in Windows-1252 it reads "{"account_id":"Müller"}": save the file as UTF-8, or run iconv -f WINDOWS-1252 -t UTF-8
-    signals.csv, line 8: no JSON object: expected value at character 27
-    signals.csv, line 10: no JSON object: trailing comma at character 19
-    signals.csv, line 12: no JSON object: trailing characters at character 19
-    signals.csv, line 14: no JSON object: key must be a string at character 1 of its line 3
-    signals.csv, line 16: no JSON object: expected value at character 37
-    signals.csv, line 18: no JSON object: EOF while parsing a value at character 0
+    signals.csv, element 2, source: source is empty; it is required
+    signals.csv, element 4: no JSON object: unexpected end of hex escape at character 23
+    signals.csv, element 6: not in UTF-8; in Windows-1252 it reads "{"account_id":"Müller"}": save the file as UTF-8, or run iconv -f WINDOWS-1252 -t UTF-8
+    signals.csv, element 8: no JSON object: expected value at character 27
+    signals.csv, element 10: no JSON object: trailing comma at character 19
+    signals.csv, element 12: no JSON object: trailing characters at character 19
+    signals.csv, element 14: no JSON object: key must be a string at character 1 of its line 3
+    signals.csv, element 16: no JSON object: expected value at character 37
+    signals.csv, element 18: no JSON object: EOF while parsing a value at character 0
     "#);
 
     // What is whole is taken, also where the list's end is missing or something stands behind it.
     for (tail, said) in [
-        ("", "line 2: the list breaks off after element 1: its closing bracket is missing"),
-        (",", "line 2: the list breaks off after element 1: its closing bracket is missing"),
-        ("] x", "line 2: something stands behind the list, and was not read"),
+        ("", "element 2: the list breaks off after element 1: its closing bracket is missing"),
+        (",", "element 2: the list breaks off after element 1: its closing bracket is missing"),
+        ("] x", "element 2: something stands behind the list, and was not read"),
     ] {
         let (batches, summary) = read_text(RowKind::Signals, format!("[{}{tail}", good("a")));
         assert_eq!((summary.accepted, summary.rejected, summary.broken_off_after), (1, 1, Some(1)), "{tail:?}");
         assert!(batches[0].rejected[0].to_string().ends_with(said), "{:?}", batches[0].rejected);
     }
+}
+
+#[test]
+fn a_rejected_element_has_its_number_and_its_line() {
+    let text = "[\n {\"account_id\":\"a\",\n  \"name\":\"A\"}, 5,\n\n  {\"account_id\":\"a\",\"name\":\"B\"}";
+    let (batches, _) = read_text(RowKind::Accounts, text);
+    assert_eq!(batches[0].places, [Place { line: 2, element: Some(1) }]);
+    let places: Vec<_> = batches[0].rejected.iter().map(|one| (one.line, one.element)).collect();
+    assert_eq!(places, [(3, Some(2)), (5, Some(3)), (5, Some(4))]);
+    insta::assert_snapshot!(complaints(RowKind::Accounts, text), @"
+    accounts.csv, element 2: a number; expected an object with the columns as keys
+    accounts.csv, element 3, account_id: a is also element 1
+    accounts.csv, element 4: the list breaks off after element 3: its closing bracket is missing
+    ");
 }
 
 #[test]

@@ -276,7 +276,7 @@ async fn each_kind_of_damage_has_its_sentence() {
         accounts.ndjson, line 2: the file breaks off in this row: EOF while parsing a string at character 5
         The file breaks off; what was accepted until there is kept.
     cut off in a list: 1 taken, 1 rejected
-        accounts.json, line 2: the list breaks off after element 1: its closing bracket is missing
+        accounts.json, element 2: the list breaks off after element 1: its closing bracket is missing
         The file breaks off; what was accepted until there is kept.
     empty rows: 1 taken, 0 rejected
         2 empty rows were passed over.
