@@ -60,8 +60,6 @@ pub struct Config {
     /// Variables of the operator's own, by name: those that hold a Postgres address are warehouses that rows may come
     /// from, and of the others it can be said why they are none.
     pub warehouses: BTreeMap<String, SecretString>,
-    /// Names of set variables whose part of Tandem is not built yet.
-    pub unsupported: Vec<&'static str>,
 }
 
 #[derive(Debug, Clone)]
@@ -156,7 +154,6 @@ impl Config {
             Some(path) => std::path::absolute(path).context("TANDEM_DATA_DIR")?,
             None => default_data_dir(get("XDG_DATA_HOME"))?,
         };
-        let unsupported: [&'static str; 0] = [];
         Ok(Self {
             database,
             data_dir,
@@ -187,7 +184,6 @@ impl Config {
             org: get("TANDEM_ORG"),
             inbox: get("TANDEM_INBOX").map(PathBuf::from),
             warehouses: BTreeMap::new(),
-            unsupported: unsupported.into_iter().filter(|key| values.contains_key(*key)).collect(),
         })
     }
 }

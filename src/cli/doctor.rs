@@ -62,7 +62,7 @@ impl Findings {
 
 pub(super) async fn run(args: Args, config: &Config) -> anyhow::Result<Done> {
     let mut findings = Findings::default();
-    match connection::check_supported(config) {
+    match connection::check_whole(config) {
         Ok(()) => findings.say(Mark::Well, "configuration"),
         Err(problem) => findings.say(Mark::Fault, format_args!("configuration: {problem}")),
     }

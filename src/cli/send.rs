@@ -30,7 +30,6 @@ pub(super) struct Args {
 const PATIENCE: Duration = Duration::from_secs(120);
 
 pub(super) async fn run(args: Args, config: &Config) -> anyhow::Result<Done> {
-    slack::check_supported(config)?;
     let opened = open(config, 24).await?;
     let organisation = opened.organisation(&args.org).await?;
     let app = App::new(opened.store.clone(), Arc::new(SystemClock));

@@ -38,7 +38,6 @@ const NIGHT_CONNECTIONS: u32 = 14;
 const STOPPED_WITHIN: Duration = Duration::from_secs(24);
 
 pub(super) async fn run(args: Args, config: &Config) -> anyhow::Result<Done> {
-    slack::check_supported(config)?;
     slack::check_whole(config)?;
     let teams = teams::connect(config)?;
     let listener = listen(config).await?;

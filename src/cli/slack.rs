@@ -35,14 +35,6 @@ pub(super) fn client(api: &ApiUrl) -> anyhow::Result<Client> {
         .context("the HTTP client can't be made")
 }
 
-/// What stands in the way of running on these settings, said before anything starts.
-pub(super) fn check_supported(config: &Config) -> anyhow::Result<()> {
-    if let Some(key) = config.unsupported.first() {
-        anyhow::bail!("{key} is set, but this version of Tandem does not do that yet; unset {key}");
-    }
-    Ok(())
-}
-
 /// Half a configuration would look well until the first click.
 pub(super) fn check_whole(config: &Config) -> anyhow::Result<()> {
     let slack = &config.slack;

@@ -278,6 +278,10 @@ async fn the_doctor_says_what_would_stop_a_morning() {
     assert_eq!(ill.code, Some(1));
     let faults: Vec<&str> = ill.out.lines().filter(|line| line.starts_with("FAULT")).collect();
     assert!(faults.iter().any(|line| line.contains("SLACK_BOT_TOKEN is not set")), "{ill:?}");
+    // What `serve` refuses to start with.
+    let half = desk.program.clone().with("SLACK_BOT_TOKEN", "xoxb-test").run(&["doctor"]).await;
+    let configuration = half.out.lines().next().unwrap();
+    assert!(configuration.starts_with("FAULT  configuration: SLACK_BOT_TOKEN is set but neither"), "{half:?}");
     let well = desk.program.clone().slack(&desk.slack).run(&["doctor"]).await;
     assert_eq!(well.code, Some(0), "{well:?}");
     assert!(well.out.lines().all(|line| line.starts_with("ok") || line.starts_with("warn")), "{well:?}");

@@ -36,9 +36,6 @@ const CLOCK_OFF: i64 = 30;
 const LOOKED_UP: usize = 40;
 
 pub(super) async fn check(findings: &mut Findings, config: &Config, opened: &Opened) -> anyhow::Result<()> {
-    if let Err(problem) = slack::check_whole(config) {
-        findings.say(Mark::Fault, format_args!("slack: {problem}"));
-    }
     let settings = &config.slack;
     match (&settings.signing_secret, &settings.app_token) {
         (Some(_), _) => findings.say(Mark::Well, "slack: SLACK_SIGNING_SECRET is set"),
