@@ -104,11 +104,11 @@ impl Config {
             Some(path) => from_file(path)?,
             None => Default::default(),
         };
-        for (name, value) in environment() {
+        for (name, value) in environment()? {
             let name = name.as_str();
             if let Some(key) = KEYS.iter().find(|key| **key == name) {
                 values.insert((*key).to_owned(), value);
-            } else if name.starts_with("TANDEM_") && !name.starts_with("TANDEM_TEST_") {
+            } else if is_ours(name) {
                 anyhow::bail!("the environment variable {name} is no setting of Tandem{}", did_you_mean(name));
             } else if is_postgres(&value) || !warehouses.contains_key(name) {
                 warehouses.insert(name.to_owned(), value.into());
@@ -188,12 +188,24 @@ impl Config {
     }
 }
 
+/// What is set, as far as it is text.
 #[expect(clippy::disallowed_methods, reason = "the one place that reads the environment")]
-fn environment() -> Vec<(String, String)> {
+fn environment() -> anyhow::Result<Vec<(String, String)>> {
+    let mut set = Vec::new();
     // vars_os, since a variable of somebody else's that is not UTF-8 must not end the program.
-    std::env::vars_os()
-        .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
-        .collect()
+    for (name, value) in std::env::vars_os() {
+        let Ok(name) = name.into_string() else { continue };
+        match value.into_string() {
+            Ok(value) => set.push((name, value)),
+            Err(_) => anyhow::ensure!(!is_ours(&name), "the environment variable {name} is not UTF-8"),
+        }
+    }
+    Ok(set)
+}
+
+/// Whether a variable is a setting, or was meant to be one.
+fn is_ours(name: &str) -> bool {
+    KEYS.contains(&name) || (name.starts_with("TANDEM_") && !name.starts_with("TANDEM_TEST_"))
 }
 
 type Settings = (BTreeMap<String, String>, BTreeMap<String, SecretString>);

@@ -1,6 +1,7 @@
 //! The command line as operators and scripts meet it: exit codes, one clear
 //! sentence, and output that can be parsed.
 
+use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -90,6 +91,12 @@ async fn wrong_usage_is_two_and_a_failure_is_one_sentence() {
 
     let unknown = bare.clone().with("TANDEM_BIMD", "127.0.0.1:1").run(&["org", "list"]).await.failure();
     assert_eq!(unknown, "the environment variable TANDEM_BIMD is no setting of Tandem; did you mean TANDEM_BIND?");
+    for name in ["SLACK_BOT_TOKEN", "TANDEM_ORG", "TANDEM_BIMD"] {
+        let mut latin = bare.command(&["org", "list"]);
+        latin.env(name, std::ffi::OsStr::from_bytes(b"M\xfcller"));
+        let latin = said(latin.spawn().unwrap()).await.failure();
+        assert_eq!(latin, format!("the environment variable {name} is not UTF-8"));
+    }
     let file = dir.path().join("tandem.toml");
     std::fs::write(&file, "TANDEM_BASE_URI = \"https://x\"\n").unwrap();
     let unknown = bare.run(&["--config", file.to_str().unwrap(), "org", "list"]).await.failure();
