@@ -17,7 +17,7 @@ pub(super) enum Command {
         #[arg(long, value_enum, default_value_t)]
         format: Format,
     },
-    /// Print every event, as JSON Lines
+    /// Print every event, one a line; with --format json as JSON Lines
     Export {
         #[arg(long)]
         org: String,

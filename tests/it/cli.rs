@@ -88,6 +88,8 @@ async fn wrong_usage_is_two_and_a_failure_is_one_sentence() {
         assert_eq!(bare.run(arguments).await.code, Some(2), "{arguments:?}");
     }
     assert!(bare.run(&["--help"]).await.well().contains("serve"));
+    let help = bare.run(&["audit", "--help"]).await.well();
+    assert!(help.contains("Print every event, one a line; with --format json as JSON Lines"), "{help}");
 
     let unknown = bare.clone().with("TANDEM_BIMD", "127.0.0.1:1").run(&["org", "list"]).await.failure();
     assert_eq!(unknown, "the environment variable TANDEM_BIMD is no setting of Tandem; did you mean TANDEM_BIND?");
