@@ -187,12 +187,37 @@ fn print(report: &Report, dry_run: bool) {
         println!("  … and {more} more");
     }
     if let Some(aside) = &report.rejected_file {
-        let which = match (aside.rows, report.rejected) {
-            (1, 1) => "The rejected row is".to_owned(),
-            (rows, all) if rows == all => "The rejected rows are".to_owned(),
-            (rows, all) => format!("Of the {all} rejected rows, {rows} can be mended and are"),
-        };
+        let (which, what) = set_aside(aside.rows, report.rejected);
         println!("  {which} in {}, with the reason in the last column.", aside.path.display());
-        println!("  Mend them there and import that file.");
+        println!("  Mend {what} there and import that file.");
+    }
+}
+
+/// Which of so many rejected rows are in the file to mend, and the word for them after that.
+fn set_aside(rows: u64, rejected: u64) -> (String, &'static str) {
+    match (rows, rejected) {
+        (1, 1) => ("The rejected row is".to_owned(), "it"),
+        (1, _) => (format!("Of the {rejected} rejected rows, 1 can be mended and is"), "it"),
+        _ if rows == rejected => ("The rejected rows are".to_owned(), "them"),
+        _ => (format!("Of the {rejected} rejected rows, {rows} can be mended and are"), "them"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_row_to_mend_is_said_in_the_singular() {
+        let said = [(1, 1), (1, 2), (2, 2), (2, 3)].map(|(rows, rejected)| {
+            let (which, what) = set_aside(rows, rejected);
+            format!("{which}: mend {what}")
+        });
+        insta::assert_snapshot!(said.join("\n"), @r"
+        The rejected row is: mend it
+        Of the 2 rejected rows, 1 can be mended and is: mend it
+        The rejected rows are: mend them
+        Of the 3 rejected rows, 2 can be mended and are: mend them
+        ");
     }
 }
