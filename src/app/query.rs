@@ -539,7 +539,7 @@ pub async fn group_answer(
     Ok(content::group_message(tx, reader, digest, number).await?.unwrap_or_else(answer::not_there))
 }
 
-/// The card of an account by name, for the command line: unambiguous, or a message that says what there is.
+/// The card of an account by name, for the command line. A name that several answer to is an error that names them.
 pub async fn account_by_name(
     app: &App,
     org: OrgId,
@@ -559,8 +559,8 @@ pub async fn account_by_name(
         [] => Ok(None),
         [one] => account_message(&mut tx, reader, &one.id, false).await,
         several => {
-            let names: Vec<_> = several.iter().map(|account| (account.id.clone(), account.name.clone())).collect();
-            Ok(Some(account::several(name, &names)))
+            let names: Vec<_> = several.iter().map(|account| format!("{} ({})", account.name, account.id)).collect();
+            anyhow::bail!("several accounts match \"{name}\": {}; name one by its id", names.join(", "))
         }
     }
 }

@@ -281,6 +281,18 @@ async fn what_is_printed_can_be_parsed() {
 }
 
 #[tokio::test]
+async fn a_name_that_several_accounts_answer_to_is_a_failure() {
+    let desk = Desk::made().await;
+    let accounts = desk.file("accounts.csv", b"account_id,name\na-1,Acme GmbH\na-2,Acme Ltd\nb-1,Bolt\n");
+    desk.import(&[&accounts]).await.well();
+    let several = desk.run(&["account", "--org", "north", "acme"]).await;
+    assert_eq!(several.out, "");
+    let several = several.failure();
+    assert_eq!(several, "several accounts match \"acme\": Acme GmbH (a-1), Acme Ltd (a-2); name one by its id");
+    assert!(desk.run(&["account", "--org", "north", "a-2"]).await.well().contains("Acme Ltd"));
+}
+
+#[tokio::test]
 async fn the_doctor_says_what_would_stop_a_morning() {
     let desk = Desk::diagnosed().await;
     let ill = desk.run(&["doctor"]).await;
