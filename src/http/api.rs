@@ -50,6 +50,15 @@ pub(super) async fn push(State(http): State<Http>, Path(kind): Path<String>, req
     }
 }
 
+/// Those who push rows read JSON, also of an address or a method that there is not.
+pub(super) fn nothing() -> Response {
+    said(StatusCode::NOT_FOUND, "There is nothing here; what there is stands in /api/v1/openapi.json.")
+}
+
+pub(super) async fn not_allowed() -> Response {
+    said(StatusCode::METHOD_NOT_ALLOWED, "This address takes another method; the header Allow names it.")
+}
+
 /// Why there is no report.
 enum Trouble {
     Answered(Response),

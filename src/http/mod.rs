@@ -28,7 +28,7 @@ use axum::http::header::{
     CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, HeaderName, HeaderValue, REFERRER_POLICY, RETRY_AFTER,
     X_CONTENT_TYPE_OPTIONS,
 };
-use axum::http::{HeaderMap, StatusCode};
+use axum::http::{HeaderMap, StatusCode, Uri};
 use axum::middleware::{Next, from_fn};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
@@ -116,8 +116,8 @@ pub fn router(state: Http) -> Router {
         .route("/healthz", get(health::alive))
         .route("/readyz", get(health::ready))
         .route("/metrics", get(health::metrics))
-        .route("/api/v1/openapi.json", get(api::openapi))
-        .route("/api/v1/{kind}", post(api::push));
+        .route("/api/v1/openapi.json", get(api::openapi).fallback(api::not_allowed))
+        .route("/api/v1/{kind}", post(api::push).fallback(api::not_allowed));
     if state.slack.as_ref().is_some_and(|slack| slack.install.is_some()) {
         router = router.route("/slack/install", get(slack::start)).route("/slack/oauth/callback", get(slack::finish));
     }
@@ -137,12 +137,20 @@ pub fn router(state: Http) -> Router {
 /// What every route has: a time limit, no panic that goes unanswered, a span and figures, and careful headers.
 fn dressed(router: Router) -> Router {
     router
-        .fallback(|| async { sentence(StatusCode::NOT_FOUND, "There is nothing here.") })
+        .fallback(nothing)
         .layer(TimeoutLayer::with_status_code(StatusCode::REQUEST_TIMEOUT, REQUEST))
         .layer(MapResponseLayer::new(timed_out))
         .layer(CatchPanicLayer::custom(panicked))
         .layer(from_fn(observe))
         .layer(MapResponseLayer::new(careful_headers))
+}
+
+/// Nothing is at this address.
+async fn nothing(uri: Uri) -> Response {
+    match uri.path().strip_prefix("/api/v1") {
+        Some(rest) if rest.is_empty() || rest.starts_with('/') => api::nothing(),
+        _ => sentence(StatusCode::NOT_FOUND, "There is nothing here."),
+    }
 }
 
 /// One plain sentence as an answer.

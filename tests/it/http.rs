@@ -323,6 +323,27 @@ async fn health_and_figures_name_nobody() {
 }
 
 #[tokio::test]
+async fn programs_read_json_also_where_there_is_nothing_for_them() {
+    let service = Service::start().await;
+    for (method, path, expected, allowed) in [
+        ("GET", "/api/v1/people", 405, Some("POST")),
+        ("DELETE", "/api/v1/openapi.json", 405, Some("GET,HEAD")),
+        ("GET", "/api/v1", 404, None),
+        ("POST", "/api/v1/", 404, None),
+        ("PUT", "/api/v1/people/7", 404, None),
+    ] {
+        let request = service.http.request(method.parse().unwrap(), service.url(path));
+        let response = request.send().await.unwrap();
+        assert_eq!(response.status().as_u16(), expected, "{method} {path}");
+        let allow = response.headers().get("allow").map(|value| value.to_str().unwrap().to_owned());
+        assert_eq!(allow.as_deref(), allowed, "{method} {path}");
+        let said: Value = response.json().await.unwrap();
+        assert!(said["error"].as_str().unwrap().ends_with('.'), "{method} {path}: {said}");
+    }
+    assert_eq!(service.get("/api/v12").await, (StatusCode::NOT_FOUND, "There is nothing here.\n".to_owned()));
+}
+
+#[tokio::test]
 async fn the_api_describes_itself() {
     let service = Service::start().await;
     let (_, key) = service.organisation("north").await;
