@@ -34,6 +34,10 @@ pub(super) async fn run(args: Args, config: &Config) -> anyhow::Result<Done> {
     let organisation = opened.organisation(&args.org).await?;
     let app = App::new(opened.store.clone(), Arc::new(SystemClock));
     let slack = slack::connect(config, &opened, &app).await?;
+    // Nothing is queued for a workspace that the token does not open.
+    if let Some(slack) = &slack {
+        slack.tokens.prove().await?;
+    }
     let teams = teams::connect(config)?;
     anyhow::ensure!(
         slack.is_some() || teams.is_some(),

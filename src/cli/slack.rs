@@ -69,14 +69,18 @@ pub(super) fn check_whole(config: &Config) -> anyhow::Result<()> {
 pub(super) async fn connect(config: &Config, opened: &Opened, app: &App) -> anyhow::Result<Option<Slack>> {
     let api = api(config)?;
     let client = client(&api)?;
-    let bot = match &config.slack.bot_token {
-        Some(token) => Some(Bot { token: token.clone(), team: team(config, opened, &client, token).await? }),
+    let team = match &config.slack.bot_token {
+        Some(token) => Some((token.clone(), team(config, opened, &client, token).await?)),
         None => None,
     };
     let Some(credentials) = credentials(config) else {
-        let tokens = Tokens::configured(client.clone(), bot.clone());
-        return Ok(bot.map(|_| Slack { client, api, tokens, install: None }));
+        let tokens = team.map(|(token, team)| match team {
+            Team::Linked(team) => Tokens::assumed(client.clone(), Bot { token, team }),
+            Team::Asked(team) => Tokens::configured(client.clone(), Some(Bot { token, team })),
+        });
+        return Ok(tokens.map(|tokens| Slack { client, api, tokens, install: None }));
     };
+    let bot = team.map(|(token, Team::Linked(team) | Team::Asked(team))| Bot { token, team });
     let keys = master_keys(config)?;
     let tokens = Tokens::with_installations(client.clone(), bot, app.clone(), keys, credentials.clone());
     let base_url = match &config.base_url {
@@ -112,17 +116,24 @@ fn credentials(config: &Config) -> Option<AppCredentials> {
 }
 
 /// Which workspace the bot token is for.
-async fn team(config: &Config, opened: &Opened, client: &Client, token: &SecretString) -> anyhow::Result<String> {
+enum Team {
+    /// The one that is linked; whether the token is its is asked later.
+    Linked(String),
+    /// As Slack says.
+    Asked(String),
+}
+
+async fn team(config: &Config, opened: &Opened, client: &Client, token: &SecretString) -> anyhow::Result<Team> {
     let organisation = organisation(config, opened).await?;
     let mut tx = opened.store.tenant(organisation.id).await?;
     let linked = directory::own_workspaces(&mut tx).await?;
     drop(tx);
     let mut linked = linked.into_iter().filter(|workspace| workspace.platform == Platform::Slack);
     // A known link needs no call out, so a start does not wait for Slack. With OAuth beside it, the one that is known
-    // may be another than the token's.
+    // is often another than the token's.
     match (linked.next(), linked.next()) {
-        (Some(only), None) if config.slack.client_id.is_none() => Ok(only.id),
-        _ => link(client, token, opened, &organisation).await,
+        (Some(only), None) if config.slack.client_id.is_none() => Ok(Team::Linked(only.id)),
+        _ => link(client, token, opened, &organisation).await.map(Team::Asked),
     }
 }
 

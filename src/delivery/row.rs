@@ -70,6 +70,8 @@ pub(super) enum Failure {
     Renewed,
     /// The workspace's token is there and can't be opened.
     Locked(String),
+    /// The configured token is another workspace's.
+    Mistaken,
     /// What it replies to, or redraws, is not sent yet.
     NotYet,
     Render(anyhow::Error),
@@ -91,7 +93,8 @@ impl From<crate::teams::client::Error> for Failure {
 impl From<tokens::Error> for Failure {
     fn from(error: tokens::Error) -> Self {
         match error {
-            tokens::Error::Slack(error) => Self::Platform(error.into()),
+            tokens::Error::Slack(error) | tokens::Error::Unproven(error) => Self::Platform(error.into()),
+            tokens::Error::Mistaken(_) => Self::Mistaken,
             tokens::Error::Locked(why) => Self::Locked(why.to_string()),
             tokens::Error::Unexpected(error) => Self::Store(error),
         }
@@ -207,6 +210,8 @@ impl Claim<'_> {
             Err(Failure::Uninstalled) => self.give_up("uninstalled", "uninstalled", false).await,
             Err(Failure::Renewed) => self.again("token_renewed", "token_expired", TimeDelta::zero()).await,
             Err(Failure::Locked(why)) => self.unauthorized("token_unreadable", &why).await,
+            // Whoever looks after tokens says so, and what cures it.
+            Err(Failure::Mistaken) => self.rest("token_of_another_workspace").await,
             // Erased while it was on its way: nothing of it is left to be written down.
             Err(Failure::Render(problem)) if store::is_gone(&problem) => Ok(Fate::Refused),
             Err(Failure::Render(problem)) => {
@@ -239,12 +244,16 @@ impl Claim<'_> {
         }
     }
 
-    /// The whole workspace rests until somebody may have seen to it.
     async fn unauthorized(&mut self, code: &str, why: &str) -> anyhow::Result<Fate> {
         let workspace = &self.held.lease.workspace;
         if self.held.shared.first_time(workspace, "unauthorized") {
             error!(workspace = workspace.id, code, why, "a workspace can't be opened; its messages wait");
         }
+        self.rest(code).await
+    }
+
+    /// The whole workspace rests until somebody may have seen to it.
+    async fn rest(&mut self, code: &str) -> anyhow::Result<Fate> {
         self.held.block(UNAUTHORIZED).await?;
         self.again("unauthorized", code, TimeDelta::from_std(UNAUTHORIZED)?).await
     }

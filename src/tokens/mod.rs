@@ -6,6 +6,8 @@
 //! Tandem, links it, refreshes its token in another process or removes Tandem is
 //! noticed without a restart.
 
+mod bot;
+
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -22,6 +24,9 @@ use crate::store::directory::Served;
 use crate::store::installation::{Installed, expiring};
 use crate::vault::{MasterKeys, Unreadable};
 
+use bot::Configured;
+pub use bot::{Bot, Mistaken};
+
 /// How long a process trusts what it read of an installation.
 const MEMORY: Duration = Duration::from_secs(5);
 /// Workspaces remembered; beyond it all are forgotten.
@@ -35,14 +40,6 @@ const TICK: Duration = Duration::from_secs(60);
 /// Refreshed at one look.
 const PAGE: i64 = 100;
 
-/// A configured token and the one workspace that it is for.
-#[derive(Debug, Clone)]
-pub struct Bot {
-    pub token: SecretString,
-    /// As `auth.test` names it: a workspace's id, or an enterprise's.
-    pub team: String,
-}
-
 /// A source of tokens. Cheap to clone: all clones share what they know.
 #[derive(Clone)]
 pub struct Tokens {
@@ -51,7 +48,7 @@ pub struct Tokens {
 
 struct Shared {
     client: Client,
-    bot: Option<Bot>,
+    bot: Option<Configured>,
     installations: Option<Installations>,
     known: Mutex<HashMap<String, Known>>,
     /// Who reads a workspace's token now: the others wait for what it finds, and hold no connection meanwhile.
@@ -81,6 +78,12 @@ pub enum Error {
     /// It ran out, and Slack did not give a new one.
     #[error("the token could not be refreshed: {0}")]
     Slack(#[from] client::Error),
+    /// Slack did not say whose the configured token is.
+    #[error("SLACK_BOT_TOKEN could not be checked: {0}")]
+    Unproven(client::Error),
+    /// The configured token is another workspace's.
+    #[error(transparent)]
+    Mistaken(#[from] Mistaken),
     #[error(transparent)]
     Unexpected(anyhow::Error),
 }
@@ -120,7 +123,12 @@ pub enum Refused {
 impl Tokens {
     /// One workspace, or none.
     pub fn configured(client: Client, bot: Option<Bot>) -> Self {
-        Self::new(client, bot, None)
+        Self::new(client, bot.map(Configured::known), None)
+    }
+
+    /// One workspace, of which nobody has asked Slack yet whether the token is its: before that it opens nothing.
+    pub fn assumed(client: Client, bot: Bot) -> Self {
+        Self::new(client, Some(Configured::assumed(bot)), None)
     }
 
     /// The configured workspace, if there is one, and all that installed the app with these credentials.
@@ -131,10 +139,10 @@ impl Tokens {
         keys: MasterKeys,
         credentials: AppCredentials,
     ) -> Self {
-        Self::new(client, bot, Some(Installations { app, keys, credentials }))
+        Self::new(client, bot.map(Configured::known), Some(Installations { app, keys, credentials }))
     }
 
-    fn new(client: Client, bot: Option<Bot>, installations: Option<Installations>) -> Self {
+    fn new(client: Client, bot: Option<Configured>, installations: Option<Installations>) -> Self {
         Self {
             shared: Arc::new(Shared { client, bot, installations, known: Mutex::default(), reading: Mutex::default() }),
         }
@@ -142,15 +150,16 @@ impl Tokens {
 
     /// Which lanes can be served with these.
     pub fn serves(&self, preview: bool) -> Served {
-        let bot = self.shared.bot.as_ref().map(|bot| bot.team.clone());
+        let bot = self.shared.bot.as_ref().map(|configured| configured.bot.team.clone());
         Served { slack: bot, installed: self.shared.installations.is_some(), teams: false, preview }
     }
 
     /// A token of a workspace that opens it now; `None` where Tandem is not installed. A token is never used for
     /// another workspace than its own.
     pub async fn of(&self, team: &str) -> Result<Option<SecretString>, Error> {
-        if let Some(bot) = self.shared.bot.as_ref().filter(|bot| bot.team == team) {
-            return Ok(Some(bot.token.clone()));
+        if let Some(configured) = self.configured_for(team) {
+            configured.prove(&self.shared.client).await?;
+            return Ok(Some(configured.bot.token.clone()));
         }
         let Some(Installations { app, keys, .. }) = &self.shared.installations else { return Ok(None) };
         let now = app.now();
@@ -181,12 +190,24 @@ impl Tokens {
     /// The token that was read last, if it has not ended: for whoever can't wait for the database. Where it was replaced
     /// meanwhile, Slack says so.
     pub fn lately(&self, team: &str) -> Option<SecretString> {
-        if let Some(bot) = self.shared.bot.as_ref().filter(|bot| bot.team == team) {
-            return Some(bot.token.clone());
+        if let Some(configured) = self.configured_for(team) {
+            return configured.is_proven().then(|| configured.bot.token.clone());
         }
         let now = self.shared.installations.as_ref()?.app.now();
         let known = self.shared.known.lock().unwrap_or_else(PoisonError::into_inner).get(team).cloned()?;
         known.token.filter(|_| known.expires_at.is_none_or(|at| at > now))
+    }
+
+    fn configured_for(&self, team: &str) -> Option<&Configured> {
+        self.shared.bot.as_ref().filter(|configured| configured.bot.team == team)
+    }
+
+    /// Whether the configured token, if there is one, is that of its workspace. Slack is asked once.
+    pub async fn prove(&self) -> Result<(), Error> {
+        match &self.shared.bot {
+            Some(configured) => configured.prove(&self.shared.client).await,
+            None => Ok(()),
+        }
     }
 
     fn turn(&self, team: &str) -> Arc<tokio::sync::Mutex<()>> {
@@ -240,14 +261,23 @@ impl Tokens {
         }
     }
 
-    /// Refreshes what ends soon until `shutdown` says true, so that nobody who clicks has to wait for it.
+    /// Refreshes what ends soon until `shutdown` says true, so that nobody who clicks has to wait for it. Says once where
+    /// the configured token is another workspace's.
     pub async fn run(&self, mut shutdown: watch::Receiver<bool>) {
+        let mut said = false;
         let mut tick = tokio::time::interval(TICK);
         tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         loop {
             tokio::select! {
                 _ = shutdown.changed() => return,
-                _ = tick.tick() => self.keep_fresh(|| *shutdown.borrow()).await,
+                _ = tick.tick() => {
+                    // What Slack could not say now is asked again; deliveries meet the same, and tell it.
+                    if let Err(Error::Mistaken(mistaken)) = self.prove().await && !said {
+                        said = true;
+                        tracing::error!("{mistaken}; until then nothing is sent with it");
+                    }
+                    self.keep_fresh(|| *shutdown.borrow()).await;
+                }
             }
         }
     }

@@ -1,6 +1,8 @@
 //! The command line as operators and scripts meet it: exit codes, one clear
 //! sentence, and output that can be parsed.
 
+mod tokens;
+
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;

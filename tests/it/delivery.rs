@@ -4,6 +4,7 @@
 mod changes;
 mod guests;
 mod limits;
+mod tokens;
 mod unsure;
 
 use std::collections::BTreeSet;

@@ -61,7 +61,14 @@ pub(super) async fn check(findings: &mut Findings, config: &Config, opened: &Ope
         && workspace(findings, &client, token, "SLACK_BOT_TOKEN").await
     {
         let app = App::new(opened.store.clone(), std::sync::Arc::new(SystemClock));
-        if let Err(problem) = slack::connect(config, opened, &app).await {
+        let proven = async {
+            match slack::connect(config, opened, &app).await? {
+                Some(slack) => Ok(slack.tokens.prove().await?),
+                None => Ok(()),
+            }
+        };
+        let proven: anyhow::Result<()> = proven.await;
+        if let Err(problem) = proven {
             findings.say(Mark::Fault, format_args!("slack: {}", sentence(&problem)));
         }
     }
