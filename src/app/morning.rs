@@ -6,6 +6,7 @@ mod cards;
 mod queue;
 
 use std::collections::BTreeMap;
+use std::fmt;
 
 use chrono::{DateTime, Days, NaiveDate, Utc};
 use serde::{Deserialize, Serialize};
@@ -61,6 +62,40 @@ pub struct Totals {
 /// Whether a person gets mornings: those who hold a book, and those who lead people.
 pub fn gets_mornings(person: &Person) -> bool {
     person.active && [Role::Csm, Role::AccountManager, Role::Lead].into_iter().any(|role| person.is(role))
+}
+
+/// Why somebody who gets mornings gets none on a date.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Unsent {
+    DayOff,
+    Away,
+    /// There is nothing to decide, and they want to hear of that only where there is.
+    Empty,
+}
+
+impl fmt::Display for Unsent {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Unsent::DayOff => "not their working day",
+            Unsent::Away => "away",
+            Unsent::Empty => "nothing to decide, and they want no empty mornings",
+        })
+    }
+}
+
+/// Why this morning is not sent; `None` where it is.
+pub fn unsent(snapshot: &Snapshot, person: &Person, digest: &Digest) -> Option<Unsent> {
+    let wants_empty = snapshot.stored_person(person.id).and_then(|stored| stored.own.empty_mornings) != Some(false);
+    let empty = (!wants_empty && is_empty(digest, person)).then_some(Unsent::Empty);
+    off(snapshot, person, digest.local_date).or(empty)
+}
+
+/// Why a person gets no morning of a date, whatever there is to say.
+fn off(snapshot: &Snapshot, person: &Person, date: NaiveDate) -> Option<Unsent> {
+    if !snapshot.calendar(person).is_working_day(date) {
+        return Some(Unsent::DayOff);
+    }
+    person.away_on(date).then_some(Unsent::Away)
 }
 
 /// A morning as it would be decided now; nothing is written. `None` for people who get no mornings,

@@ -1,5 +1,7 @@
 //! `tandem digest`: what would be sent; nothing is.
 
+use std::collections::BTreeMap;
+
 use chrono::NaiveDate;
 use clap::ValueEnum;
 use serde_json::json;
@@ -7,6 +9,7 @@ use serde_json::json;
 use super::Done;
 use super::open::open;
 use crate::app::App;
+use crate::app::morning::Unsent;
 use crate::app::views::Reader;
 use crate::app::{content, morning};
 use crate::clock::{Clock, SystemClock};
@@ -74,13 +77,25 @@ pub(super) async fn run(args: Args, config: &Config) -> anyhow::Result<Done> {
         None => snapshot.people.iter().filter(|person| morning::gets_mornings(person)).collect(),
     };
     let mut messages = Vec::new();
+    let mut unsent: BTreeMap<Unsent, usize> = BTreeMap::new();
     for person in people {
         let date = args.date.unwrap_or_else(|| calendar::local_date(person.timezone, now));
         let Some(digest) = morning::compose(&mut tx, &snapshot, person, date, false, now).await? else { continue };
+        match morning::unsent(&snapshot, person, &digest) {
+            Some(why) if args.person.is_some() => eprintln!("tandem: would not be sent: {why}"),
+            Some(why) => {
+                *unsent.entry(why).or_default() += 1;
+                continue;
+            }
+            None => {}
+        }
         let reader = Reader::new(&snapshot, Some(person.id), now);
         if let Some(message) = content::morning_message(&mut tx, reader, &digest).await? {
             messages.push((person, date, message));
         }
+    }
+    if messages.is_empty() {
+        eprintln!("tandem: nothing would be sent: {}", reasons(&unsent));
     }
     match args.format {
         DigestFormat::Text => {
@@ -138,6 +153,14 @@ pub(super) async fn run(args: Args, config: &Config) -> anyhow::Result<Done> {
     drop(tx);
     opened.close().await?;
     Ok(Done::Well)
+}
+
+/// "not their working day (2), away (1)".
+fn reasons(unsent: &BTreeMap<Unsent, usize>) -> String {
+    if unsent.is_empty() {
+        return "nobody gets a morning message".to_owned();
+    }
+    unsent.iter().map(|(why, people)| format!("{why} ({people})")).collect::<Vec<_>>().join(", ")
 }
 
 /// The chat-neutral message: what every renderer draws.

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::NaiveDate;
+use uuid::Uuid;
 
 use super::open::open;
 use super::{Done, Format, slack, teams};
@@ -11,7 +12,7 @@ use crate::app::App;
 use crate::app::morning::{self, Asked, Queued};
 use crate::clock::{Clock, SystemClock};
 use crate::config::Config;
-use crate::delivery::{Delivery, Senders, SlackSender};
+use crate::delivery::{Delivery, Drained, Senders, SlackSender};
 use crate::domain::calendar;
 use crate::store::{digest, outbox};
 
@@ -46,6 +47,7 @@ pub(super) async fn run(args: Args, config: &Config) -> anyhow::Result<Done> {
 
     let mut tx = app.store.tenant(organisation.id).await?;
     let snapshot = app.snapshot(&mut tx).await?;
+    let leftovers = digest::open(&mut tx).await?;
     drop(tx);
     anyhow::ensure!(
         snapshot.organisation.diagnosed_on.is_some(),
@@ -63,41 +65,47 @@ pub(super) async fn run(args: Args, config: &Config) -> anyhow::Result<Done> {
     let sender = slack.map(|slack| SlackSender { client: slack.client, tokens: slack.tokens });
     let senders = Senders { slack: sender, teams: teams.map(|teams| teams.sender()), preview: false };
     let delivery = Delivery::new(app.clone(), senders);
-    let (answers, drained) = delivery.drain_beside(queueing, Some(organisation.id), PATIENCE).await?;
-    let (mut queued, mut already) = (Vec::new(), Vec::new());
+    let (answers, did) = delivery.drain_beside(queueing, Some(organisation.id), PATIENCE).await?;
+    let (mut queued, mut already, mut nowhere) = (Vec::new(), Vec::new(), 0);
     for (asked, answer) in answers {
         match answer? {
-            Queued::Now(digest) => queued.push(digest),
+            Queued::Now(message) => queued.push(message),
             Queued::Already => already.push((asked.person, asked.date)),
             Queued::Not => {}
+            Queued::Nowhere => nowhere += 1,
         }
     }
+    // What an earlier run had left open is of this one.
+    already.retain(|morning| leftovers.iter().all(|open| (open.person, open.date) != *morning));
+    let posts: Vec<Uuid> = queued.iter().copied().chain(leftovers.iter().map(|open| open.message)).collect();
     let mut tx = app.store.tenant(organisation.id).await?;
     let waiting = outbox::open_posts(&mut tx).await?;
     // `serve` may hold the lane: then it is the one that sends what was queued here.
-    let settled = digest::settled(&mut tx, &queued).await?;
+    let ended = outbox::ended_posts(&mut tx, &posts).await?;
     // Whoever repeats the call is to hear of them again: nobody else does anything about it.
-    let given_up_before = digest::given_up(&mut tx, &already, now).await?;
+    let given_up_before = digest::given_up(&mut tx, &already).await?;
     drop(tx);
     opened.close().await?;
-    let queued = queued.len();
-    let by_others = settled.sent.saturating_sub(drained.sent);
-    let given_up_by_others = settled.given_up.saturating_sub(drained.given_up);
-    let sent = drained.sent + by_others;
-    let given_up = drained.given_up + given_up_by_others + given_up_before;
+    let (queued, sent) = (queued.len(), ended.sent);
+    let by_others = sent.saturating_sub(did.digests.sent);
+    let given_up = ended.given_up + given_up_before;
     let already = already.len() as u64 - given_up_before;
+    let Drained { sent: others_sent, given_up: others_given_up } = did.others;
     match args.format {
         Format::Json => println!(
             "{}",
             serde_json::json!({
                 "queued": queued, "sent": sent, "sent_by_others": by_others, "already_sent": already, "given_up": given_up,
-                "waiting": waiting,
+                "other_messages": {"sent": others_sent, "given_up": others_given_up}, "no_workspace": nowhere, "waiting": waiting,
             })
         ),
         Format::Text => {
             println!("{queued} queued, {sent} sent, {already} already sent, {given_up} given up");
             if by_others > 0 {
                 println!("{by_others} of those were sent by another process that runs beside, such as `tandem serve`.");
+            }
+            if others_sent + others_given_up > 0 {
+                println!("Besides mornings: {others_sent} sent, {others_given_up} given up.");
             }
             if waiting > 0 {
                 println!(
@@ -106,5 +114,11 @@ pub(super) async fn run(args: Args, config: &Config) -> anyhow::Result<Done> {
             }
         }
     }
-    Ok(if given_up > 0 { Done::WithFaults } else { Done::Well })
+    if nowhere > 0 {
+        let who = if nowhere == 1 { "1 person has".to_owned() } else { format!("{nowhere} people have") };
+        let slug = &args.org;
+        eprintln!("tandem: {who} no workspace to send to; link one with `tandem link slack TEAM_ID --org {slug}`");
+    }
+    let is_well = given_up + others_given_up + nowhere == 0;
+    Ok(if is_well { Done::Well } else { Done::WithFaults })
 }

@@ -23,8 +23,8 @@ use uuid::Uuid;
 
 use super::desk::Desk;
 use super::pace::Pace;
-use super::row::{self, Fate};
-use super::{ATTEMPT, Drained, LEASE, POLL, Shared};
+use super::row::{self, Fate, What};
+use super::{ATTEMPT, Did, Drained, LEASE, POLL, Shared};
 use crate::app::policy;
 use crate::domain::policy::{Pacing, Policy};
 use crate::store;
@@ -66,11 +66,24 @@ pub(super) enum Mode {
     Drain,
 }
 
+/// What became of posts of one kind.
+#[derive(Debug, Default)]
+struct Ends {
+    sent: AtomicU64,
+    given_up: AtomicU64,
+}
+
+impl Ends {
+    fn read(&self) -> Drained {
+        Drained { sent: self.sent.load(Ordering::Relaxed), given_up: self.given_up.load(Ordering::Relaxed) }
+    }
+}
+
 /// What lanes did, counted over all of them.
 #[derive(Debug, Default)]
 pub(super) struct Tally {
-    sent: AtomicU64,
-    given_up: AtomicU64,
+    digests: Ends,
+    others: Ends,
     broken: AtomicU64,
     /// More is being queued: an idle lane stays as if serving.
     expecting: AtomicBool,
@@ -85,8 +98,15 @@ impl Tally {
         self.expecting.store(false, Ordering::Relaxed);
     }
 
-    pub(super) fn drained(&self) -> Drained {
-        Drained { sent: self.sent.load(Ordering::Relaxed), given_up: self.given_up.load(Ordering::Relaxed) }
+    fn of(&self, what: What) -> &Ends {
+        match what {
+            What::Digest => &self.digests,
+            What::Other => &self.others,
+        }
+    }
+
+    pub(super) fn did(&self) -> Did {
+        Did { digests: self.digests.read(), others: self.others.read() }
     }
 
     /// Lanes that ended because the database did not do what was asked.
@@ -516,8 +536,8 @@ impl<'a> Worker<'a> {
             Err(_) => Err(anyhow::anyhow!("sending a row panicked")),
         };
         match fate {
-            Ok(Fate::Sent) => _ = self.tally.sent.fetch_add(1, Ordering::Relaxed),
-            Ok(Fate::GivenUp) => _ = self.tally.given_up.fetch_add(1, Ordering::Relaxed),
+            Ok(Fate::Sent(what)) => _ = self.tally.of(what).sent.fetch_add(1, Ordering::Relaxed),
+            Ok(Fate::GivenUp(what)) => _ = self.tally.of(what).given_up.fetch_add(1, Ordering::Relaxed),
             Ok(Fate::Done) => {}
             // It goes before the later rows of its place, which are known already.
             Ok(Fate::Back) => self.look_at = Instant::now(),

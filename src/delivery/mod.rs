@@ -110,6 +110,13 @@ pub struct Drained {
     pub given_up: u64,
 }
 
+/// What [`Delivery::drain_beside`] did itself: people's mornings, and what else was to be said.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Did {
+    pub digests: Drained,
+    pub others: Drained,
+}
+
 impl Delivery {
     pub fn new(app: App, senders: Senders) -> Self {
         Self::with_contents(app, senders, Contents::of_the_app())
@@ -195,7 +202,8 @@ impl Delivery {
     /// Works until nothing is due, of one organisation or of all. Waits up to `patience` altogether for
     /// lanes that others hold and for retries that are due within it; later retries stay queued.
     pub async fn drain(&self, org: Option<OrgId>, patience: Duration) -> anyhow::Result<Drained> {
-        Ok(self.drain_beside(std::future::ready(()), org, patience).await?.1)
+        let ((), Did { digests, others }) = self.drain_beside(std::future::ready(()), org, patience).await?;
+        Ok(Drained { sent: digests.sent + others.sent, given_up: digests.given_up + others.given_up })
     }
 
     /// The same, beside something that queues more: what is queued first is on its way while the rest is still being
@@ -205,7 +213,7 @@ impl Delivery {
         queueing: impl Future<Output = T>,
         org: Option<OrgId>,
         patience: Duration,
-    ) -> anyhow::Result<(T, Drained)> {
+    ) -> anyhow::Result<(T, Did)> {
         let (_close, closing) = watch::channel(false);
         let tally = Arc::new(Tally::expecting());
         let mut lanes = JoinSet::new();
@@ -247,7 +255,7 @@ impl Delivery {
             sleep(wait).await;
             patience -= wait;
         };
-        Ok((queued, tally.drained()))
+        Ok((queued, tally.did()))
     }
 
     /// When something is due next that this process could send, held by another or not. Asked of the outbox: a lane

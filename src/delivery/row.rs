@@ -11,7 +11,7 @@ use uuid::Uuid;
 use super::lane::{Held, Stopped, place};
 use super::refusal::Refusal;
 use super::{slack, teams};
-use crate::app::content::Arrived;
+use crate::app::content::{self, Arrived};
 use crate::domain::message::Message;
 use crate::store;
 use crate::store::directory::Platform;
@@ -36,15 +36,23 @@ const PAUSES: [Duration; 2] = [Duration::from_millis(100), Duration::from_secs(1
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Fate {
     /// A post arrived.
-    Sent,
+    Sent(What),
     /// A post was given up.
-    GivenUp,
+    GivenUp(What),
     /// A redraw was done or given up, or there was nothing to say.
     Done,
     /// It is tried again.
     Back,
     /// The row, or the whole lane, is another's.
     Refused,
+}
+
+/// What a post was.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum What {
+    /// Somebody's morning.
+    Digest,
+    Other,
 }
 
 /// What sending came to.
@@ -311,6 +319,7 @@ impl Claim<'_> {
             }
         };
         let is_post = self.row.sending == Sending::Post;
+        let what = if content::is_digest(&self.row.content) { What::Digest } else { What::Other };
         Ok(match verdict {
             _ if !ours => {
                 // At most the one message that was being written when the lease ran out.
@@ -319,9 +328,9 @@ impl Claim<'_> {
             }
             Verdict::Sent(Arrival::Arrived) => {
                 self.count_sent();
-                if is_post { Fate::Sent } else { Fate::Done }
+                if is_post { Fate::Sent(what) } else { Fate::Done }
             }
-            Verdict::GivenUp { .. } if is_post => Fate::GivenUp,
+            Verdict::GivenUp { .. } if is_post => Fate::GivenUp(what),
             _ => Fate::Done,
         })
     }

@@ -14,18 +14,6 @@ use crate::domain::account::AccountId;
 use crate::domain::action::Subject;
 use crate::domain::person::PersonId;
 
-/// The post `o` of a digest `d`: made with it, so it is among the few that its person got since, however many there were
-/// before.
-macro_rules! its_post {
-    () => {
-        "CROSS JOIN LATERAL (SELECT message_id FROM tandem.message
-                              WHERE org_id = $1 AND person_id = d.person_id AND created_at >= d.queued_at
-                                AND content->>'digest' = d.digest_id::text OFFSET 0) AS m
-         CROSS JOIN LATERAL (SELECT state, settled_at FROM tandem.outbox
-                              WHERE org_id = $1 AND message_id = m.message_id AND kind = 'post' OFFSET 0) AS o"
-    };
-}
-
 statements! {
     /// The unique key decides: one morning a person and date, whoever asks and how often.
     INSERT = "INSERT INTO tandem.digest (org_id, digest_id, person_id, local_date, kind, diagnosed_on, late, totals, queued_at)
@@ -61,17 +49,20 @@ statements! {
                                 WHERE d.org_id = $1 AND d.person_id = $2 AND d.local_date = $3 AND i.group_no IS NULL
                                   AND i.subject = $4)";
     GROUP = "SELECT subject FROM tandem.digest_item WHERE org_id = $1 AND digest_id = $2 AND group_no BETWEEN $3 AND $4 ORDER BY position";
-    SETTLED_DIGESTS = concat!(
-        "SELECT count(*) FILTER (WHERE o.state = 'sent'), count(*) FILTER (WHERE o.state = 'given_up')
-           FROM unnest($2::uuid[]) AS asked (digest_id) JOIN tandem.digest d ON d.org_id = $1 AND d.digest_id = asked.digest_id ",
-        its_post!()
-    );
-    GIVEN_UP = concat!(
-        "SELECT count(*) FILTER (WHERE o.state = 'given_up' AND o.settled_at < $4)
+    OPEN = "SELECT o.message_id, d.person_id, d.local_date
+              FROM tandem.outbox o
+             CROSS JOIN LATERAL (SELECT content FROM tandem.message WHERE org_id = $1 AND message_id = o.message_id OFFSET 0) AS m
+              JOIN tandem.digest d ON d.org_id = $1 AND d.digest_id = (m.content->>'digest')::uuid
+             WHERE o.org_id = $1 AND o.kind = 'post' AND o.state IN ('queued', 'sending')";
+    /// A morning's post is made with it, so it is among the few that its person got since, however many there were before.
+    GIVEN_UP = "SELECT count(*) FILTER (WHERE o.state = 'given_up')
            FROM unnest($2::uuid[], $3::date[]) AS asked (person_id, local_date)
-           JOIN tandem.digest d ON d.org_id = $1 AND d.person_id = asked.person_id AND d.local_date = asked.local_date ",
-        its_post!()
-    );
+           JOIN tandem.digest d ON d.org_id = $1 AND d.person_id = asked.person_id AND d.local_date = asked.local_date
+          CROSS JOIN LATERAL (SELECT message_id FROM tandem.message
+                               WHERE org_id = $1 AND person_id = d.person_id AND created_at >= d.queued_at
+                                 AND content->>'digest' = d.digest_id::text OFFSET 0) AS m
+          CROSS JOIN LATERAL (SELECT state FROM tandem.outbox
+                               WHERE org_id = $1 AND message_id = m.message_id AND kind = 'post' OFFSET 0) AS o";
 }
 
 /// One person's morning, as it was decided.
@@ -309,30 +300,25 @@ pub async fn has_card(tx: &mut Tenant, person: PersonId, date: NaiveDate, subjec
         .await?)
 }
 
-/// What became of posts, whoever sent them.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Settled {
-    pub sent: u64,
-    pub given_up: u64,
+/// A morning whose post has not ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Open {
+    pub message: Uuid,
+    pub person: PersonId,
+    pub date: NaiveDate,
 }
 
-/// Of these digests.
-pub async fn settled(tx: &mut Tenant, digests: &[Uuid]) -> anyhow::Result<Settled> {
+pub async fn open(tx: &mut Tenant) -> anyhow::Result<Vec<Open>> {
     let org = tx.org().0;
-    let (sent, given_up): (i64, i64) =
-        sqlx::query_as(SETTLED_DIGESTS).bind(org).bind(digests).fetch_one(tx.connection()).await?;
-    Ok(Settled { sent: u64::try_from(sent)?, given_up: u64::try_from(given_up)? })
+    let rows: Vec<(Uuid, Uuid, NaiveDate)> = sqlx::query_as(OPEN).bind(org).fetch_all(tx.connection()).await?;
+    Ok(rows.into_iter().map(|(message, person, date)| Open { message, person: PersonId(person), date }).collect())
 }
 
-/// How many of these people's mornings of these dates were given up before a moment.
-pub async fn given_up(
-    tx: &mut Tenant,
-    mornings: &[(PersonId, NaiveDate)],
-    before: DateTime<Utc>,
-) -> anyhow::Result<u64> {
+/// How many of these people's mornings of these dates were given up.
+pub async fn given_up(tx: &mut Tenant, mornings: &[(PersonId, NaiveDate)]) -> anyhow::Result<u64> {
     let org = tx.org().0;
     let (people, dates): (Vec<Uuid>, Vec<NaiveDate>) = mornings.iter().map(|(person, date)| (person.0, *date)).unzip();
-    let asked = sqlx::query_scalar(GIVEN_UP).bind(org).bind(people).bind(dates).bind(before);
-    let given_up: i64 = asked.fetch_one(tx.connection()).await?;
+    let given_up: i64 =
+        sqlx::query_scalar(GIVEN_UP).bind(org).bind(people).bind(dates).fetch_one(tx.connection()).await?;
     Ok(u64::try_from(given_up)?)
 }

@@ -90,6 +90,8 @@ statements! {
     POSTS_OPEN = "SELECT message_id, state = 'sending' FROM tandem.outbox WHERE org_id = $1 AND message_id = ANY ($2) AND kind = 'post'
                      AND state = ANY ($3)";
     OPEN_POSTS = "SELECT count(*) FROM tandem.outbox WHERE org_id = $1 AND kind = 'post' AND state IN ('queued', 'sending')";
+    ENDED_POSTS = "SELECT count(*) FILTER (WHERE state = 'sent'), count(*) FILTER (WHERE state = 'given_up')
+                     FROM tandem.outbox WHERE org_id = $1 AND message_id = ANY ($2) AND kind = 'post'";
     GIVEN_UP_SINCE = "SELECT count(*) FROM tandem.outbox WHERE org_id = $1 AND state = 'given_up' AND settled_at >= $2";
 }
 
@@ -323,6 +325,21 @@ pub async fn posts_open(tx: &mut Tenant, messages: &[Uuid]) -> anyhow::Result<BT
 pub async fn open_posts(tx: &mut Tenant) -> anyhow::Result<i64> {
     let org = tx.org().0;
     Ok(sqlx::query_scalar(OPEN_POSTS).bind(org).fetch_one(tx.connection()).await?)
+}
+
+/// How posts ended, whoever sent them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Ended {
+    pub sent: u64,
+    pub given_up: u64,
+}
+
+/// Of these messages.
+pub async fn ended_posts(tx: &mut Tenant, messages: &[Uuid]) -> anyhow::Result<Ended> {
+    let org = tx.org().0;
+    let (sent, given_up): (i64, i64) =
+        sqlx::query_as(ENDED_POSTS).bind(org).bind(messages).fetch_one(tx.connection()).await?;
+    Ok(Ended { sent: u64::try_from(sent)?, given_up: u64::try_from(given_up)? })
 }
 
 /// How many rows were given up since then.

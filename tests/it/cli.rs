@@ -1,6 +1,7 @@
 //! The command line as operators and scripts meet it: exit codes, one clear
 //! sentence, and output that can be parsed.
 
+mod sending;
 mod tokens;
 
 use std::os::unix::ffi::OsStrExt as _;

@@ -213,6 +213,9 @@ async fn a_killed_senders_lane_is_taken_over_when_its_lease_runs_out() {
     let killed = Instant::now();
     let next = said(scene.send()).await;
     assert_eq!(next.code, Some(0), "{next:?}");
+    let [queued, sent, already] = ["queued", "sent", "already_sent"].map(|key| next.json()[key].as_u64().unwrap());
+    assert_eq!((queued, sent + already), (0, 12), "what the killed one left is counted once: {next:?}");
+    assert!(sent > 0, "{next:?}");
     assert!(killed.elapsed() < Duration::from_secs(60), "all is sent within 60 s of the kill: {:?}", killed.elapsed());
     scene.each_has_exactly_one().await;
 }

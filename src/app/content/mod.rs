@@ -229,6 +229,11 @@ fn unwrapped(content: &Value) -> anyhow::Result<Unwrapped> {
     }
 }
 
+/// Whether a stored message is somebody's morning in the place where they read it.
+pub fn is_digest(content: &Value) -> bool {
+    content.get("digest").is_some()
+}
+
 impl About {
     fn subject(self) -> Subject {
         match self {

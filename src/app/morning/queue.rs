@@ -9,7 +9,7 @@ use serde_json::json;
 use uuid::Uuid;
 
 use super::book::Books;
-use super::{composed, gets_mornings, is_empty};
+use super::{composed, gets_mornings, off, unsent};
 use crate::app::content::{About, Content};
 use crate::app::snapshot::Snapshot;
 use crate::app::{App, absence, notice};
@@ -45,11 +45,14 @@ pub struct Asked {
 /// What came of queueing one morning.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Queued {
+    /// In this message.
     Now(Uuid),
     /// They have that morning already.
     Already,
-    /// They get none: no role for it, not their working day, nothing diagnosed, or no chat linked.
+    /// They get none: no role for it, not their working day, or nothing diagnosed.
     Not,
+    /// They are to have it, and no chat is linked to send it to.
+    Nowhere,
 }
 
 /// Queues these people's mornings, once whoever asks; answers each, in some order. What fails for several is tried alone,
@@ -89,27 +92,33 @@ async fn queue_together(app: &App, org: OrgId, asked: &[Asked]) -> anyhow::Resul
     let mut tx = app.store.tenant(org).await?;
     let snapshot = app.snapshot(&mut tx).await?;
     let mut chosen: Vec<Chosen> = Vec::new();
+    let mut queued: BTreeMap<(PersonId, NaiveDate), Queued> = BTreeMap::new();
     for (today, owed) in owed_by_today(&snapshot, asked, now) {
         let people: Vec<&Person> = owed.iter().map(|(_, person)| *person).collect();
         let books = Books::read(&mut tx, &snapshot, &people, today, now).await?;
         for (asked, person) in owed {
-            chosen.extend(choose(&snapshot, person, asked, &books)?);
+            let digest = composed(&snapshot, person, &books, asked.date, asked.late)?;
+            let Some(digest) = digest.filter(|digest| unsent(&snapshot, person, digest).is_none()) else { continue };
+            match place(&snapshot, person) {
+                Some((workspace, to)) => chosen.push(Chosen { asked, digest, workspace, to }),
+                None => _ = queued.insert((asked.person, asked.date), Queued::Nowhere),
+            }
         }
     }
     let (digests, places): (Vec<Digest>, Vec<(Asked, Workspace, Address)>) =
         chosen.into_iter().map(|chosen| (chosen.digest, (chosen.asked, chosen.workspace, chosen.to))).unzip();
     let new = mornings::insert(&mut tx, &digests, now).await?;
-    let mut queued: BTreeMap<(PersonId, NaiveDate), Queued> = BTreeMap::new();
     let (mut messages, mut first, mut entries) = (Vec::new(), Vec::new(), Vec::new());
     for (digest, (asked, workspace, to)) in digests.iter().zip(places) {
+        let id = Uuid::now_v7();
         let is_new = new.contains(&digest.id);
-        queued.insert((asked.person, asked.date), if is_new { Queued::Now(digest.id) } else { Queued::Already });
+        queued.insert((asked.person, asked.date), if is_new { Queued::Now(id) } else { Queued::Already });
         if !is_new {
             continue;
         }
         let accounts: BTreeSet<&AccountId> = digest.items.iter().map(|item| &item.account).collect();
         messages.push(NewMessage {
-            id: Uuid::now_v7(),
+            id,
             workspace,
             to,
             content: serde_json::to_value(Content::Digest(digest.id))?,
@@ -142,22 +151,19 @@ fn owed_by_today<'s>(
     let mut owed: BTreeMap<NaiveDate, Vec<_>> = BTreeMap::new();
     for asked in asked.iter().filter(|_| snapshot.organisation.diagnosed_on.is_some()) {
         let Some(person) = snapshot.person(asked.person).filter(|person| gets_mornings(person)) else { continue };
-        if snapshot.calendar(person).is_working_day(asked.date) && !person.away_on(asked.date) {
+        if off(snapshot, person, asked.date).is_none() {
             owed.entry(calendar::local_date(person.timezone, now)).or_default().push((*asked, person));
         }
     }
     owed
 }
 
-fn choose(snapshot: &Snapshot, person: &Person, asked: Asked, books: &Books) -> anyhow::Result<Option<Chosen>> {
-    let place = match snapshot.channel_of(&Whose::Lead(person.id)).cloned() {
+/// Where a person reads their morning; `None` where no chat is linked.
+fn place(snapshot: &Snapshot, person: &Person) -> Option<(Workspace, Address)> {
+    match snapshot.channel_of(&Whose::Lead(person.id)).cloned() {
         Some(channel) => Some((channel.workspace, Address::Channel(channel.id))),
         None => snapshot.workspace_of(person.id).map(|workspace| (workspace.clone(), Address::Person(person.id))),
-    };
-    let Some((workspace, to)) = place else { return Ok(None) };
-    let Some(digest) = composed(snapshot, person, books, asked.date, asked.late)? else { return Ok(None) };
-    let says_nothing = snapshot.stored_person(person.id).and_then(|stored| stored.own.empty_mornings) == Some(false);
-    Ok((!says_nothing || !is_empty(&digest, person)).then_some(Chosen { asked, digest, workspace, to }))
+    }
 }
 
 /// What got worse and found no room as a card is said where its card stands already: one reply there, and the card is
