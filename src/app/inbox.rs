@@ -320,7 +320,12 @@ fn open(path: &Path, whole: State) -> Result<Option<(Input, Opened)>, String> {
     let opened = File::open(path).and_then(|file| Ok((file.metadata()?, file.try_clone()?, file)));
     match opened {
         Ok((about, reader, file)) if State::of(&about) == whole => {
-            let input = Input { name: named.name, kind: named.kind, format: named.format, reader: Box::new(reader) };
+            let input = Input {
+                name: named.name,
+                kind: named.kind,
+                format: named.format,
+                reader: Box::new(ingest::Sound::from(reader)),
+            };
             Ok(Some((input, Opened { file, whole })))
         }
         Ok(_) => {
