@@ -10,7 +10,7 @@ use uuid::Uuid;
 use super::act::rights;
 use super::read::AccountRead;
 use super::snapshot::Snapshot;
-use super::together::{Together, Turn};
+use super::together::{SERVED_WITHIN, Together, Turn};
 use super::views::Reader;
 use super::{App, Asker, content, figures, home, morning, read, settings, team};
 use crate::domain::account::AccountId;
@@ -134,10 +134,12 @@ async fn account_from_memory(app: &App, asker: &Asker, name: &str) -> anyhow::Re
     let [id] = named.as_deref().unwrap_or_default() else { return Ok(None) };
     let reader = Reader::new(&snapshot, Some(person.id), app.now());
     let begin = || app.memory.together.tenant(asker.org);
-    let serve = |tx, ids, turn: Turn| async {
-        let read = read_all(app, tx, ids).await;
-        drop(turn);
-        read
+    let serve = |tx, ids, turn: Turn| {
+        app.memory.together.within(SERVED_WITHIN, async move {
+            let read = read_all(app, tx, ids).await;
+            drop(turn);
+            read
+        })
     };
     let read = app.memory.reading.ask(asker.org, id.clone(), begin, serve).await?;
     let Some(stored) = read.flatten() else { return Ok(None) };

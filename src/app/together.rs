@@ -15,10 +15,15 @@
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, SemaphorePermit, oneshot};
 
 use crate::domain::person::OrgId;
+
+/// How long those who are served together are served: one whom the database never answers must not have its turn for
+/// ever.
+pub const SERVED_WITHIN: Duration = Duration::from_secs(60);
 
 /// Who asks with an `Ask` and gets an `Answer`, by organisation.
 #[derive(Debug)]

@@ -94,10 +94,13 @@ impl Held {
         // What changes it holds it until the commit; the others go on meanwhile. A night may change what all rows show:
         // they are not to take every connection for waiting.
         let _turn = self.desk.waiting.acquire().await?;
-        let mut tx = self.shared.app.store.tenant(self.lease.org).await?;
-        let ours = outbox::mark_sending(&mut tx, outbox_id, &self.lease).await?;
-        tx.commit().await?;
-        Ok(ours)
+        let marked = async {
+            let mut tx = self.shared.app.store.tenant(self.lease.org).await?;
+            let ours = outbox::mark_sending(&mut tx, outbox_id, &self.lease).await?;
+            tx.commit().await?;
+            Ok(ours)
+        };
+        self.answered(marked).await
     }
 
     /// How a row reads now; `None` where there is nothing left to say.
@@ -128,7 +131,7 @@ impl Held {
         let begin = || self.shared.app.store.tenant(self.lease.org);
         let settle = |tx, all, turn: Turn| {
             drop(turn);
-            self.settle_all(tx, all)
+            self.answered(self.settle_all(tx, all))
         };
         matches!(self.desk.settling.ask(self.lease.org, row.clone(), begin, settle).await, Ok(Some(())))
     }
@@ -155,14 +158,14 @@ impl Held {
         let (store, org) = (&self.shared.app.store, self.lease.org);
         let serve_begun = |tx, all, turn: Turn| {
             drop(turn);
-            serve(tx, all)
+            self.answered(serve(tx, all))
         };
         match line.ask(org, ask.clone(), || store.tenant(org), serve_begun).await {
             Ok(Some(answer)) => return Ok(answer),
             Ok(None) => {}
             Err(problem) => debug!(error = format!("{problem:#}"), "what several rows asked failed; each asks alone"),
         }
-        serve(store.tenant(org).await?, vec![ask]).await?.pop().context("nothing was answered")
+        self.answered(serve(store.tenant(org).await?, vec![ask])).await?.pop().context("nothing was answered")
     }
 }
 

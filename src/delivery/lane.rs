@@ -24,7 +24,7 @@ use uuid::Uuid;
 use super::desk::Desk;
 use super::pace::Pace;
 use super::row::{self, Fate, What};
-use super::{ATTEMPT, Did, Drained, LEASE, POLL, Shared};
+use super::{ANSWERED, ATTEMPT, Did, Drained, LEASE, POLL, Shared};
 use crate::app::policy;
 use crate::domain::policy::{Pacing, Policy};
 use crate::store;
@@ -178,7 +178,7 @@ impl Lane {
         let (posting, redrawing) = (Semaphore::new(pace.ahead()), Semaphore::new(pace.ahead()));
         let held = Arc::new(Held { shared, lease, pace, desk, until, closing, pausing, paused, posting, redrawing });
         let ended = Worker::new(held.clone(), tally).work(mode).await;
-        let released = held.release().await;
+        let released = held.shared.app.store.within(ATTEMPT, held.release()).await;
         ended.and(released)
     }
 
@@ -255,6 +255,11 @@ impl Held {
         let mut tx = self.shared.app.store.directory().await?;
         directory::block_lane(&mut tx, &self.lease, until).await?;
         tx.commit().await
+    }
+
+    /// Asks the database, and not for ever.
+    pub(super) async fn answered<T>(&self, ask: impl Future<Output = anyhow::Result<T>>) -> anyhow::Result<T> {
+        self.shared.app.store.within(ANSWERED, ask).await
     }
 
     fn until(&self) -> std::sync::MutexGuard<'_, Instant> {
@@ -370,7 +375,7 @@ impl<'a> Worker<'a> {
             let open = !closed && self.broken.is_none() && self.held.has_room();
             let mut wake = Instant::now() + POLL;
             if open {
-                match self.take_up(mode).await {
+                match held.answered(self.take_up(mode)).await {
                     Ok(Some(at)) => wake = at,
                     Ok(None) => return Ok(()),
                     Err(problem) => {
@@ -551,7 +556,7 @@ impl<'a> Worker<'a> {
     async fn renew(&mut self) {
         self.renew_at = Instant::now() + RENEW;
         let (org, fence) = (self.held.lease.org, self.held.lease.fence);
-        match self.held.renew().await {
+        match self.held.shared.app.store.within(RENEW, self.held.renew()).await {
             Ok(true) => {}
             Ok(false) => warn!(%org, fence, "a delivery lane was taken over; nothing more is sent under this lease"),
             Err(problem) => {

@@ -45,6 +45,9 @@ use lane::{Lane, Mode, Tally};
 const LEASE: Duration = Duration::from_secs(20);
 /// How long one call may take; with less of the lease left, none is begun.
 const ATTEMPT: Duration = Duration::from_secs(10);
+/// How long the database may take over what one row, or several together, ask of it: to draw for a large team takes
+/// seconds, and a night may hold what is claimed. A database that is gone without a goodbye never answers.
+const ANSWERED: Duration = Duration::from_secs(120);
 /// How often the directory is asked for lanes where no bell rings: rows of other replicas, retries.
 const POLL: Duration = Duration::from_secs(1);
 /// How long further rings are waited for before lanes are asked for.
@@ -160,7 +163,8 @@ impl Delivery {
             while let Some(ended) = lanes.try_join_next() {
                 report_panic(ended);
             }
-            match self.lease(None, LANES - lanes.len().min(LANES)).await {
+            let leased = self.lease(None, LANES - lanes.len().min(LANES));
+            match self.shared.app.store.within(ATTEMPT, leased).await {
                 Ok(leased) => {
                     failing = false;
                     for lane in leased {
@@ -303,7 +307,7 @@ impl Delivery {
             anyhow::Ok(lanes)
         };
         // Where the database is away, leasing has said so.
-        for workspace in unserved.await.unwrap_or_default() {
+        for workspace in shared.app.store.within(ATTEMPT, unserved).await.unwrap_or_default() {
             if shared.first_time(&workspace, "unserved") {
                 let (platform, workspace) = (workspace.platform.as_str(), workspace.id);
                 warn!(platform, workspace, "messages wait for a workspace that this process has no token for");

@@ -349,6 +349,10 @@ impl Claim<'_> {
     /// One transaction: the row's end and, unless told otherwise, what follows from it. False where the row is
     /// another's; then nothing was written.
     async fn write(&self, verdict: Verdict<'_>, consequences: bool) -> anyhow::Result<bool> {
+        self.held.answered(self.write_down(verdict, consequences)).await
+    }
+
+    async fn write_down(&self, verdict: Verdict<'_>, consequences: bool) -> anyhow::Result<bool> {
         let (shared, lease, row) = (&self.held.shared, &self.held.lease, self.row);
         let (app, now, reader) = (&shared.app, shared.app.now(), row.reader());
         // A redraw has no consequences of its own: its post had them.

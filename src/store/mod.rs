@@ -6,14 +6,16 @@
 //! through a transaction pooler). Statements are constants, listed, and a test
 //! PREPAREs each as the role that runs it.
 
+use std::future::ready;
 use std::time::Duration;
 
 use anyhow::Context;
 use sqlx::ConnectOptions;
 use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
-use sqlx::{AssertSqlSafe, PgConnection, Postgres, Transaction};
+use sqlx::{AssertSqlSafe, PgConnection, Postgres, SqlSafeStr, SqlStr, Transaction};
 
 use crate::domain::person::OrgId;
+use outage::Outage;
 
 /// Declares statements as constants and lists them, so that a test can prepare each.
 macro_rules! statements {
@@ -142,6 +144,7 @@ pub mod message;
 pub mod migrate;
 pub mod night;
 pub mod note;
+mod outage;
 pub mod outbox;
 pub mod outcome;
 pub mod person;
@@ -159,10 +162,17 @@ pub const PATIENCE: Duration = Duration::from_secs(2);
 /// How long a program that ends waits for its connections to close.
 const PARTING: Duration = Duration::from_secs(5);
 
+/// How long the first answer of a connection is waited for. To begin a transaction, nothing is read and nothing locked.
+const FIRST_ANSWER: Duration = Duration::from_secs(2);
+
+/// The same for readiness, with the wait for a connection; whoever asks waits for 3 s.
+const READY_WITHIN: Duration = Duration::from_millis(2500);
+
 /// A pool of connections as Tandem's login; cheap to clone.
 #[derive(Debug, Clone)]
 pub struct Store {
     pool: PgPool,
+    outage: Outage,
 }
 
 /// A transaction of one organisation, as `tandem_app`. Dropped without commit, it rolls back.
@@ -196,14 +206,21 @@ impl Store {
             ("enable_memoize", "off"),
             // Compiling a statement costs more than any of these, and a table that must be read whole seems dear now.
             ("jit", "off"),
+            // A process whose machine is gone says no goodbye: what it holds locked is free again after two minutes.
+            ("tcp_keepalives_idle", "60"),
+            ("tcp_keepalives_interval", "10"),
+            ("tcp_keepalives_count", "6"),
+            // One that hangs as well. Longer than files or a warehouse are read for while their inbox is held.
+            ("idle_in_transaction_session_timeout", "2h"),
         ]);
         // A slow migration or night is no warning to anybody, and statements name accounts.
         let options = options.disable_statement_logging();
-        let pool = Self::pool_options(connections, patience)
+        let outage = Outage::default();
+        let pool = Self::pool_options(connections, patience, &outage)
             .connect_with(options)
             .await
             .context("the database can't be reached; check DATABASE_URL and that the server runs")?;
-        let store = Self { pool };
+        let store = Self { pool, outage };
         store.check_server().await?;
         Ok(store)
     }
@@ -213,19 +230,24 @@ impl Store {
         self.pool.options().get_acquire_timeout()
     }
 
-    fn pool_options(connections: u32, patience: Duration) -> PgPoolOptions {
+    fn pool_options(connections: u32, patience: Duration, outage: &Outage) -> PgPoolOptions {
+        let (taken, given_back) = (outage.clone(), outage.clone());
         PgPoolOptions::new()
             .max_connections(connections)
             .acquire_timeout(patience)
             // A round trip before every use; a broken connection shows at BEGIN anyway.
             .test_before_acquire(false)
+            .before_acquire(move |_, known| Box::pin(ready(Ok(taken.is_behind(known.age)))))
+            // It would be asked whether it still works, without a limit of time.
+            .after_release(move |_, known| Box::pin(ready(Ok(given_back.is_behind(known.age)))))
     }
 
     /// A second pool on the same server, so that one kind of work cannot starve another.
     pub fn beside(&self, connections: u32) -> Self {
         let options = self.pool.connect_options().as_ref().clone();
         let patience = self.patience();
-        Self { pool: Self::pool_options(connections, patience).connect_lazy_with(options) }
+        let pool = Self::pool_options(connections, patience, &self.outage).connect_lazy_with(options);
+        Self { pool, outage: self.outage.clone() }
     }
 
     pub(crate) fn pool(&self) -> &PgPool {
@@ -272,21 +294,28 @@ impl Store {
     async fn begin(&self, org: OrgId, begin: &str) -> anyhow::Result<Tenant> {
         // An organisation's id is a uuid: nothing in it can end the string.
         let begin = format!("{begin}; SET LOCAL ROLE tandem_app; SET LOCAL tandem.org_id = '{}'", org.0);
-        // Boxed: the pool's own future is large, and whatever asks the database would be moved about with room for it.
-        let transaction = Box::pin(self.pool.begin_with(AssertSqlSafe(begin))).await.context("begin")?;
-        Ok(Tenant { transaction, org })
+        Ok(Tenant { transaction: self.transaction(AssertSqlSafe(begin).into_sql_str()).await?, org })
     }
 
     /// Begins a transaction over the directory.
     pub async fn directory(&self) -> anyhow::Result<Directory> {
-        let begin = self.pool.begin_with("BEGIN; SET LOCAL ROLE tandem_directory");
-        let transaction = Box::pin(begin).await.context("begin")?;
-        Ok(Directory { transaction })
+        let begin = "BEGIN; SET LOCAL ROLE tandem_directory".into_sql_str();
+        Ok(Directory { transaction: self.transaction(begin).await? })
+    }
+
+    async fn transaction(&self, begin: SqlStr) -> anyhow::Result<Transaction<'static, Postgres>> {
+        // A connection is waited for, and then an answer.
+        let limit = self.patience() + FIRST_ANSWER;
+        let begun = || {
+            let begin = begin.clone();
+            async move { self.pool.begin_with(begin).await.context("begin") }
+        };
+        self.anew_where_broken(limit, begun).await
     }
 
     /// Answers when the database does and the migrations are done: readiness.
     pub async fn ready(&self) -> anyhow::Result<()> {
-        migrate::check(self).await
+        self.anew_where_broken(READY_WITHIN, || migrate::check(self)).await
     }
 
     /// Closes the connections, and waits a little for those in use: a server that does not answer any more keeps nobody

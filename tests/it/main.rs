@@ -20,6 +20,7 @@ mod models;
 mod morning;
 mod names;
 mod night;
+mod outages;
 mod privacy;
 mod quarter;
 mod readme;

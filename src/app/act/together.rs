@@ -15,7 +15,7 @@ use anyhow::Context;
 use uuid::Uuid;
 
 use super::{Click, Found, Held, risk};
-use crate::app::together::{Together, Turn};
+use crate::app::together::{SERVED_WITHIN, Together, Turn};
 use crate::app::{App, Asker};
 use crate::domain::account::AccountId;
 use crate::domain::message::Reply;
@@ -42,7 +42,7 @@ pub(super) async fn acknowledge(app: &App, asker: &Asker, risk: Uuid, receipt: &
     }
     let press = Press { asker: asker.clone(), risk, receipt: receipt.to_owned() };
     let begin = || app.memory.together.tenant(asker.org);
-    let serve = |tx, presses, turn| serve(app, tx, presses, turn);
+    let serve = |tx, presses, turn| app.memory.together.within(SERVED_WITHIN, serve(app, tx, presses, turn));
     let replied = app.memory.acknowledging.ask(asker.org, press, begin, serve).await?;
     // Where who served was cut off nobody knows whether it was done: the receipt tells whoever presses alone.
     Ok(replied.flatten())

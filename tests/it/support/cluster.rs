@@ -42,6 +42,15 @@ pub(crate) struct TestDb {
 
 /// Makes a database by copying the migrated template.
 pub(crate) async fn database() -> TestDb {
+    copy_of(TEMPLATE).await
+}
+
+/// Makes one that no migration has seen.
+pub(crate) async fn unmigrated() -> TestDb {
+    copy_of("template1").await
+}
+
+async fn copy_of(template: &str) -> TestDb {
     static NUMBER: AtomicU32 = AtomicU32::new(1);
     let cluster = cluster().await;
     let name = format!("test_{}", NUMBER.fetch_add(1, Ordering::Relaxed));
@@ -52,7 +61,7 @@ pub(crate) async fn database() -> TestDb {
         for finished in finished {
             execute(&mut login, format!("DROP DATABASE IF EXISTS {finished} WITH (FORCE)")).await;
         }
-        execute(&mut login, format!("CREATE DATABASE {name} TEMPLATE {TEMPLATE}")).await;
+        execute(&mut login, format!("CREATE DATABASE {name} TEMPLATE {template}")).await;
         login.close().await.expect("disconnect from the cluster");
     }
     let options = cluster.connect_options().database(&name);
@@ -84,6 +93,19 @@ impl TestDb {
     /// One whose callers wait so long for a connection.
     pub(crate) async fn store_with(&self, patience: Duration) -> Store {
         Store::connect(self.options.clone(), POOL, patience).await.expect("connect to a test database")
+    }
+
+    /// One that comes to the database by this port of this machine.
+    pub(crate) async fn store_by(&self, port: u16, patience: Duration) -> Store {
+        let login = self.options.get_username();
+        let name = &self.name;
+        let url = format!("postgres://{login}@127.0.0.1:{port}/{name}?sslmode=disable");
+        Store::connect(url.parse().expect("a URL"), POOL, patience).await.expect("connect to a test database")
+    }
+
+    /// Where the server's socket lies.
+    pub(crate) fn socket(&self) -> PathBuf {
+        Path::new(self.options.get_host()).join(format!(".s.PGSQL.{}", self.options.get_port()))
     }
 
     /// For another process, as its `DATABASE_URL`.
