@@ -6,6 +6,8 @@
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
 
+use std::time::{Duration, Instant};
+
 use anyhow::Context;
 use sqlx::migrate::{Migrate, Migrator};
 use sqlx::{AssertSqlSafe, PgConnection};
@@ -17,6 +19,13 @@ static MIGRATOR: LazyLock<Migrator> = LazyLock::new(|| {
     migrator.set_ignore_missing(true);
     migrator
 });
+
+/// Whoever asks for what a migration waits for queues behind it: so it lets go soon, and comes again.
+const LOCK_TIMEOUT: &str = "SET lock_timeout = '2s'";
+/// Between two tries; those who queued have their turn meanwhile.
+const PAUSE: Duration = Duration::from_secs(1);
+/// Another process may be migrating, or a dump be taken.
+const GIVE_UP_AFTER: Duration = Duration::from_secs(600);
 
 const ROLES: &str = include_str!("roles.sql");
 
@@ -35,13 +44,33 @@ pub async fn run(store: &Store) -> anyhow::Result<usize> {
     let missing = missing(&mut connection).await?;
     drop(connection);
     for version in &missing {
+        run_one(store, *version).await?;
+    }
+    Ok(missing.len())
+}
+
+/// Brings the database to this version, as soon as nobody else holds what is to be changed.
+async fn run_one(store: &Store, version: i64) -> anyhow::Result<()> {
+    let until = Instant::now() + GIVE_UP_AFTER;
+    let mut said = false;
+    loop {
         // Each in a session of its own, as for whoever upgrades by one: what a migration loads or sets in its session is
         // nothing that the next may lean on.
         let mut session = store.pool().acquire().await?;
         session.close_on_drop();
-        MIGRATOR.run_to(*version, &mut *session).await.context("the database's migrations failed")?;
+        sqlx::raw_sql(LOCK_TIMEOUT).execute(&mut *session).await?;
+        let done = MIGRATOR.run_to(version, &mut *session).await.context("the database's migrations failed");
+        drop(session);
+        match done {
+            Err(error) if super::sqlstate(&error).as_deref() == Some("55P03") && Instant::now() < until => {
+                if !std::mem::replace(&mut said, true) {
+                    tracing::warn!(version, "a migration waits for others who use what it changes");
+                }
+                tokio::time::sleep(PAUSE).await;
+            }
+            done => return done,
+        }
     }
-    Ok(missing.len())
 }
 
 async fn make_roles(connection: &mut PgConnection, login: &str) -> anyhow::Result<()> {
