@@ -26,6 +26,12 @@ const SEAL: Duration = Duration::from_secs(1);
 const LAG: TimeDelta = TimeDelta::seconds(1);
 /// How far back one pass in sixty looks. The first after a start looks at everything.
 const LONG_LAG: TimeDelta = TimeDelta::minutes(10);
+/// How long what is owed by now, or who is there, is read for; and how long one organisation's trail is sealed for, of
+/// which the first pass reads everything. A database that is gone without a goodbye would be waited for for ever.
+const READ_WITHIN: Duration = Duration::from_secs(30);
+const SEALED_WITHIN: Duration = Duration::from_secs(600);
+/// The same for all that one organisation is owed: many times what the night of a large book takes.
+const DONE_WITHIN: Duration = Duration::from_secs(2 * 3600);
 /// Due rows read at once.
 const PAGE: i64 = 1_000;
 
@@ -46,6 +52,7 @@ async fn tick_on(app: &App, mut shutdown: Receiver<bool>) {
     let [nights, others] = [NIGHTS_AT_ONCE, AT_ONCE].map(|at_once| Arc::new(Semaphore::new(at_once)));
     let mut under_way = BTreeMap::<OrgId, AbortHandle>::new();
     let mut working = JoinSet::new();
+    let mut trouble = Trouble::default();
     loop {
         tokio::select! {
             _ = shutdown.changed() => break,
@@ -53,11 +60,11 @@ async fn tick_on(app: &App, mut shutdown: Receiver<bool>) {
         }
         while working.try_join_next().is_some() {}
         under_way.retain(|_, task| !task.is_finished());
-        let owed = by_organisation(app).await.unwrap_or_else(|error| {
-            tracing::error!("the scheduler's tick failed: {error:#}");
-            BTreeMap::new()
-        });
-        for (org, owed) in owed {
+        let owed = app.store.within(READ_WITHIN, by_organisation(app)).await;
+        if let Some(error) = trouble.is_new(&owed) {
+            tracing::error!("the scheduler's tick failed; it goes on trying: {error}");
+        }
+        for (org, owed) in owed.unwrap_or_default() {
             if under_way.contains_key(&org) {
                 continue;
             }
@@ -67,8 +74,15 @@ async fn tick_on(app: &App, mut shutdown: Receiver<bool>) {
             let task = working.spawn(async move {
                 // Nobody closes it.
                 let _turn = turns.acquire_owned().await;
-                if !*shutdown.borrow() {
+                if *shutdown.borrow() {
+                    return;
+                }
+                let done = async {
                     do_owed(&app, org, owed).await;
+                    Ok(())
+                };
+                if let Err(error) = app.store.within(DONE_WITHIN, done).await {
+                    tracing::error!(%org, "what is owed did not come to an end and is begun anew: {error:#}");
                 }
             });
             under_way.insert(org, task);
@@ -81,6 +95,7 @@ async fn seal_on(app: &App, mut shutdown: Receiver<bool>) {
     let mut seal = tokio::time::interval(SEAL);
     seal.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     let mut passes = 0_u64;
+    let mut trouble = Trouble::default();
     loop {
         tokio::select! {
             _ = shutdown.changed() => return,
@@ -91,10 +106,24 @@ async fn seal_on(app: &App, mut shutdown: Receiver<bool>) {
             pass if pass % 60 == 0 => Some(LONG_LAG),
             _ => Some(LAG),
         };
-        if let Err(error) = seal_all(app, lag).await {
-            tracing::error!("sealing the audit trail failed: {error:#}");
+        if let Some(error) = trouble.is_new(&seal_all(app, lag).await) {
+            tracing::error!("sealing the audit trail failed; it goes on trying: {error}");
         }
         passes += 1;
+    }
+}
+
+/// What went wrong at the last look: said once, not at each look while it lasts.
+#[derive(Default)]
+struct Trouble(Option<String>);
+
+impl Trouble {
+    /// What is to be said, if anything.
+    fn is_new<T>(&mut self, looked: &anyhow::Result<T>) -> Option<String> {
+        let now = looked.as_ref().err().map(|error| format!("{error:#}"));
+        let is_new = now != self.0;
+        self.0.clone_from(&now);
+        now.filter(|_| is_new)
     }
 }
 
@@ -119,11 +148,13 @@ async fn by_organisation(app: &App) -> anyhow::Result<BTreeMap<OrgId, Vec<Due>>>
 async fn do_owed(app: &App, org: OrgId, mut owed: Vec<Due>) {
     owed.sort_by_key(|due| turn(&due.owed));
     let (mut mornings, mut watches) = (Vec::new(), Vec::new());
+    let mut waits = false;
     for Due { owed, at, .. } in owed {
         match owed {
-            // What else is owed rests on it.
-            Owed::Night if !night_of(app, org).await => return,
-            Owed::Night => {}
+            Owed::Night => waits = !night_of(app, org).await,
+            Owed::Watch => watches.push(at),
+            // What else is owed rests on the night. Only whether all was done is looked at: that other process may hang.
+            _ if waits => {}
             Owed::Clock(subject) => {
                 // One that can't be moved must not hold up the others; it is tried again at the next tick.
                 if let Err(error) = clocks::settle(app, org, &subject).await.or_else(nothing_where_gone) {
@@ -136,11 +167,13 @@ async fn do_owed(app: &App, org: OrgId, mut owed: Vec<Due>) {
                 }
             }
             Owed::Digest(person) => mornings.push((person, at)),
-            Owed::Watch => watches.push(at),
         }
     }
     if !mornings.is_empty() {
         mornings_of(app, org, &mornings).await;
+    }
+    if waits && !watches.is_empty() {
+        tracing::warn!(%org, "another process is at the night, or holds the inbox; all else that is owed waits for it");
     }
     for at in watches {
         if let Err(error) = watch::look(app, org, at).await.or_else(nothing_where_gone) {
@@ -209,11 +242,29 @@ async fn night_of(app: &App, org: OrgId) -> bool {
 }
 
 async fn seal_all(app: &App, lag: Option<TimeDelta>) -> anyhow::Result<()> {
-    let mut tx = app.store.directory().await?;
-    let organisations = directory::organisations(&mut tx).await?;
-    drop(tx);
-    for organisation in organisations {
-        organisation::seal(&app.store, organisation.id, lag).await?;
+    let organisations = app.store.within(READ_WITHIN, async {
+        let mut tx = app.store.directory().await?;
+        directory::organisations(&mut tx).await
+    });
+    for organisation in organisations.await? {
+        app.store.within(SEALED_WITHIN, organisation::seal(&app.store, organisation.id, lag)).await?;
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_same_trouble_is_said_once_until_it_is_over() {
+        let mut trouble = Trouble::default();
+        let mut said = |looked: Result<(), &'static str>| trouble.is_new(&looked.map_err(anyhow::Error::msg));
+        assert_eq!(said(Ok(())), None);
+        assert_eq!(said(Err("away")), Some("away".to_owned()));
+        assert_eq!(said(Err("away")), None);
+        assert_eq!(said(Err("full")), Some("full".to_owned()), "another trouble");
+        assert_eq!(said(Ok(())), None);
+        assert_eq!(said(Err("full")), Some("full".to_owned()), "it is back");
+    }
 }

@@ -233,6 +233,35 @@ async fn files_that_take_long_keep_no_other_organisation_waiting() {
     night.bot.set_aside().await;
 }
 
+/// Another process holds the inbox and does not come to an end: somebody has to hear that the night is late.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_night_that_hangs_elsewhere_is_watched_all_the_same() {
+    let night = Night::new().await;
+    let mut elsewhere = night.bot.pool().begin().await.unwrap();
+    sqlx::query("SELECT pg_advisory_xact_lock(hashtextextended('tandem inbox ' || $1::text, 0))")
+        .bind(night.bot.org.id.0)
+        .execute(&mut *elsewhere)
+        .await
+        .unwrap();
+    let next = async || {
+        let watch = "SELECT due_at FROM directory.due WHERE kind = 'watch' AND org_id = $1";
+        let due = sqlx::query_scalar::<_, chrono::DateTime<chrono::Utc>>(watch).bind(night.bot.org.id.0);
+        due.fetch_one(night.bot.pool()).await.unwrap()
+    };
+    night.passes("2026-11-24T01:30:00Z").await;
+    assert_eq!(
+        (night.count("diagnosis_run").await, night.count("watch").await),
+        (0, 1),
+        "it is late, and that is told"
+    );
+    assert_eq!(next().await.to_rfc3339(), "2026-11-24T01:40:00+00:00");
+    assert_eq!(night.count_of(night.bot.other.id, "diagnosis_run").await, 1, "the organisation beside has its night");
+    elsewhere.rollback().await.unwrap();
+    night.passes("2026-11-24T01:41:00Z").await;
+    assert_eq!((night.count("diagnosis_run").await, night.count("watch").await), (1, 0), "it is over");
+    night.bot.set_aside().await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn queries_are_run_before_each_night_and_one_that_fails_stops_no_other() {
     let (mut night, there) = (Night::new().await, warehouse().await);
