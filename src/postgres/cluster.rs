@@ -45,6 +45,11 @@ impl Cluster {
         self.dir.join("start.lock")
     }
 
+    /// Names the keeper whose server has taken connections.
+    pub(super) fn settled(&self) -> PathBuf {
+        self.dir.join("settled")
+    }
+
     pub(super) fn log(&self) -> PathBuf {
         self.dir.join("server.log")
     }

@@ -25,7 +25,8 @@ const LARGE_LOG: u64 = 10 << 20;
 /// Runs the server, and stops it when the users' lock can be had alone, which
 /// the kernel also grants when the last user was killed. Ends with the server,
 /// except that one which was killed or crashed is started again, so that those
-/// who use it need not be. Nothing signals a number that may have become another
+/// who use it need not be; so is one that gave up after it had run (its disk was
+/// full, say), more and more seldom, for as long as anybody uses it. Nothing signals a number that may have become another
 /// process: the server is this shell's own child until `wait`.
 const KEEPER: &str = r#"
 trap '' HUP INT QUIT
@@ -35,7 +36,18 @@ kill -"$1" "$0" 2>/dev/null
 while kill -0 "$0" 2>/dev/null; do sleep 0.05; done
 rm -rf "$3"
 if [ "$2" = yes ]; then rm -rf "$4"; fi'
+unused() {
+  if command -v flock >/dev/null; then
+    flock -n -x "$lock" true
+  elif command -v perl >/dev/null; then
+    perl -e 'use Fcntl ":flock"; open(my $f, "<", shift) or exit 1; exit(flock($f, LOCK_EX | LOCK_NB) ? 0 : 1)' "$lock"
+  else
+    false
+  fi
+}
+pause=1
 while :; do
+  started=$(date +%s)
   "$postgres" "$@" </dev/null &
   server=$!
   if command -v flock >/dev/null; then
@@ -51,9 +63,17 @@ while :; do
   wait "$server"
   ended=$?
   if [ -n "$watch" ]; then kill "$watch"; wait "$watch"; fi 2>/dev/null
-  # 128 and the signal's number: it did not end by itself.
-  if [ "$remove" = yes ] || [ "$ended" -le 128 ]; then exit; fi
-  sleep 1
+  if [ "$remove" = yes ] || [ "$ended" -eq 0 ]; then exit; fi
+  # Above is 128 and the signal's number: it did not end by itself. A start that fails is told to who asked for it.
+  if [ "$ended" -le 128 ] && [ "$(cat "$cluster/settled" 2>/dev/null)" != $$ ]; then exit; fi
+  if [ $(($(date +%s) - started)) -ge 60 ]; then pause=1; fi
+  sleep "$pause"
+  pause=$((pause * 2))
+  if [ "$pause" -gt 30 ]; then pause=30; fi
+  if [ ! -e "$lock" ]; then exit; fi
+  if unused; then rm -rf "$sockets"; exit; fi
+  # Who came meanwhile has started it.
+  if read -r other 2>/dev/null <"$cluster/data/postmaster.pid" && kill -0 "$other" 2>/dev/null; then exit; fi
 done
 "#;
 
@@ -146,7 +166,12 @@ fn launch(settings: &Settings, account: &Account, cluster: &Cluster) -> anyhow::
         }
         let mut keeper = spawn(&programs, account, cluster)?;
         match wait_until_ready(cluster, &mut keeper) {
-            Ok(()) => return Ok(Some(keeper)),
+            Ok(()) => {
+                // Tells its keeper that it has run. Where that can't be written, its keeper takes every end for one of a
+                // start that failed.
+                let _ = std::fs::write(cluster.settled(), keeper.id().to_string());
+                return Ok(Some(keeper));
+            }
             Err(error) if Instant::now() >= retry_until => return Err(error),
             Err(error) => {
                 tracing::debug!("Postgres did not start, trying again: {error:#}");
