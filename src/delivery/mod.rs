@@ -101,7 +101,7 @@ struct Shared {
     /// Rung for lanes that are held: the app's bell wakes one listener only.
     ring: watch::Sender<()>,
     /// What was said once already and is still so.
-    said: Mutex<BTreeSet<(Workspace, &'static str)>>,
+    said: Mutex<BTreeSet<(Workspace, String)>>,
 }
 
 /// What [`Delivery::drain`] did itself.
@@ -318,12 +318,12 @@ impl Delivery {
 
 impl Shared {
     /// Whether this is worth saying: it was not said before, or was over in between.
-    fn first_time(&self, workspace: &Workspace, what: &'static str) -> bool {
-        self.said.lock().unwrap_or_else(PoisonError::into_inner).insert((workspace.clone(), what))
+    fn first_time(&self, workspace: &Workspace, what: &str) -> bool {
+        self.said.lock().unwrap_or_else(PoisonError::into_inner).insert((workspace.clone(), what.to_owned()))
     }
 
-    fn is_over(&self, workspace: &Workspace, what: &'static str) {
-        self.said.lock().unwrap_or_else(PoisonError::into_inner).remove(&(workspace.clone(), what));
+    fn is_over(&self, workspace: &Workspace, what: &str) {
+        self.said.lock().unwrap_or_else(PoisonError::into_inner).remove(&(workspace.clone(), what.to_owned()));
     }
 }
 

@@ -17,6 +17,8 @@ pub(super) enum Refusal {
     Gone(String),
     /// This channel or person can't be reached, others can.
     Unreachable(String),
+    /// Tandem may not do this there; it may do other things. By the code, and what is missing.
+    Denied { code: String, needed: Option<String> },
     /// The whole installation can't act until somebody sees to it.
     Unauthorized(String),
     /// The same again would be refused again.
@@ -31,6 +33,7 @@ impl From<slack::client::Error> for Refusal {
             Error::Transient { reason, .. } => Self::Transient { reason, retry_after: Duration::ZERO },
             Error::Gone(code) => Self::Gone(code),
             Error::ChannelUnreachable(code) => Self::Unreachable(code),
+            Error::Denied { code, needed } => Self::Denied { code, needed },
             Error::Unauthorized(code) => Self::Unauthorized(code),
             Error::Rejected(code) => Self::Rejected(code),
         }

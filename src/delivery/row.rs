@@ -242,6 +242,10 @@ impl Claim<'_> {
             Refusal::Transient { reason, retry_after } => {
                 self.again("transient", &reason, TimeDelta::from_std(retry_after)?).await
             }
+            Refusal::Denied { code, needed } => {
+                self.say_denied(&code, needed.as_deref());
+                self.again("denied", &code, TimeDelta::zero()).await
+            }
             Refusal::Unauthorized(code) => self.unauthorized(&code, "the token is not accepted").await,
             Refusal::Unreachable(code) => self.unreachable(&code).await,
             Refusal::PossiblySent => self.give_up("possibly_sent", "possibly_sent", false).await,
@@ -264,6 +268,19 @@ impl Claim<'_> {
     async fn rest(&mut self, code: &str) -> anyhow::Result<Fate> {
         self.held.block(UNAUTHORIZED).await?;
         self.again("unauthorized", code, TimeDelta::from_std(UNAUTHORIZED)?).await
+    }
+
+    /// One method is closed to Tandem; what needs it waits or goes another way, and all else goes on.
+    pub(super) fn say_denied(&self, code: &str, needed: Option<&str>) {
+        let workspace = &self.held.lease.workspace;
+        if self.held.shared.first_time(workspace, &format!("denied: {code} {needed:?}")) {
+            error!(
+                workspace = workspace.id,
+                code,
+                needed,
+                "the workspace does not let Tandem do all that it needs to: install the app anew with the scopes of its manifest"
+            );
+        }
     }
 
     async fn unreachable(&mut self, code: &str) -> anyhow::Result<Fate> {

@@ -262,7 +262,16 @@ impl Slack<'_, '_> {
     /// along, what stands there is taken back.
     async fn keep_from_outsiders(&mut self, channel: &str, copies: &[MessageCopy]) -> Result<(), Failure> {
         self.claim.held.clear()?;
-        let Some(why) = self.sender.client.not_for(&self.token, channel).await? else { return Ok(()) };
+        let why = match self.sender.client.not_for(&self.token, channel).await {
+            Ok(None) => return Ok(()),
+            Ok(Some(why)) => why,
+            // Nobody can say who reads it: its people are told in direct messages instead.
+            Err(Error::Denied { code, needed }) => {
+                self.claim.say_denied(&code, needed.as_deref());
+                return Err(Failure::Platform(Refusal::Unreachable(code)));
+            }
+            Err(error) => return Err(error.into()),
+        };
         self.withdraw(copies, &withdrawn::from_outsiders()).await?;
         Err(Failure::Outsiders(why))
     }

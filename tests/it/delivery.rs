@@ -582,6 +582,31 @@ async fn a_token_that_is_not_accepted_pauses_the_workspace() {
     assert_eq!(scene.drain(&org, 0).await.sent, 2);
 }
 
+/// A scope is missing: what needs it goes another way or waits, and everybody else is written to.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_the_workspace_does_not_allow_holds_up_nothing_else() {
+    let clock = noon();
+    let scene = Scene::new(clock.clone()).await;
+    let org = scene.organisation("T1").await;
+    let beside = scene.organisation("T2").await;
+    let (dana, erik) = (scene.person(&org, "dana").await, scene.person(&org, "erik").await);
+    scene.slack.always("conversations.info", Trouble::Refused("missing_scope"));
+    scene.say(&org, &channel("C1"), "who reads it can't be asked").await;
+    scene.slack.once("chat.postMessage", Trouble::Refused("no_permission"));
+    scene.say(&org, &dana, "first").await;
+    assert_eq!(scene.drain(&org, 0).await, Drained { sent: 0, given_up: 1 });
+    scene.say(&org, &erik, "second").await;
+    assert_eq!(scene.drain(&org, 0).await, Drained { sent: 1, given_up: 0 });
+    let mut rows = scene.rows(&org).await;
+    rows.sort();
+    let problem = |state: &str, problem: &str| (state.to_owned(), Some(problem.to_owned()));
+    assert_eq!(rows[..2], [problem("given_up", "missing_scope"), problem("queued", "no_permission")]);
+    assert_eq!(scene.consequences(&org).await, (1, 1), "the channel's people are told otherwise");
+    clock.advance(TimeDelta::minutes(1));
+    assert_eq!(scene.drain(&org, 0).await, Drained { sent: 1, given_up: 0 });
+    assert_eq!(scene.rows(&beside).await, []);
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_reply_waits_for_its_parent() {
     let clock = noon();

@@ -185,7 +185,7 @@ async fn slot(office: Arc<Office>, mut shutdown: watch::Receiver<bool>) {
                     tracing::error!(%error, "Socket Mode can't be reached; it is tried again");
                 }
                 match error {
-                    Error::Unauthorized(_) | Error::Rejected(_) => REFUSED,
+                    Error::Unauthorized(_) | Error::Denied { .. } | Error::Rejected(_) => REFUSED,
                     Error::RateLimited { retry_after } => retry_after,
                     _ => doubled(&mut wait),
                 }

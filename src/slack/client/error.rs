@@ -17,6 +17,9 @@ pub enum Error {
     /// This channel or person can't be reached, others can.
     #[error("the channel or person cannot be reached: {0}")]
     ChannelUnreachable(String),
+    /// This method is not open to Tandem, for want of a scope mostly, which is `needed`; others are.
+    #[error("the workspace does not let Tandem do this: {code}{}", needed.as_ref().map(|scope| format!(", it needs {scope}")).unwrap_or_default())]
+    Denied { code: String, needed: Option<String> },
     /// The whole installation can't act until somebody sees to it.
     #[error("the workspace does not accept Tandem's token: {0}")]
     Unauthorized(String),
@@ -44,8 +47,8 @@ impl Error {
         }
     }
 
-    /// From the `error` of a body with `"ok": false`.
-    pub(super) fn from_code(code: &str, retry_after: Duration) -> Self {
+    /// From the `error` of a body with `"ok": false`, and the scopes that it says were `needed`.
+    pub(super) fn from_code(code: &str, needed: Option<&str>, retry_after: Duration) -> Self {
         let code = printable(code);
         match code.as_str() {
             "ratelimited" | "rate_limited" | "message_limit_exceeded" => Self::RateLimited { retry_after },
@@ -82,15 +85,14 @@ impl Error {
             | "posting_to_channel_denied"
             | "channel_is_limited_access"
             | "invalid_user_combination" => Self::ChannelUnreachable(code),
+            "missing_scope" | "no_permission" | "not_allowed_token_type" | "access_denied" => {
+                Self::Denied { code, needed: needed.map(printable) }
+            }
             "invalid_auth"
             | "not_authed"
             | "account_inactive"
             | "token_revoked"
             | "token_expired"
-            | "missing_scope"
-            | "no_permission"
-            | "not_allowed_token_type"
-            | "access_denied"
             | "accesslimited"
             | "ekm_access_denied"
             | "org_login_required"
@@ -107,7 +109,7 @@ impl Error {
 
 /// Slack's codes are short words; anything else is not repeated.
 fn printable(code: &str) -> String {
-    let is_code = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.' | ':');
+    let is_code = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.' | ':' | ',');
     if !code.is_empty() && code.len() <= 80 && code.chars().all(is_code) {
         code.to_owned()
     } else {

@@ -350,6 +350,7 @@ async fn answer<T: DeserializeOwned>(request: RequestBuilder) -> Result<(HeaderM
     struct Envelope {
         ok: bool,
         error: Option<String>,
+        needed: Option<String>,
     }
 
     let response = request.send().await.map_err(|error| Error::from_attempt(&error))?;
@@ -362,12 +363,15 @@ async fn answer<T: DeserializeOwned>(request: RequestBuilder) -> Result<(HeaderM
         return Err(Error::transient(format!("HTTP {}", status.as_u16()), true));
     }
     match serde_json::from_slice(&body) {
-        Ok(Envelope { ok: false, error }) => Err(Error::from_code(error.as_deref().unwrap_or_default(), wait)),
+        Ok(Envelope { ok: false, error, needed }) => {
+            Err(Error::from_code(error.as_deref().unwrap_or_default(), needed.as_deref(), wait))
+        }
         Ok(Envelope { ok: true, .. }) if status.is_success() => {
             let answer = serde_json::from_slice(&body);
             Ok((headers, answer.map_err(|_| Error::transient("the answer lacks what was asked for", true))?))
         }
-        _ if status.is_client_error() => Err(Error::Rejected(format!("HTTP {}", status.as_u16()))),
+        // Not Slack's word but that of something on the way, which has not let it through: a gateway, a proxy.
+        _ if status.is_client_error() => Err(Error::transient(format!("HTTP {}", status.as_u16()), false)),
         _ => Err(Error::transient("the answer is not Slack's", true)),
     }
 }

@@ -142,10 +142,22 @@ async fn refusals_are_sorted_by_what_to_do() {
     assert_eq!(met("message_not_found").await, Error::Gone("message_not_found".into()));
     assert_eq!(met("channel_not_found").await, Error::ChannelUnreachable("channel_not_found".into()));
     assert_eq!(met("token_revoked").await, Error::Unauthorized("token_revoked".into()));
+    for code in ["missing_scope", "no_permission", "not_allowed_token_type", "access_denied"] {
+        assert_eq!(met(code).await, Error::Denied { code: code.into(), needed: None }, "other methods may be open");
+    }
+    let needs =
+        json!({"ok": false, "error": "missing_scope", "needed": "groups:read,users:read", "provided": "chat:write"});
+    let denied = posting_met_with(ResponseTemplate::new(200).set_body_json(needs)).await;
+    let said = "the workspace does not let Tandem do this: missing_scope, it needs groups:read,users:read";
+    assert_eq!(denied.to_string(), said);
     assert_eq!(met("msg_blocks_too_long").await, Error::Rejected("msg_blocks_too_long".into()));
     let talkative = met("the token xoxb-very-secret is no good").await;
     assert_eq!(talkative, Error::Rejected("an error without a readable code".into()));
-    assert_eq!(posting_met_with(ResponseTemplate::new(404)).await, Error::Rejected("HTTP 404".into()));
+    let met = |status: u16| posting_met_with(ResponseTemplate::new(status).set_body_string("<html>"));
+    for status in [401, 403, 404, 408, 421, 425] {
+        let error = Error::Transient { reason: format!("HTTP {status}"), maybe_sent: false };
+        assert_eq!(met(status).await, error, "something on the way did not let it through");
+    }
     let unauthorised = ResponseTemplate::new(401).set_body_json(json!({"ok": false, "error": "invalid_auth"}));
     assert_eq!(posting_met_with(unauthorised).await, Error::Unauthorized("invalid_auth".into()));
 }
