@@ -131,6 +131,22 @@ async fn a_line_that_slack_wants_to_end_is_replaced_before_it_does() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_slack_that_ends_every_line_does_not_fill_us_with_old_ones() {
+    let scene = Scene::new().await;
+    for _ in 0..3 {
+        let before = scene.socket.opened();
+        let newest = scene.socket.open() - 1;
+        scene.socket.order(newest, Order::Say(json!({"type": "disconnect", "reason": "refresh_requested"})));
+        scene.socket.until("its place is taken", |socket| socket.opened() == before + 1).await;
+    }
+    scene.socket.until("two are listened to besides", |socket| socket.open() == 4).await;
+    // There are too many already, in Slack's words: another at once would be one more.
+    scene.socket.order(3, Order::Say(json!({"type": "disconnect", "reason": "too_many_websockets"})));
+    scene.socket.until("it is let go, and replaced", |socket| socket.opened() == 6 && socket.open() == 4).await;
+    scene.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn what_is_under_way_at_the_end_is_still_acknowledged() {
     let scene = Scene::new().await;
     let mut blocker = scene.service.db.pool.begin().await.unwrap();

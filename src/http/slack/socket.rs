@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 use axum::body::to_bytes;
 use secrecy::SecretString;
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{Semaphore, mpsc, watch};
 use tokio::task::JoinSet;
 use tokio_util::task::TaskTracker;
 
@@ -51,6 +51,7 @@ pub async fn run(http: Http, app_token: SecretString, shutdown: watch::Receiver<
         next_line: AtomicU64::new(0),
         seen: Mutex::default(),
         work: TaskTracker::new(),
+        retired: Arc::new(Semaphore::new(CONNECTIONS)),
     });
     let mut slots = JoinSet::new();
     for _ in 0..CONNECTIONS {
@@ -73,6 +74,8 @@ struct Office {
     seen: Mutex<Seen>,
     /// Envelopes that are being worked on.
     work: TaskTracker,
+    /// Room for connections that are still listened to although Slack wants to end them: as many as there are others.
+    retired: Arc<Semaphore>,
 }
 
 /// Where acknowledgements can leave by, and those that found no way out.
@@ -158,12 +161,8 @@ async fn slot(office: Arc<Office>, mut shutdown: watch::Receiver<bool>) {
                 match office.listen(connection, line, &mut shutdown, None).await {
                     Ended::Stopped => return,
                     Ended::Retiring(connection, line) => {
-                        let (office, mut shutdown) = (office.clone(), shutdown.clone());
-                        tokio::spawn(async move {
-                            let until = Some(tokio::time::Instant::now() + REST);
-                            office.listen(*connection, line, &mut shutdown, until).await;
-                        });
-                        Duration::ZERO
+                        office.retire(*connection, line, shutdown.clone()).await;
+                        replacing(since.elapsed(), &mut wait)
                     }
                     Ended::Dropped => {
                         if since.elapsed() > STEADY {
@@ -198,6 +197,16 @@ async fn slot(office: Arc<Office>, mut shutdown: watch::Receiver<bool>) {
             _ = shutdown.changed() => return,
         }
     }
+}
+
+/// How long until the place of a connection is taken that Slack wants to end after it `held` for so long: at once, so
+/// that nobody waits, but not where Slack wants to end each as soon as it is there.
+fn replacing(held: Duration, wait: &mut Duration) -> Duration {
+    if held <= STEADY {
+        return doubled(wait);
+    }
+    *wait = FIRST_WAIT;
+    Duration::ZERO
 }
 
 /// This wait, and from then on twice as long.
@@ -258,6 +267,20 @@ impl Office {
         }
     }
 
+    /// Listens for a little while to a connection that Slack wants to end, unless enough of them are listened to.
+    async fn retire(self: &Arc<Self>, connection: Connection, line: Line, mut shutdown: watch::Receiver<bool>) {
+        let Ok(place) = self.retired.clone().try_acquire_owned() else {
+            self.close(line);
+            return connection.close().await;
+        };
+        let office = self.clone();
+        tokio::spawn(async move {
+            let until = Some(tokio::time::Instant::now() + REST);
+            office.listen(connection, line, &mut shutdown, until).await;
+            drop(place);
+        });
+    }
+
     /// Takes what comes over a connection until it ends, or until a moment.
     async fn listen(
         self: &Arc<Self>,
@@ -276,6 +299,7 @@ impl Office {
                     match came {
                         Came::Frame(Frame::Envelope(envelope)) => self.take(envelope, line.id),
                         Came::Frame(Frame::Disconnect(Reason::LinkDisabled)) => break Ended::LinkDisabled,
+                        Came::Frame(Frame::Disconnect(Reason::TooMany)) => break Ended::Dropped,
                         Came::Frame(Frame::Disconnect(_)) if until.is_none() => return Ended::Retiring(Box::new(connection), line),
                         Came::Malformed(malformed) => tracing::info!(%malformed, "a frame of Socket Mode was refused"),
                         Came::Closed => break Ended::Dropped,
@@ -387,4 +411,18 @@ async fn office_answer(office: &Office, envelope: &Envelope) -> Option<String> {
     }
     let body = to_bytes(response.into_body(), ANSWER_MAX).await.ok()?;
     Some(envelope.acknowledged(serde_json::from_slice(&body).ok()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_connection_that_slack_ends_at_once_is_not_replaced_at_once() {
+        let mut wait = FIRST_WAIT;
+        let mut after = |held| replacing(Duration::from_secs(held), &mut wait).as_millis();
+        assert_eq!([after(0), after(0), after(1)], [250, 500, 1000]);
+        assert_eq!(after(7200), 0, "as Slack does every few hours");
+        assert_eq!(after(0), 250);
+    }
 }
