@@ -16,6 +16,7 @@ mod limit;
 mod serve;
 mod slack;
 mod teams;
+mod unread;
 
 use std::any::Any;
 use std::ops::Deref;

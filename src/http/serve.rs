@@ -15,10 +15,14 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use super::unread::Unread;
+
 /// Connections at once; further ones wait in the kernel's queue.
 const CONNECTIONS: usize = 1_024;
 /// From the connection, or the last answer on it, to the end of the next request's head.
 const HEAD: Duration = Duration::from_secs(10);
+/// How long a client may read nothing of an answer. Whoever never reads would have its connection for ever.
+const ANSWER: Duration = Duration::from_secs(30);
 /// How long requests are still taken after the stop was asked for, so that whoever routes them here
 /// hears "not ready" instead of a refused connection.
 const LINGER: Duration = Duration::from_secs(1);
@@ -116,7 +120,7 @@ async fn connection(stream: TcpStream, router: Router, closing: CancellationToke
         .timer(TokioTimer::new())
         .header_read_timeout(HEAD)
         .max_buf_size(64 << 10)
-        .serve_connection(TokioIo::new(stream), TowerToHyperService::new(router));
+        .serve_connection(TokioIo::new(Unread::within(ANSWER, stream)), TowerToHyperService::new(router));
     let mut connection = std::pin::pin!(connection);
     let ended = tokio::select! {
         ended = connection.as_mut() => ended,
