@@ -162,7 +162,15 @@ mod tests {
 
     fn rejected(account: &str) -> Rejected {
         let (file, reason) = ("signals.csv".to_owned(), "wrong".to_owned());
-        Rejected { file, line: 2, element: None, column: None, value: None, reason, cells: Some(vec![account.to_owned()]) }
+        Rejected {
+            file,
+            line: 2,
+            element: None,
+            column: None,
+            value: None,
+            reason,
+            cells: Some(vec![account.to_owned()]),
+        }
     }
 
     fn names(folder: &Path) -> Vec<String> {

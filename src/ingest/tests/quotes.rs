@@ -104,7 +104,7 @@ fn quotes_are_looked_at_whatever_parts_cells_and_lines() {
         };
         let (names, rejected) = told(&text);
         assert_eq!(names, taken, "{separator:?}");
-        assert_eq!(rejected.contains(&4), true, "{separator:?}");
+        assert!(rejected.contains(&4), "{separator:?}");
     }
     assert_eq!(
         refusal(RowKind::Accounts, "account_id,\"na\"me\na,Acme\n"),
