@@ -12,7 +12,7 @@ use super::read::AccountRead;
 use super::snapshot::Snapshot;
 use super::together::{SERVED_WITHIN, Together, Turn};
 use super::views::Reader;
-use super::{App, Asker, content, figures, home, morning, read, settings, team};
+use super::{App, Asker, content, figures, home, morning, names, read, settings, team};
 use crate::domain::account::AccountId;
 use crate::domain::action::{Action, Subject};
 use crate::domain::command::Command;
@@ -161,14 +161,6 @@ async fn read_all(app: &App, mut tx: Tenant, ids: Vec<AccountId>) -> anyhow::Res
     Ok(ids.iter().map(|id| by_id.get(id).cloned()).collect())
 }
 
-/// Accounts that a person may mean: from memory, which has the names under the snapshot's stamp, else from the database.
-async fn find(app: &App, tx: &mut Tenant, snapshot: &Snapshot, name: &str) -> anyhow::Result<Vec<AccountId>> {
-    match app.accounts_named(tx.org(), snapshot.settings.stamp, name, MEANT) {
-        Some(found) => Ok(found),
-        None => accounts::find(tx, name, MEANT as i64).await,
-    }
-}
-
 struct Ask<'a> {
     app: &'a App,
     tx: &'a mut Tenant,
@@ -204,7 +196,8 @@ impl Ask<'_> {
 
     /// The accounts that may be meant, as far as this person may see them.
     async fn found(&mut self, name: &str) -> anyhow::Result<Vec<(AccountId, String)>> {
-        let ids = find(self.app, self.tx, self.reader.snapshot, name).await?;
+        let stamp = self.reader.snapshot.settings.stamp;
+        let ids = self.app.find_accounts(self.tx, stamp, name, MEANT).await?;
         let (snapshot, me) = (self.reader.snapshot, self.person.id);
         let mut found = Vec::new();
         for account in accounts::some(self.tx, &ids).await? {
@@ -551,8 +544,7 @@ pub async fn account_by_name(
     let mut tx = app.store.tenant(org).await?;
     let snapshot = app.snapshot(&mut tx).await?;
     let reader = Reader::new(&snapshot, reader, app.now());
-    // Not from memory: a command that ends has nobody to read names for who asks next.
-    let ids = accounts::find(&mut tx, name, MEANT as i64).await?;
+    let ids = names::find_once(&mut tx, name, MEANT).await?;
     let mut found = accounts::some(&mut tx, &ids).await?;
     if let Some(person) = reader.person {
         found.retain(|account| snapshot.access(person, account) > Access::Nothing);

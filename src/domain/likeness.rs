@@ -1,7 +1,8 @@
 //! How alike a typed name and an account's are, for names that nobody has
 //! exactly so: by the trigrams that they share, counted as Postgres' `pg_trgm`
 //! counts them, so that names in memory and names in the database are found
-//! alike. Both are `account::name_key`s.
+//! alike. Where none is, word by word: a short word loses most of its trigrams
+//! to one wrong letter. All are of `account::name_key`s.
 
 use std::collections::BTreeMap;
 
@@ -116,6 +117,69 @@ impl Typed {
     }
 }
 
+/// A beginning of fewer letters begins too many words.
+const BEGINNING_FROM: u8 = 3;
+/// In words of fewer letters a slip makes another word of them.
+const SLIP_FROM: u8 = 4;
+/// From so many letters on there may be two slips, if not in the first letter: that one people seldom miss.
+const TWO_SLIPS_FROM: u8 = 5;
+
+/// What a word is made of, which tells of nearly all words at once that they are no slips of each other.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Outline {
+    /// A bit for each of its letters; a few letters share one.
+    letters: u32,
+    length: u8,
+}
+
+impl Outline {
+    pub fn new(word: &str) -> Self {
+        let letters = word.chars().fold(0, |letters, letter| letters | 1 << (u32::from(letter) % u32::BITS));
+        Self { letters, length: u8::try_from(word.chars().count()).unwrap_or(u8::MAX) }
+    }
+
+    /// At least so many slips lie between the two: each changes the length by one at most and the letters by two.
+    fn slips(self, other: Self) -> u32 {
+        let letters = (self.letters ^ other.letters).count_ones().div_ceil(2);
+        letters.max(self.length.abs_diff(other.length).into())
+    }
+}
+
+/// One word of what somebody typed.
+#[derive(Debug, Clone, Copy)]
+pub struct TypedWord<'t> {
+    word: &'t str,
+    outline: Outline,
+}
+
+impl<'t> TypedWord<'t> {
+    pub fn new(word: &'t str) -> Self {
+        Self { word, outline: Outline::new(word) }
+    }
+
+    /// How far off a name's word is: 0 where it is the typed one, 1 where it begins so, and one more for each letter that
+    /// is left out, put in, mistaken or changed about with the next. `None` where it can't be meant.
+    pub fn distance(&self, word: &str, outline: Outline) -> Option<u8> {
+        if self.outline == outline && self.word == word {
+            return Some(0);
+        }
+        let may_begin = self.outline.length >= BEGINNING_FROM && self.outline.letters & !outline.letters == 0;
+        if may_begin && word.starts_with(self.word) {
+            return Some(1);
+        }
+        let longer = self.outline.length.max(outline.length);
+        if longer < SLIP_FROM || self.outline.slips(outline) > 2 {
+            return None;
+        }
+        let two = longer >= TWO_SLIPS_FROM && self.word.chars().next() == word.chars().next();
+        match strsim::osa_distance(self.word, word) {
+            1 => Some(2),
+            2 if two => Some(3),
+            _ => None,
+        }
+    }
+}
+
 fn bit(trigram: Trigram) -> u64 {
     1 << (trigram.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 58)
 }
@@ -152,5 +216,29 @@ mod tests {
         assert!(Typed::new("").is_none());
         let long: String = (0..200).filter_map(|n| char::from_u32(0x4E00 + n)).collect();
         assert!(Typed::new(&long).is_none());
+    }
+
+    #[test]
+    fn a_word_is_meant_by_itself_by_its_beginning_and_with_a_slip_or_two() {
+        let distance = |typed: &str, word: &str| TypedWord::new(typed).distance(word, Outline::new(word));
+        for (typed, word, expected) in [
+            ("oak", "oak", Some(0)),
+            ("fros", "frost", Some(1)),
+            ("fr", "frost", None),
+            ("haldn", "halden", Some(2)),
+            ("hallden", "halden", Some(2)),
+            ("haldem", "halden", Some(2)),
+            ("haldne", "halden", Some(2)),
+            ("zefyr", "zephyr", Some(3)),
+            ("xefyr", "zephyr", None),
+            ("oat", "oak", None),
+            ("ame", "acme", Some(2)),
+            ("acem", "acme", Some(2)),
+            ("adne", "acme", None),
+            ("soguq", "sofia", None),
+            ("東京電刀", "東京電力", Some(2)),
+        ] {
+            assert_eq!(distance(typed, word), expected, "{typed}, {word}");
+        }
     }
 }
