@@ -341,15 +341,14 @@ fn stuck_handoff(reader: Reader<'_>, account: &Account, handoff: &Handoff) -> Op
         State::Offered { .. } => StuckKind::Unclaimed,
         _ => return None,
     };
-    let (what, amount) = match &handoff.matter {
-        Matter::Window(window) => (window.kind.label().to_owned(), window.amount),
-        Matter::RiskToWeigh { .. } => ("risk to weigh commercially".to_owned(), account.arr),
-        Matter::Warning { .. } => ("warning".to_owned(), account.arr),
+    let amount = match &handoff.matter {
+        Matter::Window(window) => window.amount,
+        Matter::RiskToWeigh { .. } | Matter::Warning { .. } => account.arr,
     };
     Some(Stuck {
         kind,
         account: account.name.clone(),
-        what,
+        what: handoff.matter.label().to_owned(),
         amount,
         who: handoff.accountable().map(|id| reader.name(id)),
         // A pool's offer waits for its members.

@@ -167,7 +167,7 @@ impl<'a> Reader<'a> {
             risk::State::Resolved { by, reason, .. } => {
                 RiskState::Resolved { by: self.name(*by), on, how: *reason, note: None }
             }
-            risk::State::Ended => RiskState::Ended { on },
+            risk::State::Ended => RiskState::Ended { on, left: risk.ended_with_account() },
         }
     }
 

@@ -14,6 +14,9 @@ use crate::domain::money::Money;
 use crate::domain::risk::{Refused, State};
 
 pub(super) async fn open(click: &mut Click<'_>, verb: Verb, subject: Subject, found: &Found) -> anyhow::Result<Effect> {
+    if let Some(answer) = raise::too_late(click, &found.account, verb) {
+        return Ok(Effect::Said(answer));
+    }
     if let Some(instead) = instead(click, verb, found).await? {
         return Ok(instead);
     }
@@ -90,6 +93,7 @@ async fn view(click: &mut Click<'_>, verb: Verb, subject: Subject, found: &Found
     let snapshot = click.snapshot.clone();
     let read = read::account(&mut click.tx, &snapshot, &account.id, click.now).await?;
     let diagnosis = read.as_ref().and_then(|read| read.diagnosis.as_ref());
+    view.status = account.status;
     view.latest = future_deadline(account, diagnosis, &click.snapshot.policy, click.today);
     match &found.held {
         Held::Risk(risk) => {

@@ -231,7 +231,7 @@ pub(super) async fn hand_over(
             let why = Cannot::HasIt(click.name(click.me));
             Ok(Effect::Said(answer::cannot(&account.name, &why, click.today)))
         }
-        Err(_) => Ok(Effect::field(form::NOTE, "Please fill this in.")),
+        Err(_) => Ok(Effect::field(form::NOTE, form::FILL_IN)),
     }
 }
 

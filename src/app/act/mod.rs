@@ -200,7 +200,8 @@ impl<'a> Click<'a> {
         let Some(found) = self.find(&action.subject).await? else {
             return Ok(Effect::Said(answer::not_there()));
         };
-        if let Some(answer) = self.kept_from(action.verb, &found).await? {
+        let kept_from = self.kept_from(action.verb, &found).await?;
+        if let Some(answer) = kept_from.or_else(|| raise::too_late(self, &found.account, action.verb)) {
             return Ok(Effect::Said(answer));
         }
         if !self.fresh && action.verb != Verb::ShowMore {
@@ -310,7 +311,8 @@ impl<'a> Click<'a> {
         let Some(found) = self.find(&action.subject).await? else {
             return Ok(Effect::Said(answer::not_there()));
         };
-        if let Some(answer) = self.kept_from(action.verb, &found).await? {
+        let kept_from = self.kept_from(action.verb, &found).await?;
+        if let Some(answer) = kept_from.or_else(|| raise::too_late(self, &found.account, action.verb)) {
             return Ok(Effect::Said(answer));
         }
         if !self.fresh {

@@ -7,12 +7,12 @@ use uuid::Uuid;
 use super::{Click, Effect, future_deadline, handoff, renewal, rights};
 use crate::app::content::{About, Content};
 use crate::app::notice;
-use crate::domain::account::Account;
+use crate::domain::account::{Account, AccountStatus};
 use crate::domain::action::{Subject, Verb};
 use crate::domain::diagnosis::WindowKind;
 use crate::domain::handoff::{Handoff, HandoffEvent, Matter, Window};
 use crate::domain::message::answer::{self, Cannot, Done};
-use crate::domain::message::{Reply, phrase};
+use crate::domain::message::{Message, Reply, form, phrase};
 use crate::domain::money::Money;
 use crate::domain::risk::{Limits, Raised, Reading, Risk};
 use crate::domain::routing::{Seat, Start};
@@ -36,6 +36,14 @@ pub(super) fn is_about_account(verb: Verb) -> bool {
             | Verb::ShowMore
             | Verb::Share
     )
+}
+
+/// On an account that has left, what the next night would undo: a matter to work on.
+pub(super) fn too_late(click: &Click<'_>, account: &Account, verb: Verb) -> Option<Message> {
+    let still = form::raisable(account.status);
+    let begins = verb == Verb::Reopen || (form::RAISABLE.contains(&verb) && !still.contains(&verb));
+    let left = account.status == AccountStatus::Churned;
+    (left && begins).then(|| answer::cannot(&account.name, &Cannot::Left, click.today))
 }
 
 pub(super) async fn note(click: &mut Click<'_>, account: &Account, text: &str) -> anyhow::Result<Effect> {
@@ -238,11 +246,11 @@ async fn requested(
         kind: WindowKind::Requested,
         reason: format!("{}{timing}", phrase::sentence(what)),
         amount: amount.or_else(estimate),
+        amount_confirmed: amount.is_some(),
         opens_on: today,
         closes_on: deadline.map_or(end, |deadline| deadline.min(end)),
         co_term: account.opt_out_date().into_iter().chain(deadline).any(near),
         raised_by: Some(click.me),
-        amount_confirmed: false,
     })
 }
 

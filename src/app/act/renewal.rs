@@ -122,7 +122,7 @@ pub(super) fn refusal(click: &Click<'_>, account: &Account, work: &RenewalWork, 
             let why = Cannot::HasIt(click.name(work.owner()));
             Effect::Said(answer::cannot(&account.name, &why, click.today))
         }
-        Refused::ReasonMissing => Effect::field(form::REASON, "Please fill this in."),
-        Refused::BriefEmpty => Effect::field(form::GOALS, "Please fill this in."),
+        Refused::ReasonMissing => Effect::field(form::REASON, form::FILL_IN),
+        Refused::BriefEmpty => Effect::field(form::GOALS, form::FILL_IN),
     }
 }

@@ -122,7 +122,7 @@ pub(super) async fn reassign(click: &mut Click<'_>, found: Found, to: PersonId) 
         return Ok(Effect::Said(answer::cannot(&found.account.name, &why, click.today)));
     }
     if to != holder && !fitting(click, &found).iter().any(|(person, _)| *person == to) {
-        return Ok(Effect::field(form::PERSON, "Please choose one."));
+        return Ok(Effect::field(form::PERSON, form::CHOOSE));
     }
     let Found { account, held } = found;
     let reply = Reply::Private(answer::done(&account.name, &Done::Reassigned(click.name(to)), click.today));

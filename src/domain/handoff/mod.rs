@@ -59,7 +59,20 @@ pub enum Matter {
     },
 }
 
+/// What a risk to weigh and a warning are called, which have no kind.
+pub const RISK_TO_WEIGH: &str = "risk to weigh commercially";
+pub const WARNING: &str = "warning";
+
 impl Matter {
+    /// "more seats", "risk to weigh commercially".
+    pub fn label(&self) -> &'static str {
+        match self {
+            Matter::Window(window) => window.kind.label(),
+            Matter::RiskToWeigh { .. } => RISK_TO_WEIGH,
+            Matter::Warning { .. } => WARNING,
+        }
+    }
+
     /// Who gets it next: warnings go to the CSM, the rest to the account manager or their pool.
     pub fn counterpart(&self, routed: &Routed) -> Option<Seat> {
         match self {
@@ -76,7 +89,7 @@ pub struct Window {
     pub reason: String,
     /// An estimate until a person gives one; `None` without a known ARR.
     pub amount: Option<Money>,
-    /// Given by whoever qualified it. What a person raised is theirs anyway.
+    /// Given by whoever raised or qualified it.
     pub amount_confirmed: bool,
     pub opens_on: NaiveDate,
     /// The last day on which it is open.
@@ -88,9 +101,9 @@ pub struct Window {
 }
 
 impl Window {
-    /// Whether the amount is a rule's.
+    /// Whether nobody has named the amount.
     pub fn is_estimated(&self) -> bool {
-        self.raised_by.is_none() && !self.amount_confirmed
+        !self.amount_confirmed
     }
 }
 

@@ -21,7 +21,8 @@ pub fn present_risk(account: &str, state: &RiskState, today: NaiveDate) -> Messa
         RiskState::Resolved { by, on: day, how, .. } => {
             format!("{account}: already resolved by {by} on {}: {}.", on(day), how.label())
         }
-        RiskState::Ended { on: day } => format!("{account} has not been at risk since {}.", on(day)),
+        RiskState::Ended { on: day, left: true } => format!("{account} left; its risk ended on {}.", on(day)),
+        RiskState::Ended { on: day, left: false } => format!("{account} has not been at risk since {}.", on(day)),
     })
 }
 
@@ -263,6 +264,8 @@ pub enum Cannot {
     TooOld(NaiveDate),
     /// Nobody there to hand it to.
     Nobody,
+    /// The account has left.
+    Left,
 }
 
 pub fn cannot(account: &str, why: &Cannot, today: NaiveDate) -> Message {
@@ -278,6 +281,9 @@ pub fn cannot(account: &str, why: &Cannot, today: NaiveDate) -> Message {
         Cannot::HasIt(who) => format!("{account}: already with {who}."),
         Cannot::TooOld(ended) => {
             format!("{account}: that risk was over on {}. Raise a new one instead.", phrase::date(*ended, today))
+        }
+        Cannot::Left => {
+            format!("{account} is no longer a customer. You can still write a note or save product feedback.")
         }
         Cannot::Nobody => format!("{account}: there is nobody to hand it to. Ask your admin to name an AM or a CSM."),
     })

@@ -6,6 +6,7 @@ use chrono::{Datelike, Days, NaiveDate, NaiveTime, Weekday};
 use super::form::{self, MAX_LINE, MAX_TEXT};
 use super::view::{BriefView, Resolution, Withheld};
 use super::{Dialog, Field, Input, Text, phrase};
+use crate::domain::account::AccountStatus;
 use crate::domain::action::{Action, Subject, Verb};
 use crate::domain::money::{Currency, Money};
 use crate::domain::person::{PersonId, Workdays};
@@ -17,6 +18,7 @@ pub struct DialogView {
     pub subject: Subject,
     /// Name of the account.
     pub account: String,
+    pub status: AccountStatus,
     pub today: NaiveDate,
     /// Of the account, else of the organisation.
     pub currency: Currency,
@@ -56,6 +58,7 @@ impl DialogView {
         Self {
             subject,
             account: account.into(),
+            status: AccountStatus::Active,
             today,
             currency,
             step: None,
@@ -217,7 +220,10 @@ fn fields(verb: Verb, view: &DialogView) -> Vec<Field> {
         Verb::Raise => vec![select(
             form::WHAT,
             "What did you notice?",
-            form::RAISABLE.map(|verb| (verb.as_str().to_owned(), verb.label().to_owned())).into(),
+            form::raisable(view.status)
+                .iter()
+                .map(|verb| (verb.as_str().to_owned(), verb.label().to_owned()))
+                .collect(),
         )],
         Verb::RaiseOpportunity => vec![
             text(form::WHAT, "What could be sold?", "What they said or asked for"),

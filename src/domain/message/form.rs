@@ -6,6 +6,7 @@ use uuid::Uuid;
 
 use super::view::Resolution;
 use super::{Answers, phrase};
+use crate::domain::account::AccountStatus;
 use crate::domain::action::Verb;
 use crate::domain::money::{AmountError, Currency, Money};
 use crate::domain::person::{PersonId, Workdays};
@@ -50,9 +51,22 @@ pub const BUDGET_MOST: u8 = 20;
 /// What says that nobody stands in, since an empty choice cannot be sent.
 pub const NOBODY: &str = "nobody";
 
-/// What the chooser of *Raise* offers.
+/// At a field that was left empty and has to be filled in.
+pub const FILL_IN: &str = "Please fill this in.";
+/// At a field of which one was to be chosen.
+pub const CHOOSE: &str = "Please choose one.";
+
+/// What people raise.
 pub const RAISABLE: [Verb; 6] =
     [Verb::RaiseOpportunity, Verb::RaiseRisk, Verb::RaisePulse, Verb::Note, Verb::RaiseFeedback, Verb::RaiseChampion];
+
+/// What *Raise* offers on an account: of one that has left, what is still worth knowing.
+pub fn raisable(status: AccountStatus) -> &'static [Verb] {
+    match status {
+        AccountStatus::Active => &RAISABLE,
+        AccountStatus::Churned => &[Verb::Note, Verb::RaiseFeedback],
+    }
+}
 
 /// What a submitted dialog says. Texts are trimmed, never empty, at most [`MAX_TEXT`] characters.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -359,7 +373,7 @@ impl Form<'_> {
             None | Some(NOBODY) => None,
             Some(id) => match Uuid::try_parse(id) {
                 Ok(id) => Some(PersonId(id)),
-                Err(_) => self.error(DELEGATE, "Please choose one."),
+                Err(_) => self.error(DELEGATE, CHOOSE),
             },
         };
         Some(Settings {
@@ -392,7 +406,7 @@ impl Form<'_> {
 
     fn required(&mut self, id: &str, max: u16) -> Option<String> {
         match self.given(id) {
-            None => self.error(id, "Please fill this in."),
+            None => self.error(id, FILL_IN),
             Some(_) => self.maybe(id, max),
         }
     }
@@ -408,7 +422,7 @@ impl Form<'_> {
     fn choice<T>(&mut self, id: &str, read: impl Fn(&str) -> Option<T>) -> Option<T> {
         match self.given(id).map(|value| read(&value)) {
             Some(Some(chosen)) => Some(chosen),
-            _ => self.error(id, "Please choose one."),
+            _ => self.error(id, CHOOSE),
         }
     }
 
@@ -463,7 +477,7 @@ impl Form<'_> {
 
     fn amount(&mut self) -> Option<Money> {
         match self.given(AMOUNT) {
-            None => self.error(AMOUNT, "Please fill this in."),
+            None => self.error(AMOUNT, FILL_IN),
             Some(_) => self.maybe_amount(),
         }
     }

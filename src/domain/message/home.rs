@@ -11,6 +11,7 @@ use super::phrase::{self, cut};
 use super::view::Angle;
 use super::{Block, Button, Buttons, Message, Text};
 use crate::domain::action::{Action, Subject, Verb};
+use crate::domain::handoff::{RISK_TO_WEIGH, WARNING};
 
 #[derive(Debug, Clone, PartialEq)]
 pub struct HomeView {
@@ -227,7 +228,7 @@ fn line(card: &Card, today: NaiveDate) -> Text {
         Card::Window(view) => window_lines(std::slice::from_ref(view), today),
         Card::Renewal(view) => renewal_lines(std::slice::from_ref(view), today),
         Card::HandedRisk(view) => {
-            let what = if view.warning { "warning" } else { "risk to weigh commercially" };
+            let what = if view.warning { WARNING } else { RISK_TO_WEIGH };
             let line = HandoffLine {
                 account: view.account.name.clone(),
                 what: format!("{what}: {}", cut(&view.note, 120)),

@@ -51,7 +51,10 @@ pub fn risk(account: &str, state: &RiskState, today: NaiveDate) -> Message {
         }
         RiskState::Snoozed { by, until, .. } => format!("{account}: snoozed by {by} until {}.", on(until)),
         RiskState::Resolved { by, how, .. } => format!("{account}: risk resolved by {by}: {}.", how.label()),
-        RiskState::Ended { .. } => format!("{account} is no longer at risk: health held for three nights."),
+        RiskState::Ended { left: true, .. } => format!("{account}: the risk is over, because the account has left."),
+        RiskState::Ended { left: false, .. } => {
+            format!("{account} is no longer at risk: health held for three nights.")
+        }
     })
 }
 
@@ -460,7 +463,7 @@ mod tests {
             decision(&sample::account(), "The customer served notice on Mon 2 Nov"),
             handoff("Acme", "more seats, about $12k", &HandoffState::Accepted { by: "Kim".into(), on: today }, today),
             risk("Acme", &RiskState::Acknowledged { by: "Dana".into(), on: today, step: Some("Call the CFO".into()), due: sample::day("2026-11-06") }, today),
-            risk("Acme", &RiskState::Ended { on: today }, today),
+            risk("Acme", &RiskState::Ended { on: today, left: false }, today),
             renewal("Acme", &RenewalState::Preparing { since: today }, today),
             feed_silent(Source::Usage, 120, sample::day("2026-11-02"), today),
             feed_back(Source::Usage),

@@ -133,9 +133,10 @@ pub enum RiskState {
         how: Resolution,
         note: Option<String>,
     },
-    /// By itself: health was back for three nights.
+    /// By itself: health was back for three nights, or the account has left.
     Ended {
         on: NaiveDate,
+        left: bool,
     },
 }
 

@@ -397,6 +397,12 @@ impl Risk {
         !self.is_open() && last.is_none_or(|last| last < date)
     }
 
+    /// Ended because its account left: no calm nights ended it before, and none was counted after.
+    pub fn ended_with_account(&self) -> bool {
+        let calm = self.confirmed && self.calm >= Limits::default().calm_nights;
+        matches!(self.state, State::Ended) && !calm && self.last_night <= self.since.date_naive()
+    }
+
     // Nights.
 
     /// Moves on by one night. A date before the last counted night is history

@@ -304,3 +304,17 @@ fn impossible_rows_are_errors() {
     row.state = "asleep".to_owned();
     assert!(Risk::try_from(row).is_err());
 }
+
+#[test]
+fn what_ended_with_its_account_is_known_from_what_calm_nights_ended() {
+    let calm: Vec<_> = [40, 60, 60, 60].map(|health| reading(health, &[])).into();
+    let (ended, _) = nights(None, 0, &calm);
+    let restless = nights(ended.clone(), 4, &[reading(55, &[])]).0.unwrap();
+    assert_eq!((ended.unwrap().ended_with_account(), restless.ended_with_account()), (false, false));
+    let open = nights(None, 0, &calm[..3]).0.unwrap();
+    assert!(!open.ended_with_account());
+    assert!(open.account_left(night(3)).unwrap().0.ended_with_account());
+    let raised = Raised { by: person(1), why: "budget cut".to_owned() };
+    let (raised, _) = Risk::raise(Uuid::nil(), "acme".into(), raised, UNKNOWN, day(1), morning(1));
+    assert!(raised.account_left(night(2)).unwrap().0.ended_with_account());
+}

@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 
 use super::elements::{self, Size};
 use super::{CARD, Draw, whole, words};
+use crate::domain::message::form::FILL_IN;
 use crate::domain::message::{Answers, Dialog, Field, Input, Message, Text, phrase};
 use crate::teams::inbound::{Carried, FIELD};
 
@@ -13,8 +14,6 @@ const TITLE: usize = 60;
 const BESIDE: usize = 500;
 /// More than so many characters are never asked for: a dialog of 100 KB is refused.
 const TYPED: u16 = 4_000;
-/// What Teams says itself where a required input is empty; the service says the same.
-const EMPTY: &str = "Please fill this in.";
 
 /// The answer that opens a dialog. `carried` comes back with what is typed.
 pub fn dialog(dialog: &Dialog, carried: &Carried) -> Value {
@@ -124,7 +123,8 @@ fn input(field: &Field, typed: Option<&str>) -> Vec<Value> {
     element["label"] = words::line(&field.label, 200).into();
     if field.required {
         element["isRequired"] = true.into();
-        element["errorMessage"] = EMPTY.into();
+        // The service says the same.
+        element["errorMessage"] = FILL_IN.into();
     }
     let mut drawn = vec![element];
     let mut hints: Vec<String> = field.hint.iter().filter(|hint| !hint.trim().is_empty()).cloned().collect();

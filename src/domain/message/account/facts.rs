@@ -67,7 +67,8 @@ fn risk_state(state: &RiskState, today: NaiveDate) -> String {
         },
         RiskState::Snoozed { by, until, .. } => format!("Snoozed by {by} until {}.", on(until)),
         RiskState::Resolved { by, on: day, how, .. } => format!("Resolved by {by} on {}: {}.", on(day), how.label()),
-        RiskState::Ended { on: day } => format!("Ended on {}: health came back.", on(day)),
+        RiskState::Ended { on: day, left: true } => format!("Ended on {}: the account has left.", on(day)),
+        RiskState::Ended { on: day, left: false } => format!("Ended on {}: health came back.", on(day)),
     }
 }
 

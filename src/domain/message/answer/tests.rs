@@ -17,7 +17,7 @@ fn late_clicks_get_the_present_state() {
         present_risk("Acme", &RiskState::Acknowledged { by: dana(), on, step: None, due: sample::day("2026-11-09") }, today),
         present_risk("Acme", &RiskState::Snoozed { by: "you".into(), on, until: sample::day("2026-11-20") }, today),
         present_risk("Acme", &RiskState::Resolved { by: dana(), on, how: Resolution::Fixed, note: None }, today),
-        present_risk("Acme", &RiskState::Ended { on }, today),
+        present_risk("Acme", &RiskState::Ended { on, left: false }, today),
         present_handoff("Acme", &accepted, Some(3), today),
         present_handoff("Acme", &accepted, Some(0), today),
         present_handoff("Acme", &accepted, None, today),

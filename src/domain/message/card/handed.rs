@@ -7,9 +7,10 @@ use super::super::view::{HandedRiskView, HandoffState, Part};
 use super::super::{Block, Buttons, Text, phrase};
 use super::Keys;
 use crate::domain::action::{Subject, Verb};
+use crate::domain::handoff::{RISK_TO_WEIGH, WARNING};
 
 pub(super) fn summary(view: &HandedRiskView) -> String {
-    let what = if view.warning { "warning" } else { "risk to weigh commercially" };
+    let what = if view.warning { WARNING } else { RISK_TO_WEIGH };
     format!("{}: {what} from {}: {}", view.account.name, view.from, phrase::cut(&view.note, 100))
 }
 

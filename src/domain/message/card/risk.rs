@@ -122,7 +122,10 @@ fn state(view: &RiskView, today: NaiveDate) -> Text {
             let note = note.as_ref().map(|note| format!(" {}", phrase::sentence(&phrase::cut(note, 200))));
             Text::plain(format!("Resolved by {by} on {}: {}.{}", on(day), how.label(), note.unwrap_or_default()))
         }
-        RiskState::Ended { on: day } => {
+        RiskState::Ended { on: day, left: true } => {
+            Text::plain(format!("The risk ended on {}: the account has left.", on(day)))
+        }
+        RiskState::Ended { on: day, left: false } => {
             Text::plain(format!("No longer at risk since {}: health held for three nights.", on(day)))
         }
     }
@@ -235,7 +238,7 @@ mod tests {
                 how: Resolution::AcceptedLoss,
                 note: Some("They are closing the site".into()),
             },
-            RiskState::Ended { on: sample::day("2026-11-02") },
+            RiskState::Ended { on: sample::day("2026-11-02"), left: false },
         ];
         let said: Vec<String> = states
             .into_iter()

@@ -138,7 +138,7 @@ fn risks(may_act: bool) -> Vec<Card> {
         RiskState::Acknowledged { by: by(), on, step: None, due: on },
         RiskState::Snoozed { by: by(), on, until: on },
         RiskState::Resolved { by: by(), on, how: Resolution::Fixed, note: None },
-        RiskState::Ended { on },
+        RiskState::Ended { on, left: false },
     ];
     let views = states.into_iter().flat_map(|state| {
         [true, false].map(|leads| RiskView { state: state.clone(), leads, may_act, ..sample::risk() })
