@@ -17,6 +17,7 @@ pub mod inbox;
 pub mod installation;
 pub mod intraday;
 pub mod introduction;
+mod lists;
 pub mod model;
 pub mod morning;
 mod names;

@@ -12,21 +12,20 @@ use super::read::AccountRead;
 use super::snapshot::Snapshot;
 use super::together::{SERVED_WITHIN, Together, Turn};
 use super::views::Reader;
-use super::{App, Asker, content, figures, home, morning, names, read, settings, team};
-use crate::domain::account::AccountId;
-use crate::domain::action::{Action, Subject};
+use super::{App, Asker, content, figures, home, lists, names, read, settings};
+use crate::domain::account::{Account, AccountId};
+use crate::domain::action::Verb;
 use crate::domain::command::Command;
 use crate::domain::figures::Whose;
 use crate::domain::figures::period::Period;
-use crate::domain::handoff::{Handoff, Matter};
 use crate::domain::message::account::{self, AccountAnswer, OnboardingView, OpenRisk, RenewalLine, history};
 use crate::domain::message::chart::Mark;
 use crate::domain::message::figures::{self as wording, FiguresView};
-use crate::domain::message::list::{self, FeedbackLine, HandoffLine, SnoozedLine};
-use crate::domain::message::view::{Part, RiskView, Why};
-use crate::domain::message::{Block, Button, Buttons, Message, Reply, answer, digest, form, phrase};
+use crate::domain::message::home::nothing_read;
+use crate::domain::message::list::{self, FeedbackLine};
+use crate::domain::message::view::Part;
+use crate::domain::message::{Message, Reply, answer, digest, phrase};
 use crate::domain::person::{OrgId, Person, PersonId};
-use crate::domain::risk;
 use crate::domain::routing::Access;
 use crate::domain::signal::SignalValue;
 use crate::store::answer::{Answer, Stored};
@@ -195,145 +194,76 @@ impl Ask<'_> {
     }
 
     /// The accounts that may be meant, as far as this person may see them.
-    async fn found(&mut self, name: &str) -> anyhow::Result<Vec<(AccountId, String)>> {
+    async fn found(&mut self, name: &str) -> anyhow::Result<Vec<Account>> {
         let stamp = self.reader.snapshot.settings.stamp;
         let ids = self.app.find_accounts(self.tx, stamp, name, MEANT).await?;
-        let (snapshot, me) = (self.reader.snapshot, self.person.id);
-        let mut found = Vec::new();
-        for account in accounts::some(self.tx, &ids).await? {
-            if snapshot.access(me, &account) > Access::Nothing
-                || rights::takes_part(self.tx, snapshot, me, &account.id, self.reader.now).await?
-            {
-                found.push(account);
-            }
-        }
-        found.sort_by_key(|account| ids.iter().position(|id| *id == account.id));
-        Ok(found.into_iter().map(|account| (account.id, account.name)).collect())
+        lists::found(self.tx, self.reader, &ids).await
     }
 
     async fn account(&mut self, name: &str) -> anyhow::Result<Message> {
         let found = self.found(name).await?;
-        match found.as_slice() {
-            [] => Ok(account::not_found(name)),
-            [(id, _)] => Ok(account_message(self.tx, self.reader, id, self.share)
-                .await?
-                .unwrap_or_else(|| account::not_found(name))),
-            several => Ok(account::several(name, several)),
-        }
+        one_of(self.tx, self.reader, name, &found, self.share).await
     }
 
     async fn raise(&mut self, name: &str) -> anyhow::Result<Message> {
         let found = self.found(name).await?;
-        let [(id, name)] = found.as_slice() else {
-            return Ok(if found.is_empty() { account::not_found(name) } else { account::several(name, &found) });
+        let [account] = found.as_slice() else {
+            return Ok(match found.is_empty() {
+                true => account::not_found(name),
+                false => account::several(name, &found, Verb::Raise),
+            });
         };
-        let mut buttons: Vec<Button> = form::RAISABLE
-            .iter()
-            .map(|verb| Button::new(Action::new(*verb, Subject::Account(id.clone())), name))
-            .collect();
-        let more = buttons.split_off(2);
-        let question = format!("What is it about {name}?");
-        Ok(Message {
-            summary: question.clone(),
-            blocks: vec![Block::Text(question.into()), Block::Buttons(Buttons { shown: buttons, more })],
-        })
+        let (snapshot, me) = (self.reader.snapshot, self.person.id);
+        if !rights::may_write(self.tx, snapshot, me, account, self.reader.now).await? {
+            return Ok(answer::look_only(&rights::actors(snapshot, account)));
+        }
+        Ok(account::what_to_raise(account))
     }
 
     async fn book(&mut self) -> anyhow::Result<Vec<AccountRead>> {
-        let mut book = morning::book(self.tx, self.reader.snapshot, self.person, self.reader.now).await?;
-        if book.is_empty() {
-            // A lead has no book of their own: what they ask about is their team's.
-            book = team::book_of(self.tx, self.reader, self.person).await?;
-        }
-        Ok(book.into_values().collect())
+        lists::book(self.tx, self.reader, self.person).await
     }
 
-    async fn risk_views(&mut self, wanted: impl Fn(&risk::Risk) -> bool) -> anyhow::Result<Vec<RiskView>> {
-        let book = self.book().await?;
-        let mut views: Vec<RiskView> = book
-            .iter()
-            .filter_map(|read| {
-                let risk = read.risk.as_ref().filter(|risk| wanted(risk))?;
-                Some(self.reader.risk(read, risk, Why::Asked))
-            })
-            .collect();
-        let loss = |view: &RiskView| {
-            let arr = view.account.arr.and_then(|arr| self.reader.snapshot.rates.major(arr)).unwrap_or(0.0);
-            arr * f64::from(100 - view.account.health.unwrap_or(50))
-        };
-        views.sort_by(|a, b| loss(b).total_cmp(&loss(a)).then_with(|| a.account.id.cmp(&b.account.id)));
-        Ok(views)
+    /// A list; before the first night an empty one is no all-clear.
+    fn read(&self, empty: bool, list: Message) -> Message {
+        if !empty || self.reader.snapshot.organisation.diagnosed_on.is_some() {
+            return list;
+        }
+        let (night, morning) = home::next(self.reader, self.person);
+        Message::sentence(nothing_read(&night, morning.as_deref()))
     }
 
     async fn risks(&mut self) -> anyhow::Result<Message> {
-        let views = self.risk_views(risk::Risk::is_open).await?;
-        Ok(list::risks(&views, self.reader.today()))
+        let views = lists::risks(self.reader, &self.book().await?);
+        Ok(self.read(views.is_empty(), list::risks(&views, self.reader.today())))
     }
 
     async fn windows(&mut self) -> anyhow::Result<Message> {
         let book = self.book().await?;
-        let mut views = Vec::new();
-        for read in &book {
-            for handoff in read.handoffs.iter().filter(|handoff| handoff.is_open()) {
-                if let Matter::Window(window) = &handoff.matter {
-                    views.push(self.reader.window(read, handoff, window, Why::Asked));
-                }
-            }
-        }
-        views.sort_by(|a, b| (a.closes_on, &a.account.id).cmp(&(b.closes_on, &b.account.id)));
-        Ok(list::windows(&views, self.reader.today()))
+        let views = lists::windows(self.reader, &lists::in_hand(self.reader, &book));
+        Ok(self.read(views.is_empty(), list::windows(&views, self.reader.today())))
     }
 
     async fn renewals(&mut self) -> anyhow::Result<Message> {
-        let book = self.book().await?;
-        let mut views: Vec<_> = book
-            .iter()
-            .filter_map(|read| {
-                let work = read.renewal.as_ref().filter(|work| work.is_open())?;
-                self.reader.renewal(read, work, Why::Asked)
-            })
-            .collect();
-        let deadline =
-            |view: &crate::domain::message::view::RenewalView| view.read.next_deadline.unwrap_or(NaiveDate::MAX);
-        views.sort_by(|a, b| (deadline(a), &a.account.id).cmp(&(deadline(b), &b.account.id)));
-        Ok(list::renewals(&views, self.reader.today()))
+        let views = lists::renewals(self.reader, &self.book().await?);
+        Ok(self.read(views.is_empty(), list::renewals(&views, self.reader.today())))
     }
 
     async fn handoffs(&mut self) -> anyhow::Result<Message> {
         let book = self.book().await?;
         let (mut mine, mut others) = (Vec::new(), Vec::new());
-        for read in &book {
-            for handoff in read.handoffs.iter().filter(|handoff| handoff.is_open()) {
-                let line = HandoffLine {
-                    account: read.account.name.clone(),
-                    what: what(handoff),
-                    state: self.reader.handoff_state(handoff),
-                };
-                match self.reader.part(read, handoff) {
-                    Part::Holder | Part::Offered => mine.push(line),
-                    Part::Offerer => others.push(line),
-                    Part::AccountManager | Part::Lead | Part::Onlooker => {}
-                }
+        for open in lists::in_hand(self.reader, &book) {
+            match open.part {
+                Part::Holder | Part::Offered => mine.push(open.line(self.reader)),
+                Part::Offerer => others.push(open.line(self.reader)),
+                Part::AccountManager | Part::Lead | Part::Onlooker => {}
             }
         }
         Ok(list::handoffs(&mine, &others, self.reader.today()))
     }
 
     async fn snoozed(&mut self) -> anyhow::Result<Message> {
-        let book = self.book().await?;
-        let lines: Vec<SnoozedLine> = book
-            .iter()
-            .filter_map(|read| match read.risk.as_ref()?.state() {
-                risk::State::Snoozed { by, until, .. } => Some(SnoozedLine {
-                    account: read.account.name.clone(),
-                    what: "risk".to_owned(),
-                    by: self.reader.name(*by),
-                    until: *until,
-                }),
-                _ => None,
-            })
-            .collect();
-        Ok(list::snoozed(&lines, self.reader.today()))
+        Ok(list::snoozed(&lists::snoozed(self.reader, &self.book().await?), self.reader.today()))
     }
 
     async fn voice(&mut self) -> anyhow::Result<Message> {
@@ -387,16 +317,20 @@ impl Ask<'_> {
     }
 }
 
-/// "more seats, about $12k", "risk to weigh commercially".
-pub(super) fn what(handoff: &Handoff) -> String {
-    match &handoff.matter {
-        Matter::Window(window) => {
-            let about = window.amount.map(|amount| format!(", {}", phrase::about(amount))).unwrap_or_default();
-            format!("{}{about}", window.kind.label())
-        }
-        Matter::RiskToWeigh { .. } => "risk to weigh commercially".to_owned(),
-        Matter::Warning { .. } => "warning".to_owned(),
-    }
+/// The one that is meant, or which it may be.
+async fn one_of(
+    tx: &mut Tenant,
+    reader: Reader<'_>,
+    name: &str,
+    found: &[Account],
+    share: bool,
+) -> anyhow::Result<Message> {
+    let shown = match found {
+        [] => None,
+        [one] => account_message(tx, reader, &one.id, share).await?,
+        several => Some(account::several(name, several, Verb::ShowMore)),
+    };
+    Ok(shown.unwrap_or_else(|| account::not_found(name)))
 }
 
 /// Both angles of one account; `None` where it does not exist or this reader may not see it.
@@ -545,11 +479,7 @@ pub async fn account_by_name(
     let snapshot = app.snapshot(&mut tx).await?;
     let reader = Reader::new(&snapshot, reader, app.now());
     let ids = names::find_once(&mut tx, name, MEANT).await?;
-    let mut found = accounts::some(&mut tx, &ids).await?;
-    if let Some(person) = reader.person {
-        found.retain(|account| snapshot.access(person, account) > Access::Nothing);
-    }
-    match found.as_slice() {
+    match lists::found(&mut tx, reader, &ids).await?.as_slice() {
         [] => Ok(None),
         [one] => account_message(&mut tx, reader, &one.id, false).await,
         several => {

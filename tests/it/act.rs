@@ -1,5 +1,6 @@
 //! Presses and dialogs against a real database, with a second organisation beside.
 
+mod asked;
 mod races;
 mod sequences;
 mod together;

@@ -99,7 +99,7 @@ async fn members(
     if allowed.is_empty() {
         return Ok(Err(match seen.as_slice() {
             [] => answer::not_there(),
-            [account] => answer::look_only(&click.actors(account)),
+            [account] => answer::look_only(&rights::actors(&click.snapshot, account)),
             _ => answer::look_only(&[]),
         }));
     }

@@ -432,7 +432,7 @@ impl<'a> Click<'a> {
         };
         match access {
             Access::Nothing => Some(answer::not_there()),
-            access if access < needed => Some(answer::look_only(&self.actors(&found.account))),
+            access if access < needed => Some(answer::look_only(&rights::actors(&self.snapshot, &found.account))),
             _ => None,
         }
     }
@@ -444,13 +444,6 @@ impl<'a> Click<'a> {
         let id = &found.account.id;
         let party = rights::takes_part(&mut self.tx, &self.snapshot, self.me, id, self.now).await?;
         Ok(forbidden.filter(|_| !party))
-    }
-
-    /// First names of those whose account it is.
-    fn actors(&self, account: &Account) -> Vec<String> {
-        let mut ids: Vec<PersonId> = account.csm.into_iter().chain(account.account_manager).collect();
-        ids.dedup();
-        ids.into_iter().map(|id| self.snapshot.first_name(id)).collect()
     }
 
     /// How it stands now, as a private answer.

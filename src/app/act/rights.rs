@@ -62,6 +62,25 @@ pub(in crate::app) async fn takes_part(
     Ok(has_part(snapshot, me, &handoffs, renewal.as_ref()))
 }
 
+/// Whether they may raise something on an account, or write a note: what somebody has a part in is theirs to write about.
+pub(in crate::app) async fn may_write(
+    tx: &mut Tenant,
+    snapshot: &Snapshot,
+    me: PersonId,
+    account: &Account,
+    now: DateTime<Utc>,
+) -> anyhow::Result<bool> {
+    let of_account = access(snapshot, me, account, &Held::Account, snapshot.today(Some(me), now));
+    Ok(of_account >= Access::ActOnWindows || takes_part(tx, snapshot, me, &account.id, now).await?)
+}
+
+/// First names of those whose account it is.
+pub(in crate::app) fn actors(snapshot: &Snapshot, account: &Account) -> Vec<String> {
+    let mut ids: Vec<PersonId> = account.csm.into_iter().chain(account.account_manager).collect();
+    ids.dedup();
+    ids.into_iter().map(|id| snapshot.first_name(id)).collect()
+}
+
 /// Active, with a role that acts: a viewer never does.
 fn works(snapshot: &Snapshot, me: PersonId) -> bool {
     snapshot.person(me).is_some_and(|me| me.active && me.roles.iter().any(|role| *role != Role::Viewer))

@@ -4,7 +4,6 @@ use chrono::NaiveDate;
 use uuid::Uuid;
 
 use super::{About, Newer, Said, account_card, card_of};
-use crate::app::query;
 use crate::app::read::{self, AccountRead};
 use crate::app::views::Reader;
 use crate::domain::account::AccountId;
@@ -12,7 +11,7 @@ use crate::domain::action::Subject;
 use crate::domain::handoff::Handoff;
 use crate::domain::message::notice::Escalation;
 use crate::domain::message::view::Why;
-use crate::domain::message::{Message, cause, notice};
+use crate::domain::message::{Message, cause, list, notice};
 use crate::domain::person::PersonId;
 use crate::domain::{renewal_work, risk};
 use crate::store::{Tenant, handoff, message, renewal, risk as risks};
@@ -120,7 +119,7 @@ fn version_of(read: &AccountRead, subject: &Subject) -> Option<i32> {
 /// "more seats, about $12k", "at risk", "renewal".
 fn matter(read: &AccountRead, subject: &Subject) -> String {
     match subject {
-        Subject::Handoff(id) => read.handoff(*id).map(query::what).unwrap_or_default(),
+        Subject::Handoff(id) => read.handoff(*id).map(|handoff| list::what(&handoff.matter)).unwrap_or_default(),
         Subject::Risk(_) => "at risk".to_owned(),
         _ => "renewal".to_owned(),
     }
@@ -189,7 +188,7 @@ fn step_taken(reader: Reader<'_>, read: &AccountRead, subject: &Subject) -> Opti
     match subject {
         Subject::Handoff(id) => {
             let handoff = read.handoff(*id)?;
-            Some(notice::handoff(name, &query::what(handoff), &reader.handoff_state(handoff), today))
+            Some(notice::handoff(name, &list::what(&handoff.matter), &reader.handoff_state(handoff), today))
         }
         Subject::Risk(id) => {
             let risk = read.risk.as_ref().filter(|risk| risk.id == *id)?;

@@ -11,8 +11,8 @@ use uuid::Uuid;
 use super::card::{self, window_line};
 use super::chart::Mark;
 use super::view::{AccountView, NoteView, RenewalState, RiskState, WindowLine};
-use super::{Block, Button, Buttons, Message, Text, phrase};
-use crate::domain::account::{AccountId, AccountStatus, Contact};
+use super::{Block, Button, Buttons, Message, Text, form, phrase};
+use crate::domain::account::{Account, AccountStatus, Contact};
 use crate::domain::action::{Action, Subject, Verb};
 use crate::domain::diagnosis::{Cause, Diagnosis, Fact, FactValue};
 use crate::domain::health::wording;
@@ -74,11 +74,18 @@ pub struct OnboardingView {
     pub go_live_forecast: Option<NaiveDate>,
 }
 
+/// Of an account that has left.
+const LEFT: &str = "no longer a customer";
+
 /// The private answer.
 pub fn message(view: &AccountAnswer, today: NaiveDate) -> Message {
     let account = &view.account;
     let arr = card::arr(account);
-    let mut title = format!("{} · {}", account.name, card::health(account));
+    let standing = match view.status {
+        AccountStatus::Active => card::health(account),
+        AccountStatus::Churned => LEFT.to_owned(),
+    };
+    let mut title = format!("{} · {standing}", account.name);
     if !arr.is_empty() {
         title.push_str(&format!(" · {arr}"));
     }
@@ -281,15 +288,29 @@ fn buttons(view: &AccountAnswer) -> Buttons {
     Buttons { shown, more }
 }
 
-/// Several accounts fit what was typed: at most nine are offered.
-pub fn several(typed: &str, matches: &[(AccountId, String)]) -> Message {
+/// What `/tandem raise acme` asks.
+pub fn what_to_raise(account: &Account) -> Message {
+    let subject = Subject::Account(account.id.clone());
+    let button = |verb: &Verb| Button::new(Action::new(*verb, subject.clone()), &account.name);
+    let mut shown: Vec<Button> = form::raisable(account.status).iter().map(button).collect();
+    let more = shown.split_off(shown.len().min(2));
+    let question = format!("What is it about {}?", account.name);
+    Message {
+        summary: question.clone(),
+        blocks: vec![Block::Text(question.into()), Block::Buttons(Buttons { shown, more })],
+    }
+}
+
+/// Several accounts fit what was typed: at most nine are offered, each with what was to be done with the one that is
+/// meant.
+pub fn several(typed: &str, matches: &[Account], verb: Verb) -> Message {
     let names: Vec<String> = matches.iter().take(9).map(|one| told_apart(one, matches, 60)).collect();
     let summary = format!("Which account do you mean by \"{}\"?", phrase::cut(typed, 60));
     let mut buttons: Vec<Button> = matches
         .iter()
         .take(9)
         .map(|one| {
-            let action = Action::new(Verb::ShowMore, Subject::Account(one.0.clone()));
+            let action = Action::new(verb, Subject::Account(one.id.clone()));
             let mut button = Button::new(action, &told_apart(one, matches, 60));
             button.label = told_apart(one, matches, 30);
             button
@@ -308,14 +329,13 @@ pub fn several(typed: &str, matches: &[(AccountId, String)]) -> Message {
 }
 
 /// The name, cut to so many characters; with the account's id behind it where another has the same name.
-fn told_apart(one: &(AccountId, String), all: &[(AccountId, String)], most: usize) -> String {
-    let (id, name) = one;
-    if all.iter().filter(|(_, other)| other == name).count() < 2 {
-        return phrase::cut(name, most);
+fn told_apart(one: &Account, all: &[Account], most: usize) -> String {
+    if all.iter().filter(|other| other.name == one.name).count() < 2 {
+        return phrase::cut(&one.name, most);
     }
-    let id = phrase::cut(&id.0, most / 2);
+    let id = phrase::cut(&one.id.0, most / 2);
     let room = most.saturating_sub(id.chars().count() + 3);
-    format!("{} ({id})", phrase::cut(name, room))
+    format!("{} ({id})", phrase::cut(&one.name, room))
 }
 
 /// Forbidden and absent get the same sentence, so that nobody learns which customers exist.
@@ -441,7 +461,21 @@ mod tests {
     fn an_account_that_has_left_is_promised_no_diagnosis() {
         let said = |status| drawn(&AccountAnswer { status, diagnosis: None, ..answer() });
         assert!(said(AccountStatus::Active).contains("the first one runs tonight"));
-        assert!(said(AccountStatus::Churned).contains("Not diagnosed: the account has left."));
+        let left = said(AccountStatus::Churned);
+        assert!(left.starts_with("Acme · no longer a customer · ARR $184k\n"), "{left}");
+        assert!(left.contains("Not diagnosed: the account has left."), "{left}");
+    }
+
+    #[test]
+    fn a_risk_says_why_it_ended() {
+        let said = |left| {
+            let state = RiskState::Ended { on: sample::day("2026-11-02"), left };
+            let risk = OpenRisk { id: Uuid::nil(), state, since: sample::day("2026-10-01") };
+            let drawn = drawn(&AccountAnswer { risk: Some(risk), ..answer() });
+            drawn.lines().find_map(|line| Some(line.strip_prefix("Risk")?.trim().to_owned())).unwrap()
+        };
+        assert_eq!(said(false), "since Thu 1 Oct. Ended on Mon 2 Nov: health came back.");
+        assert_eq!(said(true), "since Thu 1 Oct. Ended on Mon 2 Nov: the account has left.");
     }
 
     #[test]
@@ -540,6 +574,7 @@ mod tests {
                 change: Change::New,
                 arr: None,
                 csm: None,
+                diagnosis: None,
                 ..sample::account()
             },
             diagnosis: None,
@@ -559,8 +594,8 @@ mod tests {
             ..answer()
         };
         insta::assert_snapshot!(drawn(&view), @"
-        Acme · health unknown: too little data
-        ======================================
+        Acme · not diagnosed yet
+        ========================
         People   CSM: none · AM: Kim
 
         No diagnosis yet: the first one runs tonight.
@@ -572,9 +607,8 @@ mod tests {
 
     #[test]
     fn several_and_none() {
-        let matches: Vec<(AccountId, String)> =
-            ["Acme Corp", "Acme Labs", "Acme Rail"].map(|name| (AccountId::from(name), name.to_owned())).into();
-        let text = to_text(&several("acme", &matches), 80);
+        let matches = ["Acme Corp", "Acme Labs", "Acme Rail"].map(|name| Account::new(name, name));
+        let text = to_text(&several("acme", &matches, Verb::ShowMore), 80);
         insta::assert_snapshot!(format!("{text}\n{}", to_text(&not_found("acme"), 100)), @r#"
         Which account do you mean by "acme"?
         - Acme Corp
@@ -584,8 +618,21 @@ mod tests {
 
         No account "acme" that you can see. Check the spelling, or type just a part of the name.
         "#);
-        let twins: Vec<(AccountId, String)> =
-            [("x2", "Twin"), ("x3", "Twin"), ("x4", "Twins")].map(|(id, name)| (id.into(), name.to_owned())).into();
-        assert!(to_text(&several("twin", &twins), 80).contains("[Twin (x2)] [Twin (x3)] More: [Twins]"));
+        let twins = [("x2", "Twin"), ("x3", "Twin"), ("x4", "Twins")].map(|(id, name)| Account::new(id, name));
+        let to_raise = several("twin", &twins, Verb::Raise);
+        assert!(to_text(&to_raise, 80).contains("[Twin (x2)] [Twin (x3)] More: [Twins]"));
+        assert!(to_raise.buttons().all(|button| button.action.verb == Verb::Raise));
+    }
+
+    #[test]
+    fn an_account_that_has_left_is_still_written_about() {
+        let asked = |status| to_text(&what_to_raise(&Account { status, ..Account::new("a", "Acme") }), 100);
+        insta::assert_snapshot!([AccountStatus::Active, AccountStatus::Churned].map(asked).join("\n"), @"
+        What is it about Acme?
+        [New opportunity] [Raise risk] More: [Pulse] [Note] [Product feedback] [New champion]
+
+        What is it about Acme?
+        [Note] [Product feedback]
+        ");
     }
 }

@@ -200,6 +200,7 @@ pub(super) fn name(account: &AccountView) -> Text {
 /// "health 34, at risk (was 52)".
 pub(super) fn health(account: &AccountView) -> String {
     match (account.health, account.band) {
+        (None, Band::Unknown) if account.diagnosis.is_none() => "not diagnosed yet".to_owned(),
         (None, Band::Unknown) => "health unknown: too little data".to_owned(),
         (None, band) => band.label().to_owned(),
         (Some(health), band) => {
@@ -260,7 +261,7 @@ fn warning(withheld: &Withheld, today: NaiveDate) -> String {
 }
 
 /// An amount, saying "about" where it is an estimate; empty where it is not known.
-fn amount(amount: Option<crate::domain::money::Money>, estimated: bool) -> String {
+pub(super) fn amount(amount: Option<crate::domain::money::Money>, estimated: bool) -> String {
     match amount {
         Some(amount) if estimated => phrase::about(amount),
         Some(amount) => amount.to_string(),

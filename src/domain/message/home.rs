@@ -24,7 +24,7 @@ pub struct HomeView {
     pub holds_book: bool,
     /// What waits for the reader: to qualify, to answer.
     pub owed: Vec<Card>,
-    /// Not acknowledged first, then by expected loss.
+    /// Not acknowledged first, then a decision to end it, then by expected loss.
     pub risks: Vec<Card>,
     /// By deadline.
     pub renewals: Vec<Card>,
@@ -191,14 +191,18 @@ fn nothing(view: &HomeView) -> String {
         };
     }
     if view.diagnosed_on.is_none() {
-        let morning = view.next_morning.as_ref().map(|at| format!(", and in your first morning message on {at}"));
-        return format!(
-            "Nothing has been read yet. Your accounts are read on {}; what needs you stands here then{}.",
-            view.next_night,
-            morning.unwrap_or_default()
-        );
+        return nothing_read(&view.next_night, view.next_morning.as_deref());
     }
     "Nothing is open on your accounts. What a night finds stands here, and in the next morning message.".to_owned()
+}
+
+/// Before the first diagnosis, when nothing that is asked has an answer. Both moments as [`HomeView`] has them.
+pub fn nothing_read(next_night: &str, next_morning: Option<&str>) -> String {
+    let morning = next_morning.map(|at| format!(", and in your first morning message on {at}"));
+    format!(
+        "Nothing has been read yet. Your accounts are read on {next_night}; what needs you stands here then{}.",
+        morning.unwrap_or_default()
+    )
 }
 
 fn entries(view: &HomeView, today: NaiveDate) -> Vec<Entry> {

@@ -7,6 +7,7 @@ use super::card;
 use super::phrase::{self, cut};
 use super::view::{HandoffState, RenewalState, RenewalView, RiskState, RiskView, WindowView};
 use super::{Block, Message, Text};
+use crate::domain::handoff::Matter;
 
 /// More lines than these no longer fit a message.
 const LINES: usize = 25;
@@ -132,9 +133,18 @@ fn renewal_state(state: &RenewalState) -> &'static str {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct HandoffLine {
     pub account: String,
-    /// "more seats, about $12k", "risk to weigh commercially".
+    /// As [`what`] says it.
     pub what: String,
     pub state: HandoffState,
+}
+
+/// "more seats, about $12k", "risk to weigh commercially".
+pub fn what(matter: &Matter) -> String {
+    let amount = match matter {
+        Matter::Window(window) => card::amount(window.amount, window.is_estimated()),
+        Matter::RiskToWeigh { .. } | Matter::Warning { .. } => String::new(),
+    };
+    if amount.is_empty() { matter.label().to_owned() } else { format!("{}, {amount}", matter.label()) }
 }
 
 /// `mine` waits for the reader; `others` the reader passed on.

@@ -219,7 +219,7 @@ impl World {
         work
     }
 
-    /// A complete night in which this account has one cause, a floor.
+    /// A complete night in which this account has one cause, a floor. Of several accounts the night is the same.
     pub(super) async fn diagnosed(&self, account: &str, health: u8, rule: &str) {
         let body = serde_json::json!({
             "coverage": 1.0, "families": {}, "not_checked": [], "windows": [], "auto_renew": true,
@@ -233,7 +233,7 @@ impl World {
             "INSERT INTO tandem.diagnosis_detail VALUES ('{org}', '{account}', '{detail}', '{body}', '{on}'); \
              INSERT INTO tandem.diagnosis VALUES ('{org}', '{on}', '{account}', {health}, {}, 'at_risk', 'new', '{detail}', '{on}'); \
              INSERT INTO tandem.diagnosis_run (org_id, date, completed_at, accounts, live, policy_hash, night, sources) \
-             VALUES ('{org}', '{on}', '{on}T02:00:00Z', 1, true, '', '{{}}', '{{}}'); \
+             VALUES ('{org}', '{on}', '{on}T02:00:00Z', 1, true, '', '{{}}', '{{}}') ON CONFLICT DO NOTHING; \
              UPDATE directory.organisation SET diagnosed_on = '{on}', diagnosed_at = '{on}T02:00:00Z'; \
              UPDATE tandem.organisation_setting SET stamp = stamp + 1",
             100 - health

@@ -18,7 +18,7 @@ pub(super) fn pairs(view: &AccountAnswer, today: NaiveDate) -> Vec<(String, Text
         }
     };
     if view.status == AccountStatus::Churned {
-        add("Status", "no longer a customer".to_owned());
+        add("Status", super::LEFT.to_owned());
     } else if let Some(on) = view.diagnosis.as_ref().and_then(|diagnosis| diagnosis.churned_on) {
         add("Status", format!("churned on {}", phrase::date(on, today)));
     }

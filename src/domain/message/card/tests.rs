@@ -6,6 +6,7 @@ use super::super::text;
 use super::super::view::*;
 use super::sample::seen_from;
 use super::*;
+use crate::domain::account::Account;
 use crate::domain::diagnosis::{Stage, WindowKind};
 
 /// The AM's cards say what the CSM is doing; the CSM's own cards do not repeat it.
@@ -217,7 +218,7 @@ fn every_verb_can_be_pressed_somewhere() {
     for (_, message) in messages(true) {
         pressed.extend(message.buttons().map(|button| button.action.verb));
     }
-    pressed.extend(several("a", &[("a".into(), "A".into())]).buttons().map(|button| button.action.verb));
+    pressed.extend(several("a", &[Account::new("a", "A")], Verb::ShowMore).buttons().map(|button| button.action.verb));
     // The rest of a digest and the account's own answer carry these; their tests show them.
     pressed.extend([Verb::AcknowledgeGroup, Verb::SnoozeGroup, Verb::Share]);
     // And the home page these.
