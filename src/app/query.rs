@@ -201,8 +201,12 @@ impl Ask<'_> {
     }
 
     async fn account(&mut self, name: &str) -> anyhow::Result<Message> {
-        let found = self.found(name).await?;
-        one_of(self.tx, self.reader, name, &found, self.share).await
+        let shown = match self.found(name).await?.as_slice() {
+            [] => None,
+            [one] => account_message(self.tx, self.reader, &one.id, self.share).await?,
+            several => Some(account::several(name, several, Verb::ShowMore)),
+        };
+        Ok(shown.unwrap_or_else(|| account::not_found(name)))
     }
 
     async fn raise(&mut self, name: &str) -> anyhow::Result<Message> {
@@ -315,22 +319,6 @@ impl Ask<'_> {
         };
         Ok(wording::message(&view, today))
     }
-}
-
-/// The one that is meant, or which it may be.
-async fn one_of(
-    tx: &mut Tenant,
-    reader: Reader<'_>,
-    name: &str,
-    found: &[Account],
-    share: bool,
-) -> anyhow::Result<Message> {
-    let shown = match found {
-        [] => None,
-        [one] => account_message(tx, reader, &one.id, share).await?,
-        several => Some(account::several(name, several, Verb::ShowMore)),
-    };
-    Ok(shown.unwrap_or_else(|| account::not_found(name)))
 }
 
 /// Both angles of one account; `None` where it does not exist or this reader may not see it.
