@@ -88,7 +88,7 @@ pub(super) async fn tell_admins(
     on: NaiveDate,
     now: DateTime<Utc>,
 ) -> anyhow::Result<()> {
-    for admin in snapshot.people.iter().filter(|person| person.active && person.is(Role::Admin)) {
+    for admin in snapshot.people.admins().into_iter().filter_map(|id| snapshot.person(id)) {
         let calendar = snapshot.calendar(admin);
         if gets_mornings(admin) || admin.away_on(on) || !calendar.is_working_day(on) {
             continue;

@@ -26,7 +26,7 @@ use super::content::Content;
 use super::import::{self, Input, Report, Source};
 use super::{App, notice};
 use crate::domain::calendar;
-use crate::domain::person::{OrgId, Role};
+use crate::domain::person::OrgId;
 use crate::ingest;
 use crate::store::audit::Actor;
 use crate::store::directory::{self, Organisation};
@@ -393,6 +393,5 @@ async fn tell(app: &App, tx: &mut Tenant, taken: &[Taken]) -> anyhow::Result<()>
         return Ok(());
     }
     let snapshot = app.snapshot(tx).await?;
-    let admins: Vec<_> = snapshot.people.iter().filter(|p| p.active && p.is(Role::Admin)).map(|p| p.id).collect();
-    notice::notify(tx, &snapshot, admins, &Content::Inbox { files: faults }, None, app.now()).await
+    notice::notify(tx, &snapshot, snapshot.people.admins(), &Content::Inbox { files: faults }, None, app.now()).await
 }

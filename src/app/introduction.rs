@@ -184,8 +184,7 @@ pub(super) fn who_can_tell(snapshot: &Snapshot, person: PersonId, now: DateTime<
         let here = leads.iter().find(|lead| snapshot.person(**lead).is_some_and(|lead| !lead.away_on(today)));
         whom.extend(here.or(leads.first()));
     }
-    let admins = snapshot.people.iter().filter(|other| other.active && other.is(Role::Admin) && other.id != person);
-    whom.extend(admins.map(|admin| admin.id));
+    whom.extend(snapshot.people.admins().into_iter().filter(|admin| *admin != person));
     let mut once = std::collections::BTreeSet::new();
     whom.retain(|id| once.insert(*id));
     whom

@@ -11,7 +11,7 @@ use serde_json::json;
 use super::content::Content;
 use super::snapshot::Snapshot;
 use super::{App, absence, notice};
-use crate::domain::person::{OrgId, PersonId, Role};
+use crate::domain::person::{OrgId, PersonId};
 use crate::store::audit::{self, Actor, Entry};
 use crate::store::directory::{self, Platform, Workspace};
 use crate::store::{Tenant, person, settings};
@@ -63,8 +63,8 @@ pub async fn heard_of(app: &App, org: OrgId, workspace: &Workspace, members: &[M
     }
     for (person, _) in &gone {
         let about = Content::GivenUp { person: Some(*person), problem: DEACTIVATED.to_owned() };
-        let admin = snapshot.people.iter().find(|other| other.active && other.is(Role::Admin) && other.id != *person);
-        notice::notify(&mut tx, &snapshot, admin.map(|admin| admin.id), &about, None, now).await?;
+        let admin = snapshot.people.admins().into_iter().find(|admin| admin != person);
+        notice::notify(&mut tx, &snapshot, admin, &about, None, now).await?;
     }
     tx.commit().await?;
     app.outbox_bell.notify_waiters();

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::content::Content;
 use super::{App, notice};
 use crate::domain::message::notice::Late;
-use crate::domain::person::{OrgId, Role};
+use crate::domain::person::OrgId;
 use crate::store::{directory, watch};
 
 /// Between two looks.
@@ -88,6 +88,5 @@ async fn tell(
         tracing::warn!(org = %tx.org(), what = finding.what.as_str(), since = %finding.since, "what is owed is late");
     }
     let snapshot = app.snapshot(tx).await?;
-    let admins: Vec<_> = snapshot.people.iter().filter(|p| p.active && p.is(Role::Admin)).map(|p| p.id).collect();
-    notice::notify(tx, &snapshot, admins, &Content::Watch { late: say, over }, None, now).await
+    notice::notify(tx, &snapshot, snapshot.people.admins(), &Content::Watch { late: say, over }, None, now).await
 }

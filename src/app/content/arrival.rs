@@ -13,7 +13,7 @@ use crate::domain::account::AccountId;
 use crate::domain::action::Subject;
 use crate::domain::digest as digest_rules;
 use crate::domain::handoff::{Handoff, State};
-use crate::domain::person::{Person, PersonId, Role};
+use crate::domain::person::{Person, PersonId};
 use crate::domain::timer::Timer;
 use crate::store::audit::{self, Actor, Entry};
 use crate::store::digest::{self as mornings, Place};
@@ -248,16 +248,14 @@ pub async fn given_up(
     {
         return Ok(());
     }
-    let admin =
-        snapshot.people.iter().find(|person| person.active && person.is(Role::Admin) && Some(person.id) != reader);
-    let Some((admin, workspace)) = admin.and_then(|admin| Some((admin, snapshot.workspace_of(admin.id)?.clone())))
-    else {
+    let admin = snapshot.people.admins().into_iter().find(|admin| Some(*admin) != reader);
+    let Some((admin, workspace)) = admin.and_then(|admin| Some((admin, snapshot.workspace_of(admin)?.clone()))) else {
         return Ok(());
     };
     let told = NewMessage {
         id: Uuid::now_v7(),
         workspace,
-        to: Address::Person(admin.id),
+        to: Address::Person(admin),
         content: serde_json::to_value(Content::GivenUp { person: reader, problem: problem.to_owned() })?,
         accounts: Vec::new(),
         thread_of: None,

@@ -28,7 +28,7 @@ use super::{App, gaps, notice, precision, schedule};
 use crate::domain::account::AccountId;
 use crate::domain::calendar::{self, BusinessHours, WorkCalendar};
 use crate::domain::diagnosis::{Band, Book, Diagnosis, GuardChange, GuardEvent};
-use crate::domain::person::{OrgId, Role, Workdays};
+use crate::domain::person::{OrgId, Workdays};
 use crate::domain::policy::Policy;
 use crate::domain::signal::Source;
 use crate::store::audit::{self, Actor, Entry};
@@ -206,8 +206,7 @@ async fn diagnose_locked(
 impl Night {
     /// A source that fell silent for much of the book, or that is back, is told to the admins, once.
     async fn tell_of_feeds(&self, lock: &mut Tenant) -> anyhow::Result<()> {
-        let people = &self.snapshot.people;
-        let admins: Vec<_> = people.iter().filter(|p| p.active && p.is(Role::Admin)).map(|p| p.id).collect();
+        let admins = self.snapshot.people.admins();
         for event in &self.book.guard_events {
             let silent = match event.change {
                 GuardChange::Raised => Some(event.silent),

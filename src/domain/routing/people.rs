@@ -96,11 +96,17 @@ impl People {
 
     /// Who decides on what is the whole organisation's: the admins; where there are none, the leads.
     pub fn stewards(&self) -> Vec<PersonId> {
-        let of = |role: Role| -> Vec<PersonId> {
-            self.people.values().filter(|person| person.active && person.is(role)).map(|person| person.id).collect()
-        };
-        let admins = of(Role::Admin);
-        if admins.is_empty() { of(Role::Lead) } else { admins }
+        let admins = self.admins();
+        if admins.is_empty() { self.active(Role::Lead) } else { admins }
+    }
+
+    /// Who is told what only an admin can put right, in id order.
+    pub fn admins(&self) -> Vec<PersonId> {
+        self.active(Role::Admin)
+    }
+
+    fn active(&self, role: Role) -> Vec<PersonId> {
+        self.people.values().filter(|person| person.active && person.is(role)).map(|person| person.id).collect()
     }
 
     /// An admin who is here; else any admin, any lead, anybody who may act; whoever can't be reached only where nobody
