@@ -10,10 +10,10 @@ use std::collections::BTreeSet;
 use chrono::{DateTime, Utc};
 use serde_json::json;
 
-use super::clocks::owned_by_route;
 use super::content::{Content, Load};
 use super::notice;
 use super::snapshot::Snapshot;
+use super::transfer::renewal_entry;
 use crate::domain::action::Subject;
 use crate::domain::calendar;
 use crate::domain::person::{OrgId, Person, PersonId};
@@ -159,10 +159,9 @@ impl Turn<'_> {
             if !routed || chosen || work.owner() != from {
                 continue;
             }
-            let Ok(work) = owned_by_route(work, to) else { continue };
+            let Ok(work) = work.owned_by_route(to) else { continue };
             renewal::save(self.tx, &work).await?;
-            let data = json!({"account": work.account, "from": from, "to": to, "why": why});
-            self.entries.push(Entry::new("book.transferred", Subject::Renewal(id), data));
+            self.entries.push(renewal_entry(&work, from, why));
             self.accounts.push(work.account);
             moved += 1;
         }

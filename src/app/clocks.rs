@@ -11,13 +11,13 @@ use uuid::Uuid;
 
 use super::content::{About, Content, Said};
 use super::snapshot::Snapshot;
+use super::transfer::renewal_entry;
 use super::{App, notice};
 use crate::domain::account::{Account, AccountId};
 use crate::domain::action::Subject;
 use crate::domain::calendar;
 use crate::domain::handoff::{Handoff, HandoffEvent, State};
 use crate::domain::person::{OrgId, PersonId};
-use crate::domain::renewal_work::RenewalWork;
 use crate::domain::risk::{self, RanOut, Risk, RiskEvent};
 use crate::domain::routing::{Nobody, Seat};
 use crate::domain::timer::Owed;
@@ -423,10 +423,10 @@ impl Step {
         let (subject, about, owner) = (Subject::Renewal(id), About::Renewal(id), work.owner());
         if !self.is_here(owner)
             && let Some(to) = self.snapshot.people.stand_in(owner, self.today)
-            && let Ok(moved) = owned_by_route(work.clone(), to)
+            && let Ok(moved) = work.clone().owned_by_route(to)
         {
             renewal::save(&mut self.tx, &moved).await?;
-            self.record("book.transferred", subject.clone(), &account.id, json!({"from": owner, "to": to}));
+            self.entries.push(renewal_entry(&moved, owner, "clock"));
             self.record("escalation.delegated", subject.clone(), &account.id, json!({"from": owner, "to": to}));
             self.tell([to], about, (Said::Delegated, moved.version(), Some(owner)), &account.id).await?;
             let what = What::Delegated { from: owner, to };
@@ -452,16 +452,6 @@ impl Step {
             }
         }
     }
-}
-
-/// As the night does it: the owner and whom the route names change together.
-pub(super) fn owned_by_route(
-    work: RenewalWork,
-    to: PersonId,
-) -> Result<RenewalWork, crate::domain::renewal_work::Refused> {
-    let mut moved = work.owned_by(to)?;
-    moved.routed_to = Some(to);
-    Ok(moved)
 }
 
 /// Who made the offer: they wait for the answer, and for what comes of it.

@@ -5,8 +5,8 @@
 use chrono::{DateTime, Utc};
 use serde_json::json;
 
-use super::clocks::owned_by_route;
 use super::snapshot::Snapshot;
+use super::transfer::renewal_entry;
 use crate::domain::account::AccountId;
 use crate::domain::action::Subject;
 use crate::domain::calendar;
@@ -44,10 +44,9 @@ pub(super) async fn settle(store: &Store, org: OrgId, now: DateTime<Utc>) -> any
         let Some(account) = account::some(&mut tx, std::slice::from_ref(&work.account)).await?.pop() else { continue };
         let (from, routed) = (work.owner(), snapshot.route(&account, today).map(|routed| routed.renewal_owner));
         let (true, Ok(to)) = (gone.contains(&from), routed) else { continue };
-        let Ok(work) = owned_by_route(work, to) else { continue };
+        let Ok(work) = work.owned_by_route(to) else { continue };
         renewal::save(&mut tx, &work).await?;
-        let data = json!({"account": work.account, "from": from, "to": to, "why": "left", "version": work.version()});
-        entries.push(Entry::new("book.transferred", Subject::Renewal(id), data));
+        entries.push(renewal_entry(&work, from, "left"));
         accounts.push(work.account);
     }
     change::record(&mut tx, now, &change::by(Actor::System, entries), &accounts).await?;

@@ -8,10 +8,10 @@ use std::collections::BTreeMap;
 use chrono::{DateTime, Utc};
 use serde_json::json;
 
-use super::clocks::owned_by_route;
 use super::content::{Content, Load};
 use super::notice;
 use super::snapshot::Snapshot;
+use super::transfer::renewal_entry;
 use crate::domain::account::{Account, AccountId, Segment};
 use crate::domain::action::Subject;
 use crate::domain::calendar;
@@ -183,10 +183,9 @@ impl Moves {
             if work.routed_to == Some(to) {
                 continue;
             }
-            let Ok(moved) = owned_by_route(work, to) else { continue };
+            let Ok(moved) = work.owned_by_route(to) else { continue };
             renewal::save(tx, &moved).await?;
-            let data = json!({"account": moved.account, "from": from, "to": to, "why": "model"});
-            self.entries.push(Entry::new("book.transferred", Subject::Renewal(moved.id), data));
+            self.entries.push(renewal_entry(&moved, from, "model"));
             self.accounts.push(moved.account);
             self.people.entry(to).or_default().0.renewals += 1;
             self.people.entry(from).or_default().1.renewals += 1;

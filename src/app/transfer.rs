@@ -7,7 +7,6 @@ use chrono::{DateTime, Utc};
 use serde::Serialize;
 use serde_json::json;
 
-use super::clocks::owned_by_route;
 use super::content::Content;
 use super::snapshot::Snapshot;
 use super::views::Reader;
@@ -20,6 +19,7 @@ use crate::domain::handoff::{Handoff, HandoffEvent, State};
 use crate::domain::message::view::Why;
 use crate::domain::message::{Message, notice as words};
 use crate::domain::person::{OrgId, PersonId};
+use crate::domain::renewal_work::RenewalWork;
 use crate::domain::risk;
 use crate::domain::routing::{Seat, may_hold};
 use crate::store::account::Seats;
@@ -231,15 +231,22 @@ async fn renewals(
         if work.owner() != from && !stood_in {
             continue;
         }
-        let owned = if by_route { owned_by_route(work, to) } else { work.owned_by(to) };
+        let owned = if by_route { work.owned_by_route(to) } else { work.owned_by(to) };
         if let Ok(owned) = owned {
             renewal::save(tx, &owned).await?;
-            let data = json!({"account": owned.account, "from": from, "to": to, "version": owned.version()});
-            entries.push(Entry::new("book.transferred", Subject::Renewal(owned.id), data));
+            entries.push(renewal_entry(&owned, from, "book"));
             moved += 1;
         }
     }
     Ok(moved)
+}
+
+/// What the audit trail keeps of a renewal that somebody else owns now, whatever passed it on.
+pub(super) fn renewal_entry(work: &RenewalWork, from: PersonId, why: &str) -> Entry {
+    let data = json!({
+        "account": work.account, "version": work.version(), "from": from, "to": work.owner(), "why": why,
+    });
+    Entry::new("book.transferred", Subject::Renewal(work.id), data)
 }
 
 /// What the two read: the taker the brief, the giver that it is done.

@@ -5,6 +5,7 @@ use serde_json::json;
 use super::{Click, Effect, Found, Held, handoff, renewal, rights};
 use crate::app::content::{About, Content};
 use crate::app::notice;
+use crate::app::transfer::renewal_entry;
 use crate::domain::account::Account;
 use crate::domain::action::Subject;
 use crate::domain::handoff::{Handoff, HandoffEvent, Matter, State};
@@ -149,9 +150,7 @@ pub(super) async fn reassign(click: &mut Click<'_>, found: Found, to: PersonId) 
             Ok(owned) => {
                 store::renewal::save(&mut click.tx, &owned).await?;
                 tell(click, &account, [holder, to], About::Renewal(owned.id), owned.version()).await?;
-                let data = json!({"account": account.id, "from": holder, "to": to, "version": owned.version()});
-                let entry = Entry::new("book.transferred", Subject::Renewal(owned.id), data);
-                Ok(Effect::changed(&account.id, vec![entry], reply))
+                Ok(Effect::changed(&account.id, vec![renewal_entry(&owned, holder, "reassigned")], reply))
             }
             Err(refused) => Ok(renewal::refusal(click, &account, &work, &refused)),
         },

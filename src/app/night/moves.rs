@@ -5,6 +5,7 @@ use uuid::Uuid;
 
 use super::Night;
 use super::renewals::{self, Term};
+use crate::app::transfer::renewal_entry;
 use crate::domain::account::{Account, AccountId};
 use crate::domain::action::Subject;
 use crate::domain::diagnosis::{Diagnosis, FoundWindow, WindowKind};
@@ -232,9 +233,10 @@ impl Night {
             });
             moves.record(event.as_str(), Subject::Renewal(work.id), account, data);
         }
-        for (id, from, to) in tonight.handed_over {
-            let data = json!({"date": self.date, "from": from, "to": to});
-            moves.record("book.transferred", Subject::Renewal(id), account, data);
+        for (work, from) in tonight.handed_over {
+            let mut entry = renewal_entry(&work, from, "route");
+            entry.data["date"] = json!(self.date);
+            moves.entries.push(entry);
         }
         if !tonight.works.is_empty() {
             moves.shown(account);

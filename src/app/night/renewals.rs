@@ -45,8 +45,8 @@ pub(super) struct Tonight {
     /// New or changed, at most two: a term that ended and the one after it.
     pub(super) works: Vec<RenewalWork>,
     pub(super) events: Vec<(RenewalWork, RenewalEvent)>,
-    /// Work, from whom, to whom.
-    pub(super) handed_over: Vec<(Uuid, PersonId, PersonId)>,
+    /// Work with its new owner, and who owned it before.
+    pub(super) handed_over: Vec<(RenewalWork, PersonId)>,
 }
 
 pub(super) fn tonight(latest: Option<RenewalWork>, term: &Term<'_>) -> Tonight {
@@ -117,7 +117,7 @@ fn go_on(work: RenewalWork, term: &Term<'_>, tonight: &mut Tonight) -> RenewalWo
         // Refused where the owner has it already.
         if let Ok(moved) = work.clone().owned_by(owner) {
             work = moved;
-            tonight.handed_over.push((work.id, from, owner));
+            tonight.handed_over.push((work.clone(), from));
         }
     }
     if let Some(deadline) = term.deadline {
@@ -278,8 +278,8 @@ mod tests {
         let step = Some(Stage::D180);
         let term = Term { account: &acme, outcomes: &[], churned: false, deadline, step, owner: Some(other), date, at };
         let night = tonight(Some(work.clone()), &term);
-        assert_eq!(night.handed_over, [(work.id, OWNER, other)]);
         assert_eq!(night.works[0].owner(), other);
+        assert_eq!(night.handed_over, [(night.works[0].clone(), OWNER)]);
         // A lead has chosen somebody else: the same route again does not undo it.
         let chosen = work.clone().owned_by(other).unwrap();
         let same = tonight(Some(chosen), &Term { owner: Some(OWNER), ..term });

@@ -325,6 +325,11 @@ impl RenewalWork {
         Ok(self)
     }
 
+    /// The same, to whom the account's route names now: unlike somebody whom a lead chose, they lose it with the route.
+    pub fn owned_by_route(self, owner: PersonId) -> Result<Self, Refused> {
+        Ok(Self { routed_to: Some(owner), ..self.owned_by(owner)? })
+    }
+
     // The clock of a step.
 
     pub fn timer(&self) -> Timer {
