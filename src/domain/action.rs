@@ -1,5 +1,5 @@
-//! Everything that a person can press. Each verb is declared once, here; a test
-//! fails if a renderer cannot draw one, and `app::act` matches them all.
+//! Everything that a person can press. Each verb is declared once, here; tests
+//! fail if a renderer cannot draw one, and if `app::act` does not take one.
 
 use std::fmt;
 use std::str::FromStr;

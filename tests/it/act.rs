@@ -6,8 +6,6 @@ mod sequences;
 mod together;
 mod world;
 
-use std::collections::BTreeSet;
-
 use chrono::{Days, NaiveDate, TimeDelta};
 use serde_json::json;
 use tandem::app::Who;
@@ -617,21 +615,42 @@ async fn every_verb_is_answered_on_every_subject() {
         Subject::Introduction(Uuid::nil()),
         Subject::Rule("usage_trend".into()),
     ];
-    let mut known = BTreeSet::new();
+    let mut takes = Vec::new();
+    for subject in &subjects {
+        let mut taken = Vec::new();
+        for verb in Verb::ALL {
+            let action = Action::new(verb, subject.clone());
+            let pressed = act::press(&world.app, &world.asker("dana"), &action, None).await.unwrap();
+            if pressed != Reply::Private(unknown_action()) {
+                taken.push(verb.as_str());
+            }
+        }
+        let subject = subject.to_string();
+        takes.push(format!("{}: {}", subject.split(':').next().unwrap(), taken.join(" ")));
+    }
+    insta::assert_snapshot!(takes.join("\n"), @r"
+    account: note raise raise_opportunity raise_risk raise_pulse raise_feedback raise_champion show_more share
+    risk: acknowledge set_next_step snooze resolve reopen not_useful hand_to_am reassign nudge note raise raise_opportunity raise_risk raise_pulse raise_feedback raise_champion show_more share
+    handoff: acknowledge not_useful qualify offer claim decline pass hand_back won lost override withdraw reassign nudge note raise raise_opportunity raise_risk raise_pulse raise_feedback raise_champion show_more share
+    renewal: acknowledge reassign nudge prepare brief negotiate renewed contracted renewal_lost note raise raise_opportunity raise_risk raise_pulse raise_feedback raise_champion show_more share
+    group: show_more acknowledge_group snooze_group
+    home: turn_page settings
+    introduction: introduce confirm_introduction refuse_introduction
+    rule: put_on_trial bring_back
+    ");
+    for verb in Verb::ALL {
+        let taken = takes.iter().flat_map(|taken| taken.split(' ')).any(|taken| taken == verb.as_str());
+        assert!(taken, "nothing takes {}", verb.as_str());
+    }
     for (verb, subject) in Verb::ALL.into_iter().flat_map(|verb| subjects.iter().map(move |s| (verb, s.clone()))) {
         let action = Action::new(verb, subject);
         for who in ["dana", "kim", "lee", "vic"] {
             let pressed = act::press(&world.app, &world.asker(who), &action, None).await;
-            let pressed = pressed.unwrap_or_else(|error| panic!("{who} presses {action}: {error:#}"));
-            if pressed != Reply::Private(unknown_action()) && who != "vic" {
-                known.insert(verb);
-            }
+            pressed.unwrap_or_else(|error| panic!("{who} presses {action}: {error:#}"));
             let filled = act::submit(&world.app, &world.asker(who), &action, &everything(), None).await;
             filled.unwrap_or_else(|error| panic!("{who} submits {action}: {error:#}"));
         }
     }
-    let strange: Vec<Verb> = Verb::ALL.into_iter().filter(|verb| !known.contains(verb)).collect();
-    assert_eq!(strange, [], "no subject takes these");
 }
 
 fn unknown_action() -> Message {

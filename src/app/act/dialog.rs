@@ -14,6 +14,9 @@ use crate::domain::money::Money;
 use crate::domain::risk::{Refused, State};
 
 pub(super) async fn open(click: &mut Click<'_>, verb: Verb, subject: Subject, found: &Found) -> anyhow::Result<Effect> {
+    if !is_asked_of(verb, &found.held) {
+        return Ok(Effect::Said(answer::unknown_action()));
+    }
     if let Some(answer) = raise::too_late(click, &found.account, verb) {
         return Ok(Effect::Said(answer));
     }
@@ -23,6 +26,19 @@ pub(super) async fn open(click: &mut Click<'_>, verb: Verb, subject: Subject, fo
     let view = view(click, verb, subject, found).await?;
     let asked = dialog::dialog(verb, &view).map(Reply::Dialog);
     Ok(asked.map_or_else(|| Effect::Said(answer::unknown_action()), Effect::Asked))
+}
+
+/// Whether a card about this has such a button; what is about the account stands on each of them.
+fn is_asked_of(verb: Verb, held: &Held) -> bool {
+    match verb {
+        Verb::SetNextStep | Verb::Snooze | Verb::Resolve | Verb::HandToAccountManager => matches!(held, Held::Risk(_)),
+        Verb::Qualify | Verb::Decline | Verb::Pass | Verb::HandBack | Verb::Won | Verb::Lost | Verb::Override => {
+            matches!(held, Held::Handoff(_))
+        }
+        Verb::Brief | Verb::Renewed | Verb::Contracted | Verb::RenewalLost => matches!(held, Held::Renewal(_)),
+        Verb::Reassign => !matches!(held, Held::Account),
+        _ => raise::is_about_account(verb),
+    }
 }
 
 /// What to say where the move could not be made: it is tried with blank words, and nothing is saved.

@@ -3,11 +3,11 @@
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use super::{Click, Effect, rights};
+use super::{Click, Effect, Found, Held, raise, rights, team};
 use crate::app::content::{About, Content};
 use crate::app::notice;
 use crate::domain::account::Account;
-use crate::domain::action::Subject;
+use crate::domain::action::{Subject, Verb};
 use crate::domain::handoff::{Handoff, HandoffEvent, Matter, Moved, Qualification, Refused, State};
 use crate::domain::message::answer::{self, Cannot, Done};
 use crate::domain::message::form::{self, Submission};
@@ -19,7 +19,27 @@ use crate::domain::routing::{Routed, Seat};
 use crate::store;
 use crate::store::audit::Entry;
 
-pub(super) async fn claim(click: &mut Click<'_>, account: &Account, handoff: Handoff) -> anyhow::Result<Effect> {
+pub(super) async fn press(
+    click: &mut Click<'_>,
+    verb: Verb,
+    account: Account,
+    handoff: Handoff,
+) -> anyhow::Result<Effect> {
+    match verb {
+        Verb::Acknowledge => carry_on(click, &account, handoff).await,
+        Verb::Offer => offer(click, &account, handoff).await,
+        Verb::Claim => claim(click, &account, handoff).await,
+        Verb::Withdraw => withdraw(click, &account, handoff).await,
+        Verb::NotUseful => {
+            let rule = handoff.window().map(|window| format!("window_{}", window.kind.as_str()));
+            super::risk::not_useful(click, &account, Subject::Handoff(handoff.id), rule).await
+        }
+        Verb::Nudge => team::nudge(click, &Found { account, held: Held::Handoff(handoff) }).await,
+        _ => raise::press(click, verb, &account).await,
+    }
+}
+
+async fn claim(click: &mut Click<'_>, account: &Account, handoff: Handoff) -> anyhow::Result<Effect> {
     if !rights::may_answer(&click.snapshot, click.me, account, &handoff) {
         return Ok(Effect::Said(click.present_handoff(account, &handoff)));
     }
@@ -31,7 +51,7 @@ pub(super) async fn claim(click: &mut Click<'_>, account: &Account, handoff: Han
     settle(click, account, &handoff, moved).await
 }
 
-pub(super) async fn withdraw(click: &mut Click<'_>, account: &Account, handoff: Handoff) -> anyhow::Result<Effect> {
+async fn withdraw(click: &mut Click<'_>, account: &Account, handoff: Handoff) -> anyhow::Result<Effect> {
     if !rights::may_take_back(&click.snapshot, click.me, account, &handoff) {
         return Ok(Effect::Said(click.present_handoff(account, &handoff)));
     }
@@ -40,7 +60,7 @@ pub(super) async fn withdraw(click: &mut Click<'_>, account: &Account, handoff: 
 }
 
 /// To the other half of the pair, once more or for the first time.
-pub(super) async fn offer(click: &mut Click<'_>, account: &Account, handoff: Handoff) -> anyhow::Result<Effect> {
+async fn offer(click: &mut Click<'_>, account: &Account, handoff: Handoff) -> anyhow::Result<Effect> {
     if !rights::may_hold_on(&click.snapshot, click.me, &handoff) {
         return Ok(Effect::Said(click.present_handoff(account, &handoff)));
     }
@@ -61,7 +81,7 @@ pub(super) fn counterpart(click: &Click<'_>, account: &Account, handoff: &Handof
 }
 
 /// Whom a refused or returned offer goes to where a rule had made it.
-pub(super) fn lead(click: &Click<'_>, handoff: &Handoff) -> PersonId {
+fn lead(click: &Click<'_>, handoff: &Handoff) -> PersonId {
     match handoff.state() {
         State::Offered { to: Seat::Pool { accountable, .. }, .. } => *accountable,
         _ => {
@@ -236,7 +256,7 @@ pub(super) async fn hand_over(
 }
 
 /// Saves a move, or says why there is none.
-pub(super) async fn settle(
+async fn settle(
     click: &mut Click<'_>,
     account: &Account,
     before: &Handoff,
@@ -284,7 +304,7 @@ fn in_hand(click: &Click<'_>, handoff: Handoff) -> Handoff {
 }
 
 /// "Still on it?": one tap says yes, and the clock starts anew.
-pub(super) async fn carry_on(click: &mut Click<'_>, account: &Account, handoff: Handoff) -> anyhow::Result<Effect> {
+async fn carry_on(click: &mut Click<'_>, account: &Account, handoff: Handoff) -> anyhow::Result<Effect> {
     if !handoff.is_asked() || !rights::may_hold_on(&click.snapshot, click.me, &handoff) {
         return Ok(Effect::Said(click.present_handoff(account, &handoff)));
     }

@@ -28,7 +28,7 @@ use serde_json::json;
 pub(super) use together::Acknowledging;
 
 use super::snapshot::Snapshot;
-use super::{App, Asker, query};
+use super::{App, Asker};
 use crate::domain::account::{Account, AccountId};
 use crate::domain::action::{Action, Subject, Verb};
 use crate::domain::diagnosis::Diagnosis;
@@ -207,93 +207,15 @@ impl<'a> Click<'a> {
         if !self.fresh && action.verb != Verb::ShowMore {
             return Ok(Effect::Said(self.present(&found)));
         }
+        if action.verb.opens_dialog() {
+            return dialog::open(self, action.verb, action.subject.clone(), &found).await;
+        }
         let Found { account, held } = found;
-        match (action.verb, held) {
-            (Verb::Acknowledge, Held::Risk(risk)) => risk::acknowledge(self, &account, risk).await,
-            (Verb::Acknowledge, Held::Handoff(handoff)) => handoff::carry_on(self, &account, handoff).await,
-            (Verb::Acknowledge, Held::Renewal(work)) => renewal::carry_on(self, &account, work).await,
-            (Verb::Reopen, Held::Risk(risk)) => risk::reopen(self, &account, risk).await,
-            (Verb::NotUseful, held @ (Held::Risk(_) | Held::Handoff(_))) => {
-                risk::not_useful(self, &account, &held).await
-            }
-            (Verb::Offer, Held::Handoff(handoff)) => handoff::offer(self, &account, handoff).await,
-            (Verb::Claim, Held::Handoff(handoff)) => handoff::claim(self, &account, handoff).await,
-            (Verb::Withdraw, Held::Handoff(handoff)) => handoff::withdraw(self, &account, handoff).await,
-            (Verb::Nudge, held @ (Held::Risk(_) | Held::Handoff(_) | Held::Renewal(_))) => {
-                team::nudge(self, &Found { account, held }).await
-            }
-            (Verb::Prepare, Held::Renewal(work)) => renewal::prepare(self, &account, work).await,
-            (Verb::Negotiate, Held::Renewal(work)) => renewal::negotiate(self, &account, work).await,
-            (Verb::ShowMore, _) => {
-                let shown =
-                    query::account_answer(self.app, &mut self.tx, &self.snapshot, Some(self.me), &account.id).await?;
-                Ok(Effect::Asked(Reply::Private(shown)))
-            }
-            (Verb::Share, _) => raise::share(self, &account).await,
-            (
-                verb @ (Verb::SetNextStep | Verb::Snooze | Verb::Resolve | Verb::HandToAccountManager),
-                held @ Held::Risk(_),
-            )
-            | (
-                verb @ (Verb::Qualify
-                | Verb::Decline
-                | Verb::Pass
-                | Verb::HandBack
-                | Verb::Won
-                | Verb::Lost
-                | Verb::Override),
-                held @ Held::Handoff(_),
-            )
-            | (verb @ Verb::Reassign, held @ (Held::Risk(_) | Held::Handoff(_) | Held::Renewal(_)))
-            | (verb @ (Verb::Brief | Verb::Renewed | Verb::Contracted | Verb::RenewalLost), held @ Held::Renewal(_))
-            | (
-                verb @ (Verb::Note
-                | Verb::Raise
-                | Verb::RaiseOpportunity
-                | Verb::RaiseRisk
-                | Verb::RaisePulse
-                | Verb::RaiseFeedback
-                | Verb::RaiseChampion),
-                held,
-            ) => dialog::open(self, verb, action.subject.clone(), &Found { account, held }).await,
-            // A verb that does not belong to what it came with: no button of ours carries that.
-            (
-                Verb::Acknowledge
-                | Verb::SetNextStep
-                | Verb::Snooze
-                | Verb::Resolve
-                | Verb::Reopen
-                | Verb::NotUseful
-                | Verb::HandToAccountManager
-                | Verb::Qualify
-                | Verb::Offer
-                | Verb::Claim
-                | Verb::Decline
-                | Verb::Pass
-                | Verb::HandBack
-                | Verb::Won
-                | Verb::Lost
-                | Verb::Override
-                | Verb::Withdraw
-                | Verb::Reassign
-                | Verb::Nudge
-                | Verb::Prepare
-                | Verb::Brief
-                | Verb::Negotiate
-                | Verb::Renewed
-                | Verb::Contracted
-                | Verb::RenewalLost
-                | Verb::AcknowledgeGroup
-                | Verb::SnoozeGroup
-                | Verb::TurnPage
-                | Verb::Settings
-                | Verb::Introduce
-                | Verb::ConfirmIntroduction
-                | Verb::RefuseIntroduction
-                | Verb::PutOnTrial
-                | Verb::BringBack,
-                _,
-            ) => Ok(Effect::Said(answer::unknown_action())),
+        match held {
+            Held::Account => raise::press(self, action.verb, &account).await,
+            Held::Risk(risk) => risk::press(self, action.verb, account, risk).await,
+            Held::Handoff(handoff) => handoff::press(self, action.verb, account, handoff).await,
+            Held::Renewal(work) => renewal::press(self, action.verb, account, work).await,
         }
     }
 

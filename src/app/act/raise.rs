@@ -6,7 +6,7 @@ use uuid::Uuid;
 
 use super::{Click, Effect, future_deadline, handoff, renewal, rights};
 use crate::app::content::{About, Content};
-use crate::app::notice;
+use crate::app::{notice, query};
 use crate::domain::account::{Account, AccountStatus};
 use crate::domain::action::{Subject, Verb};
 use crate::domain::diagnosis::WindowKind;
@@ -44,6 +44,20 @@ pub(super) fn too_late(click: &Click<'_>, account: &Account, verb: Verb) -> Opti
     let begins = verb == Verb::Reopen || (form::RAISABLE.contains(&verb) && !still.contains(&verb));
     let left = account.status == AccountStatus::Churned;
     (left && begins).then(|| answer::cannot(&account.name, &Cannot::Left, click.today))
+}
+
+/// What acts at one tap on every card of an account, whatever that is about.
+pub(super) async fn press(click: &mut Click<'_>, verb: Verb, account: &Account) -> anyhow::Result<Effect> {
+    match verb {
+        Verb::ShowMore => {
+            let (snapshot, me) = (&click.snapshot, Some(click.me));
+            let shown = query::account_answer(click.app, &mut click.tx, snapshot, me, &account.id).await?;
+            Ok(Effect::Asked(Reply::Private(shown)))
+        }
+        Verb::Share => share(click, account).await,
+        // A verb that does not belong to what it came with: no button of ours carries that.
+        _ => Ok(Effect::Said(answer::unknown_action())),
+    }
 }
 
 pub(super) async fn note(click: &mut Click<'_>, account: &Account, text: &str) -> anyhow::Result<Effect> {
@@ -255,7 +269,7 @@ async fn requested(
 }
 
 /// Shows the account in the channel where it was pressed. Delivery looks for outsiders before it posts.
-pub(super) async fn share(click: &mut Click<'_>, account: &Account) -> anyhow::Result<Effect> {
+async fn share(click: &mut Click<'_>, account: &Account) -> anyhow::Result<Effect> {
     let Some(channel) = &click.asker.channel else { return Ok(Effect::Said(answer::no_channel())) };
     let message = NewMessage {
         id: Uuid::now_v7(),

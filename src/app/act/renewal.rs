@@ -2,11 +2,11 @@
 
 use serde_json::{Value, json};
 
-use super::{Click, Effect};
+use super::{Click, Effect, Found, Held, raise, team};
 use crate::app::content::{About, Content};
 use crate::app::notice;
 use crate::domain::account::Account;
-use crate::domain::action::Subject;
+use crate::domain::action::{Subject, Verb};
 use crate::domain::message::Reply;
 use crate::domain::message::answer::{self, Cannot};
 use crate::domain::message::form::{self, Submission};
@@ -16,14 +16,20 @@ use crate::domain::timer::IDLE_WORKING_DAYS;
 use crate::store;
 use crate::store::audit::Entry;
 
-pub(super) async fn prepare(click: &mut Click<'_>, account: &Account, work: RenewalWork) -> anyhow::Result<Effect> {
-    let moved = work.clone().prepare(click.now);
-    settle(click, account, &work, moved).await
-}
-
-pub(super) async fn negotiate(click: &mut Click<'_>, account: &Account, work: RenewalWork) -> anyhow::Result<Effect> {
-    let moved = work.clone().negotiate(click.now);
-    settle(click, account, &work, moved).await
+pub(super) async fn press(
+    click: &mut Click<'_>,
+    verb: Verb,
+    account: Account,
+    work: RenewalWork,
+) -> anyhow::Result<Effect> {
+    let now = click.now;
+    match verb {
+        Verb::Acknowledge => carry_on(click, &account, work).await,
+        Verb::Prepare => settle(click, &account, &work, work.clone().prepare(now)).await,
+        Verb::Negotiate => settle(click, &account, &work, work.clone().negotiate(now)).await,
+        Verb::Nudge => team::nudge(click, &Found { account, held: Held::Renewal(work) }).await,
+        _ => raise::press(click, verb, &account).await,
+    }
 }
 
 /// The machine's move for what a dialog said. Pure: also tried before the dialog opens.
@@ -83,7 +89,7 @@ fn watched(click: &Click<'_>, work: RenewalWork) -> RenewalWork {
 }
 
 /// "Still on it?": one tap says yes, and the clock starts anew.
-pub(super) async fn carry_on(click: &mut Click<'_>, account: &Account, work: RenewalWork) -> anyhow::Result<Effect> {
+async fn carry_on(click: &mut Click<'_>, account: &Account, work: RenewalWork) -> anyhow::Result<Effect> {
     if !work.is_asked() {
         return Ok(Effect::Said(click.present_renewal(account, &work)));
     }

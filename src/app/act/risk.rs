@@ -4,12 +4,11 @@ use std::collections::BTreeSet;
 
 use serde_json::{Value, json};
 
-use super::{Click, Effect, Found, Held, handoff};
+use super::{Click, Effect, Found, Held, handoff, raise, team};
 use crate::app::content::{About, Content};
 use crate::app::notice;
 use crate::domain::account::Account;
 use crate::domain::action::{Subject, Verb};
-use crate::domain::handoff::Matter;
 use crate::domain::message::answer::{self, Cannot, Done};
 use crate::domain::message::form::{self, Submission};
 use crate::domain::message::{Message, Reply, phrase};
@@ -19,8 +18,19 @@ use crate::store;
 use crate::store::audit::Entry;
 use crate::store::note::{self, NoteKind};
 
+pub(super) async fn press(click: &mut Click<'_>, verb: Verb, account: Account, risk: Risk) -> anyhow::Result<Effect> {
+    let now = click.now;
+    match verb {
+        Verb::Acknowledge => acknowledge(click, &account, risk).await,
+        Verb::Reopen => settle(click, &account, &risk, risk.clone().reopen(now, Limits::default())).await,
+        Verb::NotUseful => not_useful(click, &account, Subject::Risk(risk.id), None).await,
+        Verb::Nudge => team::nudge(click, &Found { account, held: Held::Risk(risk) }).await,
+        _ => raise::press(click, verb, &account).await,
+    }
+}
+
 /// One tap: the next step is due some working days from now.
-pub(super) async fn acknowledge(click: &mut Click<'_>, account: &Account, risk: Risk) -> anyhow::Result<Effect> {
+async fn acknowledge(click: &mut Click<'_>, account: &Account, risk: Risk) -> anyhow::Result<Effect> {
     let moved = risk.clone().acknowledge(click.me, acknowledged_until(click), click.now);
     settle(click, account, &risk, moved).await
 }
@@ -50,11 +60,6 @@ pub(super) fn acknowledged_until(click: &Click<'_>) -> chrono::NaiveDate {
         Some(me) => click.snapshot.calendar(me).add_working_days(click.today, days),
         None => click.today,
     }
-}
-
-pub(super) async fn reopen(click: &mut Click<'_>, account: &Account, risk: Risk) -> anyhow::Result<Effect> {
-    let moved = risk.clone().reopen(click.now, Limits::default());
-    settle(click, account, &risk, moved).await
 }
 
 pub(super) async fn submitted(
@@ -155,16 +160,14 @@ pub(super) fn refusal(click: &Click<'_>, account: &Account, risk: &Risk, refused
     }
 }
 
-/// Counts against the precision of the rule behind the card. A second time changes nothing.
-pub(super) async fn not_useful(click: &mut Click<'_>, account: &Account, held: &Held) -> anyhow::Result<Effect> {
-    let (subject, rule) = match held {
-        Held::Handoff(handoff) => match &handoff.matter {
-            Matter::Window(window) => (Subject::Handoff(handoff.id), Some(format!("window_{}", window.kind.as_str()))),
-            Matter::RiskToWeigh { .. } | Matter::Warning { .. } => (Subject::Handoff(handoff.id), None),
-        },
-        Held::Risk(risk) => (Subject::Risk(risk.id), None),
-        Held::Account | Held::Renewal(_) => return Ok(Effect::Said(answer::unknown_action())),
-    };
+/// Counts against the precision of the rule behind the card: a window's own, else the one that leads the account's
+/// causes. A second time changes nothing.
+pub(super) async fn not_useful(
+    click: &mut Click<'_>,
+    account: &Account,
+    subject: Subject,
+    rule: Option<String>,
+) -> anyhow::Result<Effect> {
     let rule = match rule {
         Some(rule) => rule,
         None => first_cause(click, account).await?,
