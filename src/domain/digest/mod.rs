@@ -2,8 +2,10 @@
 //!
 //! # Order
 //!
-//! Decision signals first; then by score, the highest first; then by the
-//! nearer deadline; then by account, kind and id, so that the order is total.
+//! Decision signals first; then what has its deadline within
+//! [`NEAR_WORKING_DAYS`], since it cannot wait behind more money with more time;
+//! within each by score, the highest first; then by the nearer deadline; then by
+//! account, kind and id, so that the order is total.
 //!
 //! score = at stake × nearness
 //!
@@ -49,6 +51,9 @@ pub const RENEWAL_FLOOR: f64 = 0.1;
 
 /// Deadlines weigh from the first step of the renewal ladder on.
 pub const LADDER_DAYS: i64 = 180;
+
+/// A deadline so few working days ahead is at stake today, whatever else is.
+pub const NEAR_WORKING_DAYS: u32 = 5;
 
 /// Shown and not acknowledged, a card comes again after so many working days (product.md, "Due").
 pub const AGAIN_AFTER_WORKING_DAYS: u32 = 5;
@@ -241,9 +246,10 @@ pub struct Morning<'a> {
 pub fn plan(cards: &[Card], morning: &Morning<'_>) -> Plan {
     let Morning { today, angle, budget, rates, calendar } = morning;
     let mut mine: Vec<&Card> = cards.iter().filter(|card| angle.shows(card, *today)).collect();
-    mine.sort_by_cached_key(|card| rank(card, *today, rates));
+    let near = calendar.add_working_days(*today, NEAR_WORKING_DAYS);
+    mine.sort_by_cached_key(|card| rank(card, *today, near, rates));
     let mut withheld: Vec<&Card> = cards.iter().filter(|card| angle.withholds(card)).collect();
-    withheld.sort_by_cached_key(|card| rank(card, *today, rates));
+    withheld.sort_by_cached_key(|card| rank(card, *today, near, rates));
 
     // While a window is withheld nobody can do anything about it, and no clock of it runs: it makes no card of its own.
     let due = |card: &Card| card.attention.due(*today, calendar).filter(|_| !card.withheld);
@@ -313,13 +319,29 @@ fn group(waiting: Vec<(&Card, Due)>, budget: Budget, today: NaiveDate, calendar:
 }
 
 /// Smaller stands first. Floats are compared through their order-preserving bits.
-type Rank = (bool, std::cmp::Reverse<Option<u64>>, NaiveDate, AccountId, CardRef);
+type Rank = (Tier, std::cmp::Reverse<Option<u64>>, NaiveDate, AccountId, CardRef);
 
-fn rank(card: &Card, today: NaiveDate, rates: &Rates) -> Rank {
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Tier {
+    Decision,
+    NearDeadline,
+    Score,
+}
+
+/// `near`: the last day on which a deadline is near.
+fn tier(card: &Card, today: NaiveDate, near: NaiveDate) -> Tier {
+    match card.next_deadline {
+        _ if card.decision.is_some() => Tier::Decision,
+        Some(deadline) if (today..=near).contains(&deadline) => Tier::NearDeadline,
+        _ => Tier::Score,
+    }
+}
+
+fn rank(card: &Card, today: NaiveDate, near: NaiveDate, rates: &Rates) -> Rank {
     // The bits of positive floats are ordered as the floats are.
     let score = score(card, today, rates).map(|score| if score > 0.0 { score.to_bits() } else { 0 });
     let deadline = card.next_deadline.unwrap_or(NaiveDate::MAX);
-    (card.decision.is_none(), std::cmp::Reverse(score), deadline, card.account.clone(), card.about)
+    (tier(card, today, near), std::cmp::Reverse(score), deadline, card.account.clone(), card.about)
 }
 
 /// What the order weighs, in the organisation's currency; `None` without an amount or a rate.
