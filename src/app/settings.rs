@@ -1,9 +1,10 @@
 //! What a person sets for themself: the hour of the morning, working days, how
 //! many cards, mornings without any, and who stands in while they are away.
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, NaiveDate, Utc};
 use serde_json::json;
 
+use super::morning::gets_mornings;
 use super::snapshot::Snapshot;
 use crate::domain::action::{Subject, Verb};
 use crate::domain::calendar;
@@ -11,6 +12,7 @@ use crate::domain::message::dialog::{self, DialogView, SettingsNow};
 use crate::domain::message::form::{BUDGET_MOST, DELEGATE, Settings};
 use crate::domain::message::{Dialog, Message, answer};
 use crate::domain::person::{Person, PersonId};
+use crate::domain::routing::{People, may_hold};
 use crate::store::audit::Entry;
 use crate::store::{Tenant, directory, person, settings};
 
@@ -43,9 +45,11 @@ fn usual_budget(snapshot: &Snapshot) -> u8 {
     u8::try_from(snapshot.policy.work.attention_budget).unwrap_or(BUDGET_MOST).clamp(1, BUDGET_MOST)
 }
 
-/// Those who do the same work first: they are the likely stand-ins. Whoever is one now is always there.
+/// Those who may act, as a stand-in has to. The likely ones, who do the same work, come first; whoever is one now
+/// always has a place.
 fn colleagues(snapshot: &Snapshot, person: &Person) -> Vec<(PersonId, String)> {
-    let mut all: Vec<&Person> = snapshot.people.iter().filter(|other| other.active && other.id != person.id).collect();
+    let mut all: Vec<&Person> =
+        snapshot.people.iter().filter(|other| may_hold(other) && other.id != person.id).collect();
     let shares = |other: &Person| other.roles.iter().any(|role| person.is(*role));
     all.sort_by_key(|other| (person.delegate != Some(other.id), !shares(other), other.name.to_lowercase()));
     all.truncate(PEOPLE_MOST);
@@ -72,9 +76,9 @@ pub async fn save(
     now: DateTime<Utc>,
 ) -> anyhow::Result<Saved> {
     if let Some(delegate) = chosen.delegate
-        && (delegate == person.id || !snapshot.person(delegate).is_some_and(|other| other.active))
+        && (delegate == person.id || !snapshot.person(delegate).is_some_and(may_hold))
     {
-        let sentence = "Choose a colleague who works here.".to_owned();
+        let sentence = "Choose a colleague who works here. A viewer cannot stand in.".to_owned();
         return Ok(Saved::Refused(vec![(DELEGATE.to_owned(), sentence)]));
     }
     let before = of(snapshot, person);
@@ -87,23 +91,32 @@ pub async fn save(
     };
     let calendar = snapshot.calendar(&after);
     let next = calendar.next_digest_at(after.digest_time, now);
-    let told = chosen.away_until.map(|until| (until, chosen.delegate.map(|id| snapshot.first_name(id))));
+    let today = calendar::local_date(after.timezone, now);
+    let told = chosen.away_until.map(|until| (until, stand_in(snapshot, &after, today)));
     let changed = changed(&before, chosen);
     // The day that a message comes again, for whoever is away until then.
     let mut first = next;
     while chosen.away_until.is_some_and(|until| calendar::local_date(after.timezone, first) <= until) {
         first = calendar.next_digest_at(after.digest_time, first);
     }
-    let local = first.with_timezone(&after.timezone).naive_local();
-    let said = answer::settings_saved(local, after.timezone.name(), told, calendar::local_date(after.timezone, now));
+    let morning =
+        gets_mornings(&after).then(|| (first.with_timezone(&after.timezone).naive_local(), after.timezone.name()));
     if changed.is_empty() {
-        return Ok(Saved::Same(answer::settings_same(local, after.timezone.name())));
+        return Ok(Saved::Same(answer::settings_same(morning)));
     }
+    let said = answer::settings_saved(morning, told, today);
     person::save_own(tx, person.id, chosen, now).await?;
     settings::touch(tx).await?;
     directory::reschedule_digests(tx, &[(person.id, next)], now).await?;
     let entry = Entry::new("settings.changed", format!("person:{}", person.id), json!({"changed": changed}));
     Ok(Saved::Changed(said, entry))
+}
+
+/// Who takes over from this person, as they are set now: the one they chose may be away too.
+fn stand_in(snapshot: &Snapshot, after: &Person, today: NaiveDate) -> Option<String> {
+    let as_set = |person: &Person| if person.id == after.id { after.clone() } else { person.clone() };
+    let people: People = snapshot.people.iter().map(as_set).collect();
+    people.stand_in(after.id, today).map(|id| snapshot.first_name(id))
 }
 
 /// The names of what differs.

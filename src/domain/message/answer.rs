@@ -326,30 +326,28 @@ pub enum Done {
 }
 
 /// `next` is when the next morning message comes, in the person's own time; `away` the last day away and who stands in.
+/// `next`: when the next morning message comes, and in which time zone that is; `None` for whoever gets none. `away`:
+/// until when, and who stands in meanwhile, where anybody does.
 pub fn settings_saved(
-    next: NaiveDateTime,
-    zone: &str,
+    next: Option<(NaiveDateTime, &str)>,
     away: Option<(NaiveDate, Option<String>)>,
     today: NaiveDate,
 ) -> Message {
     let away = away.map(|(until, who)| {
-        let who = who.unwrap_or_else(|| "Your lead".to_owned());
+        let who = who.unwrap_or_else(|| "Nobody".to_owned());
         format!(" {who} stands in for you until {}.", phrase::date(until, today))
     });
-    Message::sentence(format!(
-        "Saved. Your next morning message comes on {} at {} ({zone}).{}",
-        phrase::date(next.date(), today),
-        next.format("%H:%M"),
-        away.unwrap_or_default()
-    ))
+    let next = next.map(|(next, zone)| next_morning(&phrase::date(next.date(), today), next, zone));
+    Message::sentence(format!("Saved.{}{}", next.unwrap_or_default(), away.unwrap_or_default()))
 }
 
-pub fn settings_same(next: NaiveDateTime, zone: &str) -> Message {
-    Message::sentence(format!(
-        "Nothing was changed. Your next morning message comes on {} at {} ({zone}).",
-        next.format("%a %-d %b"),
-        next.format("%H:%M")
-    ))
+pub fn settings_same(next: Option<(NaiveDateTime, &str)>) -> Message {
+    let next = next.map(|(next, zone)| next_morning(&next.format("%a %-d %b").to_string(), next, zone));
+    Message::sentence(format!("Nothing was changed.{}", next.unwrap_or_default()))
+}
+
+fn next_morning(day: &str, next: NaiveDateTime, zone: &str) -> String {
+    format!(" Your next morning message comes on {day} at {} ({zone}).", next.format("%H:%M"))
 }
 
 pub fn done(account: &str, done: &Done, today: NaiveDate) -> Message {

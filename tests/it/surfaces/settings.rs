@@ -103,3 +103,31 @@ async fn who_is_away_gets_nothing_and_the_stand_in_gets_it() {
     bot.skip();
     bot.finish().await;
 }
+
+/// A viewer sees and does not act; and whoever is chosen may be away too.
+#[tokio::test(flavor = "multi_thread")]
+async fn only_who_may_act_stands_in_and_whoever_does_is_named() {
+    let bot = tuesday().await;
+    bot.import_to(&bot.org, RowKind::People, "email,name,roles\nvic@x.eu,Vic Hale,viewer\n").await;
+    let absence = "email,name,roles,out_of_office_until\nkim@x.eu,Kim Okafor,account_manager,2026-11-27\n";
+    bot.import_to(&bot.org, RowKind::People, absence).await;
+    bot.slash("dana", "/tandem settings").await;
+    let view = bot.dialog().await;
+    let delegate = view["blocks"].as_array().unwrap().iter().find(|block| block["block_id"] == "delegate").unwrap();
+    let options = delegate["element"]["options"].as_array().unwrap();
+    assert!(options.iter().all(|option| option["text"]["text"] != "Vic Hale"), "{options:?}");
+    let kim = options.iter().find(|option| option["text"]["text"] == "Kim Okafor").unwrap();
+
+    let away = with(KEPT.into(), "away_until", "2026-11-25");
+    let vic = bot.text(&bot.org, "SELECT person_id::text FROM tandem.person WHERE email = 'vic@x.eu'").await;
+    let said = bot.submit_view("dana", &view, &with(away.clone(), "delegate", &vic)).await.to_string();
+    assert!(said.contains("A viewer cannot stand in."), "{said}");
+    let kim = kim["value"].as_str().unwrap();
+    let said = bot.submit_view("dana", &view, &with(away, "delegate", kim)).await.to_string();
+    assert!(said.contains("Lea stands in for you until Wed 25 Nov."), "Kim is away as well: {said}");
+
+    let said = saved(&bot, "ada", &with(KEPT.into(), "budget", "3")).await;
+    assert!(said.contains("Saved.") && !said.contains("morning message"), "an admin has no mornings: {said}");
+    bot.skip();
+    bot.finish().await;
+}
