@@ -279,7 +279,7 @@ pub struct Handoff {
     stands_in_for: Option<PersonId>,
     /// Of the present state, with whoever is accountable now.
     timer: Timer,
-    /// When the present state began.
+    /// When the present state began; who holds it may have changed since.
     since: DateTime<Utc>,
     /// 1 when made, one more with each accepted move: the store's guard against lost updates.
     version: i32,

@@ -167,16 +167,20 @@ impl Handoff {
         if to == away || matches!(&self.state, State::Offered { from: Some(from), .. } if *from == to) {
             return Err(Refused::SamePerson);
         }
-        let whose = self.stands_in_for.unwrap_or(away);
+        let (whose, since) = (self.stands_in_for.unwrap_or(away), self.since);
         let (mut moved, event) = self.reassign(to, at)?;
-        moved.stands_in_for = (whose != to).then_some(whose);
+        // An absence changes nothing about when it was offered, claimed or came back.
+        (moved.stands_in_for, moved.since) = ((whose != to).then_some(whose), since);
         Ok((moved, event))
     }
 
     /// Who was away is back.
     pub fn come_back(self, at: DateTime<Utc>) -> Result<Moved, Refused> {
+        let since = self.since;
         match self.stands_in_for {
-            Some(back) if self.is_open() => self.reassign(back, at),
+            Some(back) if self.is_open() => {
+                self.reassign(back, at).map(|(moved, event)| (Self { since, ..moved }, event))
+            }
             _ => Err(Refused::Present(self.present())),
         }
     }
@@ -298,7 +302,7 @@ impl Handoff {
     }
 
     /// A lead, or a book transfer, makes somebody else accountable, or the stand-in who has it already, in their own
-    /// right; a clock starts anew with them.
+    /// right; a clock starts anew with them. When it was offered, or came back, stays as it was.
     pub fn reassign(mut self, to: PersonId, at: DateTime<Utc>) -> Result<Moved, Refused> {
         let of_pool = matches!(&self.state, State::Offered { to: Seat::Pool { .. }, .. });
         if self.accountable() == Some(to) && self.stands_in_for.is_none() && !of_pool {
@@ -313,7 +317,8 @@ impl Handoff {
             State::Returned { how, .. } => State::Returned { holder: to, how: how.clone() },
             _ => return Err(Refused::Present(self.present())),
         };
-        Ok((self.moved(state, at), HandoffEvent::Reassigned))
+        let since = if matches!(state, State::Offered { .. } | State::Returned { .. }) { self.since } else { at };
+        Ok((Self { since, ..self.moved(state, at) }, HandoffEvent::Reassigned))
     }
 
     /// A lead gives it to somebody who is to answer it: what nobody has claimed yet is offered to them, in the name of

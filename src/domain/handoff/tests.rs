@@ -54,6 +54,23 @@ fn qualification() -> Qualification {
     Qualification::new("20 seats for Sales", "Jo Park", "before January").unwrap().confirmed_by(person(DANA), hour(1))
 }
 
+/// "From Omar on Monday" stays true, and so does since when it waits.
+#[test]
+fn a_change_of_hands_keeps_the_day_of_the_offer_and_an_absence_that_of_the_claim() {
+    let (warning, to) = (Matter::Warning { note: "budget cut".to_owned() }, Seat::Person(person(DANA)));
+    let offered = Handoff::hand_over(Uuid::from_u128(8), "acme".into(), warning, person(OMAR), to, monday());
+    let stood_in = offered.unwrap().0.stand_in(person(PIA), hour(24)).unwrap().0;
+    let back = stood_in.come_back(hour(48)).unwrap().0;
+    assert_eq!((back.accountable(), back.since(), back.timer()), (Some(person(DANA)), monday(), Timer::Waiting));
+    let reassigned = back.clone().reassign(person(PIA), hour(50)).unwrap().0;
+    assert_eq!((reassigned.accountable(), reassigned.since()), (Some(person(PIA)), monday()));
+    let claimed = back.accept(person(DANA), hour(50)).unwrap().0;
+    let back = claimed.stand_in(person(PIA), hour(60)).unwrap().0.come_back(hour(70)).unwrap().0;
+    assert_eq!(back.since(), hour(50));
+    // Whoever a lead gives it to has not had it since then.
+    assert_eq!(back.reassign(person(PIA), hour(80)).unwrap().0.since(), hour(80));
+}
+
 fn pool() -> Seat {
     Seat::Pool { name: "emea".to_owned(), accountable: person(LEA) }
 }
