@@ -64,7 +64,9 @@ async fn risk_window_and_renewal_stand_on_one_card_each_with_its_buttons() {
         assert!(said.contains(words), "{words} is not in\n{said}");
     }
     let labels = danas.labels();
-    for (label, times) in [("Acknowledge", 1), ("Start preparing", 1), ("Qualify", 1), ("Note", 1), ("Show more", 1)] {
+    for (label, times) in
+        [("Acknowledge", 1), ("Start preparing", 1), ("Pass", 1), ("Qualify", 0), ("Note", 1), ("Show more", 1)]
+    {
         assert_eq!(labels.iter().filter(|found| *found == label).count(), times, "{label}: {labels:?}");
     }
     // Its clocks started with the card that shows them; none runs while the window is withheld.

@@ -122,8 +122,14 @@ fn qualification(known: &QualificationView, today: NaiveDate) -> String {
 /// What the reader is asked to do, where it is the reader's turn.
 fn ask(view: &WindowView) -> String {
     match (&view.state, view.part) {
-        (HandoffState::Detected { .. } | HandoffState::Qualified { .. }, Part::Holder) if is_gated(view) => {
+        (state, Part::Holder) if is_gated(view) && is_before_claim(state) && view.solo => {
+            "Nothing to do while it is withheld; or override or pass with a reason.".to_owned()
+        }
+        (state, Part::Holder) if is_gated(view) && is_before_claim(state) => {
             "Nothing to do while it is withheld; or pass with a reason.".to_owned()
+        }
+        (HandoffState::Offered { .. }, Part::Offered) if is_gated(view) => {
+            "Nothing to do while it is withheld; or override with a reason.".to_owned()
         }
         (HandoffState::Detected { .. }, Part::Holder) if view.solo => "Claim it, or pass with a reason.".to_owned(),
         (HandoffState::Detected { .. }, Part::Holder) => {
@@ -154,7 +160,12 @@ fn is_gated(view: &WindowView) -> bool {
     view.withheld.is_some() && view.kind != WindowKind::Requested && view.overridden.is_none()
 }
 
-fn is_open(state: &HandoffState) -> bool {
+/// With whoever detected it, or came back to whoever offered it: theirs to pass on.
+fn is_before_claim(state: &HandoffState) -> bool {
+    is_open(state) && !matches!(state, HandoffState::Offered { .. } | HandoffState::Accepted { .. })
+}
+
+pub(super) fn is_open(state: &HandoffState) -> bool {
     match state {
         HandoffState::Detected { .. }
         | HandoffState::Qualified { .. }
@@ -237,7 +248,11 @@ fn buttons(view: &WindowView) -> Buttons {
         (Detected { .. }, Part::Holder) if view.solo => {
             keys.row(true, &[Verb::Claim, Verb::Pass], &more(&[Verb::Qualify]))
         }
-        (Detected { .. }, Part::Holder) => keys.row(!gated, &[Verb::Qualify, Verb::Pass], &more(&[])),
+        // Qualified or offered now, it would go to somebody who may not work on it either.
+        (state, Part::Holder) if gated && is_before_claim(state) => {
+            keys.row(false, &[Verb::Pass, Verb::Note], &[Verb::NotUseful, Verb::Raise, Verb::ShowMore])
+        }
+        (Detected { .. }, Part::Holder) => keys.row(true, &[Verb::Qualify, Verb::Pass], &more(&[])),
         (Qualified { .. }, Part::Holder) if view.solo => keys.row(true, &[Verb::Claim, Verb::Pass], &more(&[])),
         (Qualified { .. }, Part::Holder) => keys.row(true, &[Verb::Offer, Verb::Pass], &more(&[])),
         (Offered { .. }, Part::Offered) => keys.row(true, &[Verb::Claim, Verb::Decline], &more(&[])),
@@ -397,6 +412,15 @@ mod tests {
           Open until Fri 29 Jan 2027 · opt-out date Wed 31 Mar 2027, in 148 days · diagnosis 7F3A-9C01
         [Override] [Note] More: [Raise] [Show more]
         ");
+
+        let csms = drawn(WindowView { part: Part::Holder, ..view.clone() }, Angle::Csm);
+        assert!(csms.contains("Nothing to do while it is withheld; or pass with a reason."), "{csms}");
+        assert!(csms.contains("[Pass] [Note] More:") && !csms.contains("[Qualify]"), "{csms}");
+
+        let state = HandoffState::Offered { to: "you".into(), answers_for_pool: None, by: None, until: None };
+        let offered = drawn(WindowView { state, part: Part::Offered, ..view.clone() }, Angle::AccountManager);
+        assert!(offered.contains("Nothing to do while it is withheld; or override with a reason."), "{offered}");
+        assert!(offered.contains("[Override] [Note]") && !offered.contains("Claim it"), "{offered}");
 
         let asked = WindowView { kind: WindowKind::Requested, estimated: false, part: Part::Offered, ..view };
         let text = drawn(asked, Angle::AccountManager);
