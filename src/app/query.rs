@@ -363,6 +363,7 @@ fn shown(reader: Reader<'_>, read: Answer, share: bool) -> Option<Message> {
             id: risk.id,
             state: reader.risk_state(risk),
             since: risk.opened_on,
+            raised: reader.raised(risk),
         }),
         windows: reader.window_lines(&read),
         renewal: read

@@ -16,7 +16,8 @@ use crate::domain::action::Subject;
 use crate::domain::calendar;
 use crate::domain::diagnosis::Band;
 use crate::domain::handoff::{Handoff, HandoffEvent, State};
-use crate::domain::message::view::Why;
+use crate::domain::message::card::Card;
+use crate::domain::message::view::{HandedRiskView, Why};
 use crate::domain::message::{Message, notice as words};
 use crate::domain::person::{OrgId, PersonId};
 use crate::domain::renewal_work::RenewalWork;
@@ -278,6 +279,7 @@ pub async fn message(
             account: reader.account(read),
             risk: risk.map(|risk| reader.risk(read, risk, Why::Offered)),
             windows: reader.window_lines(read),
+            handed: handed(reader, read),
             renewal: read.renewal.as_ref().filter(|work| work.is_open()).and_then(|_| read.deadline()),
             promises: promise.into_iter().collect(),
             last_note: reader.last_note(read),
@@ -285,4 +287,15 @@ pub async fn message(
     });
     let view = words::TransferView { from: reader.name(from), accounts: accounts.collect() };
     Ok(words::transfer(&view, reader.today()))
+}
+
+/// Warnings and risks to weigh that are open on the account.
+fn handed(reader: Reader<'_>, read: &read::AccountRead) -> Vec<HandedRiskView> {
+    let open = read.handoffs.iter().filter(|handoff| handoff.is_open());
+    let cards = open.map(|handoff| reader.handoff(read, handoff, Why::Offered));
+    let handed = cards.filter_map(|card| match card {
+        Card::HandedRisk(view) => Some(view),
+        Card::Risk(_) | Card::Window(_) | Card::Renewal(_) => None,
+    });
+    handed.collect()
 }

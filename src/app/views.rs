@@ -171,6 +171,12 @@ impl<'a> Reader<'a> {
         }
     }
 
+    /// Who raised it and why; `None` where the rules opened it.
+    pub fn raised(&self, risk: &Risk) -> Option<NoteView> {
+        let raised = risk.raised.as_ref()?;
+        Some(NoteView { by: self.name(raised.by), on: risk.opened_on, text: raised.why.clone() })
+    }
+
     pub fn risk(&self, read: &AccountRead, risk: &Risk, why: Why) -> RiskView {
         let routed = self.snapshot.route(&read.account, self.today()).ok();
         let accountable = routed.as_ref().map(|routed| routed.risks);
@@ -183,11 +189,7 @@ impl<'a> Reader<'a> {
             risk: risk.id,
             state: self.risk_state(risk),
             since: risk.opened_on,
-            raised: risk.raised.as_ref().map(|raised| NoteView {
-                by: self.name(raised.by),
-                on: risk.opened_on,
-                text: raised.why.clone(),
-            }),
+            raised: self.raised(risk),
             churned_on: read.diagnosis.as_ref().and_then(|diagnosis| diagnosis.churned_on),
             causes: read.diagnosis.as_ref().map(|diagnosis| diagnosis.causes.clone()).unwrap_or_default(),
             deadline: read.deadline(),
@@ -400,13 +402,16 @@ impl<'a> Reader<'a> {
     fn handed_risk(&self, read: &AccountRead, handoff: &Handoff, note: &str, warning: bool) -> HandedRiskView {
         let from = match handoff.state() {
             State::Offered { from, .. } | State::Accepted { from, .. } => *from,
-            _ => handoff.accountable(),
+            // What came back lies with who handed it over, or for them with their stand-in.
+            _ => handoff.stands_in_for().or(handoff.accountable()),
         };
+        // Once it was answered, only the day of the answer is kept.
+        let is_offered = matches!(handoff.state(), State::Offered { .. });
         HandedRiskView {
             account: self.account(read),
             handoff: handoff.id,
             from: from.map_or_else(|| "a colleague".to_owned(), |id| self.name(id)),
-            on: self.date(handoff.since()),
+            on: is_offered.then(|| self.date(handoff.since())),
             note: note.to_owned(),
             warning,
             state: self.handoff_state(handoff),

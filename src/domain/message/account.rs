@@ -55,6 +55,8 @@ pub struct OpenRisk {
     pub id: Uuid,
     pub state: RiskState,
     pub since: NaiveDate,
+    /// Who raised it and why; `None` where the rules opened it.
+    pub raised: Option<NoteView>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -409,7 +411,12 @@ mod tests {
             diagnosis: Some(diagnosis()),
             stale: false,
             stale_sources: vec![Source::Billing],
-            risk: Some(OpenRisk { id: Uuid::nil(), state: RiskState::Open, since: sample::day("2026-11-02") }),
+            risk: Some(OpenRisk {
+                id: Uuid::nil(),
+                state: RiskState::Open,
+                since: sample::day("2026-11-02"),
+                raised: None,
+            }),
             windows: vec![held],
             renewal: Some(RenewalLine { state: RenewalState::Upcoming, owner: Some("Kim".into()) }),
             goals: Some("Cut onboarding from 6 weeks to 2".into()),
@@ -470,12 +477,23 @@ mod tests {
     fn a_risk_says_why_it_ended() {
         let said = |left| {
             let state = RiskState::Ended { on: sample::day("2026-11-02"), left };
-            let risk = OpenRisk { id: Uuid::nil(), state, since: sample::day("2026-10-01") };
+            let risk = OpenRisk { id: Uuid::nil(), state, since: sample::day("2026-10-01"), raised: None };
             let drawn = drawn(&AccountAnswer { risk: Some(risk), ..answer() });
             drawn.lines().find_map(|line| Some(line.strip_prefix("Risk")?.trim().to_owned())).unwrap()
         };
         assert_eq!(said(false), "since Thu 1 Oct. Ended on Mon 2 Nov: health came back.");
         assert_eq!(said(true), "since Thu 1 Oct. Ended on Mon 2 Nov: the account has left.");
+    }
+
+    #[test]
+    fn a_raised_risk_says_what_was_raised_by_whom_and_when() {
+        let mut view = answer();
+        if let Some(risk) = &mut view.risk {
+            let on = sample::day("2026-11-02");
+            risk.raised = Some(NoteView { by: "Dana".into(), on, text: "Sponsor leaves in January".into() });
+        }
+        let said = drawn(&view);
+        assert!(said.contains("Raised     Dana, Mon 2 Nov: Sponsor leaves in January.\n"), "{said}");
     }
 
     #[test]

@@ -12,6 +12,7 @@ pub(super) mod sample;
 
 use chrono::NaiveDate;
 
+pub(super) use self::handed::line as handed_line;
 pub(super) use self::renewal::{next_date as renewal_date, state as renewal_state};
 pub(super) use self::window::{handoff_state, title as window_title};
 
@@ -147,7 +148,7 @@ pub fn message(card: &Card, today: NaiveDate) -> Message {
         Card::Risk(view) => risk::summary(view),
         Card::Window(view) => window::summary(view, today),
         Card::Renewal(view) => renewal::summary(view, today),
-        Card::HandedRisk(view) => handed::summary(view),
+        Card::HandedRisk(view) => handed::summary(view, today),
     };
     Message { summary, blocks: blocks(card, today) }
 }
@@ -337,7 +338,12 @@ fn why(why: &Why) -> String {
     }
 }
 
-fn note_line(lead: &str, note: &NoteView, today: NaiveDate) -> String {
+/// "Sponsor leaves in January, raised by Dana": a risk that no rule had seen.
+pub(super) fn raised(raised: &NoteView) -> String {
+    format!("{}, raised by {}", phrase::cut(&raised.text, 120).trim_end_matches('.'), raised.by)
+}
+
+pub(super) fn note_line(lead: &str, note: &NoteView, today: NaiveDate) -> String {
     format!(
         "{lead} ({}, {}): {}",
         note.by,

@@ -40,6 +40,7 @@ pub(super) fn risk_lines(views: &[RiskView], today: NaiveDate) -> Vec<Text> {
         .iter()
         .map(|view| {
             let mut parts = vec![card::health(&view.account), card::arr(&view.account)];
+            parts.extend(view.raised.as_ref().map(card::raised));
             parts.extend(view.causes.first().map(|cause| cut(cause.headline.trim_end_matches('.'), 120)));
             parts.push(risk_state(&view.state, today));
             parts.extend(view.deadline.map(|deadline| card::deadline(deadline, today)));
@@ -235,7 +236,7 @@ pub fn voice(lines: &[FeedbackLine], today: NaiveDate) -> Message {
 mod tests {
     use super::super::card::sample;
     use super::super::text::to_text;
-    use super::super::view::Withheld;
+    use super::super::view::{NoteView, Withheld};
     use super::*;
 
     fn handoff(account: &str) -> HandoffLine {
@@ -317,6 +318,14 @@ mod tests {
         - Acme: Exports are slow (Kim, Mon 2 Nov)
           All about one: /account NAME
         ");
+    }
+
+    #[test]
+    fn a_raised_risk_says_what_was_raised_before_what_the_rules_found() {
+        let raised = NoteView { by: "Dana".into(), on: sample::today(), text: "Sponsor leaves in January".into() };
+        let said = to_text(&risks(&[RiskView { raised: Some(raised), ..sample::risk() }], sample::today()), 300);
+        let words = "ARR $184k · Sponsor leaves in January, raised by Dana · Active users fell from 80 to 28";
+        assert!(said.contains(words), "{said}");
     }
 
     #[test]

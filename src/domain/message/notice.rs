@@ -9,7 +9,9 @@ use serde::{Deserialize, Serialize};
 
 use super::card;
 use super::phrase::{self, cut};
-use super::view::{AccountView, Deadline, HandoffState, NoteView, RenewalState, RiskState, RiskView, WindowLine};
+use super::view::{
+    AccountView, Deadline, HandedRiskView, HandoffState, NoteView, RenewalState, RiskState, RiskView, WindowLine,
+};
 use super::{Block, Buttons, Message, Text};
 use crate::domain::account::Segment;
 use crate::domain::diagnosis::Cause;
@@ -368,6 +370,8 @@ pub struct TransferredAccount {
     /// With its state: the next step is a promise made.
     pub risk: Option<RiskView>,
     pub windows: Vec<WindowLine>,
+    /// Open warnings, and risks to weigh.
+    pub handed: Vec<HandedRiskView>,
     /// Where a renewal is being worked on: by when it is decided.
     pub renewal: Option<Deadline>,
     /// What was promised and is still open, with its date.
@@ -385,6 +389,7 @@ pub fn transfer(view: &TransferView, today: NaiveDate) -> Message {
     let open = |entry: &&TransferredAccount| {
         entry.risk.is_some()
             || !entry.windows.is_empty()
+            || !entry.handed.is_empty()
             || entry.renewal.is_some()
             || !entry.promises.is_empty()
             || entry.last_note.is_some()
@@ -425,6 +430,12 @@ fn brief(entry: &TransferredAccount, today: NaiveDate) -> Text {
         if let RiskState::Snoozed { by, until, .. } = &risk.state {
             text = text.then(format!(" Snoozed by {by} until {}.", phrase::date(*until, today)));
         }
+        if let Some(raised) = &risk.raised {
+            text = text.then(format!("\n{}", card::note_line("Raised", raised, today)));
+        }
+    }
+    for view in &entry.handed {
+        text = text.then(format!("\n{}", card::handed_line(view, today)));
     }
     for line in &entry.windows {
         text = text.then(format!("\nWindow: {}.", card::window_line(line)));
@@ -573,6 +584,7 @@ mod tests {
             account: sample::account(),
             risk: None,
             windows: Vec::new(),
+            handed: Vec::new(),
             renewal: None,
             promises: Vec::new(),
             last_note: None,
@@ -584,9 +596,13 @@ mod tests {
             last_note: Some(NoteView { by: "Dana".into(), on: sample::day("2026-10-30"), text: "CFO is new".into() }),
             ..quiet.clone()
         };
-        let view = TransferView { from: "Dana".into(), accounts: vec![open, quiet] };
+        let warned = TransferredAccount { handed: vec![sample::handed_risk()], ..quiet.clone() };
+        let raised = NoteView { by: "Dana".into(), on: sample::today(), text: "Sponsor leaves in January".into() };
+        let raised = RiskView { raised: Some(raised), ..sample::risk() };
+        let raised = TransferredAccount { risk: Some(raised), ..quiet.clone() };
+        let view = TransferView { from: "Dana".into(), accounts: vec![open, warned, raised, quiet] };
         insta::assert_snapshot!(to_text(&transfer(&view, sample::today()), 100), @"
-        You take over 2 accounts from Dana
+        You take over 4 accounts from Dana
         ==================================
 
         Acme · health 34, at risk (was 52) · ARR $184k
@@ -594,6 +610,13 @@ mod tests {
         Window: more seats, about $12k, with Kim.
         Promised: Send the security paper, due Fri 6 Nov.
         Last note (Dana, Fri 30 Oct): CFO is new.
+
+        Acme · health 34, at risk (was 52) · ARR $184k
+        Warning, from Kim: Budget cut of a third next year. Offered to you by Kim, answer due Thu 5 Nov.
+
+        Acme · health 34, at risk (was 52) · ARR $184k
+        Risk: Active users fell from 80 to 28 in five weeks.
+        Raised (Dana, Tue 3 Nov): Sponsor leaves in January.
           Nothing open on 1 account.
         ");
     }

@@ -145,6 +145,7 @@ pub enum RiskState {
 pub struct HandedLine {
     pub from: String,
     pub to: String,
+    /// When it was handed over; once it is accepted, when that was.
     pub on: NaiveDate,
     pub accepted: bool,
 }
@@ -292,7 +293,8 @@ pub struct HandedRiskView {
     pub handoff: Uuid,
     /// Who said it.
     pub from: String,
-    pub on: NaiveDate,
+    /// When it was handed over; `None` where that is not known.
+    pub on: Option<NaiveDate>,
     pub note: String,
     /// True from AM to CSM.
     pub warning: bool,

@@ -27,6 +27,10 @@ pub(super) fn pairs(view: &AccountAnswer, today: NaiveDate) -> Vec<(String, Text
     }
     if let Some(risk) = &view.risk {
         add("Risk", format!("since {}. {}", phrase::date(risk.since, today), risk_state(&risk.state, today)));
+        if let Some(raised) = &risk.raised {
+            let why = phrase::sentence(&phrase::cut(&raised.text, 300));
+            add("Raised", format!("{}, {}: {why}", raised.by, phrase::date(raised.on, today)));
+        }
     }
     add("Deadline", deadlines(view, today));
     if let Some(renewal) = &view.renewal {

@@ -3,13 +3,15 @@
 
 use chrono::NaiveDate;
 
-use super::super::view::{Angle, HandedLine, RiskState, RiskView};
+use super::super::view::{Angle, HandedLine, RiskState, RiskView, Why};
 use super::super::{Block, Buttons, Text, cause, phrase};
 use super::Keys;
 use crate::domain::action::{Subject, Verb};
 
 pub(super) fn summary(view: &RiskView) -> String {
-    let cause = headline(view).unwrap_or_else(|| "at risk".to_owned());
+    // What somebody raised is what they want to be read; the first cause may be about something else.
+    let raised = view.raised.as_ref().filter(|_| view.churned_on.is_none()).map(super::raised);
+    let cause = raised.or_else(|| headline(view)).unwrap_or_else(|| "at risk".to_owned());
     let stake = super::arr(&view.account);
     if stake.is_empty() {
         format!("{}: {cause}", view.account.name)
@@ -33,11 +35,8 @@ pub(super) fn blocks(view: &RiskView, today: NaiveDate) -> Vec<Block> {
     lines.push(state(view, today));
     lines.extend(view.handed.as_ref().map(|handed| handed_line(handed, today).into()));
     lines.extend(view.last_note.as_ref().map(|note| super::note_line("Last note", note, today).into()));
-    let mut small = vec![
-        if is_over(&view.state) { String::new() } else { super::why(&view.why) },
-        since(view, today),
-        other_half(view),
-    ];
+    let mut small =
+        vec![if is_over(&view.state) { String::new() } else { why(view) }, since(view, today), other_half(view)];
     if !is_over(&view.state) {
         small.extend(account.detours.iter().cloned());
     }
@@ -77,6 +76,14 @@ fn since(view: &RiskView, today: NaiveDate) -> String {
 
 fn is_over(state: &RiskState) -> bool {
     matches!(state, RiskState::Resolved { .. } | RiskState::Ended { .. })
+}
+
+/// A step that a colleague set is due with them, whoever else reads of it.
+fn why(view: &RiskView) -> String {
+    match (&view.why, &view.state) {
+        (Why::NextStepDue, RiskState::Acknowledged { by, .. }) if by != "you" => format!("Next step by {by} is due"),
+        (why, _) => super::why(why),
+    }
 }
 
 /// The other half of the pair, so that nobody has to look it up.
@@ -132,9 +139,12 @@ fn state(view: &RiskView, today: NaiveDate) -> Text {
 }
 
 fn handed_line(handed: &HandedLine, today: NaiveDate) -> String {
-    let on = phrase::date(handed.on, today);
-    let answer = if handed.accepted { "accepted" } else { "no answer yet" };
-    format!("Handed to {} by {} on {on}, to weigh commercially: {answer}.", handed.to, handed.from)
+    let (to, from, on) = (&handed.to, &handed.from, phrase::date(handed.on, today));
+    if handed.accepted {
+        format!("Handed to {to} by {from}, to weigh commercially: accepted on {on}.")
+    } else {
+        format!("Handed to {to} by {from} on {on}, to weigh commercially: no answer yet.")
+    }
 }
 
 fn buttons(view: &RiskView) -> Buttons {
@@ -291,6 +301,40 @@ mod tests {
         assert!(churn.is_some() && churn < cause, "{lines}");
         view.causes.clear();
         assert!(drawn(view, Angle::AccountManager).contains("The customer churned on 2 Nov 2026."));
+    }
+
+    #[test]
+    fn what_was_raised_is_the_news_and_not_the_first_cause() {
+        let raised = NoteView { by: "Dana".into(), on: sample::today(), text: "Sponsor leaves in January.".into() };
+        let view = RiskView { raised: Some(raised), ..sample::risk() };
+        assert_eq!(summary(&view), "Acme: Sponsor leaves in January, raised by Dana · ARR $184k");
+        let churned = RiskView { churned_on: Some(sample::day("2026-11-02")), ..view };
+        assert_eq!(summary(&churned), "Acme: The customer churned on 2 Nov 2026 · ARR $184k");
+    }
+
+    #[test]
+    fn a_step_that_is_due_is_due_with_whoever_set_it() {
+        let due = |by: &str| {
+            let state = RiskState::Acknowledged {
+                by: by.into(),
+                on: sample::day("2026-11-02"),
+                step: Some("Call the CFO".into()),
+                due: sample::today(),
+            };
+            drawn(RiskView { state, why: Why::NextStepDue, ..sample::risk() }, Angle::AccountManager)
+        };
+        assert!(due("Dana").contains("  Next step by Dana is due · at risk since"), "{}", due("Dana"));
+        assert!(due("you").contains("  Your next step is due · at risk since"), "{}", due("you"));
+    }
+
+    #[test]
+    fn a_handed_risk_says_when_it_was_answered() {
+        let handed = |accepted| {
+            let line = HandedLine { from: "you".into(), to: "Kim".into(), on: sample::day("2026-11-02"), accepted };
+            handed_line(&line, sample::today())
+        };
+        assert_eq!(handed(false), "Handed to Kim by you on Mon 2 Nov, to weigh commercially: no answer yet.");
+        assert_eq!(handed(true), "Handed to Kim by you, to weigh commercially: accepted on Mon 2 Nov.");
     }
 
     #[test]

@@ -172,7 +172,7 @@ pub(in super::super) fn handed_risk() -> HandedRiskView {
         account: account(),
         handoff: Uuid::nil(),
         from: "Kim".into(),
-        on: day("2026-11-03"),
+        on: Some(day("2026-11-03")),
         note: "Budget cut of a third next year".into(),
         warning: true,
         state: HandoffState::Offered {
