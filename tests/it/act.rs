@@ -306,7 +306,10 @@ async fn a_withheld_window_is_claimed_only_after_an_override() {
     assert_eq!(said, Reply::Silent);
     assert_eq!(act::press(&world.app, &world.asker("kim"), &claim, None).await.unwrap(), Reply::Silent);
     assert_eq!(world.event_names().await, ["window.overridden", "handoff.accepted"]);
-    assert_eq!(world.notices("dana").await[0]["event"], "overridden");
+    let told = world.notices("dana").await.swap_remove(0);
+    assert_eq!(told["event"], "overridden");
+    let said = world.reply("dana", told).await;
+    assert!(said.ends_with(". Worked on in spite of the risk by Kim: the CFO asked."), "{said}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -321,6 +324,8 @@ async fn a_renewal_is_prepared_briefed_and_ends_once() {
     assert_eq!(world.notices("dana").await[0]["event"], "preparing");
     let brief = [("goals", "three of four"), ("usage", "80 of 100"), ("issues", "none")];
     assert_eq!(dialog(&world, "dana", Verb::Brief, subject.clone(), &brief).await, Reply::Silent);
+    let told = world.notices("kim").await.pop().unwrap();
+    assert_eq!(world.reply("kim", told).await, "Acme: value brief added by Dana.");
     let more = Action::new(Verb::Contracted, subject.clone());
     let not_less = act::submit(&world.app, &world.asker("kim"), &more, &answers(&[("amount", "184000")]), None).await;
     assert!(matches!(not_less.unwrap(), Reply::FieldErrors(_)));

@@ -8,7 +8,7 @@ use crate::app::read::{self, AccountRead};
 use crate::app::views::Reader;
 use crate::domain::account::AccountId;
 use crate::domain::action::Subject;
-use crate::domain::handoff::Handoff;
+use crate::domain::handoff::{Gate, Handoff};
 use crate::domain::message::notice::Escalation;
 use crate::domain::message::view::Why;
 use crate::domain::message::{Message, cause, list, notice};
@@ -56,7 +56,7 @@ pub(super) async fn notice_message(
         None => got_worse(reader, &read, &told.event),
     };
     if told.reply {
-        let line = sentence.or_else(|| step_taken(reader, &read, &subject));
+        let line = sentence.or_else(|| step_taken(reader, &read, &subject, &told.event));
         // A colleague's card above has the buttons; in a channel it may stand far up, so the line has them too.
         let card = card_of(reader, &read, &subject, Why::Asked).filter(|_| reader.pool.is_some());
         let buttons = card.and_then(|card| card.buttons(reader.today()));
@@ -71,11 +71,13 @@ pub(super) async fn notice_message(
     }
     let Some(card) = account_card(reader, &read, vec![(subject.clone(), why)]) else { return Ok(None) };
     let mut drawn = card.message(reader.today());
-    if let (Subject::Renewal(_), None, Some(step)) =
-        (&subject, Said::of(&told.event), step_taken(reader, &read, &subject))
-    {
-        // A renewal's own line is its date; what somebody did about it is the news.
-        drawn.summary = step.summary;
+    // A renewal's own line is its date; what somebody did about it is the news.
+    let news = match &subject {
+        Subject::Renewal(_) => step_taken(reader, &read, &subject, &told.event),
+        _ => beside_the_state(reader, &read, &subject, &told.event),
+    };
+    if let (None, Some(news)) = (Said::of(&told.event), news) {
+        drawn.summary = news.summary;
     }
     Ok(Some(match sentence {
         Some(sentence) => notice::above(sentence, drawn),
@@ -182,9 +184,29 @@ fn escalation(
     })
 }
 
-/// How it stands now, in one sentence: what a reply in the thread says of somebody's step.
-fn step_taken(reader: Reader<'_>, read: &AccountRead, subject: &Subject) -> Option<Message> {
+/// A step that leaves the state as it was.
+fn beside_the_state(reader: Reader<'_>, read: &AccountRead, subject: &Subject, event: &str) -> Option<Message> {
+    let name = &read.account.name;
+    match (subject, event) {
+        (Subject::Handoff(id), "overridden") => {
+            let handoff = read.handoff(*id)?;
+            let Gate::Overridden { by, reason, .. } = handoff.gate() else { return None };
+            Some(notice::overridden(name, &list::what(&handoff.matter), &reader.name(*by), reason))
+        }
+        (Subject::Renewal(id), "briefed") => {
+            let brief = read.renewal.as_ref().filter(|work| work.id == *id)?.brief()?;
+            Some(notice::briefed(name, &reader.name(brief.by)))
+        }
+        _ => None,
+    }
+}
+
+/// What was done, else how it stands now, in one sentence: what a reply in the thread says of somebody's step.
+fn step_taken(reader: Reader<'_>, read: &AccountRead, subject: &Subject, event: &str) -> Option<Message> {
     let (name, today) = (&read.account.name, reader.today());
+    if let Some(done) = beside_the_state(reader, read, subject, event) {
+        return Some(done);
+    }
     match subject {
         Subject::Handoff(id) => {
             let handoff = read.handoff(*id)?;

@@ -65,6 +65,17 @@ pub fn renewal(account: &str, state: &RenewalState, today: NaiveDate) -> Message
     Message::sentence(format!("{account}: {}", card::renewal_state(state, today)))
 }
 
+/// To the CSM: somebody works on a window in spite of the account's risk.
+pub fn overridden(account: &str, what: &str, by: &str, reason: &str) -> Message {
+    let reason = phrase::sentence(&cut(reason, 200));
+    Message::sentence(format!("{account} · {what}. Worked on in spite of the risk by {by}: {reason}"))
+}
+
+/// To the renewal's owner: what its CSM was asked for is there.
+pub fn briefed(account: &str, by: &str) -> Message {
+    Message::sentence(format!("{account}: value brief added by {by}."))
+}
+
 /// The steps of an escalation, in order; it stops the moment the matter is settled.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Escalation {
@@ -476,6 +487,8 @@ mod tests {
             risk("Acme", &RiskState::Acknowledged { by: "Dana".into(), on: today, step: Some("Call the CFO".into()), due: sample::day("2026-11-06") }, today),
             risk("Acme", &RiskState::Ended { on: today, left: false }, today),
             renewal("Acme", &RenewalState::Preparing { since: today }, today),
+            overridden("Acme", "more seats, about $12k", "Sam", "agreed with the CFO"),
+            briefed("Acme", "Dana"),
             feed_silent(Source::Usage, 120, sample::day("2026-11-02"), today),
             feed_back(Source::Usage),
         ]), @"
@@ -485,6 +498,8 @@ mod tests {
         Acme: next step by Dana: Call the CFO, due Fri 6 Nov.
         Acme is no longer at risk: health held for three nights.
         Acme: In preparation since Tue 3 Nov.
+        Acme · more seats, about $12k. Worked on in spite of the risk by Sam: agreed with the CFO.
+        Acme: value brief added by Dana.
         No usage data for 120 accounts since Mon 2 Nov. This looks like a fault of the feed, so no account is marked down for it; the values of the night before stand. Please check the feed.
         The usage data is back. It counts again from tonight.
         ");

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use chrono::{DateTime, NaiveDate, Utc};
 use serde_json::Value;
 use sqlx::{AssertSqlSafe, Executor as _, Row as _};
+use tandem::app::content;
 use tandem::app::import::{self, Input};
 use tandem::app::organisation::{self, NewOrganisation};
 use tandem::app::{App, Asker, Who, query};
@@ -317,6 +318,15 @@ impl World {
 
     pub(super) async fn queued_redraws(&self) -> i64 {
         self.count("SELECT count(*) FROM tandem.outbox WHERE kind = 'redraw' AND state = 'queued'").await
+    }
+
+    /// What this person reads of a notice under the card that they have.
+    pub(super) async fn reply(&self, who: &str, mut notice: Value) -> String {
+        notice["reply"] = true.into();
+        let content = serde_json::json!({"notice": notice});
+        let reader = Some(self.id(who));
+        let drawn = content::render(&self.app, self.organisation.id, Uuid::nil(), &content, reader).await;
+        drawn.unwrap().unwrap().summary
     }
 
     /// What this person was told, in order.
