@@ -1,6 +1,7 @@
 //! Presses and dialogs against a real database, with a second organisation beside.
 
 mod asked;
+mod brief;
 mod races;
 mod sequences;
 mod together;

@@ -14,6 +14,7 @@ use tandem::clock::MockClock;
 use tandem::domain::command::Command;
 use tandem::domain::diagnosis::{Band, WindowKind};
 use tandem::domain::handoff::{Handoff, Qualification, Window};
+use tandem::domain::message::Message;
 use tandem::domain::money::{Currency, Money};
 use tandem::domain::person::PersonId;
 use tandem::domain::renewal_work::RenewalWork;
@@ -323,10 +324,14 @@ impl World {
     /// What this person reads of a notice under the card that they have.
     pub(super) async fn reply(&self, who: &str, mut notice: Value) -> String {
         notice["reply"] = true.into();
-        let content = serde_json::json!({"notice": notice});
+        self.drawn(who, &serde_json::json!({"notice": notice})).await.summary
+    }
+
+    /// How this person reads a message.
+    pub(super) async fn drawn(&self, who: &str, content: &Value) -> Message {
         let reader = Some(self.id(who));
-        let drawn = content::render(&self.app, self.organisation.id, Uuid::nil(), &content, reader).await;
-        drawn.unwrap().unwrap().summary
+        let drawn = content::render(&self.app, self.organisation.id, Uuid::nil(), content, reader).await;
+        drawn.unwrap().unwrap()
     }
 
     /// What this person was told, in order.
