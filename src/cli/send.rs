@@ -14,7 +14,9 @@ use crate::clock::{Clock, SystemClock};
 use crate::config::Config;
 use crate::delivery::{Delivery, Drained, Senders, SlackSender};
 use crate::domain::calendar;
+use crate::slack::client;
 use crate::store::{digest, outbox};
+use crate::tokens;
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
@@ -35,9 +37,13 @@ pub(super) async fn run(args: Args, config: &Config) -> anyhow::Result<Done> {
     let organisation = opened.organisation(&args.org).await?;
     let app = App::new(opened.store.clone(), Arc::new(SystemClock));
     let slack = slack::connect(config, &opened, &app).await?;
-    // Nothing is queued for a workspace that the token does not open.
     if let Some(slack) = &slack {
-        slack.tokens.prove().await?;
+        match slack.tokens.prove().await {
+            // Slack is down, perhaps: what is queued goes out when it is back.
+            Err(tokens::Error::Unproven(error)) if !matches!(error, client::Error::Unauthorized(_)) => {}
+            // Nothing is queued for a workspace that the token does not open.
+            proven => proven?,
+        }
     }
     let teams = teams::connect(config)?;
     anyhow::ensure!(

@@ -1,12 +1,15 @@
 //! The configured token, and whether it is that of the workspace it is used for.
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
 
 use secrecy::SecretString;
 use tokio::sync::Mutex;
 
 use super::Error;
 use crate::slack::client::{self, Client};
+
+/// How long Slack is not asked again where it could not say.
+const ASKED_AGAIN_AFTER: Duration = Duration::from_secs(30);
 
 /// A configured token and the one workspace that it is for.
 #[derive(Debug, Clone)]
@@ -34,56 +37,58 @@ enum Known {
     Its,
     Mistaken(Mistaken),
     /// Slack could not say when it was asked last.
-    Failed(client::Error),
+    Failed(client::Error, Instant),
 }
 
-/// A bot, which opens nothing before its workspace is known to be the token's.
+/// A bot, which opens nothing once the token is known to be another workspace's.
 pub(super) struct Configured {
     pub(super) bot: Bot,
     /// Held by who asks: the others wait for the answer.
     known: Mutex<Known>,
-    /// How often Slack was asked.
-    asked: AtomicU64,
 }
 
 impl Configured {
     /// Slack, or whoever made the link, has said whose the token is.
     pub(super) fn known(bot: Bot) -> Self {
-        Self { bot, known: Mutex::new(Known::Its), asked: AtomicU64::new(0) }
+        Self { bot, known: Mutex::new(Known::Its) }
     }
 
     /// The link alone says so.
     pub(super) fn assumed(bot: Bot) -> Self {
-        Self { bot, known: Mutex::new(Known::Nothing), asked: AtomicU64::new(0) }
+        Self { bot, known: Mutex::new(Known::Nothing) }
     }
 
-    /// Whether it is known without asking.
-    pub(super) fn is_proven(&self) -> bool {
-        self.known.try_lock().is_ok_and(|known| matches!(*known, Known::Its))
+    /// Whether nothing is known against it, without asking.
+    pub(super) fn may_be_used(&self) -> bool {
+        !self.known.try_lock().is_ok_and(|known| matches!(*known, Known::Mistaken(_)))
+    }
+
+    /// As [`Self::prove`]; what Slack could not say keeps nobody from trying.
+    pub(super) async fn open(&self, client: &Client) -> Result<SecretString, Error> {
+        match self.prove(client).await {
+            Ok(()) | Err(Error::Unproven(_)) => Ok(self.bot.token.clone()),
+            Err(error) => Err(error),
+        }
     }
 
     /// Asks Slack whose the token is, until it has said so once.
     pub(super) async fn prove(&self, client: &Client) -> Result<(), Error> {
-        let asked_before = self.asked.load(Ordering::Relaxed);
         let mut known = self.known.lock().await;
         match &*known {
             Known::Its => return Ok(()),
             Known::Mistaken(mistaken) => return Err(Error::Mistaken(mistaken.clone())),
             // A whole morning may have waited for one answer: it is not asked for again for each message.
-            Known::Failed(error) if self.asked.load(Ordering::Relaxed) != asked_before => {
-                return Err(Error::Unproven(error.clone()));
-            }
-            Known::Nothing | Known::Failed(_) => {}
+            Known::Failed(error, at) if at.elapsed() < ASKED_AGAIN_AFTER => return Err(Error::Unproven(error.clone())),
+            Known::Nothing | Known::Failed(..) => {}
         }
         let answer = client.identify(&self.bot.token).await;
-        self.asked.fetch_add(1, Ordering::Relaxed);
         let (now_known, told) = match answer {
             Ok(identity) if identity.team_id == self.bot.team => (Known::Its, Ok(())),
             Ok(identity) => {
                 let mistaken = Mistaken { linked: self.bot.team.clone(), own: identity.team_id };
                 (Known::Mistaken(mistaken.clone()), Err(Error::Mistaken(mistaken)))
             }
-            Err(error) => (Known::Failed(error.clone()), Err(Error::Unproven(error))),
+            Err(error) => (Known::Failed(error.clone(), Instant::now()), Err(Error::Unproven(error))),
         };
         *known = now_known;
         told

@@ -126,7 +126,7 @@ impl Tokens {
         Self::new(client, bot.map(Configured::known), None)
     }
 
-    /// One workspace, of which nobody has asked Slack yet whether the token is its: before that it opens nothing.
+    /// One workspace, of which nobody has asked Slack yet whether the token is its.
     pub fn assumed(client: Client, bot: Bot) -> Self {
         Self::new(client, Some(Configured::assumed(bot)), None)
     }
@@ -154,12 +154,11 @@ impl Tokens {
         Served { slack: bot, installed: self.shared.installations.is_some(), teams: false, preview }
     }
 
-    /// A token of a workspace that opens it now; `None` where Tandem is not installed. A token is never used for
-    /// another workspace than its own.
+    /// A token of a workspace that opens it now; `None` where Tandem is not installed. A token is not used for
+    /// another workspace than its own, as far as Slack can say whose it is.
     pub async fn of(&self, team: &str) -> Result<Option<SecretString>, Error> {
         if let Some(configured) = self.configured_for(team) {
-            configured.prove(&self.shared.client).await?;
-            return Ok(Some(configured.bot.token.clone()));
+            return configured.open(&self.shared.client).await.map(Some);
         }
         let Some(Installations { app, keys, .. }) = &self.shared.installations else { return Ok(None) };
         let now = app.now();
@@ -191,7 +190,7 @@ impl Tokens {
     /// meanwhile, Slack says so.
     pub fn lately(&self, team: &str) -> Option<SecretString> {
         if let Some(configured) = self.configured_for(team) {
-            return configured.is_proven().then(|| configured.bot.token.clone());
+            return configured.may_be_used().then(|| configured.bot.token.clone());
         }
         let now = self.shared.installations.as_ref()?.app.now();
         let known = self.shared.known.lock().unwrap_or_else(PoisonError::into_inner).get(team).cloned()?;

@@ -34,9 +34,8 @@ async fn a_token_is_never_used_for_another_workspace_than_its_own() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn where_slack_cannot_say_whose_a_token_is_messages_wait_for_its_answer() {
-    let clock = noon();
-    let scene = Scene::new(clock.clone()).await;
+async fn where_slack_cannot_say_whose_a_token_is_messages_go_all_the_same() {
+    let scene = Scene::new(noon()).await;
     let (org, beside) = (scene.organisation("T1").await, scene.organisation("T2").await);
     for org in [&org, &beside] {
         let dana = scene.person(org, "dana").await;
@@ -44,10 +43,7 @@ async fn where_slack_cannot_say_whose_a_token_is_messages_wait_for_its_answer() 
     }
     scene.slack.once("auth.test", Trouble::Status(503));
     let delivery = assuming(&scene, &org).await;
-    assert_eq!(delivery.drain(None, Duration::ZERO).await.unwrap(), Drained::default());
-    assert!(scene.slack.texts().is_empty());
-    clock.advance(TimeDelta::seconds(6));
     assert_eq!(delivery.drain(None, Duration::ZERO).await.unwrap(), Drained { sent: 1, given_up: 0 });
-    assert_eq!((scene.slack.texts().len(), scene.slack.calls("auth.test").len()), (1, 2));
+    assert_eq!((scene.slack.texts().len(), scene.slack.calls("auth.test").len()), (1, 1));
     assert_eq!(scene.states(&beside).await, ["queued"]);
 }
