@@ -72,6 +72,12 @@ async fn a_morning_that_would_not_be_sent_is_not_printed_for_everybody() {
     );
     desk.import(&[&desk.file("people.csv", away.as_bytes())]).await.well();
     let nobody = desk.run(&digest).await;
-    assert_eq!((nobody.code, nobody.json()), (Some(0), json!([])));
-    assert_eq!(nobody.err, "tandem: nothing would be sent: not their working day (1), away (2)\n");
+    assert_eq!(
+        (nobody.code, &nobody.json()[0]["person"], &nobody.json()[1]),
+        (Some(0), &json!("wes@x.eu"), &json!(null))
+    );
+    assert_eq!(
+        nobody.err,
+        "tandem: nothing would be sent: not their working day (1), away (2); on a working day they would read this\n"
+    );
 }
