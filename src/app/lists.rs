@@ -11,7 +11,6 @@ use crate::domain::message::list::{self, HandoffLine, SnoozedLine};
 use crate::domain::message::view::{Part, RenewalView, RiskView, Why, WindowView};
 use crate::domain::person::Person;
 use crate::domain::risk;
-use crate::domain::routing::Access;
 use crate::store::{Tenant, account as accounts};
 
 /// The accounts that a list is about, by id: one's own, or one's team's.
@@ -31,10 +30,7 @@ pub(super) async fn found(tx: &mut Tenant, reader: Reader<'_>, ids: &[AccountId]
     for account in accounts::some(tx, ids).await? {
         let seen = match reader.person {
             None => true,
-            Some(person) => {
-                reader.snapshot.access(person, &account) > Access::Nothing
-                    || rights::takes_part(tx, reader.snapshot, person, &account.id, reader.now).await?
-            }
+            Some(person) => rights::may_see(tx, reader.snapshot, person, &account, reader.now).await?,
         };
         if seen {
             found.push(account);

@@ -41,9 +41,9 @@ pub struct Totals {
     /// Of those, acknowledged; not known of mornings that were chosen before this was counted.
     #[serde(default)]
     pub in_hand: Option<usize>,
-    /// Accounts at risk beside those: with a CSM who is somebody else.
+    /// Accounts at risk beside those, which are somebody else's to work.
     #[serde(default)]
-    pub with_csm: usize,
+    pub with_others: usize,
     /// And those that whoever answers for them has set aside: snoozed, or settled while the health is what it was.
     #[serde(default)]
     pub set_aside: usize,
@@ -91,7 +91,7 @@ pub fn unsent(snapshot: &Snapshot, person: &Person, digest: &Digest) -> Option<U
 }
 
 /// Why a person gets no morning of a date, whatever there is to say.
-fn off(snapshot: &Snapshot, person: &Person, date: NaiveDate) -> Option<Unsent> {
+pub fn off(snapshot: &Snapshot, person: &Person, date: NaiveDate) -> Option<Unsent> {
     if !snapshot.calendar(person).is_working_day(date) {
         return Some(Unsent::DayOff);
     }
@@ -174,14 +174,14 @@ fn totals(plan: &Plan, cards: &[Card], book: &[&AccountRead], morning: &Morning<
         Some((card.account.clone(), card.decision.clone()?))
     });
     let not_shown = |card: &&Card| matches!(card.about, CardRef::Risk(_)) && !morning.angle.shows(card, morning.today);
-    let with_csm = cards.iter().filter(not_shown).count();
+    let with_others = cards.iter().filter(not_shown).count();
     let at_risk = book.iter().filter(|read| read.is_at_risk()).count();
     Totals {
         accounts: book.len(),
         at_risk: counted.at_risk,
         in_hand: Some(counted.in_hand),
-        with_csm,
-        set_aside: at_risk.saturating_sub(counted.at_risk + with_csm),
+        with_others,
+        set_aside: at_risk.saturating_sub(counted.at_risk + with_others),
         arr_at_risk: counted.arr.amounts(),
         windows: counted.windows,
         window_amount: counted.amount.amounts(),

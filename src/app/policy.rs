@@ -45,7 +45,7 @@ pub fn measures(policy: &Policy) -> BTreeMap<String, (Source, CustomShape)> {
 /// # Errors
 /// A file that is no policy, in one sentence.
 pub async fn switch(store: &Store, org: OrgId, toml: &str, actor: Actor, now: DateTime<Utc>) -> anyhow::Result<()> {
-    let policy = Policy::from_toml(toml)?;
+    let policy = Policy::to_use(toml)?;
     let mut tx = store.tenant(org).await?;
     let before = settings::read(&mut tx).await?;
     if before.policy_toml.as_deref() == Some(toml) {

@@ -344,10 +344,12 @@ fn shown(reader: Reader<'_>, read: Answer, share: bool) -> Option<Message> {
         renewal: read.renewal,
         last_note: read.last_note,
     };
+    let has_part =
+        reader.person.is_some_and(|me| rights::has_part(reader.snapshot, me, &read.handoffs, read.renewal.as_ref()));
     if let Some(person) = reader.person
         && reader.snapshot.access(person, &read.account) == Access::Nothing
         && !reader.may_act(&read.account)
-        && !rights::has_part(reader.snapshot, person, &read.handoffs, read.renewal.as_ref())
+        && !has_part
     {
         return None;
     }
@@ -382,9 +384,9 @@ fn shown(reader: Reader<'_>, read: Answer, share: bool) -> Option<Message> {
         history: if read.diagnosis.is_some() { history } else { Vec::new() },
         events: marks(reader, &read, &events, &tickets),
         bands: bands(reader.snapshot),
-        settles_risks: reader.may_act(&read.account) && account.angle.settles_risks(read.account.csm.is_some()),
+        settles_risks: reader.settles_risks(&read.account, read.risk.as_ref()),
         account,
-        may_raise: reader.may_raise(&read.account),
+        may_raise: reader.may_raise(&read.account) || has_part,
         may_share: share,
         diagnosis: read.diagnosis,
     };

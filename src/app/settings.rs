@@ -46,7 +46,7 @@ fn usual_budget(snapshot: &Snapshot) -> u8 {
 }
 
 /// Those who may act, as a stand-in has to. The likely ones, who do the same work, come first; whoever is one now
-/// always has a place.
+/// has a place while they may act.
 fn colleagues(snapshot: &Snapshot, person: &Person) -> Vec<(PersonId, String)> {
     let mut all: Vec<&Person> =
         snapshot.people.iter().filter(|other| may_hold(other) && other.id != person.id).collect();

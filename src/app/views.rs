@@ -107,18 +107,16 @@ impl<'a> Reader<'a> {
 
     /// Whether this reader acts on the account's risks and notes.
     pub fn may_act(&self, account: &Account) -> bool {
-        self.access(account) == Access::Act || self.answers_for_risks(account)
+        // Or is accountable for the risks, by the account's route.
+        let answers = || self.snapshot.route(account, self.today()).is_ok_and(|routed| self.is(Some(routed.risks)));
+        self.access(account) == Access::Act || answers()
     }
 
-    /// Whoever is accountable for the risks, by the account's route.
-    fn answers_for_risks(&self, account: &Account) -> bool {
-        self.snapshot.route(account, self.today()).is_ok_and(|routed| self.is(Some(routed.risks)))
-    }
-
-    /// Whether this reader settles the account's risks: those of the AM's side warn and note, where there is a CSM.
-    pub(super) fn settles_risks(&self, account: &Account) -> bool {
-        let by_role = self.angle().settles_risks(account.csm.is_some());
-        by_role && self.access(account) == Access::Act || self.answers_for_risks(account)
+    /// Whether this reader settles the account's risks, of which `risk` is the newest: those of the AM's side warn and
+    /// note, where there is a CSM.
+    pub(super) fn settles_risks(&self, account: &Account, risk: Option<&Risk>) -> bool {
+        let routed = self.snapshot.route(account, self.today()).ok();
+        self.may_act(account) && self.angle_on(routed.as_ref(), risk).settles_risks(account.csm.is_some())
     }
 
     pub fn account(&self, read: &AccountRead) -> AccountView {

@@ -15,7 +15,7 @@ use super::Done;
 use super::serve::stop_signal;
 use crate::app::organisation::{self, NewOrganisation};
 use crate::app::sample::{self, Sample};
-use crate::app::{App, import, night};
+use crate::app::{App, import, morning, night};
 use crate::clock::{Clock, MockClock, SystemClock};
 use crate::config::Config;
 use crate::delivery::{Delivery, Senders};
@@ -259,7 +259,7 @@ impl World {
             self.deliver(day - Days::new(1)).await?;
             // Weekends pass too: nights are diagnosed, and whoever works then has a morning.
             self.morning(day).await?;
-            if !matches!(day.weekday(), Weekday::Sat | Weekday::Sun) && self.somebody_works_on(day).await? {
+            if !matches!(day.weekday(), Weekday::Sat | Weekday::Sun) && self.somebody_has_a_morning_on(day).await? {
                 return Ok(());
             }
             day = day + Days::new(1);
@@ -267,11 +267,12 @@ impl World {
     }
 
     /// False on a day that is off for all: then nobody has a morning to look at.
-    async fn somebody_works_on(&self, day: NaiveDate) -> anyhow::Result<bool> {
+    async fn somebody_has_a_morning_on(&self, day: NaiveDate) -> anyhow::Result<bool> {
         let mut tx = self.app.store.tenant(self.organisation.id).await?;
         let snapshot = self.app.snapshot(&mut tx).await?;
-        let works = |person: &Person| snapshot.calendar(person).is_working_day(day) && !person.away_on(day);
-        Ok(snapshot.people.iter().any(works))
+        let has_one =
+            |person: &Person| morning::gets_mornings(person) && morning::off(&snapshot, person, day).is_none();
+        Ok(snapshot.people.iter().any(has_one))
     }
 
     /// What the sources have to say about a day, when it is over.

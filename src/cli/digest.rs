@@ -76,35 +76,36 @@ pub(super) async fn run(args: Args, config: &Config) -> anyhow::Result<Done> {
         }
         None => snapshot.people.iter().filter(|person| morning::gets_mornings(person)).collect(),
     };
-    let (mut messages, mut off) = (Vec::new(), Vec::new());
+    let (mut sent, mut off) = (Vec::new(), Vec::new());
     let mut unsent: BTreeMap<Unsent, usize> = BTreeMap::new();
     for person in people {
         let date = args.date.unwrap_or_else(|| calendar::local_date(person.timezone, now));
         let Some(digest) = morning::compose(&mut tx, &snapshot, person, date, false, now).await? else { continue };
-        let into = match morning::unsent(&snapshot, person, &digest) {
-            Some(why) if args.person.is_some() => {
-                eprintln!("tandem: would not be sent: {why}");
-                &mut messages
-            }
+        match morning::unsent(&snapshot, person, &digest) {
+            Some(why) if args.person.is_some() => eprintln!("tandem: would not be sent: {why}"),
             Some(why) => {
                 *unsent.entry(why).or_default() += 1;
-                if why != Unsent::DayOff {
-                    continue;
+                if why == Unsent::DayOff {
+                    off.push((person, digest));
                 }
-                &mut off
+                continue;
             }
-            None => &mut messages,
-        };
-        let reader = Reader::new(&snapshot, Some(person.id), now);
-        if let Some(message) = content::morning_message(&mut tx, reader, &digest).await? {
-            into.push((person, date, message));
+            None => {}
         }
+        sent.push((person, digest));
     }
-    if messages.is_empty() {
+    if sent.is_empty() {
         let note = if off.is_empty() { "" } else { "; on a working day they would read this" };
         eprintln!("tandem: nothing would be sent: {}{note}", reasons(&unsent));
         // Whoever looks on a weekend wants to see something.
-        messages = off;
+        sent = off;
+    }
+    let mut messages = Vec::new();
+    for (person, digest) in sent {
+        let reader = Reader::new(&snapshot, Some(person.id), now);
+        if let Some(message) = content::morning_message(&mut tx, reader, &digest).await? {
+            messages.push((person, digest.local_date, message));
+        }
     }
     match args.format {
         DigestFormat::Text => {

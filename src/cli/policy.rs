@@ -23,7 +23,7 @@ pub(super) enum Command {
         #[arg(long)]
         org: String,
     },
-    /// Print which accounts would change band against last night, and why; changes nothing
+    /// Print which accounts would have another band than under the policy in use, and why; changes nothing
     Check {
         /// TOML file that names what differs from the default policy
         file: PathBuf,
@@ -87,7 +87,7 @@ async fn show(org: &str, config: &Config) -> anyhow::Result<()> {
 fn read(file: &Path) -> anyhow::Result<(String, Policy)> {
     let text =
         std::fs::read_to_string(file).map_err(|error| anyhow::anyhow!("{} can't be read: {error}", file.display()))?;
-    let policy = Policy::from_toml(&text).map_err(|error| anyhow::anyhow!("{}: {error}", file.display()))?;
+    let policy = Policy::to_use(&text).map_err(|error| anyhow::anyhow!("{}: {error}", file.display()))?;
     Ok((text, policy))
 }
 

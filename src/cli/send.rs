@@ -38,9 +38,12 @@ pub(super) async fn run(args: Args, config: &Config) -> anyhow::Result<Done> {
     let app = App::new(opened.store.clone(), Arc::new(SystemClock));
     let slack = slack::connect(config, &opened, &app).await?;
     if let Some(slack) = &slack {
-        match slack.tokens.prove().await {
-            // Slack is down, perhaps: what is queued goes out when it is back.
-            Err(tokens::Error::Unproven(error)) if !matches!(error, client::Error::Unauthorized(_)) => {}
+        let proven = slack.tokens.prove().await;
+        let refused =
+            |error: &client::Error| matches!(error, client::Error::Unauthorized(_) | client::Error::Denied { .. });
+        match proven {
+            // Slack is down, perhaps, or can't say: what is queued goes out when it can.
+            Err(tokens::Error::Unproven(error)) if !refused(&error) => {}
             // Nothing is queued for a workspace that the token does not open.
             proven => proven?,
         }

@@ -165,6 +165,10 @@ impl Slack<'_, '_> {
             Err(error @ (Error::RateLimited { .. } | Error::Transient { .. } | Error::Unauthorized(_))) => {
                 Err(error.into())
             }
+            Err(Error::Denied { code, needed }) => {
+                self.claim.say_denied(&code, needed.as_deref());
+                Ok(Arrival::Nothing)
+            }
             Err(error) => {
                 warn!(message = %self.claim.row.message_id, %error, "a home page could not be published");
                 Ok(Arrival::Nothing)

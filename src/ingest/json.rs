@@ -21,7 +21,7 @@ pub(super) fn read(input: Input<'_>, name: &str, intake: &mut dyn Intake) -> Res
         return Ok(());
     }
     if !input.looks_like_json() && is_header(input.first_line(), intake.schema()) {
-        return Err(Refused::whole(name, "this looks like CSV; expected JSON, or a name that ends in .csv"));
+        return Err(Refused::whole(name, "this looks like CSV; expected JSON"));
     }
     read_lines(input, &meter, intake).map_err(|reason| Refused::whole(name, reason))
 }
@@ -58,7 +58,7 @@ fn read_lines(input: Input<'_>, meter: &Meter, intake: &mut dyn Intake) -> Resul
                 return Ok(());
             }
             // Each of its lines would be one more rejected row.
-            Err(Unread { early: Some(_), .. }) if !any && goes_on(&text) => {
+            Err(Unread { early: Some(_), .. }) if !any && goes_on(&text) && !begins_an_object(&mut reader) => {
                 return Err(
                     "an object runs over several lines; expected one object a line, or a list of them in brackets",
                 );
@@ -73,6 +73,11 @@ fn read_lines(input: Input<'_>, meter: &Meter, intake: &mut dyn Intake) -> Resul
 /// Whether an object was broken here for people to read, rather than cut off.
 fn goes_on(line: &[u8]) -> bool {
     line.trim_ascii() == b"{" || line.trim_ascii().ends_with(b",")
+}
+
+/// Whether the next line is an object too: then this one alone is damaged.
+fn begins_an_object(rest: &mut impl BufRead) -> bool {
+    rest.fill_buf().is_ok_and(|next| next.trim_ascii_start().starts_with(b"{"))
 }
 
 /// The place in serde's message is one within the row.

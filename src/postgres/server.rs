@@ -46,6 +46,7 @@ unused() {
   fi
 }
 pause=1
+rm -f "$cluster/settled"
 while :; do
   started=$(date +%s)
   "$postgres" "$@" </dev/null &
@@ -73,7 +74,7 @@ while :; do
   if [ ! -e "$lock" ]; then exit; fi
   if unused; then rm -rf "$sockets"; exit; fi
   # Who came meanwhile has started it.
-  if read -r other 2>/dev/null <"$cluster/data/postmaster.pid" && kill -0 "$other" 2>/dev/null; then exit; fi
+  if read -r other 2>/dev/null <"$cluster/data/postmaster.pid" && [ "$other" != "$server" ] && kill -0 "$other" 2>/dev/null; then exit; fi
 done
 "#;
 

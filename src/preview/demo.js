@@ -148,7 +148,7 @@
       const changed = show(await send(form, submitter));
       byId("notice").textContent = "";
       // What was typed meanwhile is not lost.
-      if (line?.value === typed) form.reset();
+      if (line && line.value === typed) form.reset();
       const stillOpen = document.querySelector("#dialog dialog");
       if (target(form) === "/demo/next-morning") openAtNewest();
       else if (!stillOpen && changed && changed === pressed?.message && pressedRow()) {
@@ -157,6 +157,7 @@
         if (news.length > 0) announce(news.join(" "));
       } else if (!stillOpen) focusOn((changed && byId(changed)) ?? (fallback?.isConnected ? fallback : null));
     } catch {
+      waiting = null;
       fail();
     } finally {
       busy = false;
@@ -164,7 +165,11 @@
       submitter?.removeAttribute("aria-busy");
       const next = waiting;
       waiting = null;
-      if (next?.form.isConnected) next.form.requestSubmit(next.submitter?.isConnected ? next.submitter : undefined);
+      if (!next) return;
+      // Behind a dialog, or on a card that reads differently now, it would not be what was meant.
+      if (next.form.isConnected && !document.querySelector("#dialog dialog")) {
+        next.form.requestSubmit(next.submitter?.isConnected ? next.submitter : undefined);
+      } else announce("That has changed meanwhile: press again.");
     }
   });
 

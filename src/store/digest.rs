@@ -32,7 +32,7 @@ statements! {
               WHERE org_id = $1 AND digest_id = ANY ($2) ORDER BY digest_id, position";
     BEFORE = "SELECT local_date, diagnosed_on, queued_at FROM tandem.digest
                WHERE org_id = $1 AND person_id = $2 AND local_date < $3 ORDER BY local_date DESC LIMIT 1";
-    /// By subject: of few mornings, however many there were. OFFSET 0 keeps the order of look-ups.
+    /// By subject: of the mornings in which it stood, however many there were. OFFSET 0 keeps the order of look-ups.
     LAST_SHOWN = "SELECT d.person_id, i.subject, max(d.local_date)
                     FROM unnest($3::text[]) AS asked (subject)
                    CROSS JOIN LATERAL (SELECT digest_id, subject FROM tandem.digest_item
@@ -52,7 +52,8 @@ statements! {
     OPEN = "SELECT o.message_id, d.person_id, d.local_date
               FROM tandem.outbox o
              CROSS JOIN LATERAL (SELECT content FROM tandem.message WHERE org_id = $1 AND message_id = o.message_id OFFSET 0) AS m
-              JOIN tandem.digest d ON d.org_id = $1 AND d.digest_id = (m.content->>'digest')::uuid
+             CROSS JOIN LATERAL (SELECT person_id, local_date FROM tandem.digest
+                                  WHERE org_id = $1 AND digest_id = (m.content->>'digest')::uuid OFFSET 0) AS d
              WHERE o.org_id = $1 AND o.kind = 'post' AND o.state IN ('queued', 'sending')";
     /// A morning's post is made with it, so it is among the few that its person got since, however many there were before.
     GIVEN_UP = "SELECT count(*) FILTER (WHERE o.state = 'given_up')

@@ -70,19 +70,20 @@ statements! {
                        WHERE org_id = $1 AND kind = 'redraw' AND state IN ('sent', 'given_up') AND settled_at < $2";
     /// What a message that is redrawn no more shows is asked by nobody. Ids grow with time, and what was forgotten is not there
     /// any more: so messages are looked at one by one, in that order, up to the first that is still redrawn. A home page keeps
-    /// its id and is made anew, and so says nothing about those after it.
+    /// its id and is made anew, and so says nothing about those after it; one whose message is gone goes too.
     FORGET_SHOWN = "WITH RECURSIVE looked_at (message_id, is_over, goes_on) AS (
                       SELECT '00000000-0000-0000-0000-000000000000'::uuid, false, true
                       UNION ALL
                       SELECT next.message_id, next.is_over, next.is_over OR next.is_home
                         FROM looked_at
                        CROSS JOIN LATERAL (
-                             SELECT s.message_id, m.created_at < $2 AS is_over, m.content ? 'home' AS is_home
+                             SELECT s.message_id, coalesce(m.created_at < $2, true) AS is_over,
+                                    coalesce(m.content ? 'home', false) AS is_home
                                FROM (SELECT message_id FROM tandem.message_account
                                       WHERE org_id = $1 AND message_id > looked_at.message_id
                                       ORDER BY message_id LIMIT 1) AS s
-                              CROSS JOIN LATERAL (SELECT created_at, content FROM tandem.message
-                                                   WHERE org_id = $1 AND message_id = s.message_id OFFSET 0) AS m) AS next
+                               LEFT JOIN LATERAL (SELECT created_at, content FROM tandem.message
+                                                   WHERE org_id = $1 AND message_id = s.message_id OFFSET 0) AS m ON true) AS next
                        WHERE looked_at.goes_on)
                     DELETE FROM tandem.message_account
                      WHERE org_id = $1 AND message_id = ANY (ARRAY(SELECT message_id FROM looked_at WHERE is_over))";

@@ -273,7 +273,7 @@ impl Tokens {
                     // What Slack could not say now is asked again; deliveries meet the same, and tell it.
                     if let Err(Error::Mistaken(mistaken)) = self.prove().await && !said {
                         said = true;
-                        tracing::error!("{mistaken}; until then nothing is sent with it");
+                        tracing::error!("{mistaken}; then start again: until then nothing is sent with it");
                     }
                     self.keep_fresh(|| *shutdown.borrow()).await;
                 }

@@ -621,19 +621,23 @@ async fn every_verb_is_answered_on_every_subject() {
         Subject::Introduction(Uuid::nil()),
         Subject::Rule("usage_trend".into()),
     ];
-    let mut takes = Vec::new();
-    for subject in &subjects {
-        let mut taken = Vec::new();
-        for verb in Verb::ALL {
-            let action = Action::new(verb, subject.clone());
-            let pressed = act::press(&world.app, &world.asker("dana"), &action, None).await.unwrap();
-            if pressed != Reply::Private(unknown_action()) {
-                taken.push(verb.as_str());
+    let mut taken = vec![Vec::new(); subjects.len()];
+    for (verb, at) in Verb::ALL.into_iter().flat_map(|verb| (0..subjects.len()).map(move |at| (verb, at))) {
+        let action = Action::new(verb, subjects[at].clone());
+        for who in ["dana", "kim", "lee", "vic"] {
+            let pressed = act::press(&world.app, &world.asker(who), &action, None).await;
+            let pressed = pressed.unwrap_or_else(|error| panic!("{who} presses {action}: {error:#}"));
+            if who == "dana" && pressed != Reply::Private(unknown_action()) {
+                taken[at].push(verb.as_str());
             }
+            let filled = act::submit(&world.app, &world.asker(who), &action, &everything(), None).await;
+            filled.unwrap_or_else(|error| panic!("{who} submits {action}: {error:#}"));
         }
-        let subject = subject.to_string();
-        takes.push(format!("{}: {}", subject.split(':').next().unwrap(), taken.join(" ")));
     }
+    let named = |(subject, taken): (&Subject, &Vec<&str>)| {
+        format!("{}: {}", subject.to_string().split(':').next().unwrap(), taken.join(" "))
+    };
+    let takes: Vec<String> = subjects.iter().zip(&taken).map(named).collect();
     insta::assert_snapshot!(takes.join("\n"), @r"
     account: note raise raise_opportunity raise_risk raise_pulse raise_feedback raise_champion show_more share
     risk: acknowledge set_next_step snooze resolve reopen not_useful hand_to_am reassign nudge note raise raise_opportunity raise_risk raise_pulse raise_feedback raise_champion show_more share
@@ -647,15 +651,6 @@ async fn every_verb_is_answered_on_every_subject() {
     for verb in Verb::ALL {
         let taken = takes.iter().flat_map(|taken| taken.split(' ')).any(|taken| taken == verb.as_str());
         assert!(taken, "nothing takes {}", verb.as_str());
-    }
-    for (verb, subject) in Verb::ALL.into_iter().flat_map(|verb| subjects.iter().map(move |s| (verb, s.clone()))) {
-        let action = Action::new(verb, subject);
-        for who in ["dana", "kim", "lee", "vic"] {
-            let pressed = act::press(&world.app, &world.asker(who), &action, None).await;
-            pressed.unwrap_or_else(|error| panic!("{who} presses {action}: {error:#}"));
-            let filled = act::submit(&world.app, &world.asker(who), &action, &everything(), None).await;
-            filled.unwrap_or_else(|error| panic!("{who} submits {action}: {error:#}"));
-        }
     }
 }
 

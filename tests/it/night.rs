@@ -694,16 +694,3 @@ async fn a_column_that_is_corrected_on_the_same_day_rewrites_no_day_before() {
     world.live().await;
     assert_eq!(world.diagnoses("2026-12-04").await["a"].causes[0].rule, "auto_renew_off");
 }
-
-/// Every statement of the store can be prepared by the role that runs it.
-#[tokio::test]
-async fn the_nights_statements_are_prepared_on_the_migrated_schema() {
-    let world = world().await;
-    let mut connection = world.db.pool.acquire().await.unwrap();
-    for (role, name, sql) in store::statements() {
-        connection.execute(AssertSqlSafe(format!("SET ROLE {role}"))).await.unwrap();
-        let prepared = connection.execute(AssertSqlSafe(format!("PREPARE one AS {sql}"))).await;
-        assert!(prepared.is_ok(), "{name}: {prepared:?}");
-        connection.execute("DEALLOCATE one; RESET ROLE").await.unwrap();
-    }
-}

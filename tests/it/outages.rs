@@ -145,18 +145,18 @@ async fn what_never_ends_gives_its_connections_back() {
     let (db, _, [north, south]) = scene().await;
     let between = Between::start(&db).await;
     let store = db.store_by(between.port, Duration::from_secs(2)).await;
-    let held = async || {
-        let mut held = Vec::new();
-        for _ in 0..5 {
-            held.push(store.tenant(north).await?);
-        }
-        between.go_silent();
+    let mut held = Vec::new();
+    for _ in 0..5 {
+        held.push(store.tenant(north).await.unwrap());
+    }
+    between.go_silent();
+    let commits = async move {
         for tenant in held {
             tenant.commit().await?;
         }
         anyhow::Ok(())
     };
-    let error = store.within(Duration::from_millis(500), held()).await.unwrap_err();
+    let error = store.within(Duration::from_millis(500), commits).await.unwrap_err();
     assert_eq!(error.to_string(), "the database did not answer within 0.5 s");
     let begun = join_all([(); 5].map(|()| store.tenant(south))).await;
     assert!(begun.iter().all(Result::is_ok));

@@ -17,9 +17,6 @@ pub(super) async fn open(click: &mut Click<'_>, verb: Verb, subject: Subject, fo
     if !is_asked_of(verb, &found.held) {
         return Ok(Effect::Said(answer::unknown_action()));
     }
-    if let Some(answer) = raise::too_late(click, &found.account, verb) {
-        return Ok(Effect::Said(answer));
-    }
     if let Some(instead) = instead(click, verb, found).await? {
         return Ok(instead);
     }

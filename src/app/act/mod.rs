@@ -200,8 +200,7 @@ impl<'a> Click<'a> {
         let Some(found) = self.find(&action.subject).await? else {
             return Ok(Effect::Said(answer::not_there()));
         };
-        let kept_from = self.kept_from(action.verb, &found).await?;
-        if let Some(answer) = kept_from.or_else(|| raise::too_late(self, &found.account, action.verb)) {
+        if let Some(answer) = self.kept_from(action.verb, &found).await? {
             return Ok(Effect::Said(answer));
         }
         if !self.fresh && action.verb != Verb::ShowMore {
@@ -233,8 +232,7 @@ impl<'a> Click<'a> {
         let Some(found) = self.find(&action.subject).await? else {
             return Ok(Effect::Said(answer::not_there()));
         };
-        let kept_from = self.kept_from(action.verb, &found).await?;
-        if let Some(answer) = kept_from.or_else(|| raise::too_late(self, &found.account, action.verb)) {
+        if let Some(answer) = self.kept_from(action.verb, &found).await? {
             return Ok(Effect::Said(answer));
         }
         if !self.fresh {
@@ -285,9 +283,10 @@ impl<'a> Click<'a> {
                 | Submission::RenewalLost { .. }),
                 Held::Renewal(work),
             ) => renewal::submitted(self, &account, work, said).await,
-            (Submission::Raise { next }, held) => {
-                dialog::open(self, next, subject.clone(), &Found { account, held }).await
-            }
+            (Submission::Raise { next }, held) => match raise::too_late(self, &account, next) {
+                Some(answer) => Ok(Effect::Said(answer)),
+                None => dialog::open(self, next, subject.clone(), &Found { account, held }).await,
+            },
             (Submission::Note { text }, _) => raise::note(self, &account, &text).await,
             (Submission::RaiseOpportunity { what, amount, timing }, _) => {
                 raise::opportunity(self, &account, &what, amount, timing.as_deref()).await
@@ -361,11 +360,13 @@ impl<'a> Click<'a> {
 
     /// The same, where something else that is open on the account may be the presser's.
     async fn kept_from(&mut self, verb: Verb, found: &Found) -> anyhow::Result<Option<Message>> {
-        let forbidden = self.forbidden(verb, found);
-        let (Some(_), Held::Account) = (&forbidden, &found.held) else { return Ok(forbidden) };
-        let id = &found.account.id;
-        let party = rights::takes_part(&mut self.tx, &self.snapshot, self.me, id, self.now).await?;
-        Ok(forbidden.filter(|_| !party))
+        let mut forbidden = self.forbidden(verb, found);
+        if let (Some(_), Held::Account) = (&forbidden, &found.held) {
+            let id = &found.account.id;
+            let party = rights::takes_part(&mut self.tx, &self.snapshot, self.me, id, self.now).await?;
+            forbidden = forbidden.filter(|_| !party);
+        }
+        Ok(forbidden.or_else(|| raise::too_late(self, &found.account, verb)))
     }
 
     /// How it stands now, as a private answer.

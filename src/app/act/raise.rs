@@ -40,10 +40,12 @@ pub(super) fn is_about_account(verb: Verb) -> bool {
 
 /// On an account that has left, what the next night would undo: a matter to work on.
 pub(super) fn too_late(click: &Click<'_>, account: &Account, verb: Verb) -> Option<Message> {
+    if account.status != AccountStatus::Churned {
+        return None;
+    }
     let still = form::raisable(account.status);
-    let begins = verb == Verb::Reopen || (form::RAISABLE.contains(&verb) && !still.contains(&verb));
-    let left = account.status == AccountStatus::Churned;
-    (left && begins).then(|| answer::cannot(&account.name, &Cannot::Left, click.today))
+    let begins = verb == Verb::Reopen || form::RAISABLE.contains(&verb) && !still.contains(&verb);
+    begins.then(|| answer::cannot(&account.name, &Cannot::Left, click.today))
 }
 
 /// What acts at one tap on every card of an account, whatever that is about.

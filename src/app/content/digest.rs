@@ -128,7 +128,7 @@ fn totals_view(totals: &Totals, lines: &BTreeMap<AccountId, Line>) -> digest::To
         accounts: totals.accounts,
         at_risk: totals.at_risk,
         in_hand: totals.in_hand,
-        with_csm: totals.with_csm,
+        with_others: totals.with_others,
         set_aside: totals.set_aside,
         arr_at_risk: totals.arr_at_risk.clone(),
         windows: totals.windows,
@@ -219,7 +219,7 @@ fn rest(reader: Reader<'_>, items: &[Item], lines: &BTreeMap<AccountId, Line>) -
             returns_on: item.comes_back,
             may_act: true,
         });
-        group.may_act &= reader.settles_risks(account);
+        group.may_act &= reader.settles_risks(account, risk.as_ref());
         let deadline = renewal.as_ref().and_then(RenewalRead::deadline);
         let same = risk.as_ref().filter(|risk| item.subject == Subject::Risk(risk.id));
         let settled = same.map(|risk| reader.risk_state(risk)).filter(|state| *state != RiskState::Open);

@@ -270,7 +270,7 @@ pub struct Asked {
 pub fn is_of_a_team(app: &App, org: OrgId, asked: &Asked) -> bool {
     let leads = |id| app.remembered(org).is_some_and(|known| known.person(id).is_some_and(|one| one.is(Role::Lead)));
     // In a channel a morning is a lead's.
-    asked.content.get("digest").is_some() && asked.reader.is_none_or(leads)
+    is_digest(&asked.content) && asked.reader.is_none_or(leads)
 }
 
 /// As [`render`], of several, in that order: what mornings show is read together.

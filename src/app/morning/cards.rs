@@ -113,7 +113,8 @@ impl Maker<'_> {
         let open_since = matches!(risk.state(), risk::State::Open)
             .then(|| calendar::local_date(self.snapshot.organisation.timezone, risk.since()));
         // Who acknowledged it from a line or a list has seen it, though it was no card of theirs.
-        let seen = (acknowledged && card.mine).then(|| calendar::local_date(self.person.timezone, risk.since()));
+        let seen = matches!(risk.state(), risk::State::Acknowledged { by, .. } if *by == self.person.id)
+            .then(|| calendar::local_date(self.person.timezone, risk.since()));
         card.attention =
             Attention { last_shown: seen, acknowledged, next_step, step_reached: None, worse: self.worse, open_since };
         Some((card, Subject::Risk(risk.id)))

@@ -1,7 +1,8 @@
-//! A policy on trial: which accounts would change band against last night, and why. Nothing is written.
+//! A policy on trial: which accounts would have another band under it than under the one in use, and why. Nothing is
+//! written.
 //!
-//! Data that came since would move accounts too. So all of it is read under the policy in use as well: what the two
-//! policies make of the same data is what the one on trial changes.
+//! Data that came since last night would move accounts too. So all of it is read under both policies, one
+//! after the other: what the two make of the same data is what the one on trial changes.
 
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
@@ -73,21 +74,19 @@ pub async fn trial(app: &App, org: OrgId, policy: &Policy) -> anyhow::Result<Tri
     let before = night::night_before(&mut tx, date).await?;
     let ground = Ground { app, snapshot: &snapshot, date, before: before.as_ref() };
     let in_use = ground.read(&mut tx, &snapshot.policy, band).await?;
-    let tried = ground.read(&mut tx, policy, Moved::to).await?;
+    let tried =
+        ground.read(&mut tx, policy, |diagnosis| Moved::from(*in_use.get(&diagnosis.account_id)?, diagnosis)).await?;
     let mut trial = Trial { date, accounts: 0, moved: Vec::new(), moved_anyway: 0 };
     let mut tried = tried.into_iter().peekable();
     while tried.peek().is_some() {
         let page: Vec<_> = tried.by_ref().take(PAGE).collect();
         let ids: Vec<AccountId> = page.iter().map(|(id, _)| id.clone()).collect();
         let stored = diagnosis::bands(&mut tx, date, &ids).await?;
-        for (id, to) in page {
+        for (id, moved) in page {
             let (Some(from), Some(stored)) = (in_use.get(&id), stored.get(&id)) else { continue };
             trial.accounts += 1;
-            if to.to.1 != from.1 {
-                trial.moved.push(Moved { from: *from, ..to });
-            } else if from.1 != stored.1 {
-                trial.moved_anyway += 1;
-            }
+            trial.moved_anyway += u32::from(moved.is_none() && from.1 != stored.1);
+            trial.moved.extend(moved);
         }
     }
     let drop = |moved: &Moved| match (moved.from.0, moved.to.0) {
@@ -103,15 +102,16 @@ fn band(diagnosis: &Diagnosis) -> (Option<u8>, Band) {
 }
 
 impl Moved {
-    /// As the policy on trial sees it; where it comes from is still open.
-    fn to(diagnosis: &Diagnosis) -> Self {
-        Self {
+    /// How the policy on trial moves it; `None` where its band stays.
+    fn from(from: (Option<u8>, Band), diagnosis: &Diagnosis) -> Option<Self> {
+        let to = band(diagnosis);
+        (to.1 != from.1).then(|| Self {
             account: diagnosis.account_id.clone(),
             name: diagnosis.name.clone(),
-            from: band(diagnosis),
-            to: band(diagnosis),
+            from,
+            to,
             why: diagnosis.causes.iter().take(CAUSES).map(|cause| cause.headline.clone()).collect(),
-        }
+        })
     }
 }
 

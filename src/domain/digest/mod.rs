@@ -101,7 +101,7 @@ pub struct Card {
     pub mine: bool,
     /// A person or routing has offered it to this person or their pool.
     pub offered: bool,
-    /// Withheld from the account manager's list by the health gate.
+    /// Withheld by the health gate: no card of its own, and a line to whoever sells.
     pub withheld: bool,
     /// Made by the organisation's first diagnosis.
     pub backlog: bool,
@@ -203,7 +203,14 @@ impl Angle {
     }
 
     fn withholds(self, card: &Card) -> bool {
-        self == Angle::AccountManager && card.withheld && (card.mine || card.offered)
+        self != Angle::Csm && card.withheld && (card.mine || card.offered)
+    }
+}
+
+impl Card {
+    /// Whether it is due on this day, and why. While a window is withheld no clock of it runs, and it is not.
+    fn due(&self, today: NaiveDate, calendar: &WorkCalendar<'_>) -> Option<Due> {
+        self.attention.due(today, calendar).filter(|_| !self.withheld)
     }
 }
 
@@ -251,18 +258,16 @@ pub fn plan(cards: &[Card], morning: &Morning<'_>) -> Plan {
     let mut withheld: Vec<&Card> = cards.iter().filter(|card| angle.withholds(card)).collect();
     withheld.sort_by_cached_key(|card| rank(card, *today, near, rates));
 
-    // While a window is withheld nobody can do anything about it, and no clock of it runs: it makes no card of its own.
-    let due = |card: &Card| card.attention.due(*today, calendar).filter(|_| !card.withheld);
     let mut by_account: BTreeMap<&AccountId, Vec<(&Card, Option<Due>)>> = BTreeMap::new();
     for card in &mine {
-        by_account.entry(&card.account).or_default().push((card, due(card)));
+        by_account.entry(&card.account).or_default().push((card, card.due(*today, calendar)));
     }
     let (mut shown, mut waiting) = (Vec::new(), Vec::new());
     let mut on_cards: BTreeSet<&AccountId> = BTreeSet::new();
     let mut left = budget.0;
     for card in &mine {
         // At the place of the account's weightiest matter that is due.
-        if due(card).is_none() {
+        if card.due(*today, calendar).is_none() {
             continue;
         }
         let Some(matters) = by_account.remove(&card.account) else { continue };

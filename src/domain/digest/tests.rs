@@ -177,9 +177,10 @@ fn each_angle_gets_its_side() {
     };
     assert_eq!(seen(Angle::Csm), [1, 2, 3, 5, 7]);
     assert_eq!(seen(Angle::AccountManager), [2, 3, 4, 5]);
-    assert_eq!(seen(Angle::Both), [1, 2, 3, 4, 5, 7]);
-    assert_eq!(planned(&cards, Angle::AccountManager, 9).withheld, [CardRef::Window(Uuid::from_u128(7))]);
-    assert_eq!(planned(&cards, Angle::Both, 9).withheld, []);
+    assert_eq!(seen(Angle::Both), [1, 2, 3, 4, 5]);
+    for angle in [Angle::AccountManager, Angle::Both] {
+        assert_eq!(planned(&cards, angle, 9).withheld, [CardRef::Window(Uuid::from_u128(7))]);
+    }
 }
 
 #[test]
@@ -258,7 +259,7 @@ proptest! {
         let calendar = calendar();
         let by_ref: BTreeMap<CardRef, &Card> = cards.iter().map(|card| (card.about, card)).collect();
         let mine = |card: &&Card| angle.shows(card, TODAY);
-        let is_due = |card: &&Card| card.attention.due(TODAY, &calendar).is_some() && !card.withheld;
+        let is_due = |card: &&Card| card.due(TODAY, &calendar).is_some();
         let due: BTreeSet<&AccountId> = cards.iter().filter(mine).filter(is_due).map(|card| &card.account).collect();
         let items: Vec<&Item> = plan.rest.iter().flat_map(|group| &group.items).collect();
         let shown = plan.cards.iter().map(|shown| &by_ref[&shown.lead.0].account);

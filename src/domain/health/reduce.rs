@@ -134,7 +134,7 @@ impl Evidence {
         feed.last_row = feed.last_row.max(Some(group[group.len() - 1].observed_on));
         feed.live |= valid;
 
-        let windows = Windows::of(interval, &policy.reading);
+        let windows = Windows::of(&scratch.points, interval, &policy.reading);
         let look = Look { kind, points: &scratch.points, windows, validity, valid, today, account, policy };
         match source {
             Source::Usage => self.usage.take(&look),

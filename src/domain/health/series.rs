@@ -88,12 +88,12 @@ pub(super) struct Windows {
 }
 
 impl Windows {
-    pub(super) fn of(interval: i32, reading: &Reading) -> Self {
+    pub(super) fn of(points: &[Point], interval: i32, reading: &Reading) -> Self {
         let longest =
             |days: u32, intervals: u32| days_of(days).max(interval.saturating_mul(days_of(intervals))).min(LONGEST);
         Self {
             block: longest(reading.block_days, 1),
-            each_row: interval > days_of(reading.block_days),
+            each_row: interval > days_of(reading.block_days) && is_periodic(points, interval),
             recent: longest(reading.recent_days, reading.recent_intervals),
             baseline: longest(reading.baseline_days, reading.baseline_intervals),
             peak: longest(reading.peak_days, reading.peak_intervals),
@@ -106,6 +106,11 @@ impl Windows {
     pub(super) fn with_baseline(self, days: u32) -> Self {
         Self { baseline: self.baseline.max(days_of(days)), ..self }
     }
+}
+
+/// Reports come at a pace, months of 28 days too; what is written when something happens comes in flocks as well.
+fn is_periodic(points: &[Point], interval: i32) -> bool {
+    points.windows(2).all(|pair| 2 * (pair[1].0 - pair[0].0) > interval)
 }
 
 /// Policy days as a signed number; the policy's check keeps them below 100,000.
@@ -255,7 +260,7 @@ mod tests {
 
     fn read(points: &[Point], count: bool) -> Option<TrendRead> {
         let reading = Policy::default().reading;
-        let windows = Windows::of(interval(points, &reading), &reading);
+        let windows = Windows::of(points, interval(points, &reading), &reading);
         if count { count_trend(points, windows, TODAY) } else { trend(points, windows, false, TODAY) }
     }
 
@@ -301,10 +306,18 @@ mod tests {
         let months: Vec<Point> = (0..36).map(first).collect();
         for today in (months[24].0)..(months[35].0) {
             let known: Vec<Point> = months.iter().copied().filter(|point| point.0 <= today).collect();
-            let read = count_trend(&known, Windows::of(interval(&known, &reading), &reading), today).unwrap();
+            let read = count_trend(&known, Windows::of(&known, interval(&known, &reading), &reading), today).unwrap();
             let all = (read.recent, read.baseline, read.peak.map(|peak| peak.0), read.block_days);
             assert_eq!(all, (1_000.0, Some(1_000.0), Some(1_000.0), 31), "{}", date_of(today));
         }
+    }
+
+    #[test]
+    fn what_is_written_when_it_happens_is_summed_though_it_is_seldom() {
+        let mut tickets: Vec<Point> = (1..20).rev().map(|n| (TODAY - 14 * n, 1.0)).collect();
+        tickets.extend((0..5).rev().map(|n| (TODAY - 2 * n, 1.0)));
+        let read = read(&tickets, true).unwrap();
+        assert!(read.recent > 2.0 && read.baseline == Some(1.0), "{read:?}");
     }
 
     #[test]

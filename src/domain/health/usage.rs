@@ -124,7 +124,8 @@ fn growing_since(look: &Look<'_>, count: bool) -> Option<NaiveDate> {
         trend.is_some_and(|trend| trend >= rules.growth_trend)
     };
     let earliest = (0..=GROWTH_WEEKS_AT_MOST).take_while(grows).last()?;
-    (earliest >= rules.growth_weeks).then(|| series::date_of(look.today - 7 * series::days_of(earliest)))
+    (earliest >= rules.growth_weeks.min(GROWTH_WEEKS_AT_MOST))
+        .then(|| series::date_of(look.today - 7 * series::days_of(earliest)))
 }
 
 /// The trend by which the account is judged, minus the book. `None` while withheld.

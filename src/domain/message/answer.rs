@@ -325,7 +325,6 @@ pub enum Done {
     },
 }
 
-/// `next` is when the next morning message comes, in the person's own time; `away` the last day away and who stands in.
 /// `next`: when the next morning message comes, and in which time zone that is; `None` for whoever gets none. `away`:
 /// until when, and who stands in meanwhile, where anybody does.
 pub fn settings_saved(
@@ -366,7 +365,7 @@ pub fn done(account: &str, done: &Done, today: NaiveDate) -> Message {
         Done::FeedbackSaved => format!("{account}: feedback saved. See it all with /tandem voice."),
         Done::ChampionSaved(name) => format!("{account}: {} saved as champion.", cut(name, 80)),
         Done::Shared => format!("{account}: shown in this channel."),
-        Done::GroupAcknowledged { now: 0, .. } => {
+        Done::GroupAcknowledged { now: 0, .. } | Done::GroupSnoozed { now: 0, refused: 0, .. } => {
             "All of these had been settled before. Nothing was changed.".to_owned()
         }
         Done::GroupAcknowledged { now, before: 0 } => {

@@ -67,8 +67,8 @@ pub struct Totals {
     pub at_risk: usize,
     /// Of those, the ones that somebody has acknowledged; `None` where that is not known.
     pub in_hand: Option<usize>,
-    /// Accounts at risk beside those: with a CSM who is somebody else, and set aside by whoever answers for them.
-    pub with_csm: usize,
+    /// Accounts at risk beside those: somebody else's to work, and set aside by whoever answers for them.
+    pub with_others: usize,
     pub set_aside: usize,
     /// One sum a currency.
     pub arr_at_risk: Vec<Money>,
@@ -303,14 +303,13 @@ fn nothing(view: &DigestView) -> String {
     out
 }
 
-/// "1 at risk, with its CSM", "3 at risk: 2 with their CSMs, 1 set aside": not the reader's to work today.
+/// "1 at risk, in other hands", "3 at risk: 2 in other hands, 1 set aside": not the reader's to work today.
 fn others_at_risk(totals: &Totals) -> Option<String> {
-    let with_csm = |n| if n == 1 { "with its CSM" } else { "with their CSMs" };
-    match (totals.with_csm, totals.set_aside) {
+    match (totals.with_others, totals.set_aside) {
         (0, 0) => None,
-        (n, 0) => Some(format!("{n} at risk, {}", with_csm(n))),
+        (n, 0) => Some(format!("{n} at risk, in other hands")),
         (0, n) => Some(format!("{n} at risk, set aside")),
-        (n, aside) => Some(format!("{} at risk: {n} {}, {aside} set aside", n + aside, with_csm(n))),
+        (n, aside) => Some(format!("{} at risk: {n} in other hands, {aside} set aside", n + aside)),
     }
 }
 

@@ -46,6 +46,31 @@ impl Policy {
         Ok(policy)
     }
 
+    /// The same of a file that is to be used from now on: some limits came after policies that are stored, which stay.
+    ///
+    /// # Errors
+    /// As [`Self::from_toml`], and what a stored policy may say still and a new one must not.
+    pub fn to_use(text: &str) -> Result<Policy, PolicyError> {
+        let policy = Policy::from_toml(text)?;
+        let windows = &policy.windows;
+        let shares = [
+            ("seats_ratio", windows.seats_ratio),
+            ("usage_share", windows.usage_share),
+            ("growth_share", windows.growth_share),
+            ("cross_sell_share", windows.cross_sell_share),
+            ("requested_share", windows.requested_share),
+        ];
+        if let Some((key, share)) = shares.iter().find(|(_, share)| *share > 1.0) {
+            return Err(PolicyError::Nonsense(format!("windows.{key} is {share}; expected a share from 0 to 1")));
+        }
+        if windows.growth_weeks > GROWTH_WEEKS_AT_MOST {
+            let weeks = windows.growth_weeks;
+            let said = format!("windows.growth_weeks is {weeks}; expected at most {GROWTH_WEEKS_AT_MOST}");
+            return Err(PolicyError::Nonsense(said));
+        }
+        Ok(policy)
+    }
+
     /// A policy file with one rule on trial, or not, and everything else of it, comments too, as it was. `None` where
     /// it says so already.
     ///
@@ -168,11 +193,6 @@ impl Policy {
             ("onboarding.worst_share", self.onboarding.worst_share),
             ("guard.share", self.guard.share),
             ("precision.at_least", self.precision.at_least),
-            ("windows.seats_ratio", self.windows.seats_ratio),
-            ("windows.usage_share", self.windows.usage_share),
-            ("windows.growth_share", self.windows.growth_share),
-            ("windows.cross_sell_share", self.windows.cross_sell_share),
-            ("windows.requested_share", self.windows.requested_share),
         ];
         let positive = [
             ("reading.block_days", self.reading.block_days),
@@ -217,14 +237,6 @@ impl Policy {
                 "windows.seats_back_to is {}; expected more than 0 and at most windows.seats_ratio ({})",
                 self.windows.seats_back_to, self.windows.seats_ratio
             ))
-        } else if self.windows.entitlement_pct > 100.0 {
-            Some(format!(
-                "windows.entitlement_pct is {}; expected a percentage from 0 to 100",
-                self.windows.entitlement_pct
-            ))
-        } else if self.windows.growth_weeks > GROWTH_WEEKS_AT_MOST {
-            let weeks = self.windows.growth_weeks;
-            Some(format!("windows.growth_weeks is {weeks}; expected at most {GROWTH_WEEKS_AT_MOST}"))
         } else if self.pacing.per_channel_per_second <= 0.0 {
             Some("pacing.per_channel_per_second is 0; expected more".to_owned())
         } else if !self.renewal.steps.windows(2).all(|pair| pair[0] > pair[1]) {

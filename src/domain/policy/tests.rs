@@ -1,7 +1,16 @@
 use super::*;
 
 fn refused(file: &str) -> String {
-    Policy::from_toml(file).unwrap_err().to_string()
+    Policy::to_use(file).unwrap_err().to_string()
+}
+
+#[test]
+fn what_was_stored_before_a_limit_is_read_still() {
+    for file in ["[windows]\ngrowth_share = 20", "[windows]\ngrowth_weeks = 20"] {
+        assert!(Policy::from_toml(file).is_ok() && Policy::to_use(file).is_err(), "{file}");
+    }
+    // More is used than was bought.
+    assert!(Policy::to_use("[windows]\nentitlement_pct = 110").is_ok());
 }
 
 #[test]
@@ -124,7 +133,6 @@ fn slips_are_named() {
         "[windows]\ngrowth_share = 1.5",
         "[windows]\ncross_sell_share = 20",
         "[windows]\nrequested_share = 20",
-        "[windows]\nentitlement_pct = 900",
         "[windows]\ngrowth_weeks = 14",
     ]
     .map(refused);
@@ -165,7 +173,6 @@ fn slips_are_named() {
     windows.growth_share is 1.5; expected a share from 0 to 1
     windows.cross_sell_share is 20; expected a share from 0 to 1
     windows.requested_share is 20; expected a share from 0 to 1
-    windows.entitlement_pct is 900; expected a percentage from 0 to 100
     windows.growth_weeks is 14; expected at most 13
     "#);
     assert!(refused("a = ").starts_with("the policy is no valid TOML: "));

@@ -52,7 +52,7 @@ fn json_without_a_row_is_refused_once() {
     accounts.ndjson: empty; expected one JSON object a line
     accounts.ndjson: empty; expected one JSON object a line
     accounts.ndjson: empty; expected one JSON object a line
-    accounts.ndjson: this looks like CSV; expected JSON, or a name that ends in .csv
+    accounts.ndjson: this looks like CSV; expected JSON
     accounts.ndjson: an object runs over several lines; expected one object a line, or a list of them in brackets
     accounts.ndjson: an object runs over several lines; expected one object a line, or a list of them in brackets
     ");

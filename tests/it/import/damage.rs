@@ -288,7 +288,7 @@ async fn each_kind_of_damage_has_its_sentence() {
     no JSON: 1 taken, 1 rejected
         accounts.ndjson, line 1: no JSON object: expected value at character 1
     CSV named ndjson: 0 taken, 1 rejected
-        accounts.ndjson: this looks like CSV; expected JSON, or a name that ends in .csv
+        accounts.ndjson: this looks like CSV; expected JSON
     an empty ndjson: 0 taken, 1 rejected
         accounts.ndjson: empty; expected one JSON object a line
     JSON written for people: 0 taken, 1 rejected

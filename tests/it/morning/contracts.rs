@@ -148,7 +148,7 @@ async fn who_sells_is_not_told_that_none_is_at_risk() {
     .await;
     let pats = bot.next_post("pat").text();
     bot.skip();
-    assert!(pats.contains("Nothing needs you today. 1 account, 1 at risk, with its CSM."), "{pats}");
+    assert!(pats.contains("Nothing needs you today. 1 account, 1 at risk, in other hands."), "{pats}");
     bot.finish().await;
 }
 

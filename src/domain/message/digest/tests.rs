@@ -16,7 +16,7 @@ fn morning() -> DigestView {
             accounts: 42,
             at_risk: 14,
             in_hand: Some(3),
-            with_csm: 0,
+            with_others: 0,
             set_aside: 0,
             arr_at_risk: vec![sample::usd(410_000)],
             windows: 1,
@@ -252,16 +252,17 @@ fn empty_mornings_say_so() {
 
 #[test]
 fn none_at_risk_is_said_of_the_whole_book() {
-    let said = |at_risk, with_csm, set_aside| {
-        let totals = Totals { accounts: 14, at_risk, in_hand: Some(at_risk), with_csm, set_aside, ..Totals::default() };
+    let said = |at_risk, with_others, set_aside| {
+        let totals =
+            Totals { accounts: 14, at_risk, in_hand: Some(at_risk), with_others, set_aside, ..Totals::default() };
         nothing(&DigestView { totals, ..empty() })
     };
     insta::assert_snapshot!([said(0, 1, 0), said(0, 2, 0), said(0, 0, 1), said(0, 2, 1), said(3, 1, 0)].join("\n"), @"
-    Nothing needs you today. 14 accounts, 1 at risk, with its CSM.
-    Nothing needs you today. 14 accounts, 2 at risk, with their CSMs.
+    Nothing needs you today. 14 accounts, 1 at risk, in other hands.
+    Nothing needs you today. 14 accounts, 2 at risk, in other hands.
     Nothing needs you today. 14 accounts, 1 at risk, set aside.
-    Nothing needs you today. 14 accounts, 3 at risk: 2 with their CSMs, 1 set aside.
-    Nothing new needs you today. 14 accounts, 3 at risk and in hand; beside them 1 at risk, with its CSM.
+    Nothing needs you today. 14 accounts, 3 at risk: 2 in other hands, 1 set aside.
+    Nothing new needs you today. 14 accounts, 3 at risk and in hand; beside them 1 at risk, in other hands.
     ");
 }
 
