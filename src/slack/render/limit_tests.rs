@@ -113,6 +113,9 @@ proptest! {
             let blocks = json!(part.blocks);
             prop_assert!(part.blocks.len() <= 50 && blocks.to_string().encode_utf16().count() <= 12_000);
             hold_limits(&blocks);
+            for block in &part.blocks {
+                prop_assert!(blocks::at_most(block) >= blocks::weight(block), "{:?}", block);
+            }
         }
         let fits = |button: &&Button| {
             let value = button.action.to_string();

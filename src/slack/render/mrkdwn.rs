@@ -40,7 +40,9 @@ pub(super) fn visible(text: &str) -> Cow<'_, str> {
     let hidden = |c: char| {
         (c.is_control() && c != '\n') || matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}')
     };
-    if !text.contains(hidden) {
+    // Most texts are plain ASCII, which shows without looking at each character.
+    let shows = |byte: u8| matches!(byte, b' '..=b'~' | b'\n');
+    if text.bytes().fold(true, |all, byte| all & shows(byte)) || !text.contains(hidden) {
         return Cow::Borrowed(text);
     }
     text.replace("\r\n", "\n")
@@ -130,7 +132,7 @@ pub(super) fn is_blank(text: &str) -> bool {
 /// Whether something outside of our own `<links>` would become a link of itself. E-mail addresses
 /// do not count: they say where they lead.
 pub(super) fn links_itself(drawn: &str) -> bool {
-    if !drawn.contains(['@', '#', '/']) {
+    if !drawn.bytes().fold(false, |any, byte| any | matches!(byte, b'@' | b'#' | b'/')) {
         return false;
     }
     let outside = drawn.split('<').enumerate().map(|(at, part)| match part.split_once('>') {
@@ -264,11 +266,16 @@ fn address(style: &Style) -> Option<String> {
 
 /// Draws a part of a text: what a character becomes depends on what stands around it.
 fn escape(text: &str, part: Range<usize>, drawn: &mut String) {
+    // Each of these is a character of its own in UTF-8.
+    let is_special = |byte: u8| matches!(byte, b'&' | b'<' | b'>' | b'*' | b'_' | b'~' | b'`' | b':');
     let is_word = |c: Option<char>| c.is_some_and(char::is_alphanumeric);
     let mut begin = part.start;
-    for (at, byte) in text.bytes().enumerate().take(part.end).skip(part.start) {
-        // Each of these is a character of its own in UTF-8.
-        if !matches!(byte, b'&' | b'<' | b'>' | b'*' | b'_' | b'~' | b'`' | b':') {
+    // Most texts have none, which many bytes at once tell faster than one after another.
+    let has_any = text[part.clone()].bytes().fold(false, |any, byte| any | is_special(byte));
+    let looked_at = if has_any { part.clone() } else { part.end..part.end };
+    for at in looked_at {
+        let byte = text.as_bytes()[at];
+        if !is_special(byte) {
             continue;
         }
         let (before, after) = (&text[..at], &text[at + 1..]);

@@ -1,6 +1,8 @@
 //! Which blocks go into which message.
 
-use super::blocks::{Block, weight};
+use std::cell::OnceCell;
+
+use super::blocks::{Block, at_most, weight};
 
 /// Slack's limit.
 pub(super) const BLOCKS_MAX: usize = 50;
@@ -15,7 +17,8 @@ const NAME: usize = 24;
 /// A block and how it holds on to its neighbours.
 pub(super) struct Piece {
     block: Block,
-    weight: usize,
+    /// Once it was weighed.
+    weight: OnceCell<usize>,
     role: Role,
 }
 
@@ -51,13 +54,26 @@ impl Piece {
     }
 
     fn new(block: Block, role: Role) -> Self {
-        Self { weight: weight(&block) + NAME, block, role }
+        Self { weight: OnceCell::new(), block, role }
+    }
+
+    fn weight(&self) -> usize {
+        *self.weight.get_or_init(|| weight(&self.block) + NAME)
+    }
+
+    /// Not less than the weight, without writing it out.
+    fn at_most(&self) -> usize {
+        at_most(&self.block) + NAME
     }
 }
 
 /// Splits between cards; a card that is too long for one message between its texts; never between a text
 /// and the first buttons after it, nor after a heading. One page at least, even if it is empty.
 pub(super) fn split(pieces: Vec<Piece>) -> Vec<Vec<Block>> {
+    // Most messages are far from the limits, and need neither scales nor scissors.
+    if pieces.len() <= BLOCKS_MAX && pieces.iter().map(Piece::at_most).sum::<usize>() <= WEIGHT_MAX {
+        return vec![finished(pieces)];
+    }
     let mut pages = vec![Page::default()];
     for card in cards(pieces) {
         if fits(&pages, &card) {
@@ -74,31 +90,30 @@ pub(super) fn split(pieces: Vec<Piece>) -> Vec<Vec<Block>> {
             }
         }
     }
-    let mut finished: Vec<_> = pages.into_iter().map(Page::finished).filter(|blocks| !blocks.is_empty()).collect();
+    let mut finished: Vec<_> =
+        pages.into_iter().map(|page| finished(page.pieces)).filter(|blocks| !blocks.is_empty()).collect();
     if finished.is_empty() {
         finished.push(Vec::new());
     }
     finished
 }
 
-/// A line at the edge of a message divides nothing.
 #[derive(Default)]
 struct Page {
     pieces: Vec<Piece>,
     weight: usize,
 }
 
-impl Page {
-    fn finished(mut self) -> Vec<Block> {
-        while self.pieces.last().is_some_and(|piece| piece.role == Role::Divider) {
-            self.pieces.pop();
-        }
-        self.pieces.into_iter().skip_while(|piece| piece.role == Role::Divider).map(|piece| piece.block).collect()
+/// A line at the edge of a message divides nothing.
+fn finished(mut pieces: Vec<Piece>) -> Vec<Block> {
+    while pieces.last().is_some_and(|piece| piece.role == Role::Divider) {
+        pieces.pop();
     }
+    pieces.into_iter().skip_while(|piece| piece.role == Role::Divider).map(|piece| piece.block).collect()
 }
 
 fn weight_of(pieces: &[Piece]) -> usize {
-    pieces.iter().map(|piece| piece.weight).sum()
+    pieces.iter().map(Piece::weight).sum()
 }
 
 fn fits(pages: &[Page], more: &[Piece]) -> bool {

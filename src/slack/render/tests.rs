@@ -388,7 +388,7 @@ fn a_dialog() {
 }
 
 #[test]
-fn what_a_askedis_opened_with_and_answered_with() {
+fn what_a_dialog_is_opened_with_and_answered_with() {
     insta::assert_json_snapshot!(skeleton("Snooze"), @r#"
     {
       "blocks": [
@@ -454,7 +454,7 @@ fn what_a_askedis_opened_with_and_answered_with() {
 }
 
 #[test]
-fn a_askedcomes_back_as_it_was_sent() {
+fn a_dialog_comes_back_as_it_was_sent() {
     let origin = Origin { channel: "D1".into(), ts: "17.1".into() };
     for (id, kept) in [(AccountId("acme".into()), Some(origin.clone())), (AccountId("x".repeat(2970)), None)] {
         let mut asked = snooze();
