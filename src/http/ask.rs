@@ -154,7 +154,8 @@ impl Ask {
     ) -> Pending {
         let (app, ask) = (app.clone(), self.clone());
         let work = async move { ask.tried(&app, is_guest).await.unwrap_or_else(|error| Answer::of_error(&error)) };
-        Pending(drain.spawn(work))
+        // Boxed, or the runtime would move it about whole: into the task, and out of it once it has ended.
+        Pending(drain.spawn(Box::pin(work)))
     }
 
     /// Asks again as the colleague of the first e-mail address that is known, for which the platform vouches. Where there

@@ -33,6 +33,7 @@ use axum::http::{HeaderMap, StatusCode, Uri};
 use axum::middleware::{Next, from_fn};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
+use tower::ServiceBuilder;
 use tower::util::MapResponseLayer;
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::timeout::TimeoutLayer;
@@ -137,13 +138,15 @@ pub fn router(state: Http) -> Router {
 
 /// What every route has: a time limit, no panic that goes unanswered, a span and figures, and careful headers.
 fn dressed(router: Router) -> Router {
-    router
-        .fallback(nothing)
-        .layer(TimeoutLayer::with_status_code(StatusCode::REQUEST_TIMEOUT, REQUEST))
-        .layer(MapResponseLayer::new(timed_out))
-        .layer(CatchPanicLayer::custom(panicked))
-        .layer(from_fn(observe))
-        .layer(MapResponseLayer::new(careful_headers))
+    // As one layer, outermost first: each on its own would box every request's future once more.
+    router.fallback(nothing).layer(
+        ServiceBuilder::new()
+            .layer(MapResponseLayer::new(careful_headers))
+            .layer(from_fn(observe))
+            .layer(CatchPanicLayer::custom(panicked))
+            .layer(MapResponseLayer::new(timed_out))
+            .layer(TimeoutLayer::with_status_code(StatusCode::REQUEST_TIMEOUT, REQUEST)),
+    )
 }
 
 /// Nothing is at this address.
