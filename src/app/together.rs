@@ -11,19 +11,28 @@
 //! along all who have come when its own begins. Whoever serves says when the turn is
 //! over: questions once they are read, the rows of a lane once their transaction has
 //! begun; presses, which lock what others press, once only the commit is left, which
-//! waits for the disk and for nothing else.
+//! waits for the disk and for nothing else. A turn beside others is for many only: the
+//! start of a statement costs Postgres as much as reading for several.
 
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, SemaphorePermit, oneshot};
+use tokio::sync::{Notify, Semaphore, SemaphorePermit, oneshot};
+use tokio::time::timeout;
 
 use crate::domain::person::OrgId;
 
 /// How long those who are served together are served: one whom the database never answers must not have its turn for
 /// ever.
 pub const SERVED_WITHIN: Duration = Duration::from_secs(60);
+
+/// How many have to wait for a turn beside those that last.
+const MANY: usize = 8;
+
+/// Fewer wait so long for one that ends, and get one beside it then: it may be one that gets no answer.
+const SOON: Duration = Duration::from_millis(50);
 
 /// Who asks with an `Ask` and gets an `Answer`, by organisation.
 #[derive(Debug)]
@@ -38,7 +47,7 @@ type Lines<Ask, Answer> = Mutex<HashMap<OrgId, Arc<Line<Ask, Answer>>>>;
 struct Line<Ask, Answer> {
     /// Whoever has this begins, and is the only one to take along those who wait.
     next: Semaphore,
-    turns: Arc<Semaphore>,
+    turns: Arc<Turns>,
     waiting: Mutex<Waiting<Ask, Answer>>,
 }
 
@@ -50,8 +59,35 @@ struct Waiting<Ask, Answer> {
     asks: Vec<(Ask, Tell<Answer>)>,
 }
 
+#[derive(Debug)]
+struct Turns {
+    at_once: usize,
+    /// How many last.
+    last: AtomicUsize,
+    /// Rung when a turn is over, and when there are many who wait.
+    changed: Notify,
+}
+
+impl Turns {
+    /// Whether there may be one more, where so many wait and so many are enough for one beside others.
+    fn has_room(&self, waiting: usize, enough: usize) -> bool {
+        match self.last.load(Ordering::Acquire) {
+            0 => true,
+            last => last < self.at_once && waiting >= enough,
+        }
+    }
+}
+
 /// Whose turn it is; the next have theirs once it is dropped.
-pub type Turn = OwnedSemaphorePermit;
+#[derive(Debug)]
+pub struct Turn(Arc<Turns>);
+
+impl Drop for Turn {
+    fn drop(&mut self) {
+        self.0.last.fetch_sub(1, Ordering::AcqRel);
+        self.0.changed.notify_one();
+    }
+}
 
 type Tell<Answer> = oneshot::Sender<Result<Answer, Shared>>;
 
@@ -81,7 +117,26 @@ impl<Ask, Answer> Line<Ask, Answer> {
         let mut waiting = self.waiting();
         waiting.asks.push((ask, tell));
         waiting.came += 1;
+        if waiting.asks.len() >= MANY && self.turns.has_room(waiting.asks.len(), MANY) {
+            self.turns.changed.notify_one();
+        }
         waiting.came
+    }
+
+    /// The next turn. Only whoever begins waits for it.
+    async fn turn(&self) -> Turn {
+        let mut enough = MANY;
+        let waiting = || self.waiting().asks.len();
+        while !self.turns.has_room(waiting(), enough) {
+            let changed = self.turns.changed.notified();
+            if self.turns.at_once == 1 {
+                changed.await;
+            } else if timeout(SOON, changed).await.is_err() {
+                enough = 1;
+            }
+        }
+        self.turns.last.fetch_add(1, Ordering::AcqRel);
+        Turn(self.turns.clone())
     }
 
     /// All who wait and have not gone.
@@ -93,7 +148,8 @@ impl<Ask, Answer> Line<Ask, Answer> {
 }
 
 impl<Ask, Answer> Together<Ask, Answer> {
-    /// With at most so many turns of one organisation at once: more keep Postgres busier, and serve fewer each.
+    /// With at most so many turns of one organisation at once, more than one only while many wait: they keep Postgres
+    /// busier, and serve fewer each.
     pub fn new(at_once: usize) -> Self {
         Self { lines: Lines::default(), at_once }
     }
@@ -101,10 +157,10 @@ impl<Ask, Answer> Together<Ask, Answer> {
     fn line(&self, org: OrgId) -> Arc<Line<Ask, Answer>> {
         let mut lines = self.lines.lock().unwrap_or_else(PoisonError::into_inner);
         let new = || {
-            let turns = Arc::new(Semaphore::new(self.at_once));
+            let turns = Turns { at_once: self.at_once, last: AtomicUsize::new(0), changed: Notify::new() };
             Arc::new(Line {
                 next: Semaphore::new(1),
-                turns,
+                turns: Arc::new(turns),
                 waiting: Mutex::new(Waiting { came: 0, taken: 0, asks: Vec::new() }),
             })
         };
@@ -159,8 +215,7 @@ impl<Ask, Answer> Line<Ask, Answer> {
     {
         let (served, tells) = match begin().await {
             Ok(begun) => {
-                // Nobody closes it.
-                let Ok(turn) = self.turns.clone().acquire_owned().await else { return };
+                let turn = self.turn().await;
                 // Nothing has been read yet: what was committed while it began is seen, and who came meanwhile is served
                 // too.
                 let (asks, tells) = self.take();
@@ -183,8 +238,6 @@ impl<Ask, Answer> Line<Ask, Answer> {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::atomic::{AtomicUsize, Ordering};
-
     use anyhow::bail;
     use futures_util::future::join_all;
     use uuid::Uuid;
@@ -247,6 +300,36 @@ mod tests {
         };
         let (first, second) = tokio::join!(first, second);
         assert_eq!((first.unwrap(), second.unwrap()), (Some(1), Some(2)));
+    }
+
+    #[test]
+    fn a_turn_beside_another_is_for_many() {
+        let turns = Turns { at_once: 2, last: AtomicUsize::new(0), changed: Notify::new() };
+        let room = |last, waiting| {
+            turns.last.store(last, Ordering::Relaxed);
+            turns.has_room(waiting, MANY)
+        };
+        assert!(room(0, 1) && room(1, MANY), "alone nobody waits, nor do many");
+        assert!(!room(1, MANY - 1) && !room(2, MANY), "few wait, and no more at once than may");
+    }
+
+    #[tokio::test]
+    async fn few_do_not_wait_for_one_that_gets_no_answer() {
+        let together = Together::<u8, u8>::new(2);
+        let stuck = |(), _, turn: Turn| async move {
+            std::future::pending::<()>().await;
+            drop(turn);
+            Ok(Vec::new())
+        };
+        let second = async {
+            // Once the first is being served, or it would be taken along.
+            tokio::time::sleep(Duration::from_millis(5)).await;
+            together.ask(ORG, 2, begin, |(), all, _turn| async move { Ok(all) }).await
+        };
+        tokio::select! {
+            _ = together.ask(ORG, 1, begin, stuck) => unreachable!("it waits for ever"),
+            told = second => assert_eq!(told.unwrap(), Some(2)),
+        }
     }
 
     #[tokio::test]
