@@ -240,7 +240,8 @@ pub(super) fn at_most(block: &Block) -> usize {
     }
 }
 
-/// More than the names and signs around the texts of any one part of a block.
+/// More than the names and signs around the texts of any one part of a block; of a button, together with those around its
+/// label.
 const NAMES: usize = 72;
 
 fn of_element(element: &Element) -> usize {
