@@ -228,7 +228,7 @@ pub(super) fn weight(value: &impl Serialize) -> usize {
     weight.0
 }
 
-/// What a block weighs at the most, told from its texts alone, which is a tenth of the work of weighing it.
+/// What a block weighs at the most, told from the length of its texts: nothing is written out for it.
 pub(super) fn at_most(block: &Block) -> usize {
     let mrkdwn = |text: &Mrkdwn| NAMES + written(&text.text);
     match block {

@@ -34,6 +34,11 @@ fn fits(text: &str, max: usize) -> bool {
     text.len() <= max || len(text) <= max
 }
 
+/// Whether a text has such a byte. Looks at all of them, which goes many at a time, and not one by one up to the first.
+fn holds(text: &str, is_one: impl Fn(u8) -> bool) -> bool {
+    text.bytes().fold(false, |any, byte| any | is_one(byte))
+}
+
 /// Without what cannot be seen: control characters (Slack refuses some), and the marks that
 /// turn round the direction of what follows them. Line breaks stay.
 pub(super) fn visible(text: &str) -> Cow<'_, str> {
@@ -41,8 +46,7 @@ pub(super) fn visible(text: &str) -> Cow<'_, str> {
         (c.is_control() && c != '\n') || matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}')
     };
     // Most texts are plain ASCII, which shows without looking at each character.
-    let shows = |byte: u8| matches!(byte, b' '..=b'~' | b'\n');
-    if text.bytes().fold(true, |all, byte| all & shows(byte)) || !text.contains(hidden) {
+    if !holds(text, |byte| !matches!(byte, b' '..=b'~' | b'\n')) || !text.contains(hidden) {
         return Cow::Borrowed(text);
     }
     text.replace("\r\n", "\n")
@@ -132,7 +136,7 @@ pub(super) fn is_blank(text: &str) -> bool {
 /// Whether something outside of our own `<links>` would become a link of itself. E-mail addresses
 /// do not count: they say where they lead.
 pub(super) fn links_itself(drawn: &str) -> bool {
-    if !drawn.bytes().fold(false, |any, byte| any | matches!(byte, b'@' | b'#' | b'/')) {
+    if !holds(drawn, |byte| matches!(byte, b'@' | b'#' | b'/')) {
         return false;
     }
     let outside = drawn.split('<').enumerate().map(|(at, part)| match part.split_once('>') {
@@ -266,14 +270,14 @@ fn address(style: &Style) -> Option<String> {
 
 /// Draws a part of a text: what a character becomes depends on what stands around it.
 fn escape(text: &str, part: Range<usize>, drawn: &mut String) {
-    // Each of these is a character of its own in UTF-8.
+    // Each of these is a character of its own in UTF-8, and most texts have none.
     let is_special = |byte: u8| matches!(byte, b'&' | b'<' | b'>' | b'*' | b'_' | b'~' | b'`' | b':');
+    if !holds(&text[part.clone()], is_special) {
+        return drawn.push_str(&text[part]);
+    }
     let is_word = |c: Option<char>| c.is_some_and(char::is_alphanumeric);
     let mut begin = part.start;
-    // Most texts have none, which many bytes at once tell faster than one after another.
-    let has_any = text[part.clone()].bytes().fold(false, |any, byte| any | is_special(byte));
-    let looked_at = if has_any { part.clone() } else { part.end..part.end };
-    for at in looked_at {
+    for at in part.clone() {
         let byte = text.as_bytes()[at];
         if !is_special(byte) {
             continue;
