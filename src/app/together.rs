@@ -62,8 +62,8 @@ struct Waiting<Ask, Answer> {
 #[derive(Debug)]
 struct Turns {
     at_once: usize,
-    /// How many last.
-    last: AtomicUsize,
+    /// How many there are now.
+    open: AtomicUsize,
     /// Rung when a turn is over, and when there are many who wait.
     changed: Notify,
 }
@@ -71,9 +71,9 @@ struct Turns {
 impl Turns {
     /// Whether there may be one more, where so many wait and so many are enough for one beside others.
     fn has_room(&self, waiting: usize, enough: usize) -> bool {
-        match self.last.load(Ordering::Acquire) {
+        match self.open.load(Ordering::Acquire) {
             0 => true,
-            last => last < self.at_once && waiting >= enough,
+            open => open < self.at_once && waiting >= enough,
         }
     }
 }
@@ -84,7 +84,7 @@ pub struct Turn(Arc<Turns>);
 
 impl Drop for Turn {
     fn drop(&mut self) {
-        self.0.last.fetch_sub(1, Ordering::AcqRel);
+        self.0.open.fetch_sub(1, Ordering::AcqRel);
         self.0.changed.notify_one();
     }
 }
@@ -135,7 +135,7 @@ impl<Ask, Answer> Line<Ask, Answer> {
                 enough = 1;
             }
         }
-        self.turns.last.fetch_add(1, Ordering::AcqRel);
+        self.turns.open.fetch_add(1, Ordering::AcqRel);
         Turn(self.turns.clone())
     }
 
@@ -157,7 +157,7 @@ impl<Ask, Answer> Together<Ask, Answer> {
     fn line(&self, org: OrgId) -> Arc<Line<Ask, Answer>> {
         let mut lines = self.lines.lock().unwrap_or_else(PoisonError::into_inner);
         let new = || {
-            let turns = Turns { at_once: self.at_once, last: AtomicUsize::new(0), changed: Notify::new() };
+            let turns = Turns { at_once: self.at_once, open: AtomicUsize::new(0), changed: Notify::new() };
             Arc::new(Line {
                 next: Semaphore::new(1),
                 turns: Arc::new(turns),
@@ -304,9 +304,9 @@ mod tests {
 
     #[test]
     fn a_turn_beside_another_is_for_many() {
-        let turns = Turns { at_once: 2, last: AtomicUsize::new(0), changed: Notify::new() };
-        let room = |last, waiting| {
-            turns.last.store(last, Ordering::Relaxed);
+        let turns = Turns { at_once: 2, open: AtomicUsize::new(0), changed: Notify::new() };
+        let room = |open, waiting| {
+            turns.open.store(open, Ordering::Relaxed);
             turns.has_room(waiting, MANY)
         };
         assert!(room(0, 1) && room(1, MANY), "alone nobody waits, nor do many");
@@ -315,20 +315,21 @@ mod tests {
 
     #[tokio::test]
     async fn few_do_not_wait_for_one_that_gets_no_answer() {
-        let together = Together::<u8, u8>::new(2);
-        let stuck = |(), _, turn: Turn| async move {
+        let (together, is_served) = (Together::<u8, u8>::new(2), Notify::new());
+        let stuck = |(), _, turn: Turn| async {
+            is_served.notify_one();
             std::future::pending::<()>().await;
             drop(turn);
             Ok(Vec::new())
         };
         let second = async {
-            // Once the first is being served, or it would be taken along.
-            tokio::time::sleep(Duration::from_millis(5)).await;
-            together.ask(ORG, 2, begin, |(), all, _turn| async move { Ok(all) }).await
+            is_served.notified().await;
+            let serve = |(), all, _turn| async move { Ok(all) };
+            timeout(100 * SOON, together.ask(ORG, 2, begin, serve)).await
         };
         tokio::select! {
             _ = together.ask(ORG, 1, begin, stuck) => unreachable!("it waits for ever"),
-            told = second => assert_eq!(told.unwrap(), Some(2)),
+            told = second => assert_eq!(told.expect("it waits for the first").unwrap(), Some(2)),
         }
     }
 
