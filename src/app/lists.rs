@@ -11,6 +11,7 @@ use crate::domain::message::list::{self, HandoffLine, SnoozedLine};
 use crate::domain::message::view::{Part, RenewalView, RiskView, Why, WindowView};
 use crate::domain::person::Person;
 use crate::domain::risk;
+use crate::domain::routing::Access;
 use crate::store::{Tenant, account as accounts};
 
 /// The accounts that a list is about, by id: one's own, or one's team's.
@@ -30,7 +31,7 @@ pub(super) async fn found(tx: &mut Tenant, reader: Reader<'_>, ids: &[AccountId]
     for account in accounts::some(tx, ids).await? {
         let seen = match reader.person {
             None => true,
-            Some(person) => rights::may_see(tx, reader.snapshot, person, &account, reader.now).await?,
+            Some(person) => rights::has_access(tx, reader.snapshot, person, &account, Access::See, reader.now).await?,
         };
         if seen {
             found.push(account);

@@ -218,7 +218,7 @@ impl Ask<'_> {
             });
         };
         let (snapshot, me) = (self.reader.snapshot, self.person.id);
-        if !rights::may_write(self.tx, snapshot, me, account, self.reader.now).await? {
+        if !rights::has_access(self.tx, snapshot, me, account, Access::ActOnWindows, self.reader.now).await? {
             return Ok(answer::look_only(&rights::actors(snapshot, account)));
         }
         Ok(account::what_to_raise(account))

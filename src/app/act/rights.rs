@@ -62,28 +62,18 @@ pub(in crate::app) async fn takes_part(
     Ok(has_part(snapshot, me, &handoffs, renewal.as_ref()))
 }
 
-/// Whether they may see an account, or have a part in what is open on it.
-pub(in crate::app) async fn may_see(
+/// Whether they have this access to an account, or a part in what is open on it: that is theirs to see, to raise something
+/// beside and to write about.
+pub(in crate::app) async fn has_access(
     tx: &mut Tenant,
     snapshot: &Snapshot,
     me: PersonId,
     account: &Account,
+    least: Access,
     now: DateTime<Utc>,
 ) -> anyhow::Result<bool> {
     let of_account = access(snapshot, me, account, &Held::Account, snapshot.today(Some(me), now));
-    Ok(of_account > Access::Nothing || takes_part(tx, snapshot, me, &account.id, now).await?)
-}
-
-/// Whether they may raise something on an account, or write a note: what somebody has a part in is theirs to write about.
-pub(in crate::app) async fn may_write(
-    tx: &mut Tenant,
-    snapshot: &Snapshot,
-    me: PersonId,
-    account: &Account,
-    now: DateTime<Utc>,
-) -> anyhow::Result<bool> {
-    let of_account = access(snapshot, me, account, &Held::Account, snapshot.today(Some(me), now));
-    Ok(of_account >= Access::ActOnWindows || takes_part(tx, snapshot, me, &account.id, now).await?)
+    Ok(of_account >= least || takes_part(tx, snapshot, me, &account.id, now).await?)
 }
 
 /// First names of those whose account it is.
