@@ -141,7 +141,7 @@ pub enum What {
     Added,
     Upgraded,
     Removed,
-    /// An invoke that is answered with "not implemented".
+    /// An invoke of a name that Tandem's cards do not have: answered 501, as Microsoft's own SDKs answer one.
     UnknownInvoke,
     /// Nothing that Tandem knows, or nothing that concerns it: edits, deletions, reactions, other people's comings.
     Ignored,
