@@ -18,6 +18,7 @@ use super::note::Note;
 use super::risk::RiskRow;
 use crate::domain::account::{Account, AccountId, Contact};
 use crate::domain::diagnosis::Diagnosis;
+use crate::domain::diagnosis::course::{self, Course};
 use crate::domain::handoff::Handoff;
 use crate::domain::person::OrgId;
 use crate::domain::policy::Policy;
@@ -40,7 +41,14 @@ statements! {
                    r.confirmed, r.state, r.moved_by, r.next_step, r.next_step_due, r.snoozed_until, r.resolution, r.known,
                    r.clock_since, r.remind_at, r.due_at,
                    n.author_id, n.body AS note, n.at,
-                   h.nights, h.healths,
+                   d.course, night.apart,
+                   CASE WHEN d.date IS NOT NULL AND (d.course IS NULL OR night.apart <> '{}') THEN
+                     (SELECT json_agg(json_build_array(n.date, n.health)) FROM tandem.diagnosis n
+                       WHERE n.org_id = $1 AND n.account_id = a.account_id
+                         AND n.date = ANY (CASE WHEN d.course IS NOT NULL THEN night.apart ELSE
+                               ARRAY(SELECT r.date FROM tandem.diagnosis_run r
+                                      WHERE r.org_id = $1 AND r.date < night.latest
+                                        AND r.date >= least(night.before, night.first)) END)) END AS nights,
                    (SELECT json_agg(row_to_json(h)) FROM tandem.handoff h
                      WHERE h.org_id = $1 AND h.account_id = a.account_id AND (h.accountable IS NOT NULL OR h.since > $3)) AS handoffs,
                    (SELECT w.record FROM tandem.renewal w
@@ -69,9 +77,9 @@ statements! {
                        WHERE g.org_id = $1 AND g.account_id = a.account_id AND g.source = 'support'
                          AND g.kind IN ('sev1_open_days', 'escalations') AND g.observed_on >= night.first) END AS tickets
               FROM (SELECT s.stamp, o.diagnosed_on AS latest, o.diagnosed_on - $4::int AS first, b.before,
-                           ARRAY(SELECT r.date FROM tandem.diagnosis_run r
-                                  WHERE r.org_id = $1 AND r.date < o.diagnosed_on
-                                    AND r.date >= least(b.before, o.diagnosed_on - $4::int)) AS earlier
+                           coalesce((SELECT r.behind FROM tandem.diagnosis_run r
+                                      WHERE r.org_id = $1 AND r.date = o.diagnosed_on), '{}')
+                             || CASE WHEN b.before < o.diagnosed_on - $4::int THEN ARRAY[b.before] ELSE '{}' END AS apart
                       FROM tandem.organisation_setting s JOIN directory.organisation o USING (org_id)
                      CROSS JOIN LATERAL (SELECT max(r.date) AS before FROM tandem.diagnosis_run r
                                           WHERE r.org_id = $1 AND r.date < o.diagnosed_on) AS b
@@ -79,7 +87,7 @@ statements! {
              CROSS JOIN unnest($2::text[]) AS wanted (account_id)
              CROSS JOIN LATERAL (SELECT * FROM tandem.account
                                   WHERE org_id = $1 AND account_id = wanted.account_id OFFSET 0) AS a
-              LEFT JOIN LATERAL (SELECT d.date, d.health, d.risk, d.band, d.change, t.body
+              LEFT JOIN LATERAL (SELECT d.date, d.health, d.risk, d.band, d.change, d.course, t.body
                                    FROM (SELECT * FROM tandem.diagnosis
                                           WHERE org_id = $1 AND date = night.latest AND account_id = a.account_id OFFSET 0) AS d
                                   CROSS JOIN LATERAL (SELECT body FROM tandem.diagnosis_detail
@@ -89,13 +97,8 @@ statements! {
                                   WHERE org_id = $1 AND account_id = a.account_id ORDER BY since DESC, risk_id LIMIT 1) AS r ON true
               LEFT JOIN LATERAL (SELECT author_id, body, at FROM tandem.note
                                   WHERE org_id = $1 AND account_id = a.account_id AND kind <> 'feedback'
-                                  ORDER BY at DESC LIMIT 1) AS n ON true
-             CROSS JOIN LATERAL (SELECT array_agg(date) AS nights, array_agg(health) AS healths FROM tandem.diagnosis
-                                  WHERE org_id = $1 AND date = ANY (night.earlier) AND account_id = a.account_id) AS h";
+                                  ORDER BY at DESC LIMIT 1) AS n ON true";
 }
-
-/// How far back an account's health is shown, in days.
-const HISTORY: i32 = 90;
 
 /// One account with all that is known and being done about it.
 #[derive(Debug, Clone)]
@@ -126,6 +129,8 @@ pub struct Answer {
 
 /// When, and the event's name.
 type Happened = (DateTime<Utc>, String);
+/// A night, and the health that it found.
+type Told = (NaiveDate, Option<u8>);
 /// Day, kind of signal, value.
 type TicketValue = (NaiveDate, String, Option<f64>);
 
@@ -137,9 +142,12 @@ struct AnswerRow {
     /// The first day that is shown, and the complete night before the latest.
     first: Option<NaiveDate>,
     before: Option<NaiveDate>,
-    /// Nights before the latest, and the account's health on each, `None` where it was unknown.
-    nights: Option<Vec<NaiveDate>>,
-    healths: Option<Vec<Option<i16>>>,
+    /// Health before the latest night, as that night carries it along.
+    course: Option<Vec<u8>>,
+    /// Nights of which the course says nothing, or what they said once.
+    apart: Vec<NaiveDate>,
+    /// Those, with health where it was known; without a course all.
+    nights: Option<Json<Vec<Told>>>,
     handoffs: Option<Json<Vec<HandoffRow>>>,
     renewal: Option<Json<RenewalRecord>>,
     contacts: Option<Json<Vec<ContactRow>>>,
@@ -164,7 +172,13 @@ pub struct Stored(PgRow);
 pub async fn read(tx: &mut Tenant, ids: &[AccountId], ended_after: DateTime<Utc>) -> anyhow::Result<Vec<Stored>> {
     let ids: Vec<&str> = ids.iter().map(|id| id.0.as_str()).collect();
     let org = tx.org().0;
-    let rows = sqlx::query(READ).bind(org).bind(&ids).bind(ended_after).bind(HISTORY).fetch_all(tx.connection()).await;
+    let rows = sqlx::query(READ)
+        .bind(org)
+        .bind(&ids)
+        .bind(ended_after)
+        .bind(i32::from(course::DAYS))
+        .fetch_all(tx.connection())
+        .await;
     Ok(rows.context("read accounts")?.into_iter().map(Stored).collect())
 }
 
@@ -186,11 +200,13 @@ impl Stored {
         let risk: Option<RiskRow> = self.joined("risk_id")?;
         let account = Account::try_from(row.account)?;
         let diagnosis = diagnosis.map(|row| diagnosis::whole(org, &account, row, policy)).transpose()?;
-        let percent = |value: i16| u8::try_from(value).context("health");
-        let nights = row.nights.into_iter().flatten().zip(row.healths.into_iter().flatten());
-        let known = nights.filter_map(|(date, health)| health.map(|health| Ok((date, percent(health)?))));
-        let mut history: Vec<(NaiveDate, u8)> = known.collect::<anyhow::Result<_>>()?;
-        history.extend(diagnosis.iter().filter_map(|diagnosis| Some((diagnosis.date, diagnosis.health?))));
+        let apart = row.nights.map(|nights| nights.0).unwrap_or_default();
+        let mut history: Vec<_> = apart.into_iter().filter_map(|(date, health)| Some((date, health?))).collect();
+        if let Some(diagnosis) = &diagnosis {
+            let course = Course::from_bytes(row.course.as_deref().unwrap_or_default());
+            history.extend(course.nights(diagnosis.date).filter(|(date, _)| !row.apart.contains(date)));
+            history.extend(diagnosis.health.map(|health| (diagnosis.date, health)));
+        }
         let previous_health = history.iter().find(|(date, _)| Some(*date) == row.before).map(|(_, health)| *health);
         let mut handoffs: Vec<Handoff> = all(row.handoffs)?;
         handoffs.sort_by_key(|handoff| (handoff.since(), handoff.id));

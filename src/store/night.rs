@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use anyhow::Context;
-use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
+use chrono::{DateTime, Days, NaiveDate, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use sqlx::FromRow;
@@ -15,6 +15,7 @@ use super::detail::{Detail, StoredCause};
 use super::diagnosis::Feed;
 use super::{Tenant, word};
 use crate::domain::account::AccountId;
+use crate::domain::diagnosis::course::{self, Course};
 use crate::domain::diagnosis::{Diagnosis, FoundWindow, NightState, Previous};
 use crate::domain::rhythm::Rhythm;
 use crate::domain::signal::Source;
@@ -22,9 +23,9 @@ use crate::domain::signal::Source;
 /// The diagnoses of a page, in the order of their key.
 macro_rules! new_rows {
     () => {
-        "(org_id, date, account_id, health, risk, band, change, detail_id, detail_on, floors, windows)
+        "(org_id, date, account_id, health, risk, band, change, detail_id, detail_on, floors, windows, course)
          SELECT $1, $2, n.* FROM unnest($3::text[], $4::smallint[], $5::smallint[], $6::text[], $7::text[], $8::uuid[], $9::date[],
-                                        $10::jsonb[], $11::jsonb[]) AS n"
+                                        $10::jsonb[], $11::jsonb[], $12::bytea[]) AS n"
     };
 }
 
@@ -40,11 +41,11 @@ statements! {
     /// One diagnosis of an organisation at a time, whatever the replicas.
     LOCK_NIGHT = "SELECT pg_advisory_xact_lock(hashtextextended('tandem night ' || $1::text, 0))";
     TRY_LOCK_NIGHT = "SELECT pg_try_advisory_xact_lock(hashtextextended('tandem night ' || $1::text, 0))";
-    NIGHT_BEFORE = "SELECT date, night FROM tandem.diagnosis_run WHERE org_id = $1 AND date < $2 ORDER BY date DESC LIMIT 1";
+    NIGHT_BEFORE = "SELECT date, night, behind FROM tandem.diagnosis_run WHERE org_id = $1 AND date < $2 ORDER BY date DESC LIMIT 1";
     NIGHT_AFTER = "SELECT min(date) FROM tandem.diagnosis_run WHERE org_id = $1 AND date > $2";
     /// Only what the next night compares with; bodies only where a source is withheld. A window opens on a night of its
     /// own day: what a backdated run found has no dates to keep.
-    EARLIER = "SELECT d.account_id, d.health, d.band, d.detail_id, d.detail_on, d.floors,
+    EARLIER = "SELECT d.account_id, d.health, d.band, d.detail_id, d.detail_on, d.floors, d.course,
                       CASE WHEN $5 THEN (SELECT t.body FROM tandem.diagnosis_detail t
                                           WHERE t.org_id = $1 AND t.detail_on = d.detail_on AND t.account_id = d.account_id
                                             AND t.detail_id = d.detail_id)
@@ -53,7 +54,15 @@ statements! {
                            THEN d.windows END AS windows
                  FROM tandem.diagnosis d
                 WHERE d.org_id = $1 AND d.date = $2 AND d.account_id BETWEEN $3 AND $4";
-    STORED = "SELECT account_id, health, risk, band, change, detail_id, detail_on FROM tandem.diagnosis
+    /// By the key, account by account and night by night.
+    COURSES = "SELECT wanted.account_id, h.nights, h.healths
+                 FROM unnest($2::text[]) AS wanted (account_id)
+                CROSS JOIN LATERAL (SELECT array_agg(date) AS nights, array_agg(health) AS healths FROM tandem.diagnosis
+                                     WHERE org_id = $1 AND date = ANY ($3) AND account_id = wanted.account_id
+                                       AND health IS NOT NULL) AS h
+                WHERE h.nights IS NOT NULL";
+    NIGHTS = "SELECT date FROM tandem.diagnosis_run WHERE org_id = $1 AND date >= $2 AND date < $3";
+    STORED = "SELECT account_id, health, risk, band, change, detail_id, detail_on, course FROM tandem.diagnosis
                WHERE org_id = $1 AND date = $2 AND account_id > $3 AND account_id <= $4";
     /// By the keys: an EXISTS would be planned as a search through all dates.
     HAS_ROWS = "SELECT count(*) > 0 FROM ((SELECT account_id FROM tandem.diagnosis WHERE org_id = $1 AND date = $2
@@ -70,7 +79,7 @@ statements! {
             ON CONFLICT (org_id, date, account_id) DO UPDATE SET
                    health = excluded.health, risk = excluded.risk, band = excluded.band, change = excluded.change,
                    detail_id = excluded.detail_id, detail_on = excluded.detail_on, floors = excluded.floors,
-                   windows = excluded.windows");
+                   windows = excluded.windows, course = coalesce(excluded.course, t.course)");
     /// Accounts that an earlier run of the date had, and this one has not: they have left, or can't be read any more.
     DROP_OTHERS = "DELETE FROM tandem.diagnosis WHERE org_id = $1 AND date = $2 AND account_id = ANY ($3)";
     SAVE_RUN = "INSERT INTO tandem.diagnosis_run AS t (org_id, date, completed_at, accounts, live, policy_hash, night, sources, rejected, rhythms)
@@ -78,7 +87,9 @@ statements! {
                 ON CONFLICT (org_id, date) DO UPDATE SET
                        completed_at = excluded.completed_at, accounts = excluded.accounts, live = t.live OR excluded.live,
                        policy_hash = excluded.policy_hash, night = excluded.night, sources = excluded.sources,
-                       rejected = excluded.rejected, rhythms = excluded.rhythms";
+                       rejected = excluded.rejected, rhythms = excluded.rhythms, behind = excluded.behind";
+    NOT_IN_COURSES = "UPDATE tandem.diagnosis_run SET behind = array_append(behind, $2)
+                       WHERE org_id = $1 AND date > $2 AND date <= $2 + $3::int AND NOT $2 = ANY (behind)";
     FORGET = "DELETE FROM tandem.diagnosis WHERE org_id = $1 AND date = $2";
     FORGET_DETAILS = "DELETE FROM tandem.diagnosis_detail WHERE org_id = $1 AND detail_on < $2";
     FORGOTTEN_DATES = "SELECT date FROM tandem.diagnosis_run WHERE org_id = $1 AND date < $2 ORDER BY date LIMIT $3";
@@ -111,11 +122,12 @@ pub struct NewRow {
     body: String,
     floors: Option<Json<Vec<String>>>,
     windows: Option<Json<Vec<FoundWindow>>>,
+    course: Option<Course>,
 }
 
 impl NewRow {
-    /// `auto_renew` is what the deadlines were read with.
-    pub fn of(diagnosis: &Diagnosis, auto_renew: Option<bool>) -> anyhow::Result<Self> {
+    /// `auto_renew` is what the deadlines were read with; without a course, the one that is stored stays.
+    pub fn of(diagnosis: &Diagnosis, auto_renew: Option<bool>, course: Option<Course>) -> anyhow::Result<Self> {
         let body = serde_json::to_string(&Detail {
             coverage: diagnosis.coverage,
             families: Cow::Borrowed(&diagnosis.families),
@@ -137,6 +149,7 @@ impl NewRow {
             body,
             floors: Some(Json(floors)).filter(|floors| !floors.is_empty()),
             windows: (!diagnosis.windows.is_empty()).then(|| Json(diagnosis.windows.clone())),
+            course,
         })
     }
 }
@@ -147,6 +160,8 @@ pub struct Earlier {
     pub previous: Previous,
     pub windows: Vec<FoundWindow>,
     pub kept: Kept,
+    /// Before that night; `None` where it was not kept yet.
+    pub course: Option<Course>,
 }
 
 /// A body that some night refers to: its id, and the night that wrote it.
@@ -173,6 +188,7 @@ struct EarlierRow {
     body: Option<String>,
     windows: Option<Json<Vec<FoundWindow>>>,
     floors: Option<Json<Vec<String>>>,
+    course: Option<Vec<u8>>,
 }
 
 #[derive(Debug, FromRow)]
@@ -184,6 +200,7 @@ struct StoredRow {
     change: String,
     detail_id: Uuid,
     detail_on: NaiveDate,
+    course: Option<Vec<u8>>,
 }
 
 impl StoredRow {
@@ -192,8 +209,10 @@ impl StoredRow {
     }
 
     fn says_the_same(&self, new: &NewRow) -> bool {
+        let course = new.course.as_ref().map(Course::as_bytes);
         (self.health, self.risk, self.band.as_str(), self.change.as_str(), self.detail_id)
             == (new.health, new.risk, new.band, new.change, new.detail_id)
+            && (course.is_none() || course == self.course.as_deref())
     }
 }
 
@@ -210,12 +229,49 @@ pub async fn try_lock_night(tx: &mut Tenant) -> anyhow::Result<bool> {
     Ok(sqlx::query_scalar(TRY_LOCK_NIGHT).bind(org).fetch_one(tx.connection()).await?)
 }
 
-/// The latest complete night before this date, with what it left for the feed guard.
-pub async fn night_before(tx: &mut Tenant, date: NaiveDate) -> anyhow::Result<Option<(NaiveDate, NightState)>> {
+/// A complete night, as the next one needs it.
+#[derive(Debug, Clone)]
+pub struct NightBefore {
+    pub date: NaiveDate,
+    /// What it left for the feed guard.
+    pub state: NightState,
+    /// Its courses hold every night before it.
+    pub has_courses: bool,
+}
+
+/// The latest complete night before this date.
+pub async fn night_before(tx: &mut Tenant, date: NaiveDate) -> anyhow::Result<Option<NightBefore>> {
     let org = tx.org().0;
-    let row: Option<(NaiveDate, Json<NightState>)> =
+    let row: Option<(NaiveDate, Json<NightState>, Vec<NaiveDate>)> =
         sqlx::query_as(NIGHT_BEFORE).bind(org).bind(date).fetch_optional(tx.connection()).await?;
-    Ok(row.map(|(date, night)| (date, night.0)))
+    Ok(row.map(|(date, state, behind)| NightBefore { date, state: state.0, has_courses: behind.is_empty() }))
+}
+
+/// The complete nights of which a diagnosis of this date tells the course, in whatever order.
+pub async fn nights(tx: &mut Tenant, date: NaiveDate) -> anyhow::Result<Vec<NaiveDate>> {
+    let org = tx.org().0;
+    let first = date.checked_sub_days(Days::new(course::DAYS.into())).unwrap_or(date);
+    Ok(sqlx::query_scalar(NIGHTS).bind(org).bind(first).bind(date).fetch_all(tx.connection()).await?)
+}
+
+/// The courses of these accounts before this date, from what is stored of these nights. Those that had no health then
+/// are absent.
+pub async fn courses(
+    tx: &mut Tenant,
+    date: NaiveDate,
+    nights: &[NaiveDate],
+    accounts: &[&AccountId],
+) -> anyhow::Result<BTreeMap<AccountId, Course>> {
+    let org = tx.org().0;
+    let ids: Vec<&str> = accounts.iter().map(|id| id.0.as_str()).collect();
+    let rows: Vec<(String, Vec<NaiveDate>, Vec<i16>)> =
+        sqlx::query_as(COURSES).bind(org).bind(&ids).bind(nights).fetch_all(tx.connection()).await?;
+    rows.into_iter()
+        .map(|(id, nights, healths)| {
+            let healths: Vec<u8> = healths.into_iter().map(u8::try_from).collect::<Result<_, _>>().context("health")?;
+            Ok((AccountId(id), Course::before(date, nights.into_iter().zip(healths))))
+        })
+        .collect()
 }
 
 /// The diagnoses of a date for the accounts from `first` to `last`, both included, as a later night needs them;
@@ -250,7 +306,8 @@ pub async fn earlier(
                 causes,
             };
             let windows = row.windows.map(|windows| windows.0).unwrap_or_default();
-            let earlier = Earlier { previous, windows, kept: Kept { detail_id: row.detail_id, on: row.detail_on } };
+            let kept = Kept { detail_id: row.detail_id, on: row.detail_on };
+            let earlier = Earlier { previous, windows, kept, course: row.course.as_deref().map(Course::from_bytes) };
             Ok((AccountId(row.account_id), earlier))
         })
         .collect()
@@ -381,6 +438,7 @@ pub async fn save(tx: &mut Tenant, changes: &Changes<'_>, again: bool) -> anyhow
             .bind(new.iter().map(|(_, on)| *on).collect::<Vec<_>>())
             .bind(new.iter().map(|(row, _)| row.floors.as_ref()).collect::<Vec<_>>())
             .bind(new.iter().map(|(row, _)| row.windows.as_ref()).collect::<Vec<_>>())
+            .bind(new.iter().map(|(row, _)| row.course.as_ref().map(Course::as_bytes)).collect::<Vec<_>>())
             .execute(tx.connection())
             .await
             .context("save diagnoses")?;
@@ -399,7 +457,7 @@ pub async fn replace(
     diagnosis: &Diagnosis,
     auto_renew: Option<bool>,
 ) -> anyhow::Result<()> {
-    let row = NewRow::of(diagnosis, auto_renew)?;
+    let row = NewRow::of(diagnosis, auto_renew, None)?;
     // Speaks for no id but its own: nothing lies after it and up to it.
     let id = row.account.clone();
     let itself = Between { after: &id.0, last: Some(&id) };
@@ -449,6 +507,9 @@ pub async fn save_run(tx: &mut Tenant, run: &RunRow<'_>) -> anyhow::Result<()> {
         .execute(tx.connection())
         .await
         .context("save the run")?;
+    // The nights after it were there before: what they carry along of this date is what it said then, or nothing.
+    let days = i32::from(course::DAYS);
+    sqlx::query(NOT_IN_COURSES).bind(org).bind(run.date).bind(days).execute(tx.connection()).await?;
     Ok(())
 }
 

@@ -1,6 +1,7 @@
 //! The night as a use case: what it reads, stores and moves, on real Postgres,
 //! with a second organisation beside the first.
 
+mod course;
 mod sample;
 
 use std::collections::BTreeMap;
@@ -8,7 +9,7 @@ use std::io::Cursor;
 use std::sync::Arc;
 
 use chrono::{DateTime, Days, NaiveDate, TimeDelta, Utc};
-use sqlx::{AssertSqlSafe, Executor as _, Row as _};
+use sqlx::{AssertSqlSafe, Executor as _, Postgres, Row as _, Transaction};
 use tandem::app::clocks::{self, What};
 use tandem::app::import::{self, Input};
 use tandem::app::night::{self, Run, RunReport};
@@ -172,20 +173,23 @@ impl World {
         tx.commit().await.unwrap();
     }
 
-    /// Runs SQL as the application does, for what no use case would write.
-    async fn sql(&self, sql: &str) {
+    /// A transaction for SQL as the application's, for what no use case would write or read.
+    async fn begin(&self, org: &Organisation) -> Transaction<'static, Postgres> {
         let mut tx = self.db.pool.begin().await.unwrap();
-        let begin = format!("SET LOCAL ROLE tandem_app; SET LOCAL tandem.org_id = '{}'", self.org.id);
+        let begin = format!("SET LOCAL ROLE tandem_app; SET LOCAL tandem.org_id = '{}'", org.id);
         tx.execute(AssertSqlSafe(begin)).await.unwrap();
+        tx
+    }
+
+    async fn sql(&self, sql: &str) {
+        let mut tx = self.begin(&self.org).await;
         tx.execute(AssertSqlSafe(sql.replace("ORG", &format!("'{}'", self.org.id)))).await.unwrap();
         tx.commit().await.unwrap();
     }
 
     /// Rows of what nights write, per table, of one organisation.
     async fn counts(&self, org: &Organisation) -> Vec<(&'static str, i64)> {
-        let mut tx = self.db.pool.begin().await.unwrap();
-        let begin = format!("SET LOCAL ROLE tandem_app; SET LOCAL tandem.org_id = '{}'", org.id);
-        tx.execute(AssertSqlSafe(begin)).await.unwrap();
+        let mut tx = self.begin(org).await;
         let mut counts = Vec::new();
         for table in ["diagnosis", "diagnosis_run", "diagnosis_detail", "risk", "handoff", "renewal", "outbox"] {
             let sql = AssertSqlSafe(format!("SELECT count(*) FROM tandem.{table}"));

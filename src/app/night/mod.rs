@@ -104,6 +104,10 @@ struct Night {
     run: Run,
     /// The latest complete night before.
     before: Option<NaiveDate>,
+    /// That one carries along what all before it said of an account's health.
+    carries: bool,
+    /// Those that an account's course is made of where it does not.
+    nights: Vec<NaiveDate>,
     /// The nearest one after, where there is none before: history that is filled in backwards.
     after: Option<NaiveDate>,
     /// The date was diagnosed before, or begun to be: its rows are replaced.
@@ -173,14 +177,18 @@ async fn diagnose_locked(
     let (gathered, night_before) = tokio::try_join!(evidence::gather(app, lock, policy, date), night_before)?;
     drop(beside);
     let sources = gathered.feeds();
-    let (before, state) = night_before.unzip();
+    let before = night_before.as_ref().map(|night| night.date);
+    let carries = night_before.as_ref().is_some_and(|night| night.has_courses);
+    let nights = night::nights(lock, date).await?;
     let after = if before.is_none() { night::night_after(lock, date).await? } else { None };
+    let state = night_before.map(|night| night.state);
     let book = Book::of(gathered.seen.iter().map(|seen| &seen.evidence), state.as_ref(), policy, date);
     drop(state);
     let (app, org, at) = (app.clone(), lock.org(), app.now());
     let again = night::has_rows(lock, date).await?;
     let policy = policy.clone();
-    let night = Arc::new(Night { app, org, snapshot, policy, book, date, at, run, before, after, again });
+    let night =
+        Arc::new(Night { app, org, snapshot, policy, book, date, at, run, before, carries, nights, after, again });
     let mut done = night.pages(lock, gathered.seen, each).await?;
     if run == Run::Live {
         night.accounts_that_left(&gathered.left, &mut done).await?;

@@ -12,7 +12,7 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use anyhow::Context;
-use chrono::TimeDelta;
+use chrono::{NaiveDate, TimeDelta};
 use futures_util::{FutureExt, StreamExt, TryStreamExt, stream};
 use tokio::sync::Mutex;
 
@@ -21,6 +21,7 @@ use super::moves::{Moves, Standing};
 use super::{Each, Night, Run, Worse, guarded, rejected};
 use crate::domain::account::{Account, AccountId};
 use crate::domain::calendar;
+use crate::domain::diagnosis::course::Course;
 use crate::domain::diagnosis::{self as domain, Band, Before, Change, Diagnosis, WindowKind};
 use crate::domain::handoff::{Handoff, State};
 use crate::domain::health::Evidence;
@@ -115,6 +116,8 @@ impl Span {
 #[derive(Default)]
 pub(super) struct Inputs {
     earlier: BTreeMap<AccountId, Earlier>,
+    /// Of accounts to which the night before carried none.
+    courses: BTreeMap<AccountId, Course>,
     handoffs: BTreeMap<AccountId, Vec<(AccountId, anyhow::Result<Handoff>)>>,
     outcomes: BTreeMap<AccountId, Vec<KnownOutcome>>,
 }
@@ -123,9 +126,18 @@ impl Inputs {
     pub(super) async fn read(tx: &mut Tenant, night: &Night, page: &[Box<Seen>]) -> anyhow::Result<Self> {
         let (Some(first), Some(last)) = (page.first(), page.last()) else { return Ok(Self::default()) };
         let (first, last) = (&first.account.id, &last.account.id);
-        let earlier = match night.before {
+        let mut earlier = match night.before {
             Some(date) => night::earlier(tx, date, first, last, night.book.withholds()).await?,
             None => BTreeMap::new(),
+        };
+        if !night.carries {
+            earlier.values_mut().for_each(|earlier| earlier.course = None);
+        }
+        let carried = |id| earlier.get(id).is_some_and(|earlier| earlier.course.is_some());
+        let without: Vec<&AccountId> = page.iter().map(|seen| &seen.account.id).filter(|id| !carried(id)).collect();
+        let courses = match without.is_empty() || night.nights.is_empty() {
+            true => BTreeMap::new(),
+            false => night::courses(tx, night.date, &night.nights, &without).await?,
         };
         let quiet = TimeDelta::days(i64::from(night.policy.windows.cooling_days));
         let handoffs = match night.run {
@@ -135,9 +147,19 @@ impl Inputs {
         let outcomes = outcome::between(tx, first, last, night.date).await?;
         Ok(Self {
             earlier,
+            courses,
             handoffs: by_account(handoffs, |(account, _)| account),
             outcomes: by_account(outcomes, |outcome| &outcome.account),
         })
+    }
+
+    /// The course of its health before the night.
+    fn course(&self, account: &AccountId, date: NaiveDate) -> Course {
+        let carried = || {
+            let Earlier { previous, course, .. } = self.earlier.get(account)?;
+            Some(course.as_ref()?.then(previous.date, previous.health, date))
+        };
+        self.courses.get(account).cloned().or_else(carried).unwrap_or_default()
     }
 
     /// What of its handoffs can be read.
@@ -330,7 +352,7 @@ impl Night {
         standing: Standing<'_>,
     ) -> anyhow::Result<Read> {
         let diagnosis = self.diagnosis(account, evidence, inputs, &standing.handoffs);
-        let row = NewRow::of(&diagnosis, evidence.auto_renew())?;
+        let row = NewRow::of(&diagnosis, evidence.auto_renew(), Some(inputs.course(&account.id, self.date)))?;
         let previous = inputs.earlier.get(&account.id).map(|earlier| &earlier.previous);
         let worse = previous.filter(|_| diagnosis.change == Change::Worse).map(|previous| {
             let decisions = diagnosis.decisions().filter(|name| previous.floors.iter().all(|stood| stood != name));

@@ -17,10 +17,11 @@ use super::{Night, Run, evidence, guarded};
 use crate::app::App;
 use crate::app::snapshot::Snapshot;
 use crate::domain::account::AccountId;
-use crate::domain::diagnosis::{Band, Book, Diagnosis, NightState};
+use crate::domain::diagnosis::{Band, Book, Diagnosis};
 use crate::domain::person::OrgId;
 use crate::domain::policy::Policy;
-use crate::store::{Tenant, diagnosis, night};
+use crate::store::night::{self, NightBefore};
+use crate::store::{Tenant, diagnosis};
 
 const PAGE: usize = 1_000;
 /// Causes told of an account.
@@ -120,7 +121,7 @@ struct Ground<'a> {
     app: &'a App,
     snapshot: &'a Arc<Snapshot>,
     date: NaiveDate,
-    before: Option<&'a (NaiveDate, NightState)>,
+    before: Option<&'a NightBefore>,
 }
 
 impl Ground<'_> {
@@ -133,11 +134,12 @@ impl Ground<'_> {
     ) -> anyhow::Result<BTreeMap<AccountId, T>> {
         let (app, snapshot, policy, date) = (self.app.clone(), self.snapshot.clone(), policy.clone(), self.date);
         let gathered = evidence::gather(&app, tx, &policy, date).await?;
-        let state = self.before.map(|(_, state)| state);
+        let state = self.before.map(|night| &night.state);
         let book = Book::of(gathered.seen.iter().map(|seen| &seen.evidence), state, &policy, date);
-        let (org, at, before) = (tx.org(), app.now(), self.before.map(|(date, _)| *date));
-        let (run, after, again) = (Run::History, None, true);
-        let night = Night { app, org, snapshot, policy, book, date, at, run, before, after, again };
+        let (org, at, before) = (tx.org(), app.now(), self.before.map(|night| night.date));
+        // Nothing of it is stored, so that no course is needed.
+        let (run, carries, nights, after, again) = (Run::History, true, Vec::new(), None, true);
+        let night = Night { app, org, snapshot, policy, book, date, at, run, before, carries, nights, after, again };
         let mut kept = BTreeMap::new();
         for page in gathered.seen.chunks(PAGE) {
             let inputs = Inputs::read(tx, &night, page).await?;

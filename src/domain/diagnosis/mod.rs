@@ -3,6 +3,7 @@
 
 mod book;
 mod by_day;
+pub mod course;
 mod diagnose;
 #[cfg(test)]
 mod tests;

@@ -5,9 +5,7 @@ use chrono::NaiveDate;
 use super::super::Block;
 use super::super::chart::{Chart, Mark, Stripe};
 use super::AccountAnswer;
-
-/// How far back an account's health is shown.
-pub const DAYS: u64 = 90;
+use crate::domain::diagnosis::course::DAYS;
 
 /// What a picture says of an event of the audit trail; `None` for what would only be noise in it. Without a name, so
 /// that everybody's picture is the same.
