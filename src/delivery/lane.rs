@@ -52,6 +52,8 @@ const IDLE: Duration = Duration::from_secs(1);
 const HEAD_START: Duration = Duration::from_millis(250);
 /// How often an idle lane looks for rows of other replicas.
 const IDLE_LOOK: Duration = Duration::from_millis(250);
+/// How soon after a look that found all there was another is worth it because a row has ended.
+const LOOK_AGAIN: Duration = Duration::from_millis(50);
 /// A wait that is sat out rather than slept over while draining.
 const SHORT: Duration = Duration::from_secs(2);
 /// A lane with an empty outbox is looked at again after so long all the same: a transaction that was open for longer
@@ -341,6 +343,7 @@ struct Worker<'a> {
     /// How many of them are redraws.
     redraws: usize,
     look_at: Instant,
+    looked_at: Instant,
     renew_at: Instant,
     idle_since: Option<Instant>,
     /// The first thing that went wrong with the database; rows under way are still finished.
@@ -360,6 +363,7 @@ impl<'a> Worker<'a> {
             busy: BTreeMap::new(),
             redraws: 0,
             look_at: now,
+            looked_at: now,
             renew_at: now + RENEW,
             idle_since: None,
             broken: None,
@@ -443,7 +447,8 @@ impl<'a> Worker<'a> {
         self.waiting.retain(|row| !kinds.contains(&row.sending));
         self.waiting.extend(due.into_iter().filter(|row| !self.busy.values().any(|(id, _)| *id == row.outbox_id)));
         self.waiting.sort_by_key(|row| row.sending);
-        self.look_at = Instant::now() + if self.idle_since.is_some() { IDLE_LOOK } else { POLL };
+        self.looked_at = Instant::now();
+        self.look_at = self.looked_at + if self.idle_since.is_some() { IDLE_LOOK } else { POLL };
         Ok(())
     }
 
@@ -525,7 +530,8 @@ impl<'a> Worker<'a> {
 
     fn landed(&mut self, landed: Result<(Line, anyhow::Result<Fate>), JoinError>) {
         if self.waiting.is_empty() {
-            self.look_at = Instant::now();
+            let soon = if self.more.is_empty() { self.looked_at + LOOK_AGAIN } else { Instant::now() };
+            self.look_at = self.look_at.min(soon);
         }
         let fate = match landed {
             Ok((line, fate)) => {
