@@ -19,7 +19,7 @@ statements! {
               SELECT $1, m.*, $10
                 FROM unnest($2::uuid[], $3::text[], $4::text[], $5::uuid[], $6::text[], $7::text[], $8::jsonb[], $9::uuid[]) AS m";
     SHOWS = "INSERT INTO tandem.message_account (org_id, account_id, message_id)
-             SELECT $1, a.* FROM unnest($2::text[], $3::uuid[]) AS a ON CONFLICT DO NOTHING";
+             SELECT $1, a.* FROM unnest($2::text[], $3::uuid[]) AS a";
     QUEUE_POSTS = "INSERT INTO tandem.outbox (org_id, outbox_id, platform, workspace_id, message_id, kind, due_at, queued_at)
                    SELECT $1, p.*, 'post', $6, $6 FROM unnest($2::uuid[], $3::text[], $4::text[], $5::uuid[]) AS p";
     /// Wakes a lane without locking its row when it is awake already: clicks would queue behind each other.
@@ -176,7 +176,8 @@ pub async fn queue_posts_at(
         .await
         .context("make messages")?;
     let shown = messages.iter().flat_map(|message| message.accounts.iter().map(|id| (id.0.as_str(), message.id)));
-    let (accounts, shown_in): (Vec<&str>, Vec<Uuid>) = shown.unzip();
+    // Each once and in the order of the key, so that Postgres need not look for those that are there already.
+    let (accounts, shown_in): (Vec<&str>, Vec<Uuid>) = shown.collect::<BTreeSet<_>>().into_iter().unzip();
     sqlx::query(SHOWS).bind(org).bind(&accounts).bind(&shown_in).execute(tx.connection()).await?;
     sqlx::query(QUEUE_POSTS)
         .bind(org)
