@@ -12,7 +12,7 @@ use chrono::{DateTime, Days, NaiveDate, Utc};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use super::read::AccountRead;
+use super::read::Line;
 use super::snapshot::Snapshot;
 use crate::domain::account::AccountId;
 use crate::domain::action::Subject;
@@ -124,7 +124,7 @@ fn composed(
     let Some(diagnosed_on) = snapshot.organisation.diagnosed_on.filter(|_| gets_mornings(person)) else {
         return Ok(None);
     };
-    let book: Vec<&AccountRead> = books.of(person.id).collect();
+    let book: Vec<&Line> = books.of(person.id).collect();
     let cards = cards::cards(snapshot, person, books);
     let morning = Morning {
         today: date,
@@ -161,11 +161,11 @@ fn is_empty(digest: &Digest, person: &Person) -> bool {
     digest.items.is_empty() && !person.is(Role::Lead)
 }
 
-fn totals(plan: &Plan, cards: &[Card], book: &[&AccountRead], morning: &Morning<'_>, first: bool) -> Totals {
+fn totals(plan: &Plan, cards: &[Card], book: &[&Line], morning: &Morning<'_>, first: bool) -> Totals {
     let counted = &plan.totals;
     let next = book
         .iter()
-        .filter_map(|read| Some((&read.account.id, read.deadline()?)))
+        .filter_map(|line| Some((&line.account.id, line.deadline()?)))
         .min_by_key(|(id, deadline)| (deadline.on, *id))
         .map(|(id, deadline)| (id.clone(), deadline));
     // Of what is due today: a notice that was read last week is no news, though it stands.
@@ -175,7 +175,7 @@ fn totals(plan: &Plan, cards: &[Card], book: &[&AccountRead], morning: &Morning<
     });
     let not_shown = |card: &&Card| matches!(card.about, CardRef::Risk(_)) && !morning.angle.shows(card, morning.today);
     let with_others = cards.iter().filter(not_shown).count();
-    let at_risk = book.iter().filter(|read| read.is_at_risk()).count();
+    let at_risk = book.iter().filter(|line| line.is_at_risk()).count();
     Totals {
         accounts: book.len(),
         at_risk: counted.at_risk,

@@ -6,12 +6,13 @@ use chrono::{DateTime, TimeDelta, Utc};
 
 use super::snapshot::Snapshot;
 use crate::domain::account::{Account, AccountId};
-use crate::domain::diagnosis::{Band, Diagnosis, RenewalRead};
+use crate::domain::diagnosis::{Band, Diagnosis};
 use crate::domain::handoff::Handoff;
 use crate::domain::renewal::Deadline;
 use crate::domain::renewal_work::RenewalWork;
 use crate::domain::risk::Risk;
 use crate::store::answer::{self, Answer, Stored};
+use crate::store::diagnosis::Outline;
 use crate::store::note::Note;
 use crate::store::{Tenant, account, diagnosis, handoff, note, renewal, risk};
 
@@ -36,12 +37,6 @@ pub struct AccountRead {
 }
 
 impl AccountRead {
-    /// By the diagnosis, or by a risk that is open whatever the diagnosis says.
-    pub(super) fn is_at_risk(&self) -> bool {
-        let by_band = self.diagnosis.as_ref().is_some_and(|diagnosis| diagnosis.band == Band::AtRisk);
-        by_band || self.risk.as_ref().is_some_and(Risk::is_open)
-    }
-
     pub fn deadline(&self) -> Option<Deadline> {
         self.diagnosis.as_ref()?.renewal.deadline()
     }
@@ -58,7 +53,27 @@ pub async fn accounts(
     ids: &[AccountId],
     now: DateTime<Utc>,
 ) -> anyhow::Result<BTreeMap<AccountId, AccountRead>> {
-    let mut reads = to_choose(tx, snapshot, ids, now).await?;
+    let accounts = account::some(tx, ids).await?;
+    let mut diagnoses = match snapshot.organisation.diagnosed_on {
+        Some(date) => diagnosis::of_accounts(tx, date, &accounts, &snapshot.policy).await?,
+        None => BTreeMap::new(),
+    };
+    let (mut risks, mut handoffs) = (risks(tx, ids).await?, handoffs(tx, ids, now).await?);
+    let mut renewals = renewals(tx, ids).await?;
+    let read = |account: Account| {
+        let id = account.id.clone();
+        let read = AccountRead {
+            diagnosis: diagnoses.remove(&id),
+            previous_health: None,
+            risk: risks.remove(&id),
+            handoffs: handoffs.remove(&id).unwrap_or_default(),
+            renewal: renewals.remove(&id),
+            last_note: None,
+            account,
+        };
+        (id, read)
+    };
+    let mut reads: BTreeMap<AccountId, AccountRead> = accounts.into_iter().map(read).collect();
     if let Some(date) = snapshot.organisation.diagnosed_on {
         for (id, health) in diagnosis::health_before(tx, date, ids).await? {
             reads.entry(id).and_modify(|read| read.previous_health = health);
@@ -70,38 +85,9 @@ pub async fn accounts(
     Ok(reads)
 }
 
-/// The same without what is only told: the health before and the last note.
-pub(super) async fn to_choose(
-    tx: &mut Tenant,
-    snapshot: &Snapshot,
-    ids: &[AccountId],
-    now: DateTime<Utc>,
-) -> anyhow::Result<BTreeMap<AccountId, AccountRead>> {
-    let accounts = account::some(tx, ids).await?;
-    let mut diagnoses = match snapshot.organisation.diagnosed_on {
-        Some(date) => diagnosis::of_accounts(tx, date, &accounts, &snapshot.policy).await?,
-        None => BTreeMap::new(),
-    };
-    let mut risks = risks(tx, ids).await?;
-    let mut handoffs = handoffs(tx, ids, now).await?;
-    let mut renewals: BTreeMap<_, _> =
-        renewal::latest(tx, ids).await?.into_iter().map(|work| (work.account.clone(), work)).collect();
-    Ok(accounts
-        .into_iter()
-        .map(|account| {
-            let id = account.id.clone();
-            let read = AccountRead {
-                diagnosis: diagnoses.remove(&id),
-                previous_health: None,
-                risk: risks.remove(&id),
-                handoffs: handoffs.remove(&id).unwrap_or_default(),
-                renewal: renewals.remove(&id),
-                last_note: None,
-                account,
-            };
-            (id, read)
-        })
-        .collect())
+/// The newest work towards a deadline of each of these accounts, open or ended.
+pub(super) async fn renewals(tx: &mut Tenant, ids: &[AccountId]) -> anyhow::Result<BTreeMap<AccountId, RenewalWork>> {
+    Ok(renewal::latest(tx, ids).await?.into_iter().map(|work| (work.account.clone(), work)).collect())
 }
 
 async fn risks(tx: &mut Tenant, ids: &[AccountId]) -> anyhow::Result<BTreeMap<AccountId, Risk>> {
@@ -120,34 +106,49 @@ async fn handoffs(
     Ok(handoffs)
 }
 
-/// What one line can say of an account: most of a morning is lines.
+/// What one line can say of an account, and what it may be a card for: most of a morning is lines.
 #[derive(Debug, Clone)]
 pub(super) struct Line {
     pub(super) account: Account,
-    /// By the latest complete diagnosis.
-    pub(super) renewal: Option<RenewalRead>,
-    /// The newest episode, over or not.
+    /// Of the latest complete night.
+    pub(super) diagnosis: Option<Outline>,
+    /// The newest episode, over or not, where it was asked for.
     pub(super) risk: Option<Risk>,
+    /// Open ones, and those that ended in the last 90 days, where they were asked for.
     pub(super) handoffs: Vec<Handoff>,
 }
 
-/// Reads these accounts as lines; those that do not exist are absent.
+impl Line {
+    /// By the diagnosis, or by a risk that is open whatever the diagnosis says.
+    pub(super) fn is_at_risk(&self) -> bool {
+        let by_band = self.diagnosis.as_ref().is_some_and(|diagnosis| diagnosis.band == Band::AtRisk);
+        by_band || self.risk.as_ref().is_some_and(Risk::is_open)
+    }
+
+    pub(super) fn deadline(&self) -> Option<Deadline> {
+        self.diagnosis.as_ref()?.renewal.deadline()
+    }
+}
+
+/// Reads these accounts as lines, with the risks and the handoffs of those; accounts that do not exist are absent.
 pub(super) async fn lines(
     tx: &mut Tenant,
     snapshot: &Snapshot,
     ids: &[AccountId],
+    with_risks: &[AccountId],
+    with_handoffs: &[AccountId],
     now: DateTime<Utc>,
 ) -> anyhow::Result<BTreeMap<AccountId, Line>> {
     let accounts = account::some(tx, ids).await?;
-    let mut renewals = match snapshot.organisation.diagnosed_on {
-        Some(date) => diagnosis::renewals(tx, date, &accounts, &snapshot.policy).await?,
+    let mut diagnoses = match snapshot.organisation.diagnosed_on {
+        Some(date) => diagnosis::outlines(tx, date, &accounts, &snapshot.policy).await?,
         None => BTreeMap::new(),
     };
-    let (mut risks, mut handoffs) = (risks(tx, ids).await?, handoffs(tx, ids, now).await?);
+    let (mut risks, mut handoffs) = (risks(tx, with_risks).await?, handoffs(tx, with_handoffs, now).await?);
     let line = |account: Account| {
         let id = account.id.clone();
         let line = Line {
-            renewal: renewals.remove(&id),
+            diagnosis: diagnoses.remove(&id),
             risk: risks.remove(&id),
             handoffs: handoffs.remove(&id).unwrap_or_default(),
             account,

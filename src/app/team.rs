@@ -19,10 +19,14 @@ use crate::domain::person::{Person, PersonId};
 use crate::domain::renewal as term;
 use crate::domain::renewal_work::RenewalWork;
 use crate::domain::risk::{self, Risk};
+use crate::store::diagnosis::Bands;
 use crate::store::{Tenant, account, diagnosis, digest, handoff, renewal, risk as risks};
 
 /// Accounts counted at once: all that is known of a large team's would be hundreds of megabytes.
 const PAGE: usize = 1_000;
+/// A team that has one in so many of an organisation's accounts is read along them, others' accounts too: a look-up each
+/// costs several times a row that is passed by.
+const MOST_FROM: usize = 3;
 
 /// What of an account a team's morning counts.
 struct Counted {
@@ -78,8 +82,13 @@ pub async fn view(
     // Something open on one that has left keeps it in the book.
     all.sort();
     all.dedup();
+    let diagnosed = match reader.snapshot.organisation.diagnosed_on {
+        Some(date) => diagnosis::run_accounts(tx, date).await?,
+        None => 0,
+    };
+    let has_most = all.len() * MOST_FROM >= diagnosed;
     for ids in all.chunks(PAGE) {
-        count(tx, reader, ids, &mut counts).await?;
+        count(tx, reader, ids, has_most, &mut counts).await?;
     }
     let Counts { accounts, renewals, mut stuck } = counts;
     stuck.sort_by(|a, b| (a.kind, a.since, &a.account).cmp(&(b.kind, b.since, &b.account)));
@@ -98,17 +107,66 @@ pub async fn view(
     }))
 }
 
+/// A page of a team's accounts, by id, and what is open on them; beside them perhaps what is of others.
+struct Page {
+    accounts: Vec<Account>,
+    works: Vec<RenewalWork>,
+    risks: Vec<Risk>,
+    /// Open ones only.
+    handoffs: Vec<Handoff>,
+    bands: Bands,
+}
+
+impl Page {
+    /// `has_most`: between the first and the last of these, many accounts are the team's.
+    async fn read(tx: &mut Tenant, reader: Reader<'_>, ids: &[AccountId], has_most: bool) -> anyhow::Result<Self> {
+        let diagnosed_on = reader.snapshot.organisation.diagnosed_on;
+        let (Some(first), Some(last), true) = (ids.first(), ids.last(), has_most) else {
+            let bands = match diagnosed_on {
+                Some(date) => diagnosis::bands(tx, date, ids).await?,
+                None => Bands::new(),
+            };
+            // None ended later than now.
+            let handoffs = handoff::of_accounts(tx, ids, reader.now).await?;
+            return Ok(Self {
+                accounts: account::some(tx, ids).await?,
+                works: renewal::latest(tx, ids).await?,
+                risks: risks::latest(tx, ids).await?,
+                handoffs: handoffs.into_iter().filter(Handoff::is_open).collect(),
+                bands,
+            });
+        };
+        let mut accounts = account::between(tx, first, last).await?;
+        accounts.retain(|account| ids.binary_search(&account.id).is_ok());
+        let handoffs = handoff::between(tx, first, last, reader.now).await?;
+        let handoffs = handoffs.into_iter().map(|(_, handoff)| handoff).collect::<anyhow::Result<Vec<Handoff>>>()?;
+        Ok(Self {
+            accounts,
+            works: renewal::latest_between(tx, first, last).await?,
+            risks: risks::latest_between(tx, first, last).await?,
+            handoffs: handoffs.into_iter().filter(Handoff::is_open).collect(),
+            bands: match diagnosed_on {
+                Some(date) => diagnosis::bands_between(tx, date, first, last).await?,
+                None => Bands::new(),
+            },
+        })
+    }
+}
+
 /// Counts the active ones of these accounts and finds what is stuck on them; the quarter's renewals also of those that
 /// have left, since that is how some were lost.
-async fn count(tx: &mut Tenant, reader: Reader<'_>, ids: &[AccountId], counts: &mut Counts) -> anyhow::Result<()> {
-    let accounts = account::some(tx, ids).await?;
-    let works = renewal::latest(tx, ids).await?;
+async fn count(
+    tx: &mut Tenant,
+    reader: Reader<'_>,
+    ids: &[AccountId],
+    has_most: bool,
+    counts: &mut Counts,
+) -> anyhow::Result<()> {
+    let Page { accounts, works, risks, handoffs: open, bands } = Page::read(tx, reader, ids, has_most).await?;
     let works: BTreeMap<&AccountId, &RenewalWork> = works.iter().map(|work| (&work.account, work)).collect();
-    let risks = risks::latest(tx, ids).await?;
     let risks: BTreeMap<&AccountId, &Risk> = risks.iter().map(|risk| (&risk.account, risk)).collect();
     let mut handoffs: BTreeMap<AccountId, Vec<Handoff>> = BTreeMap::new();
-    // Open ones only: none ended later than now.
-    for handoff in handoff::of_accounts(tx, ids, reader.now).await?.into_iter().filter(Handoff::is_open) {
+    for handoff in open {
         handoffs.entry(handoff.account.clone()).or_default().push(handoff);
     }
     let (first, last) = quarter_of(reader.today());
@@ -126,9 +184,8 @@ async fn count(tx: &mut Tenant, reader: Reader<'_>, ids: &[AccountId], counts: &
         let in_quarter = account.renewal_date.is_some_and(|day| (first..=last).contains(&day));
         is_active(account) && in_quarter && !rolls_over(account)
     };
-    let (mut bands, mut found_late) = (BTreeMap::new(), BTreeSet::new());
+    let mut found_late = BTreeSet::new();
     if let Some(date) = reader.snapshot.organisation.diagnosed_on {
-        bands = diagnosis::bands(tx, date, ids).await?;
         let untouched = accounts.iter().filter(|a| is_due(a) && settled(a).is_none() && !in_hand(a));
         found_late = late(tx, reader, date, &untouched.cloned().collect::<Vec<_>>()).await?;
     }
@@ -174,8 +231,8 @@ async fn late(
     date: NaiveDate,
     accounts: &[Account],
 ) -> anyhow::Result<BTreeSet<AccountId>> {
-    let renewals = diagnosis::renewals(tx, date, accounts, &reader.snapshot.policy).await?;
-    let passed = renewals.into_iter().filter(|(_, renewal)| renewal.stage == Stage::OptOutPassed);
+    let outlines = diagnosis::outlines(tx, date, accounts, &reader.snapshot.policy).await?;
+    let passed = outlines.into_iter().filter(|(_, outline)| outline.renewal.stage == Stage::OptOutPassed);
     Ok(passed.map(|(id, _)| id).collect())
 }
 

@@ -23,6 +23,11 @@ statements! {
                    go_live_date, renewal_date, term_months, notice_period_days, auto_renew, csm_id,
                    account_manager_id, pool, status, cost_to_serve_minor
               FROM tandem.account WHERE org_id = $1 AND account_id = ANY ($2) ORDER BY account_id";
+    /// The same of all accounts in a row: one look along the index.
+    BETWEEN = "SELECT account_id, name, segment, arr_minor, currency, seats, plan, domains, url, goals, start_date,
+                      go_live_date, renewal_date, term_months, notice_period_days, auto_renew, csm_id,
+                      account_manager_id, pool, status, cost_to_serve_minor
+                 FROM tandem.account WHERE org_id = $1 AND account_id BETWEEN $2 AND $3 ORDER BY account_id";
     /// Every so many-th account, in the order of ids, so that there are at most `$2`; those that have left too.
     SPREAD = "SELECT account_id
                 FROM (SELECT account_id, row_number() OVER (ORDER BY account_id) - 1 AS place, count(*) OVER () AS accounts
@@ -218,6 +223,14 @@ pub async fn some(tx: &mut Tenant, ids: &[AccountId]) -> anyhow::Result<Vec<Acco
     let org = tx.org().0;
     let ids: Vec<&str> = ids.iter().map(|id| id.0.as_str()).collect();
     let rows: Vec<AccountRow> = sqlx::query_as(SOME).bind(org).bind(&ids).fetch_all(tx.connection()).await?;
+    rows.into_iter().map(Account::try_from).collect()
+}
+
+/// The accounts from `first` to `last`, both included, by id.
+pub async fn between(tx: &mut Tenant, first: &AccountId, last: &AccountId) -> anyhow::Result<Vec<Account>> {
+    let org = tx.org().0;
+    let query = sqlx::query_as(BETWEEN).bind(org).bind(&first.0).bind(&last.0);
+    let rows: Vec<AccountRow> = query.fetch_all(tx.connection()).await?;
     rows.into_iter().map(Account::try_from).collect()
 }
 

@@ -35,10 +35,24 @@ impl Detail<'_> {
     }
 }
 
-/// The same as far as a line needs it: causes are most of reading a detail.
+/// What the narrow row says of it, for where an older release wrote that.
 #[derive(Debug, Deserialize)]
-pub(super) struct Outline {
+pub(super) struct Gist<'a> {
     pub(super) auto_renew: Option<bool>,
+    #[serde(borrow)]
+    causes: Vec<Named<'a>>,
+}
+
+#[derive(Debug, Deserialize)]
+struct Named<'a> {
+    rule: Cow<'a, str>,
+}
+
+impl Gist<'_> {
+    /// The rule of the first cause.
+    pub(super) fn cause(&self) -> Option<String> {
+        self.causes.first().map(|cause| cause.rule.clone().into_owned())
+    }
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

@@ -5,9 +5,10 @@ use std::collections::BTreeMap;
 use anyhow::Context;
 use chrono::NaiveDate;
 use sqlx::FromRow;
+use sqlx::postgres::PgRow;
 use sqlx::types::Json;
 
-use super::detail::{Detail, Outline};
+use super::detail::{Detail, Gist};
 use super::{Tenant, word};
 use crate::domain::account::{Account, AccountId};
 use crate::domain::diagnosis::{self, Band, Diagnosis, RenewalRead};
@@ -56,6 +57,12 @@ statements! {
                     CROSS JOIN LATERAL (SELECT body FROM tandem.diagnosis_detail
                                          WHERE org_id = $1 AND detail_on = d.detail_on AND account_id = d.account_id
                                            AND detail_id = d.detail_id OFFSET 0) AS t";
+    /// The body only where an older release wrote the row.
+    OUTLINES = concat!("SELECT account_id, date, risk, band, floors, cause, auto_renew,
+                               CASE WHEN course IS NULL THEN (SELECT t.body FROM tandem.diagnosis_detail t
+                                          WHERE t.org_id = $1 AND t.detail_on = d.detail_on AND t.account_id = d.account_id
+                                            AND t.detail_id = d.detail_id) END AS body
+                          FROM ", of_list!());
     RUN_BEFORE = "SELECT max(date) FROM tandem.diagnosis_run WHERE org_id = $1 AND date < $2";
     HEALTH_ON = concat!("SELECT account_id, health FROM ", of_list!());
     WORSE_SINCE = "SELECT wanted.account_id, d.date FROM unnest($4::text[]) AS wanted (account_id)
@@ -74,6 +81,10 @@ statements! {
              WHERE d.org_id = $1 AND d.date = $2 AND d.band = 'unknown'
                AND ($3::text[] IS NULL OR d.account_id = ANY ($3))
              ORDER BY a.arr_minor DESC NULLS LAST, a.account_id LIMIT $4";
+    /// The same of all accounts in a row: one look along the index.
+    BANDS_BETWEEN = "SELECT account_id, health, band FROM tandem.diagnosis
+                      WHERE org_id = $1 AND date = $2 AND account_id BETWEEN $3 AND $4";
+    RUN_ACCOUNTS = "SELECT accounts FROM tandem.diagnosis_run WHERE org_id = $1 AND date = $2";
     BANDS = concat!("SELECT account_id, health, band FROM ", of_list!());
 }
 
@@ -97,52 +108,101 @@ pub async fn of_accounts(
     policy: &Policy,
 ) -> anyhow::Result<BTreeMap<AccountId, Diagnosis>> {
     let org = tx.org();
-    let rows = rows_of(tx, date, accounts).await?;
-    rows.into_iter().map(|(account, row)| Ok((account.id.clone(), whole(org, account, row, policy)?))).collect()
+    let rows: Vec<DiagnosisRow> = rows_of(tx, OF_ACCOUNTS, date, accounts).await?;
+    with_accounts(accounts, rows, |row| &row.account_id)
+        .map(|(account, row)| Ok((account.id.clone(), whole(org, account, row, policy)?)))
+        .collect()
 }
 
-/// What the diagnoses of that date say of the deadlines of these accounts.
-pub async fn renewals(
+/// A diagnosis as far as a line or a choice needs it: causes in full are most of reading one.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Outline {
+    pub band: Band,
+    pub risk: Option<u8>,
+    /// See [`Diagnosis::decisions`].
+    pub decisions: Vec<String>,
+    /// The rule of its first cause.
+    pub cause: Option<String>,
+    pub renewal: RenewalRead,
+}
+
+#[derive(FromRow)]
+struct OutlineRow {
+    account_id: String,
+    date: NaiveDate,
+    risk: Option<i16>,
+    band: String,
+    floors: Option<Json<Vec<String>>>,
+    cause: Option<String>,
+    auto_renew: Option<bool>,
+    /// A [`Gist`] and more as JSON.
+    body: Option<String>,
+}
+
+/// The outlines of these accounts' diagnoses on that date; those without one are absent.
+pub async fn outlines(
     tx: &mut Tenant,
     date: NaiveDate,
     accounts: &[Account],
     policy: &Policy,
-) -> anyhow::Result<BTreeMap<AccountId, RenewalRead>> {
-    let rows = rows_of(tx, date, accounts).await?;
-    rows.into_iter()
+) -> anyhow::Result<BTreeMap<AccountId, Outline>> {
+    let rows: Vec<OutlineRow> = rows_of(tx, OUTLINES, date, accounts).await?;
+    with_accounts(accounts, rows, |row| &row.account_id)
         .map(|(account, row)| {
-            let Outline { auto_renew } = serde_json::from_str(&row.body).context("a stored diagnosis")?;
-            Ok((account.id.clone(), renewal::read(account, auto_renew, policy, row.date)))
+            let gist = row.body.as_deref().map(serde_json::from_str::<Gist<'_>>);
+            let gist = gist.transpose().context("a stored diagnosis")?;
+            let auto_renew = gist.as_ref().map_or(row.auto_renew, |gist| gist.auto_renew);
+            let outline = Outline {
+                band: word("band", &row.band)?,
+                risk: percent("risk", row.risk)?,
+                decisions: row.floors.map(|floors| floors.0).unwrap_or_default(),
+                cause: gist.map_or(row.cause, |gist| gist.cause()),
+                renewal: renewal::read(account, auto_renew, policy, row.date),
+            };
+            Ok((account.id.clone(), outline))
         })
         .collect()
 }
 
-/// Those of these accounts that have a diagnosis of that date.
-async fn rows_of<'a>(
+async fn rows_of<R>(
     tx: &mut Tenant,
+    statement: &'static str,
     date: NaiveDate,
-    accounts: &'a [Account],
-) -> anyhow::Result<Vec<(&'a Account, DiagnosisRow)>> {
+    accounts: &[Account],
+) -> anyhow::Result<Vec<R>>
+where
+    R: for<'r> FromRow<'r, PgRow> + Send + Unpin,
+{
     let org = tx.org().0;
     let ids: Vec<&str> = accounts.iter().map(|account| account.id.0.as_str()).collect();
-    let rows: Vec<DiagnosisRow> =
-        sqlx::query_as(OF_ACCOUNTS).bind(org).bind(date).bind(&ids).fetch_all(tx.connection()).await?;
-    let mut rows: BTreeMap<String, DiagnosisRow> = rows.into_iter().map(|row| (row.account_id.clone(), row)).collect();
-    Ok(accounts.iter().filter_map(|account| Some((account, rows.remove(&account.id.0)?))).collect())
+    Ok(sqlx::query_as(statement).bind(org).bind(date).bind(&ids).fetch_all(tx.connection()).await?)
+}
+
+/// Those of the accounts that have a row, with it.
+fn with_accounts<R>(
+    accounts: &[Account],
+    rows: Vec<R>,
+    id: impl Fn(&R) -> &String,
+) -> impl Iterator<Item = (&Account, R)> {
+    let mut rows: BTreeMap<String, R> = rows.into_iter().map(|row| (id(&row).clone(), row)).collect();
+    accounts.iter().filter_map(move |account| Some((account, rows.remove(&account.id.0)?)))
+}
+
+fn percent(what: &'static str, value: Option<i16>) -> anyhow::Result<Option<u8>> {
+    value.map(u8::try_from).transpose().context(what)
 }
 
 /// A stored diagnosis with what it takes from the account and the policy.
 pub(super) fn whole(org: OrgId, account: &Account, row: DiagnosisRow, policy: &Policy) -> anyhow::Result<Diagnosis> {
     let detail: Detail<'_> = serde_json::from_str(&row.body).context("a stored diagnosis")?;
-    let percent = |value: Option<i16>| value.map(u8::try_from).transpose().context("health");
     Ok(Diagnosis {
         id: diagnosis::id(org, account, row.date),
         account_id: account.id.clone(),
         name: account.name.clone(),
         date: row.date,
-        health: percent(row.health)?,
+        health: percent("health", row.health)?,
         band: word("band", &row.band)?,
-        risk: percent(row.risk)?,
+        risk: percent("risk", row.risk)?,
         coverage: detail.coverage,
         families: detail.families.into_owned(),
         not_checked: detail.not_checked.into_owned(),
@@ -275,20 +335,38 @@ pub async fn run_sources(tx: &mut Tenant, date: NaiveDate) -> anyhow::Result<BTr
     Ok(newest.into_iter().map(feed).collect())
 }
 
+/// How many accounts the complete night of a date diagnosed; 0 where there was none.
+pub async fn run_accounts(tx: &mut Tenant, date: NaiveDate) -> anyhow::Result<usize> {
+    let org = tx.org().0;
+    let accounts: Option<i32> =
+        sqlx::query_scalar(RUN_ACCOUNTS).bind(org).bind(date).fetch_optional(tx.connection()).await?;
+    Ok(usize::try_from(accounts.unwrap_or(0))?)
+}
+
+/// Health and band by account.
+pub type Bands = BTreeMap<AccountId, (Option<u8>, Band)>;
+
 /// Health and band of these accounts on that date.
-pub async fn bands(
-    tx: &mut Tenant,
-    date: NaiveDate,
-    accounts: &[AccountId],
-) -> anyhow::Result<BTreeMap<AccountId, (Option<u8>, Band)>> {
+pub async fn bands(tx: &mut Tenant, date: NaiveDate, accounts: &[AccountId]) -> anyhow::Result<Bands> {
     let org = tx.org().0;
     let ids: Vec<&str> = accounts.iter().map(|id| id.0.as_str()).collect();
-    let rows: Vec<(String, Option<i16>, String)> =
-        sqlx::query_as(BANDS).bind(org).bind(date).bind(&ids).fetch_all(tx.connection()).await?;
+    read_bands(sqlx::query_as(BANDS).bind(org).bind(date).bind(&ids).fetch_all(tx.connection()).await?)
+}
+
+/// The same of the accounts from `first` to `last`, both included.
+pub async fn bands_between(
+    tx: &mut Tenant,
+    date: NaiveDate,
+    first: &AccountId,
+    last: &AccountId,
+) -> anyhow::Result<Bands> {
+    let org = tx.org().0;
+    let query = sqlx::query_as(BANDS_BETWEEN).bind(org).bind(date).bind(&first.0).bind(&last.0);
+    read_bands(query.fetch_all(tx.connection()).await?)
+}
+
+fn read_bands(rows: Vec<(String, Option<i16>, String)>) -> anyhow::Result<Bands> {
     rows.into_iter()
-        .map(|(id, health, band)| {
-            let health = health.map(u8::try_from).transpose().context("health")?;
-            Ok((AccountId(id), (health, word("band", &band)?)))
-        })
+        .map(|(id, health, band)| Ok((AccountId(id), (percent("health", health)?, word("band", &band)?))))
         .collect()
 }

@@ -23,9 +23,10 @@ use crate::domain::signal::Source;
 /// The diagnoses of a page, in the order of their key.
 macro_rules! new_rows {
     () => {
-        "(org_id, date, account_id, health, risk, band, change, detail_id, detail_on, floors, windows, course)
+        "(org_id, date, account_id, health, risk, band, change, detail_id, detail_on, floors, windows, course, cause,
+          auto_renew)
          SELECT $1, $2, n.* FROM unnest($3::text[], $4::smallint[], $5::smallint[], $6::text[], $7::text[], $8::uuid[], $9::date[],
-                                        $10::jsonb[], $11::jsonb[], $12::bytea[]) AS n"
+                                        $10::jsonb[], $11::jsonb[], $12::bytea[], $13::text[], $14::bool[]) AS n"
     };
 }
 
@@ -79,7 +80,8 @@ statements! {
             ON CONFLICT (org_id, date, account_id) DO UPDATE SET
                    health = excluded.health, risk = excluded.risk, band = excluded.band, change = excluded.change,
                    detail_id = excluded.detail_id, detail_on = excluded.detail_on, floors = excluded.floors,
-                   windows = excluded.windows, course = coalesce(excluded.course, t.course)");
+                   windows = excluded.windows, course = coalesce(excluded.course, t.course), cause = excluded.cause,
+                   auto_renew = excluded.auto_renew");
     /// Accounts that an earlier run of the date had, and this one has not: they have left, or can't be read any more.
     DROP_OTHERS = "DELETE FROM tandem.diagnosis WHERE org_id = $1 AND date = $2 AND account_id = ANY ($3)";
     SAVE_RUN = "INSERT INTO tandem.diagnosis_run AS t (org_id, date, completed_at, accounts, live, policy_hash, night, sources, rejected, rhythms)
@@ -123,6 +125,8 @@ pub struct NewRow {
     floors: Option<Json<Vec<String>>>,
     windows: Option<Json<Vec<FoundWindow>>>,
     course: Option<Course>,
+    cause: Option<String>,
+    auto_renew: Option<bool>,
 }
 
 impl NewRow {
@@ -150,6 +154,8 @@ impl NewRow {
             floors: Some(Json(floors)).filter(|floors| !floors.is_empty()),
             windows: (!diagnosis.windows.is_empty()).then(|| Json(diagnosis.windows.clone())),
             course,
+            cause: diagnosis.causes.first().map(|cause| cause.rule.clone()),
+            auto_renew,
         })
     }
 }
@@ -439,6 +445,8 @@ pub async fn save(tx: &mut Tenant, changes: &Changes<'_>, again: bool) -> anyhow
             .bind(new.iter().map(|(row, _)| row.floors.as_ref()).collect::<Vec<_>>())
             .bind(new.iter().map(|(row, _)| row.windows.as_ref()).collect::<Vec<_>>())
             .bind(new.iter().map(|(row, _)| row.course.as_ref().map(Course::as_bytes)).collect::<Vec<_>>())
+            .bind(new.iter().map(|(row, _)| row.cause.as_deref()).collect::<Vec<_>>())
+            .bind(new.iter().map(|(row, _)| row.auto_renew).collect::<Vec<_>>())
             .execute(tx.connection())
             .await
             .context("save diagnoses")?;

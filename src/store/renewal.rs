@@ -23,6 +23,9 @@ statements! {
     LATEST = "SELECT r.record FROM unnest($2::text[]) AS wanted (account_id)
                CROSS JOIN LATERAL (SELECT record FROM tandem.renewal WHERE org_id = $1 AND account_id = wanted.account_id
                                     ORDER BY deadline DESC, renewal_id LIMIT 1) AS r";
+    /// The same of all accounts in a row: one look along the index.
+    LATEST_BETWEEN = "SELECT DISTINCT ON (account_id) record FROM tandem.renewal
+                       WHERE org_id = $1 AND account_id BETWEEN $2 AND $3 ORDER BY account_id, deadline DESC, renewal_id";
     OPEN = "SELECT record FROM tandem.renewal WHERE org_id = $1 AND state IN ('upcoming', 'preparing', 'negotiating')
              ORDER BY account_id";
     /// Open work of these people.
@@ -76,6 +79,12 @@ pub async fn latest(tx: &mut Tenant, accounts: &[AccountId]) -> anyhow::Result<V
     let org = tx.org().0;
     let ids: Vec<&str> = accounts.iter().map(|id| id.0.as_str()).collect();
     works(sqlx::query_scalar(LATEST).bind(org).bind(&ids).fetch_all(tx.connection()).await?)
+}
+
+/// The newest work of each account from `first` to `last`, both included, open or ended.
+pub async fn latest_between(tx: &mut Tenant, first: &AccountId, last: &AccountId) -> anyhow::Result<Vec<RenewalWork>> {
+    let org = tx.org().0;
+    works(sqlx::query_scalar(LATEST_BETWEEN).bind(org).bind(&first.0).bind(&last.0).fetch_all(tx.connection()).await?)
 }
 
 /// Every renewal that is being worked on.

@@ -44,6 +44,12 @@ statements! {
                                           snoozed_until, resolution, known, clock_since, remind_at, due_at
                                      FROM tandem.risk WHERE org_id = $1 AND account_id = wanted.account_id
                                     ORDER BY since DESC, risk_id LIMIT 1) AS r";
+    /// The same of all accounts in a row: one look along the index.
+    LATEST_BETWEEN = "SELECT DISTINCT ON (account_id) risk_id, account_id, version, since, opened_on, raised_by, raised_why,
+                             calm_nights, last_night, latest, confirmed, state, moved_by, next_step, next_step_due,
+                             snoozed_until, resolution, known, clock_since, remind_at, due_at
+                        FROM tandem.risk WHERE org_id = $1 AND account_id BETWEEN $2 AND $3
+                       ORDER BY account_id, since DESC, risk_id";
     /// Whose newest episode was opened after a moment: of those that began on its day or later.
     OPENED_AFTER = "SELECT r.account_id
                       FROM unnest($2::text[]) AS asked (account_id)
@@ -187,6 +193,12 @@ pub async fn latest(tx: &mut Tenant, accounts: &[AccountId]) -> anyhow::Result<V
     let org = tx.org().0;
     let ids: Vec<&str> = accounts.iter().map(|id| id.0.as_str()).collect();
     risks(sqlx::query_as(LATEST).bind(org).bind(&ids).fetch_all(tx.connection()).await?)
+}
+
+/// The newest episode of each account from `first` to `last`, both included, over or not.
+pub async fn latest_between(tx: &mut Tenant, first: &AccountId, last: &AccountId) -> anyhow::Result<Vec<Risk>> {
+    let org = tx.org().0;
+    risks(sqlx::query_as(LATEST_BETWEEN).bind(org).bind(&first.0).bind(&last.0).fetch_all(tx.connection()).await?)
 }
 
 /// Those of these accounts whose newest episode was opened after `at`, a moment of the day `on` or later.

@@ -13,7 +13,6 @@ use crate::app::{gaps, team};
 use crate::domain::account::AccountId;
 use crate::domain::action::Subject;
 use crate::domain::angle::Angle;
-use crate::domain::diagnosis::RenewalRead;
 use crate::domain::handoff::Handoff;
 use crate::domain::message::card::{AccountCard, Card};
 use crate::domain::message::digest::{
@@ -43,22 +42,48 @@ pub(super) struct Shown {
     sources: BTreeMap<NaiveDate, BTreeMap<Source, Feed>>,
 }
 
+/// Accounts that are lines, and what each line is about: of most only one of the two is read.
+#[derive(Default)]
+struct InLines {
+    accounts: BTreeSet<AccountId>,
+    risks: BTreeSet<AccountId>,
+    handoffs: BTreeSet<AccountId>,
+}
+
+impl InLines {
+    fn add(&mut self, item: &Item) {
+        self.accounts.insert(item.account.clone());
+        match item.subject {
+            Subject::Handoff(_) => _ = self.handoffs.insert(item.account.clone()),
+            Subject::Renewal(_) => {}
+            _ => _ = self.risks.insert(item.account.clone()),
+        }
+    }
+
+    async fn read(self, tx: &mut Tenant, reader: Reader<'_>) -> anyhow::Result<BTreeMap<AccountId, Line>> {
+        let [all, risks, handoffs] = [self.accounts, self.risks, self.handoffs].map(Vec::from_iter);
+        read::lines(tx, reader.snapshot, &all, &risks, &handoffs, reader.now).await
+    }
+}
+
 impl Shown {
     pub(super) async fn read(
         tx: &mut Tenant,
         reader: Reader<'_>,
         stored: impl Iterator<Item = &Digest> + Send,
     ) -> anyhow::Result<Self> {
-        let (mut ids, mut in_lines, mut nights) = (BTreeSet::new(), BTreeSet::new(), BTreeSet::new());
+        let (mut ids, mut in_lines, mut nights) = (BTreeSet::new(), InLines::default(), BTreeSet::new());
         for digest in stored {
             let totals: Totals = serde_json::from_value(digest.totals.clone())?;
             for item in &digest.items {
                 match item.place {
-                    Place::Card | Place::Withheld => ids.insert(item.account.clone()),
-                    Place::Group(_) => in_lines.insert(item.account.clone()),
-                };
+                    Place::Card | Place::Withheld => _ = ids.insert(item.account.clone()),
+                    Place::Group(_) => in_lines.add(item),
+                }
             }
-            in_lines.extend(totals.next.into_iter().map(|(id, _)| id).chain(totals.news.into_iter().map(|(id, _)| id)));
+            in_lines
+                .accounts
+                .extend(totals.next.into_iter().map(|(id, _)| id).chain(totals.news.into_iter().map(|(id, _)| id)));
             nights.insert(digest.diagnosed_on);
         }
         let mut sources = BTreeMap::new();
@@ -67,7 +92,7 @@ impl Shown {
         }
         Ok(Self {
             reads: read::accounts(tx, reader.snapshot, &Vec::from_iter(ids), reader.now).await?,
-            lines: read::lines(tx, reader.snapshot, &Vec::from_iter(in_lines), reader.now).await?,
+            lines: in_lines.read(tx, reader).await?,
             sources,
         })
     }
@@ -202,7 +227,8 @@ fn rest(reader: Reader<'_>, items: &[Item], lines: &BTreeMap<AccountId, Line>) -
     let mut groups: BTreeMap<u16, RestGroup> = BTreeMap::new();
     for item in items {
         let Place::Group(number) = item.place else { continue };
-        let Some(Line { account, renewal, risk, handoffs }) = lines.get(&item.account) else { continue };
+        let Some(line) = lines.get(&item.account) else { continue };
+        let Line { account, risk, handoffs, .. } = line;
         let (kind, amount) = match &item.subject {
             Subject::Handoff(id) => match handoffs.iter().find(|handoff| handoff.id == *id).map(Handoff::window) {
                 Some(None) => (RestKind::Handed, account.arr),
@@ -219,8 +245,10 @@ fn rest(reader: Reader<'_>, items: &[Item], lines: &BTreeMap<AccountId, Line>) -
             returns_on: item.comes_back,
             may_act: true,
         });
-        group.may_act &= reader.settles_risks(account, risk.as_ref());
-        let deadline = renewal.as_ref().and_then(RenewalRead::deadline);
+        if kind == RestKind::Risks {
+            group.may_act &= reader.settles_risks(account, risk.as_ref());
+        }
+        let deadline = line.deadline();
         let same = risk.as_ref().filter(|risk| item.subject == Subject::Risk(risk.id));
         let settled = same.map(|risk| reader.risk_state(risk)).filter(|state| *state != RiskState::Open);
         group.lines.push(RestLine { name: account.name.clone(), amount, deadline, settled });
@@ -240,8 +268,9 @@ pub async fn group_message(
         return Ok(None);
     }
     let items: Vec<Item> = stored.items.into_iter().filter(|item| item.place == Place::Group(number)).collect();
-    let ids: Vec<AccountId> = items.iter().map(|item| item.account.clone()).collect();
-    let lines = read::lines(tx, reader.snapshot, &ids, reader.now).await?;
+    let mut in_lines = InLines::default();
+    items.iter().for_each(|item| in_lines.add(item));
+    let lines = in_lines.read(tx, reader).await?;
     Ok(rest(reader, &items, &lines).first().map(|group| digest::whole_group(group, reader.today())))
 }
 

@@ -8,12 +8,13 @@ use std::sync::Arc;
 use chrono::{DateTime, Days, NaiveDate, TimeDelta, Utc};
 use uuid::Uuid;
 
-use crate::app::read::{self, AccountRead};
+use crate::app::read::{self, AccountRead, Line};
 use crate::app::snapshot::{Orphans, Snapshot};
 use crate::domain::account::{AccountId, AccountStatus};
 use crate::domain::action::Subject;
 use crate::domain::calendar;
 use crate::domain::person::{Person, PersonId};
+use crate::domain::renewal_work::RenewalWork;
 use crate::store::account::Reads;
 use crate::store::{Tenant, account, diagnosis, digest as mornings};
 
@@ -30,7 +31,9 @@ pub(super) struct Books {
     pub(super) today: NaiveDate,
     books: BTreeMap<PersonId, BTreeSet<AccountId>>,
     /// Active accounts only.
-    reads: BTreeMap<AccountId, AccountRead>,
+    lines: BTreeMap<AccountId, Line>,
+    /// The newest work towards a deadline of each of them.
+    pub(super) renewals: BTreeMap<AccountId, RenewalWork>,
     stands_for: BTreeMap<PersonId, Vec<PersonId>>,
     /// When a subject last stood as a card in somebody's morning.
     pub(super) shown: BTreeMap<(PersonId, Subject), NaiveDate>,
@@ -55,12 +58,16 @@ impl Books {
         let accounts = Vec::from_iter(accounts);
         let ids: Vec<PersonId> = people.iter().map(|person| person.id).collect();
         let since = today.checked_sub_days(WORSE_WITHIN).unwrap_or(today);
-        let reads = active(read::to_choose(tx, snapshot, &accounts, now).await?);
-        let shown = mornings::last_shown(tx, &ids, reads.values().flat_map(subjects), today).await?;
+        let mut lines = read::lines(tx, snapshot, &accounts, &accounts, &accounts, now).await?;
+        lines.retain(|_, line| line.account.status == AccountStatus::Active);
+        let renewals = read::renewals(tx, &accounts).await?;
+        let subjects = lines.iter().flat_map(|(id, line)| subjects(line, renewals.get(id)));
+        let shown = mornings::last_shown(tx, &ids, subjects, today).await?;
         Ok(Self {
             today,
             books,
-            reads,
+            lines,
+            renewals,
             stands_for: readers.into_iter().map(|reads| (reads.reader, reads.stands_for)).collect(),
             shown,
             told: mornings::told_by_day(tx, &ids, now - TOLD_WITHIN).await?,
@@ -70,8 +77,8 @@ impl Books {
     }
 
     /// One person's accounts, by id.
-    pub(super) fn of(&self, person: PersonId) -> impl Iterator<Item = &AccountRead> {
-        self.books.get(&person).into_iter().flatten().filter_map(|id| self.reads.get(id))
+    pub(super) fn of(&self, person: PersonId) -> impl Iterator<Item = &Line> {
+        self.books.get(&person).into_iter().flatten().filter_map(|id| self.lines.get(id))
     }
 
     /// Everyone for whom this person answers today.
@@ -90,21 +97,18 @@ pub async fn book(
     let today = calendar::local_date(person.timezone, now);
     let readers = readers(snapshot, &[person], today);
     let ids: Vec<AccountId> = books(tx, snapshot, &readers, today).await?.into_values().flatten().collect();
-    Ok(active(read::accounts(tx, snapshot, &ids, now).await?))
+    let mut reads = read::accounts(tx, snapshot, &ids, now).await?;
+    reads.retain(|_, read| read.account.status == AccountStatus::Active);
+    Ok(reads)
 }
 
 /// What of an account may be a card.
-fn subjects(read: &AccountRead) -> impl Iterator<Item = Subject> + '_ {
-    let risk = read.risk.iter().filter(|risk| risk.is_open()).map(|risk| Subject::Risk(risk.id));
-    let handoffs = read.handoffs.iter().filter(|handoff| handoff.is_open());
-    let renewal = read.renewal.iter().filter(|work| work.is_open() && work.step().is_some());
+fn subjects<'a>(line: &'a Line, renewal: Option<&'a RenewalWork>) -> impl Iterator<Item = Subject> + 'a {
+    let risk = line.risk.iter().filter(|risk| risk.is_open()).map(|risk| Subject::Risk(risk.id));
+    let handoffs = line.handoffs.iter().filter(|handoff| handoff.is_open());
+    let renewal = renewal.filter(|work| work.is_open() && work.step().is_some());
     risk.chain(handoffs.map(|handoff| Subject::Handoff(handoff.id)))
         .chain(renewal.map(|work| Subject::Renewal(work.id)))
-}
-
-fn active(mut reads: BTreeMap<AccountId, AccountRead>) -> BTreeMap<AccountId, AccountRead> {
-    reads.retain(|_, read| read.account.status == AccountStatus::Active);
-    reads
 }
 
 /// Each reads of themself and of whoever is away and named them delegate.

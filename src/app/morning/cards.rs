@@ -3,7 +3,7 @@
 use chrono::NaiveDate;
 
 use super::book::Books;
-use crate::app::read::AccountRead;
+use crate::app::read::Line;
 use crate::app::snapshot::Snapshot;
 use crate::domain::action::Subject;
 use crate::domain::calendar;
@@ -13,16 +13,24 @@ use crate::domain::handoff::{Handoff, Matter, State};
 use crate::domain::message::cause;
 use crate::domain::money::Money;
 use crate::domain::person::{Person, PersonId};
+use crate::domain::renewal_work::{self, RenewalWork};
+use crate::domain::risk;
 use crate::domain::routing::{Routed, Seat};
-use crate::domain::{renewal_work, risk};
 
 /// Everything open that could stand in this person's morning.
 pub(super) fn cards(snapshot: &Snapshot, person: &Person, books: &Books) -> Vec<Card> {
     let mut cards = Vec::new();
-    for read in books.of(person.id) {
-        let worse = books.worse.get(&read.account.id).copied();
-        let (today, first_run) = (books.today, books.first_run);
-        let make = Maker { snapshot, person, read, stands_for: books.stands_for(person.id), today, first_run, worse };
+    for line in books.of(person.id) {
+        let make = Maker {
+            snapshot,
+            person,
+            line,
+            renewal: books.renewals.get(&line.account.id),
+            stands_for: books.stands_for(person.id),
+            today: books.today,
+            first_run: books.first_run,
+            worse: books.worse.get(&line.account.id).copied(),
+        };
         let with_attention = |mut card: Card, subject: Subject| {
             let by_day = match &subject {
                 Subject::Risk(id) => {
@@ -37,7 +45,7 @@ pub(super) fn cards(snapshot: &Snapshot, person: &Person, books: &Books) -> Vec<
         if let Some((card, subject)) = make.risk() {
             cards.push(with_attention(card, subject));
         }
-        for handoff in read.handoffs.iter().filter(|handoff| handoff.is_open()) {
+        for handoff in line.handoffs.iter().filter(|handoff| handoff.is_open()) {
             cards.push(with_attention(make.handoff(handoff), Subject::Handoff(handoff.id)));
         }
         if let Some((card, subject)) = make.renewal() {
@@ -51,7 +59,8 @@ pub(super) fn cards(snapshot: &Snapshot, person: &Person, books: &Books) -> Vec<
 struct Maker<'a> {
     snapshot: &'a Snapshot,
     person: &'a Person,
-    read: &'a AccountRead,
+    line: &'a Line,
+    renewal: Option<&'a RenewalWork>,
     /// Themself, and whoever is away and named them delegate.
     stands_for: &'a [PersonId],
     today: NaiveDate,
@@ -63,12 +72,12 @@ impl Maker<'_> {
     fn card(&self, about: CardRef, stake: Option<Money>, cause: String, mine: bool) -> Card {
         Card {
             about,
-            account: self.read.account.id.clone(),
-            name: self.read.account.name.clone(),
+            account: self.line.account.id.clone(),
+            name: self.line.account.name.clone(),
             stake,
-            risk: self.read.diagnosis.as_ref().and_then(|diagnosis| diagnosis.risk),
+            risk: self.line.diagnosis.as_ref().and_then(|diagnosis| diagnosis.risk),
             decision: None,
-            next_deadline: self.read.deadline().map(|deadline| deadline.on),
+            next_deadline: self.line.deadline().map(|deadline| deadline.on),
             cause,
             mine,
             offered: false,
@@ -79,36 +88,36 @@ impl Maker<'_> {
     }
 
     fn routed_to_me(&self, who: impl Fn(&Routed) -> PersonId) -> bool {
-        self.snapshot.route(&self.read.account, self.today).is_ok_and(|routed| who(&routed) == self.person.id)
+        self.snapshot.route(&self.line.account, self.today).is_ok_and(|routed| who(&routed) == self.person.id)
     }
 
     /// Whether the account is in this person's book by name, theirs or that of one they stand in for, and not through
     /// a pool.
     fn is_named(&self) -> bool {
-        let named = [self.read.account.csm, self.read.account.account_manager];
+        let named = [self.line.account.csm, self.line.account.account_manager];
         named.into_iter().flatten().any(|id| self.stands_for.contains(&id))
     }
 
     fn risk(&self) -> Option<(Card, Subject)> {
-        let risk = self.read.risk.as_ref()?;
+        let risk = self.line.risk.as_ref()?;
         let (acknowledged, next_step) = match risk.state() {
             risk::State::Open => (false, None),
             risk::State::Acknowledged { due, .. } => (true, Some(*due)),
             risk::State::Snoozed { .. } | risk::State::Resolved { .. } | risk::State::Ended => return None,
         };
-        let diagnosis = self.read.diagnosis.as_ref();
-        let churned = diagnosis.and_then(|diagnosis| diagnosis.churned_on).map(|_| CHURNED);
-        let causes = diagnosis.map_or(&[][..], |diagnosis| diagnosis.causes.as_slice());
-        let first = churned.or(causes.first().map(|cause| cause.rule.as_str()));
+        let diagnosis = self.line.diagnosis.as_ref();
+        let decisions = diagnosis.map_or(&[][..], |diagnosis| diagnosis.decisions.as_slice());
+        let churned = decisions.iter().any(|name| name == CHURNED).then_some(CHURNED);
+        let first = churned.or(diagnosis.and_then(|diagnosis| diagnosis.cause.as_deref()));
         let raised = if risk.raised.is_some() { "raised" } else { "unknown" };
         let mut card = self.card(
             CardRef::Risk(risk.id),
-            self.read.account.arr,
+            self.line.account.arr,
             first.unwrap_or(raised).to_owned(),
             self.routed_to_me(|routed| routed.risks),
         );
-        let floors = causes.iter().filter(|cause| cause.floor).map(|cause| cause.rule.as_str());
-        card.decision = churned.into_iter().chain(floors).find_map(cause::decision).map(str::to_owned);
+        let mut weighty = churned.into_iter().chain(decisions.iter().map(String::as_str));
+        card.decision = weighty.find_map(cause::decision).map(str::to_owned);
         card.backlog = self.first_run == Some(risk.opened_on);
         let open_since = matches!(risk.state(), risk::State::Open)
             .then(|| calendar::local_date(self.snapshot.organisation.timezone, risk.since()));
@@ -130,7 +139,7 @@ impl Maker<'_> {
         let (about, stake, cause) = match &handoff.matter {
             Matter::Window(window) => (CardRef::Window(handoff.id), window.amount, window.kind.as_str()),
             Matter::RiskToWeigh { .. } | Matter::Warning { .. } => {
-                (CardRef::Handed(handoff.id), self.read.account.arr, "handed")
+                (CardRef::Handed(handoff.id), self.line.account.arr, "handed")
             }
         };
         let is_offer = matches!(handoff.state(), State::Offered { .. });
@@ -150,17 +159,17 @@ impl Maker<'_> {
     }
 
     fn renewal(&self) -> Option<(Card, Subject)> {
-        let work = self.read.renewal.as_ref().filter(|work| work.is_open())?;
+        let work = self.renewal.filter(|work| work.is_open())?;
         let (stage, reached) = work.step()?;
         let owner = work.owner() == self.person.id;
-        let briefs = work.wants_brief() && self.read.account.csm == Some(self.person.id);
+        let briefs = work.wants_brief() && self.line.account.csm == Some(self.person.id);
         // A pool stands in for windows. The renewals of its accounts are the owner's: a member hears nothing of them.
         if !(owner || briefs || self.is_named()) {
             return None;
         }
         let mut card = self.card(
             CardRef::Renewal(work.id),
-            self.read.account.arr,
+            self.line.account.arr,
             format!("renewal_{}", stage.as_str()),
             owner || briefs,
         );

@@ -105,3 +105,42 @@ async fn the_quarters_renewals_are_those_of_the_terms_that_end_in_it() {
     bot.skip();
     bot.finish().await;
 }
+
+/// A team that has most of the accounts is read along all of them, another one account by account.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_team_of_most_accounts_is_counted_like_one_of_few() {
+    let bot = sunday().await;
+    bot.import(RowKind::People, "email,name,roles\nzoe@x.eu,Zoe Adler,csm\n").await;
+    let accounts = "account_id,name,arr,seats,renewal_date,term_months,notice_period_days,csm_email,account_manager_email\n\
+        base,Zinc,70000,100,2026-12-20,12,60,zoe@x.eu,\n\
+        bond,Bond,30000,100,2026-12-20,12,60,dana@x.eu,kim@x.eu\n";
+    bot.import(RowKind::Accounts, accounts).await;
+    let rows = "account_id,source,kind,observed_on,value\nbase,crm,notice_served,2026-11-20,true\n";
+    bot.import(RowKind::Signals, rows).await;
+    bot.at("2026-11-23T01:00:00Z").await;
+    bot.at("2026-11-23T07:30:00Z").await;
+    bot.skip();
+    let digest = "SELECT m.content::text FROM tandem.message m
+                    JOIN tandem.digest d ON d.digest_id = (m.content ->> 'digest')::uuid
+                    JOIN tandem.person p ON p.person_id = d.person_id AND p.email = 'lea@x.eu'";
+    let content: serde_json::Value = serde_json::from_str(&bot.text(&bot.org, digest).await).unwrap();
+    let lea = bot.text(&bot.org, "SELECT person_id::text FROM tandem.person WHERE email = 'lea@x.eu'").await;
+    let lea = PersonId(lea.parse().unwrap());
+    let drawn = || async {
+        content::render(&bot.app, bot.org.id, uuid::Uuid::nil(), &content, Some(lea)).await.unwrap().unwrap()
+    };
+    let of_most = drawn().await;
+    // Days later something is stuck too.
+    bot.clock.set("2026-12-03T12:00:00Z".parse().unwrap());
+    let later = drawn().await;
+    bot.change(&bot.org, "UPDATE tandem.diagnosis_run SET accounts = 1000").await;
+    assert_eq!(drawn().await, later);
+    bot.clock.set("2026-11-23T07:30:00Z".parse().unwrap());
+    assert_eq!(drawn().await, of_most);
+    let said = format!("{of_most:?}{later:?}");
+    for what in ["€100k in 1 account", "1 due, €30k", "Stuck"] {
+        assert!(said.contains(what), "no {what:?} in {said}");
+    }
+    assert!(!said.contains("Zinc"), "it is another's: {said}");
+    bot.finish().await;
+}
