@@ -228,6 +228,8 @@ pub const LEFT_OUT: &[(&str, &str)] = &[
     ("tandem.organisation_setting.policy_toml", "stands in policy.toml"),
     ("tandem.account.name_key", "derived from the name"),
     ("tandem.diagnosis.course", "derived from the diagnoses of the days before"),
+    ("tandem.diagnosis.cause", "stands in diagnosis_details, as the first cause"),
+    ("tandem.diagnosis.auto_renew", "stands in diagnosis_details"),
     ("tandem.diagnosis_run.behind", "working state: which of those days it does not hold"),
     ("tandem.account.updated_at", "working state: when an import last changed the row"),
 ];
