@@ -24,8 +24,8 @@ use crate::store::{Tenant, account, diagnosis, digest, handoff, renewal, risk as
 
 /// Accounts counted at once: all that is known of a large team's would be hundreds of megabytes.
 const PAGE: usize = 1_000;
-/// A team that has one in so many of an organisation's accounts is read along them, others' accounts too: a look-up each
-/// costs several times a row that is passed by.
+/// A page of a team that has one in so many of the accounts between its first and its last is read along them, others'
+/// accounts too: a look-up each costs several times a row that is passed by.
 const MOST_FROM: usize = 3;
 
 /// What of an account a team's morning counts.
@@ -82,13 +82,8 @@ pub async fn view(
     // Something open on one that has left keeps it in the book.
     all.sort();
     all.dedup();
-    let diagnosed = match reader.snapshot.organisation.diagnosed_on {
-        Some(date) => diagnosis::run_accounts(tx, date).await?,
-        None => 0,
-    };
-    let has_most = all.len() * MOST_FROM >= diagnosed;
     for ids in all.chunks(PAGE) {
-        count(tx, reader, ids, has_most, &mut counts).await?;
+        count(tx, reader, ids, &mut counts).await?;
     }
     let Counts { accounts, renewals, mut stuck } = counts;
     stuck.sort_by(|a, b| (a.kind, a.since, &a.account).cmp(&(b.kind, b.since, &b.account)));
@@ -118,24 +113,36 @@ struct Page {
 }
 
 impl Page {
-    /// `has_most`: between the first and the last of these, many accounts are the team's.
-    async fn read(tx: &mut Tenant, reader: Reader<'_>, ids: &[AccountId], has_most: bool) -> anyhow::Result<Self> {
-        let diagnosed_on = reader.snapshot.organisation.diagnosed_on;
-        let (Some(first), Some(last), true) = (ids.first(), ids.last(), has_most) else {
-            let bands = match diagnosed_on {
-                Some(date) => diagnosis::bands(tx, date, ids).await?,
-                None => Bands::new(),
-            };
-            // None ended later than now.
-            let handoffs = handoff::of_accounts(tx, ids, reader.now).await?;
-            return Ok(Self {
-                accounts: account::some(tx, ids).await?,
-                works: renewal::latest(tx, ids).await?,
-                risks: risks::latest(tx, ids).await?,
-                handoffs: handoffs.into_iter().filter(Handoff::is_open).collect(),
-                bands,
-            });
+    async fn read(tx: &mut Tenant, reader: Reader<'_>, ids: &[AccountId]) -> anyhow::Result<Self> {
+        if let (Some(first), Some(last)) = (ids.first(), ids.last())
+            && !account::has_more_between(tx, first, last, ids.len() * MOST_FROM).await?
+            // Where a row of another's can't be read, theirs are looked up.
+            && let Ok(page) = Self::along(tx, reader, ids, first, last).await
+        {
+            return Ok(page);
+        }
+        let bands = match reader.snapshot.organisation.diagnosed_on {
+            Some(date) => diagnosis::bands(tx, date, ids).await?,
+            None => Bands::new(),
         };
+        Ok(Self {
+            accounts: account::some(tx, ids).await?,
+            works: renewal::latest(tx, ids).await?,
+            risks: risks::latest(tx, ids).await?,
+            // None ended later than now.
+            handoffs: handoff::of_accounts(tx, ids, reader.now).await?.into_iter().filter(Handoff::is_open).collect(),
+            bands,
+        })
+    }
+
+    /// The same of all accounts from the first to the last.
+    async fn along(
+        tx: &mut Tenant,
+        reader: Reader<'_>,
+        ids: &[AccountId],
+        first: &AccountId,
+        last: &AccountId,
+    ) -> anyhow::Result<Self> {
         let mut accounts = account::between(tx, first, last).await?;
         accounts.retain(|account| ids.binary_search(&account.id).is_ok());
         let handoffs = handoff::between(tx, first, last, reader.now).await?;
@@ -145,7 +152,7 @@ impl Page {
             works: renewal::latest_between(tx, first, last).await?,
             risks: risks::latest_between(tx, first, last).await?,
             handoffs: handoffs.into_iter().filter(Handoff::is_open).collect(),
-            bands: match diagnosed_on {
+            bands: match reader.snapshot.organisation.diagnosed_on {
                 Some(date) => diagnosis::bands_between(tx, date, first, last).await?,
                 None => Bands::new(),
             },
@@ -155,14 +162,8 @@ impl Page {
 
 /// Counts the active ones of these accounts and finds what is stuck on them; the quarter's renewals also of those that
 /// have left, since that is how some were lost.
-async fn count(
-    tx: &mut Tenant,
-    reader: Reader<'_>,
-    ids: &[AccountId],
-    has_most: bool,
-    counts: &mut Counts,
-) -> anyhow::Result<()> {
-    let Page { accounts, works, risks, handoffs: open, bands } = Page::read(tx, reader, ids, has_most).await?;
+async fn count(tx: &mut Tenant, reader: Reader<'_>, ids: &[AccountId], counts: &mut Counts) -> anyhow::Result<()> {
+    let Page { accounts, works, risks, handoffs: open, bands } = Page::read(tx, reader, ids).await?;
     let works: BTreeMap<&AccountId, &RenewalWork> = works.iter().map(|work| (&work.account, work)).collect();
     let risks: BTreeMap<&AccountId, &Risk> = risks.iter().map(|risk| (&risk.account, risk)).collect();
     let mut handoffs: BTreeMap<AccountId, Vec<Handoff>> = BTreeMap::new();

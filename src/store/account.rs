@@ -28,6 +28,8 @@ statements! {
                       go_live_date, renewal_date, term_months, notice_period_days, auto_renew, csm_id,
                       account_manager_id, pool, status, cost_to_serve_minor
                  FROM tandem.account WHERE org_id = $1 AND account_id BETWEEN $2 AND $3 ORDER BY account_id";
+    COUNT_BETWEEN = "SELECT count(*) FROM (SELECT FROM tandem.account
+                                             WHERE org_id = $1 AND account_id BETWEEN $2 AND $3 LIMIT $4) AS few";
     /// Every so many-th account, in the order of ids, so that there are at most `$2`; those that have left too.
     SPREAD = "SELECT account_id
                 FROM (SELECT account_id, row_number() OVER (ORDER BY account_id) - 1 AS place, count(*) OVER () AS accounts
@@ -232,6 +234,20 @@ pub async fn between(tx: &mut Tenant, first: &AccountId, last: &AccountId) -> an
     let query = sqlx::query_as(BETWEEN).bind(org).bind(&first.0).bind(&last.0);
     let rows: Vec<AccountRow> = query.fetch_all(tx.connection()).await?;
     rows.into_iter().map(Account::try_from).collect()
+}
+
+/// Whether there are more than `most` accounts from `first` to `last`, both included.
+pub async fn has_more_between(
+    tx: &mut Tenant,
+    first: &AccountId,
+    last: &AccountId,
+    most: usize,
+) -> anyhow::Result<bool> {
+    let org = tx.org().0;
+    let most = i64::try_from(most)?;
+    let query = sqlx::query_scalar(COUNT_BETWEEN).bind(org).bind(&first.0).bind(&last.0).bind(most + 1);
+    let count: i64 = query.fetch_one(tx.connection()).await?;
+    Ok(count > most)
 }
 
 /// The ids of at most `most` accounts, spread evenly over all of them, those that have left too.

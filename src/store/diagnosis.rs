@@ -84,7 +84,6 @@ statements! {
     /// The same of all accounts in a row: one look along the index.
     BANDS_BETWEEN = "SELECT account_id, health, band FROM tandem.diagnosis
                       WHERE org_id = $1 AND date = $2 AND account_id BETWEEN $3 AND $4";
-    RUN_ACCOUNTS = "SELECT accounts FROM tandem.diagnosis_run WHERE org_id = $1 AND date = $2";
     BANDS = concat!("SELECT account_id, health, band FROM ", of_list!());
 }
 
@@ -333,14 +332,6 @@ pub async fn run_sources(tx: &mut Tenant, date: NaiveDate) -> anyhow::Result<BTr
     let Some((Json(newest), Json(rhythms))) = row else { return Ok(BTreeMap::new()) };
     let feed = |(source, newest)| (source, Feed { newest, rhythm: rhythms.get(&source).copied() });
     Ok(newest.into_iter().map(feed).collect())
-}
-
-/// How many accounts the complete night of a date diagnosed; 0 where there was none.
-pub async fn run_accounts(tx: &mut Tenant, date: NaiveDate) -> anyhow::Result<usize> {
-    let org = tx.org().0;
-    let accounts: Option<i32> =
-        sqlx::query_scalar(RUN_ACCOUNTS).bind(org).bind(date).fetch_optional(tx.connection()).await?;
-    Ok(usize::try_from(accounts.unwrap_or(0))?)
 }
 
 /// Health and band by account.

@@ -567,14 +567,9 @@ impl TestBot {
 
     /// A refused click leaves its receipt and nothing else.
     pub(crate) async fn forget_receipts_beside(&self) {
-        self.change(&self.other, "DELETE FROM tandem.inbound_receipt").await;
-    }
-
-    /// Runs SQL as the application does, for what no use case would write.
-    pub(crate) async fn change(&self, org: &Organisation, sql: &'static str) {
-        let begin = format!("BEGIN; SET LOCAL ROLE tandem_app; SET LOCAL tandem.org_id = '{}'", org.id);
+        let begin = format!("BEGIN; SET LOCAL ROLE tandem_app; SET LOCAL tandem.org_id = '{}'", self.other.id);
         let mut tx = self.db.pool.begin_with(AssertSqlSafe(begin)).await.unwrap();
-        sqlx::query(sql).execute(&mut *tx).await.unwrap();
+        sqlx::query("DELETE FROM tandem.inbound_receipt").execute(&mut *tx).await.unwrap();
         tx.commit().await.unwrap();
     }
 
