@@ -12,7 +12,7 @@ use crate::domain::renewal::Deadline;
 use crate::domain::renewal_work::RenewalWork;
 use crate::domain::risk::Risk;
 use crate::store::answer::{self, Answer, Stored};
-use crate::store::diagnosis::Outline;
+use crate::store::diagnosis::Gist;
 use crate::store::note::Note;
 use crate::store::{Tenant, account, diagnosis, handoff, note, renewal, risk};
 
@@ -111,7 +111,7 @@ async fn handoffs(
 pub(super) struct Line {
     pub(super) account: Account,
     /// Of the latest complete night.
-    pub(super) diagnosis: Option<Outline>,
+    pub(super) diagnosis: Option<Gist>,
     /// The newest episode, over or not, where it was asked for.
     pub(super) risk: Option<Risk>,
     /// Open ones, and those that ended in the last 90 days, where they were asked for.
@@ -141,7 +141,7 @@ pub(super) async fn lines(
 ) -> anyhow::Result<BTreeMap<AccountId, Line>> {
     let accounts = account::some(tx, ids).await?;
     let mut diagnoses = match snapshot.organisation.diagnosed_on {
-        Some(date) => diagnosis::outlines(tx, date, &accounts, &snapshot.policy).await?,
+        Some(date) => diagnosis::gists(tx, date, &accounts, &snapshot.policy).await?,
         None => BTreeMap::new(),
     };
     let (mut risks, mut handoffs) = (risks(tx, with_risks).await?, handoffs(tx, with_handoffs, now).await?);

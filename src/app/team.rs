@@ -232,8 +232,8 @@ async fn late(
     date: NaiveDate,
     accounts: &[Account],
 ) -> anyhow::Result<BTreeSet<AccountId>> {
-    let outlines = diagnosis::outlines(tx, date, accounts, &reader.snapshot.policy).await?;
-    let passed = outlines.into_iter().filter(|(_, outline)| outline.renewal.stage == Stage::OptOutPassed);
+    let gists = diagnosis::gists(tx, date, accounts, &reader.snapshot.policy).await?;
+    let passed = gists.into_iter().filter(|(_, gist)| gist.renewal.stage == Stage::OptOutPassed);
     Ok(passed.map(|(id, _)| id).collect())
 }
 

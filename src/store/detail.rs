@@ -35,29 +35,9 @@ impl Detail<'_> {
     }
 }
 
-/// What the narrow row says of it, for where an older release wrote that.
-#[derive(Debug, Deserialize)]
-pub(super) struct Gist<'a> {
-    pub(super) auto_renew: Option<bool>,
-    #[serde(borrow)]
-    causes: Vec<Named<'a>>,
-}
-
-#[derive(Debug, Deserialize)]
-struct Named<'a> {
-    rule: Cow<'a, str>,
-}
-
-impl Gist<'_> {
-    /// The rule of the first cause.
-    pub(super) fn cause(&self) -> Option<String> {
-        self.causes.first().map(|cause| cause.rule.clone().into_owned())
-    }
-}
-
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(super) struct StoredCause<'a> {
-    rule: Cow<'a, str>,
+    pub(super) rule: Cow<'a, str>,
     points: u8,
     floor: bool,
     headline: Cow<'a, str>,

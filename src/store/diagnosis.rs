@@ -8,7 +8,7 @@ use sqlx::FromRow;
 use sqlx::postgres::PgRow;
 use sqlx::types::Json;
 
-use super::detail::{Detail, Gist};
+use super::detail::Detail;
 use super::{Tenant, word};
 use crate::domain::account::{Account, AccountId};
 use crate::domain::diagnosis::{self, Band, Diagnosis, RenewalRead};
@@ -57,9 +57,9 @@ statements! {
                     CROSS JOIN LATERAL (SELECT body FROM tandem.diagnosis_detail
                                          WHERE org_id = $1 AND detail_on = d.detail_on AND account_id = d.account_id
                                            AND detail_id = d.detail_id OFFSET 0) AS t";
-    /// The body only where an older release wrote the row.
-    OUTLINES = concat!("SELECT account_id, date, risk, band, floors, cause, auto_renew,
-                               CASE WHEN course IS NULL THEN (SELECT t.body FROM tandem.diagnosis_detail t
+    /// The body only where an older release wrote the row, or over it.
+    GISTS = concat!("SELECT account_id, date, risk, band, floors, cause, auto_renew,
+                               CASE WHEN gist_of IS DISTINCT FROM detail_id THEN (SELECT t.body FROM tandem.diagnosis_detail t
                                           WHERE t.org_id = $1 AND t.detail_on = d.detail_on AND t.account_id = d.account_id
                                             AND t.detail_id = d.detail_id) END AS body
                           FROM ", of_list!());
@@ -115,7 +115,7 @@ pub async fn of_accounts(
 
 /// A diagnosis as far as a line or a choice needs it: causes in full are most of reading one.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Outline {
+pub struct Gist {
     pub band: Band,
     pub risk: Option<u8>,
     /// See [`Diagnosis::decisions`].
@@ -126,7 +126,7 @@ pub struct Outline {
 }
 
 #[derive(FromRow)]
-struct OutlineRow {
+struct GistRow {
     account_id: String,
     date: NaiveDate,
     risk: Option<i16>,
@@ -134,31 +134,36 @@ struct OutlineRow {
     floors: Option<Json<Vec<String>>>,
     cause: Option<String>,
     auto_renew: Option<bool>,
-    /// A [`Gist`] and more as JSON.
+    /// A [`Detail`] as JSON.
     body: Option<String>,
 }
 
-/// The outlines of these accounts' diagnoses on that date; those without one are absent.
-pub async fn outlines(
+/// The gists of these accounts' diagnoses on that date; those without one are absent.
+pub async fn gists(
     tx: &mut Tenant,
     date: NaiveDate,
     accounts: &[Account],
     policy: &Policy,
-) -> anyhow::Result<BTreeMap<AccountId, Outline>> {
-    let rows: Vec<OutlineRow> = rows_of(tx, OUTLINES, date, accounts).await?;
+) -> anyhow::Result<BTreeMap<AccountId, Gist>> {
+    let rows: Vec<GistRow> = rows_of(tx, GISTS, date, accounts).await?;
     with_accounts(accounts, rows, |row| &row.account_id)
         .map(|(account, row)| {
-            let gist = row.body.as_deref().map(serde_json::from_str::<Gist<'_>>);
-            let gist = gist.transpose().context("a stored diagnosis")?;
-            let auto_renew = gist.as_ref().map_or(row.auto_renew, |gist| gist.auto_renew);
-            let outline = Outline {
+            let detail: Option<Detail<'_>> =
+                row.body.as_deref().map(serde_json::from_str).transpose().context("a stored diagnosis")?;
+            let (cause, auto_renew) = match detail {
+                Some(detail) => {
+                    (detail.causes.into_iter().next().map(|cause| cause.rule.into_owned()), detail.auto_renew)
+                }
+                None => (row.cause, row.auto_renew),
+            };
+            let gist = Gist {
                 band: word("band", &row.band)?,
                 risk: percent("risk", row.risk)?,
                 decisions: row.floors.map(|floors| floors.0).unwrap_or_default(),
-                cause: gist.map_or(row.cause, |gist| gist.cause()),
+                cause,
                 renewal: renewal::read(account, auto_renew, policy, row.date),
             };
-            Ok((account.id.clone(), outline))
+            Ok((account.id.clone(), gist))
         })
         .collect()
 }

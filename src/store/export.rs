@@ -230,6 +230,7 @@ pub const LEFT_OUT: &[(&str, &str)] = &[
     ("tandem.diagnosis.course", "derived from the diagnoses of the days before"),
     ("tandem.diagnosis.cause", "stands in diagnosis_details, as the first cause"),
     ("tandem.diagnosis.auto_renew", "stands in diagnosis_details"),
+    ("tandem.diagnosis.gist_of", "working state: of which detail those two are said"),
     ("tandem.diagnosis_run.behind", "working state: which of those days it does not hold"),
     ("tandem.account.updated_at", "working state: when an import last changed the row"),
 ];

@@ -24,9 +24,10 @@ use crate::domain::signal::Source;
 macro_rules! new_rows {
     () => {
         "(org_id, date, account_id, health, risk, band, change, detail_id, detail_on, floors, windows, course, cause,
-          auto_renew)
-         SELECT $1, $2, n.* FROM unnest($3::text[], $4::smallint[], $5::smallint[], $6::text[], $7::text[], $8::uuid[], $9::date[],
-                                        $10::jsonb[], $11::jsonb[], $12::bytea[], $13::text[], $14::bool[]) AS n"
+          auto_renew, gist_of)
+         SELECT $1, $2, n.*, n.detail_id FROM unnest($3::text[], $4::smallint[], $5::smallint[], $6::text[], $7::text[], $8::uuid[], $9::date[],
+                                        $10::jsonb[], $11::jsonb[], $12::bytea[], $13::text[], $14::bool[])
+                AS n (account_id, health, risk, band, change, detail_id, detail_on, floors, windows, course, cause, auto_renew)"
     };
 }
 
@@ -63,7 +64,8 @@ statements! {
                                        AND health IS NOT NULL) AS h
                 WHERE h.nights IS NOT NULL";
     NIGHTS = "SELECT date FROM tandem.diagnosis_run WHERE org_id = $1 AND date >= $2 AND date < $3";
-    STORED = "SELECT account_id, health, risk, band, change, detail_id, detail_on, course FROM tandem.diagnosis
+    STORED = "SELECT account_id, health, risk, band, change, detail_id, detail_on, course,
+                     gist_of IS NOT DISTINCT FROM detail_id AS has_gist FROM tandem.diagnosis
                WHERE org_id = $1 AND date = $2 AND account_id > $3 AND account_id <= $4";
     /// By the keys: an EXISTS would be planned as a search through all dates.
     HAS_ROWS = "SELECT count(*) > 0 FROM ((SELECT account_id FROM tandem.diagnosis WHERE org_id = $1 AND date = $2
@@ -81,7 +83,7 @@ statements! {
                    health = excluded.health, risk = excluded.risk, band = excluded.band, change = excluded.change,
                    detail_id = excluded.detail_id, detail_on = excluded.detail_on, floors = excluded.floors,
                    windows = excluded.windows, course = coalesce(excluded.course, t.course), cause = excluded.cause,
-                   auto_renew = excluded.auto_renew");
+                   auto_renew = excluded.auto_renew, gist_of = excluded.gist_of");
     /// Accounts that an earlier run of the date had, and this one has not: they have left, or can't be read any more.
     DROP_OTHERS = "DELETE FROM tandem.diagnosis WHERE org_id = $1 AND date = $2 AND account_id = ANY ($3)";
     SAVE_RUN = "INSERT INTO tandem.diagnosis_run AS t (org_id, date, completed_at, accounts, live, policy_hash, night, sources, rejected, rhythms)
@@ -207,6 +209,7 @@ struct StoredRow {
     detail_id: Uuid,
     detail_on: NaiveDate,
     course: Option<Vec<u8>>,
+    has_gist: bool,
 }
 
 impl StoredRow {
@@ -219,6 +222,7 @@ impl StoredRow {
         (self.health, self.risk, self.band.as_str(), self.change.as_str(), self.detail_id)
             == (new.health, new.risk, new.band, new.change, new.detail_id)
             && (course.is_none() || course == self.course.as_deref())
+            && self.has_gist
     }
 }
 

@@ -6,7 +6,7 @@ use tandem::app::sample::{self, Sample, Story};
 use tandem::domain::account::AccountId;
 use tandem::domain::diagnosis::{Band, Diagnosis, Stage, WindowKind};
 use tandem::domain::health::RULES;
-use tandem::store::diagnosis::Outline;
+use tandem::store::diagnosis::Gist;
 use tandem::store::{self, import};
 
 use super::{World, day, world};
@@ -150,7 +150,7 @@ async fn every_story_of_the_sample_is_found() {
 
 /// What lines and the choice of cards read is what the whole diagnosis says, also of a row that an older release wrote.
 #[tokio::test]
-async fn an_outline_says_what_the_diagnosis_says() {
+async fn a_gist_says_what_the_diagnosis_says() {
     let world = world().await;
     load(&world, &sample::organisation(7, day("2026-11-23"))).await;
     let date = world.live().await.date;
@@ -158,17 +158,23 @@ async fn an_outline_says_what_the_diagnosis_says() {
     let policy = &world.snapshot().await.policy;
     let ids: Vec<AccountId> = found.keys().map(|id| AccountId(id.clone())).collect();
     let accounts = store::account::some(&mut world.tenant().await, &ids).await.unwrap();
-    let outlines =
-        || async { store::diagnosis::outlines(&mut world.tenant().await, date, &accounts, policy).await.unwrap() };
-    let outlined = outlines().await;
-    assert_eq!(outlined.len(), found.len());
-    for (id, outline) in &outlined {
+    let gists = || async { store::diagnosis::gists(&mut world.tenant().await, date, &accounts, policy).await.unwrap() };
+    let told = gists().await;
+    assert_eq!(told.len(), found.len());
+    for (id, gist) in &told {
         let Diagnosis { band, risk, causes, renewal, .. } = &found[&id.0];
         let cause = causes.first().map(|cause| cause.rule.clone());
         let decisions: Vec<String> = found[&id.0].decisions().map(str::to_owned).collect();
-        let whole = Outline { band: *band, risk: *risk, decisions, cause, renewal: renewal.clone() };
-        assert_eq!(outline, &whole, "{}", id.0);
+        let whole = Gist { band: *band, risk: *risk, decisions, cause, renewal: renewal.clone() };
+        assert_eq!(gist, &whole, "{}", id.0);
     }
-    world.sql("UPDATE tandem.diagnosis SET course = NULL, cause = NULL, auto_renew = NULL").await;
-    assert_eq!(outlines().await, outlined);
+    // An older release knows none of the three, and writes over a row without them.
+    world.sql("UPDATE tandem.diagnosis SET cause = 'usage_trend', auto_renew = NOT auto_renew, gist_of = org_id").await;
+    assert_eq!(gists().await, told);
+    world.sql("UPDATE tandem.diagnosis SET cause = NULL, auto_renew = NULL, gist_of = NULL").await;
+    assert_eq!(gists().await, told);
+    // The date once more puts it right.
+    world.live().await;
+    world.sql("UPDATE tandem.diagnosis_detail SET body = '{}'").await;
+    assert_eq!(gists().await, told);
 }
