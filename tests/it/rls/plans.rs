@@ -2,6 +2,8 @@
 //! said: an operator that is not leakproof loses its index under a policy, and
 //! only a plan shows it.
 
+use std::collections::BTreeSet;
+
 use serde_json::Value;
 use sqlx::{AssertSqlSafe, Executor as _, Postgres, query::Query};
 use tandem::app::organisation::{self, NewOrganisation};
@@ -203,4 +205,24 @@ async fn plan<'q>(
     use sqlx::Row as _;
     let explained: Value = query.fetch_one(connection).await.unwrap().get(0);
     explained[0]["Plan"].clone()
+}
+
+/// A plan lasts as long as its connection, and the first mornings are planned before there is one. The lines of a morning
+/// are looked for by the morning then too: an index that has less in it seems as good while the table is empty.
+#[tokio::test]
+async fn the_first_mornings_cards_are_looked_for_by_their_morning() {
+    let db = database().await;
+    let orgs = two_organisations(&db.store().await).await;
+    let mut tx = as_app(&db.pool, Some(orgs[0])).await;
+    // As the store's connections have it.
+    tx.execute("SET LOCAL enable_seqscan = off; SET LOCAL plan_cache_mode = force_generic_plan").await.unwrap();
+    for (name, types, values) in [("NEWER", "", ""), ("SUPERSEDE", ", timestamptz, timestamptz", ", now(), now()")] {
+        let prepared = format!("PREPARE {name} (uuid, uuid[]{types}) AS {}", statement(name));
+        tx.execute(AssertSqlSafe(prepared)).await.unwrap();
+        let run = format!("EXPLAIN (FORMAT JSON) EXECUTE {name} ('{}', '{{}}'{values})", orgs[0].0);
+        let plan = plan(sqlx::query(AssertSqlSafe(run)), &mut tx).await;
+        let indexes = nodes(&plan).into_iter().filter_map(|node| node["Index Name"].as_str());
+        let by: BTreeSet<&str> = indexes.filter(|index| index.starts_with("digest_item")).collect();
+        assert_eq!(by, BTreeSet::from(["digest_item_pkey"]), "{name}: {plan:#}");
+    }
 }
