@@ -65,6 +65,8 @@ pub struct App {
 /// So many transactions read accounts for one organisation at once: each for all who have come by then. With fewer a core
 /// is idle, with more each serves fewer.
 const READING: usize = 3;
+/// For so many who ask one is begun beside those that last.
+const READ_BESIDE: usize = 8;
 /// Connections of those who are served together, whatever their organisation.
 const TOGETHER: u32 = 8;
 
@@ -93,8 +95,8 @@ impl App {
                 snapshots: snapshot::Snapshots::default(),
                 links: query::Links::default(),
                 names: names::Names::default(),
-                reading: query::Reading::new(READING),
-                acknowledging: act::Acknowledging::new(1),
+                reading: query::Reading::new(READING, READ_BESIDE),
+                acknowledging: act::Acknowledging::new(1, usize::MAX),
             }),
         }
     }

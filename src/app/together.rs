@@ -9,10 +9,10 @@
 //!
 //! The next to serve begins a transaction while the turns before it last, and takes
 //! along all who have come when its own begins. Whoever serves says when the turn is
-//! over: questions once they are read, the rows of a lane once their transaction has
-//! begun; presses, which lock what others press, once only the commit is left, which
-//! waits for the disk and for nothing else. A turn beside others is for many only: the
-//! start of a statement costs Postgres as much as reading for several.
+//! over: questions once they are read, what the rows of a lane ask once it is done;
+//! presses, which lock what others press, once only the commit is left, which waits for
+//! the disk and for nothing else. A turn beside others is for many only, or after a
+//! while: the start of a statement costs Postgres as much as reading for several.
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -28,10 +28,8 @@ use crate::domain::person::OrgId;
 /// ever.
 pub const SERVED_WITHIN: Duration = Duration::from_secs(60);
 
-/// How many have to wait for a turn beside those that last.
-const MANY: usize = 8;
-
-/// Fewer wait so long for one that ends, and get one beside it then: it may be one that gets no answer.
+/// Fewer than are enough for a turn beside others wait so long for one that ends, and get one beside it then: it may be one
+/// that waits for somebody's lock, or gets no answer.
 const SOON: Duration = Duration::from_millis(50);
 
 /// Who asks with an `Ask` and gets an `Answer`, by organisation.
@@ -39,6 +37,7 @@ const SOON: Duration = Duration::from_millis(50);
 pub struct Together<Ask, Answer> {
     lines: Lines<Ask, Answer>,
     at_once: usize,
+    many: usize,
 }
 
 type Lines<Ask, Answer> = Mutex<HashMap<OrgId, Arc<Line<Ask, Answer>>>>;
@@ -62,6 +61,8 @@ struct Waiting<Ask, Answer> {
 #[derive(Debug)]
 struct Turns {
     at_once: usize,
+    /// How many have to wait for a turn beside those that last.
+    many: usize,
     /// How many there are now.
     open: AtomicUsize,
     /// Rung when a turn is over, and when there are many who wait.
@@ -69,6 +70,10 @@ struct Turns {
 }
 
 impl Turns {
+    fn new(at_once: usize, many: usize) -> Self {
+        Self { at_once, many, open: AtomicUsize::new(0), changed: Notify::new() }
+    }
+
     /// Whether there may be one more, where so many wait and so many are enough for one beside others.
     fn has_room(&self, waiting: usize, enough: usize) -> bool {
         match self.open.load(Ordering::Acquire) {
@@ -117,7 +122,8 @@ impl<Ask, Answer> Line<Ask, Answer> {
         let mut waiting = self.waiting();
         waiting.asks.push((ask, tell));
         waiting.came += 1;
-        if waiting.asks.len() >= MANY && self.turns.has_room(waiting.asks.len(), MANY) {
+        let enough = self.turns.many;
+        if waiting.asks.len() >= enough && self.turns.has_room(waiting.asks.len(), enough) {
             self.turns.changed.notify_one();
         }
         waiting.came
@@ -125,13 +131,11 @@ impl<Ask, Answer> Line<Ask, Answer> {
 
     /// The next turn. Only whoever begins waits for it.
     async fn turn(&self) -> Turn {
-        let mut enough = MANY;
+        let mut enough = self.turns.many;
         let waiting = || self.waiting().asks.len();
         while !self.turns.has_room(waiting(), enough) {
             let changed = self.turns.changed.notified();
-            if self.turns.at_once == 1 {
-                changed.await;
-            } else if timeout(SOON, changed).await.is_err() {
+            if timeout(SOON, changed).await.is_err() {
                 enough = 1;
             }
         }
@@ -148,16 +152,16 @@ impl<Ask, Answer> Line<Ask, Answer> {
 }
 
 impl<Ask, Answer> Together<Ask, Answer> {
-    /// With at most so many turns of one organisation at once, more than one only while many wait: they keep Postgres
-    /// busier, and serve fewer each.
-    pub fn new(at_once: usize) -> Self {
-        Self { lines: Lines::default(), at_once }
+    /// With at most so many turns of one organisation at once. One beside others is for so many who wait, or for who has
+    /// waited for [`SOON`]: turns beside each other keep Postgres busier, and serve fewer each.
+    pub fn new(at_once: usize, many: usize) -> Self {
+        Self { lines: Lines::default(), at_once, many }
     }
 
     fn line(&self, org: OrgId) -> Arc<Line<Ask, Answer>> {
         let mut lines = self.lines.lock().unwrap_or_else(PoisonError::into_inner);
         let new = || {
-            let turns = Turns { at_once: self.at_once, open: AtomicUsize::new(0), changed: Notify::new() };
+            let turns = Turns::new(self.at_once, self.many);
             Arc::new(Line {
                 next: Semaphore::new(1),
                 turns: Arc::new(turns),
@@ -245,6 +249,7 @@ mod tests {
     use super::*;
 
     const ORG: OrgId = OrgId(Uuid::nil());
+    const MANY: usize = 8;
 
     async fn begin() -> anyhow::Result<()> {
         tokio::task::yield_now().await;
@@ -254,7 +259,7 @@ mod tests {
     #[tokio::test]
     async fn who_waits_is_served_at_once_and_hears_their_own() {
         for (at_once, expected) in [(1, 2), (2, 3)] {
-            let (together, servings) = (Together::<usize, usize>::new(at_once), AtomicUsize::new(0));
+            let (together, servings) = (Together::<usize, usize>::new(at_once, MANY), AtomicUsize::new(0));
             let asked = |n: usize| {
                 let (together, servings) = (&together, &servings);
                 // Who asks first is served before the others come.
@@ -274,7 +279,7 @@ mod tests {
 
     #[tokio::test]
     async fn the_next_begins_while_the_turn_before_lasts() {
-        let (together, serving, begun) = (Together::<u8, u8>::new(1), AtomicUsize::new(0), AtomicUsize::new(0));
+        let (together, serving, begun) = (Together::<u8, u8>::new(1, MANY), AtomicUsize::new(0), AtomicUsize::new(0));
         let until = async |counted: &AtomicUsize| {
             for _ in 0..100 {
                 if counted.load(Ordering::Relaxed) > 0 {
@@ -304,7 +309,7 @@ mod tests {
 
     #[test]
     fn a_turn_beside_another_is_for_many() {
-        let turns = Turns { at_once: 2, open: AtomicUsize::new(0), changed: Notify::new() };
+        let turns = Turns::new(2, MANY);
         let room = |open, waiting| {
             turns.open.store(open, Ordering::Relaxed);
             turns.has_room(waiting, MANY)
@@ -315,7 +320,7 @@ mod tests {
 
     #[tokio::test]
     async fn few_do_not_wait_for_one_that_gets_no_answer() {
-        let (together, is_served) = (Together::<u8, u8>::new(2), Notify::new());
+        let (together, is_served) = (Together::<u8, u8>::new(2, MANY), Notify::new());
         let stuck = |(), _, turn: Turn| async {
             is_served.notify_one();
             std::future::pending::<()>().await;
@@ -335,7 +340,7 @@ mod tests {
 
     #[tokio::test]
     async fn organisations_do_not_wait_for_each_other() {
-        let together = Together::<(), ()>::new(1);
+        let together = Together::<(), ()>::new(1, MANY);
         let stuck = |(), _, _| std::future::pending::<anyhow::Result<Vec<()>>>();
         let other = OrgId(Uuid::from_u128(1));
         tokio::select! {
@@ -348,7 +353,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_failure_is_everybodys_and_the_next_are_served() {
-        let together = Together::<u8, u8>::new(1);
+        let together = Together::<u8, u8>::new(1, MANY);
         let failing = |n| together.ask(ORG, n, begin, |(), _, _| async { bail!("the server is gone") });
         for told in join_all((0..5).map(failing)).await {
             let said = format!("{:#}", told.unwrap_err());

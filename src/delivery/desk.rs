@@ -22,6 +22,10 @@ use crate::store::message::{self, MessageCopy};
 use crate::store::outbox::{self, Ending, OpenPost, Outgoing, Sending};
 use crate::store::person::{self, ChatUser, Reach};
 
+/// So many transactions of a kind at once: the second is begun where the first takes long, since it may wait for somebody's
+/// lock, or for an answer that never comes.
+const AT_ONCE: usize = 4;
+
 /// What is asked, by kind.
 pub(super) struct Desk {
     knowing: Together<Question, Known>,
@@ -38,12 +42,12 @@ pub(super) struct Desk {
 impl Default for Desk {
     fn default() -> Self {
         Self {
-            knowing: Together::new(1),
-            claiming: Together::new(1),
-            drawing: Together::new(1),
-            drawing_teams: Together::new(1),
-            noting: Together::new(1),
-            settling: Together::new(1),
+            knowing: Together::new(AT_ONCE, usize::MAX),
+            claiming: Together::new(AT_ONCE, usize::MAX),
+            drawing: Together::new(AT_ONCE, usize::MAX),
+            drawing_teams: Together::new(AT_ONCE, usize::MAX),
+            noting: Together::new(AT_ONCE, usize::MAX),
+            settling: Together::new(AT_ONCE, usize::MAX),
             waiting: Semaphore::new(2),
         }
     }
@@ -129,9 +133,10 @@ impl Held {
     /// with others: then it is to be done alone.
     pub(super) async fn settle(&self, row: &Outgoing) -> bool {
         let begin = || self.shared.app.store.tenant(self.lease.org);
-        let settle = |tx, all, turn: Turn| {
+        let settle = |tx, all, turn: Turn| async move {
+            let settled = self.answered(self.settle_all(tx, all)).await;
             drop(turn);
-            self.answered(self.settle_all(tx, all))
+            settled
         };
         matches!(self.desk.settling.ask(self.lease.org, row.clone(), begin, settle).await, Ok(Some(())))
     }
@@ -157,8 +162,12 @@ impl Held {
     ) -> anyhow::Result<Answer> {
         let (store, org) = (&self.shared.app.store, self.lease.org);
         let serve_begun = |tx, all, turn: Turn| {
-            drop(turn);
-            self.answered(serve(tx, all))
+            let served = self.answered(serve(tx, all));
+            async move {
+                let served = served.await;
+                drop(turn);
+                served
+            }
         };
         match line.ask(org, ask.clone(), || store.tenant(org), serve_begun).await {
             Ok(Some(answer)) => return Ok(answer),

@@ -35,7 +35,7 @@ use crate::store::settings;
 
 /// How many rows of one lane are under way at once, posts and redraws each: a call takes 100 ms and more, and what they
 /// ask of the database meanwhile is asked together.
-const IN_FLIGHT: usize = 128;
+const IN_FLIGHT: usize = 256;
 /// How many more wait for their place: a long message has several parts, and the next may follow after a second only.
 /// Without them the lane would stand still meanwhile.
 const PAUSING: usize = 1_000;

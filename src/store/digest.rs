@@ -30,6 +30,11 @@ statements! {
              WHERE org_id = $1 AND digest_id = ANY ($2)";
     ITEMS = "SELECT digest_id, group_no, subject, account_id, heading, why, comes_back FROM tandem.digest_item
               WHERE org_id = $1 AND digest_id = ANY ($2) ORDER BY digest_id, position";
+    /// What stood in these mornings as cards, in order.
+    CARDS = "SELECT digest_id, person_id,
+                    ARRAY(SELECT subject FROM tandem.digest_item i
+                           WHERE i.org_id = $1 AND i.digest_id = d.digest_id AND i.group_no IS NULL ORDER BY i.position)
+               FROM tandem.digest d WHERE org_id = $1 AND digest_id = ANY ($2)";
     BEFORE = "SELECT local_date, diagnosed_on, queued_at FROM tandem.digest
                WHERE org_id = $1 AND person_id = $2 AND local_date < $3 ORDER BY local_date DESC LIMIT 1";
     /// By subject: of the mornings in which it stood, however many there were. OFFSET 0 keeps the order of look-ups.
@@ -216,6 +221,29 @@ pub async fn read_all(tx: &mut Tenant, ids: &[Uuid]) -> anyhow::Result<BTreeMap<
         });
     }
     Ok(digests)
+}
+
+/// Whose morning it was, and what stood in it as cards, in order.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Shown {
+    pub person: PersonId,
+    pub cards: Vec<Subject>,
+}
+
+/// What those of these mornings that exist showed as cards.
+pub async fn shown(tx: &mut Tenant, ids: &[Uuid]) -> anyhow::Result<BTreeMap<Uuid, Shown>> {
+    if ids.is_empty() {
+        return Ok(BTreeMap::new());
+    }
+    let org = tx.org().0;
+    let rows: Vec<(Uuid, Uuid, Vec<String>)> =
+        sqlx::query_as(CARDS).bind(org).bind(ids).fetch_all(tx.connection()).await?;
+    rows.into_iter()
+        .map(|(id, person, subjects)| {
+            let cards = subjects.into_iter().map(|subject| subject.parse().context("a digest's subject"));
+            Ok((id, Shown { person: PersonId(person), cards: cards.collect::<anyhow::Result<_>>()? }))
+        })
+        .collect()
 }
 
 /// A morning that somebody has had.

@@ -16,7 +16,7 @@ use crate::domain::handoff::{Handoff, State};
 use crate::domain::person::{Person, PersonId};
 use crate::domain::timer::Timer;
 use crate::store::audit::{self, Actor, Entry};
-use crate::store::digest::{self as mornings, Place};
+use crate::store::digest as mornings;
 use crate::store::message::{self, Address, NewMessage};
 use crate::store::outbox::Outgoing;
 use crate::store::{Tenant, account, handoff, renewal, risk as risks};
@@ -45,7 +45,7 @@ pub async fn delivered(app: &App, tx: &mut Tenant, arrived: &[Arrived], at: Date
         _ => None,
     };
     let ids: Vec<Uuid> = contents.iter().filter_map(digest).collect();
-    let mut stored = mornings::read_all(tx, &ids).await?;
+    let mut stored = mornings::shown(tx, &ids).await?;
     let (mut entries, mut shown) = (Vec::new(), Vec::new());
     for (arrived, found) in arrived.iter().zip(contents) {
         let morning = digest(&found).and_then(|id| stored.remove(&id));
@@ -55,8 +55,7 @@ pub async fn delivered(app: &App, tx: &mut Tenant, arrived: &[Arrived], at: Date
             Content::Digest(id) => {
                 let data = json!({"person": reader, "message": arrived.message});
                 entries.push(Entry::new("digest.sent", format!("digest:{id}"), data));
-                let items = morning.into_iter().flat_map(|stored| stored.items);
-                items.filter(|item| item.place == Place::Card).map(|item| item.subject).collect()
+                morning.map_or_else(Vec::new, |morning| morning.cards)
             }
             Content::Notice { about, .. } => vec![about.subject()],
             _ => Vec::new(),
