@@ -1,8 +1,8 @@
 //! What the rows of a lane ask of the database at the same time is asked for all
 //! of them together: most of what a message costs Postgres is transactions and the
-//! start of statements. Alone, nobody waits. A turn lasts until its transaction has
-//! begun: while that one is served, the next gather for theirs. What fails for
-//! several is asked alone, so that no message fails for another's sake.
+//! start of statements. Alone, nobody waits. While some are served the next gather,
+//! until those are done or a moment has passed. What fails for several is asked
+//! alone, so that no message fails for another's sake.
 
 use anyhow::Context;
 use futures_util::FutureExt;
