@@ -216,7 +216,9 @@ async fn the_first_mornings_cards_are_looked_for_by_their_morning() {
     let mut tx = as_app(&db.pool, Some(orgs[0])).await;
     // As the store's connections have it.
     tx.execute("SET LOCAL enable_seqscan = off; SET LOCAL plan_cache_mode = force_generic_plan").await.unwrap();
-    for (name, types, values) in [("NEWER", "", ""), ("SUPERSEDE", ", timestamptz, timestamptz", ", now(), now()")] {
+    for (name, types, values) in
+        [("NEWER", "", ""), ("CARDS", "", ""), ("SUPERSEDE", ", timestamptz, timestamptz", ", now(), now()")]
+    {
         let prepared = format!("PREPARE {name} (uuid, uuid[]{types}) AS {}", statement(name));
         tx.execute(AssertSqlSafe(prepared)).await.unwrap();
         let run = format!("EXPLAIN (FORMAT JSON) EXECUTE {name} ('{}', '{{}}'{values})", orgs[0].0);
