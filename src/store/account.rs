@@ -19,10 +19,11 @@ statements! {
                    go_live_date, renewal_date, term_months, notice_period_days, auto_renew, csm_id,
                    account_manager_id, pool, status, cost_to_serve_minor
               FROM tandem.account WHERE org_id = $1 AND account_id > $2 ORDER BY account_id LIMIT $3";
+    /// In no order: Postgres would sort whole rows, a sixth of what the statement costs.
     SOME = "SELECT account_id, name, segment, arr_minor, currency, seats, plan, domains, url, goals, start_date,
                    go_live_date, renewal_date, term_months, notice_period_days, auto_renew, csm_id,
                    account_manager_id, pool, status, cost_to_serve_minor
-              FROM tandem.account WHERE org_id = $1 AND account_id = ANY ($2) ORDER BY account_id";
+              FROM tandem.account WHERE org_id = $1 AND account_id = ANY ($2)";
     /// The same of all accounts in a row: one look along the index.
     BETWEEN = "SELECT account_id, name, segment, arr_minor, currency, seats, plan, domains, url, goals, start_date,
                       go_live_date, renewal_date, term_months, notice_period_days, auto_renew, csm_id,
@@ -224,7 +225,8 @@ pub async fn page_one_by_one(
 pub async fn some(tx: &mut Tenant, ids: &[AccountId]) -> anyhow::Result<Vec<Account>> {
     let org = tx.org().0;
     let ids: Vec<&str> = ids.iter().map(|id| id.0.as_str()).collect();
-    let rows: Vec<AccountRow> = sqlx::query_as(SOME).bind(org).bind(&ids).fetch_all(tx.connection()).await?;
+    let mut rows: Vec<AccountRow> = sqlx::query_as(SOME).bind(org).bind(&ids).fetch_all(tx.connection()).await?;
+    rows.sort_by(|a, b| a.account_id.cmp(&b.account_id));
     rows.into_iter().map(Account::try_from).collect()
 }
 
