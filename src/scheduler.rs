@@ -14,6 +14,7 @@ use tokio::task::{AbortHandle, JoinSet};
 use crate::app::{App, clocks, inbox, intraday, morning, night, organisation, watch};
 use crate::domain::person::{OrgId, PersonId};
 use crate::store;
+use crate::store::audit::Look;
 use crate::store::directory::{self, Due, Owed};
 
 /// Between ticks. A morning leaves at most so much after its hour.
@@ -22,12 +23,19 @@ const TICK: Duration = Duration::from_secs(20);
 const SEAL: Duration = Duration::from_secs(1);
 /// How far back a usual pass looks for commits that were overtaken. Events are recorded just before their commit, and
 /// a pass reads so much of the trail: with minutes, clicks by the thousand kept it reading all the time. What commits
-/// later is sealed within the minute.
+/// later is sealed within seventy seconds.
 const LAG: TimeDelta = TimeDelta::seconds(1);
-/// How far back one pass in sixty looks. The first after a start looks at everything.
-const LONG_LAG: TimeDelta = TimeDelta::minutes(10);
+/// The ten minutes before, and some more since they move on meanwhile, are looked at part by part, one in ten passes. All
+/// of them at once kept a core busy for 25 ms and more after a morning or thousands of clicks, and whoever asked waited.
+const PART: TimeDelta = TimeDelta::minutes(2);
+const PARTS: u64 = 6;
+const PASSES_A_PART: u64 = 10;
+/// How far back the first pass after a start looks, and one an hour: longer than a transaction lasts. Of a trail of
+/// years the whole would take minutes.
+const LONG_LAG: TimeDelta = TimeDelta::days(1);
+const PASSES_A_LONG_LOOK: u64 = 3_600;
 /// How long what is owed by now, or who is there, is read for; and how long one organisation's trail is sealed for, of
-/// which the first pass reads everything. A database that is gone without a goodbye would be waited for for ever.
+/// which nothing may be sealed yet. A database that is gone without a goodbye would be waited for for ever.
 const READ_WITHIN: Duration = Duration::from_secs(30);
 const SEALED_WITHIN: Duration = Duration::from_secs(600);
 /// The same for all that one organisation is owed: many times what the night of a large book takes.
@@ -101,16 +109,21 @@ async fn seal_on(app: &App, mut shutdown: Receiver<bool>) {
             _ = shutdown.changed() => return,
             _ = seal.tick() => {}
         }
-        let lag = match passes {
-            0 => None,
-            pass if pass % 60 == 0 => Some(LONG_LAG),
-            _ => Some(LAG),
-        };
-        if let Some(error) = trouble.is_new(&seal_all(app, lag).await) {
+        if let Some(error) = trouble.is_new(&seal_all(app, &looks(passes)).await) {
             tracing::error!("sealing the audit trail failed; it goes on trying: {error}");
         }
         passes += 1;
     }
+}
+
+/// What the sealer's pass of this number looks at.
+fn looks(pass: u64) -> Vec<Look> {
+    if pass.is_multiple_of(PASSES_A_LONG_LOOK) {
+        return vec![Look::since(LONG_LAG)];
+    }
+    let part = i32::try_from(pass / PASSES_A_PART % PARTS).unwrap_or_default();
+    let due = pass.is_multiple_of(PASSES_A_PART).then(|| Look::between(PART * (part + 1), PART * part));
+    std::iter::once(Look::since(LAG)).chain(due).collect()
 }
 
 /// What went wrong at the last look: said once, not at each look while it lasts.
@@ -241,13 +254,15 @@ async fn night_of(app: &App, org: OrgId) -> bool {
     true
 }
 
-async fn seal_all(app: &App, lag: Option<TimeDelta>) -> anyhow::Result<()> {
+async fn seal_all(app: &App, looks: &[Look]) -> anyhow::Result<()> {
     let organisations = app.store.within(READ_WITHIN, async {
         let mut tx = app.store.directory().await?;
         directory::organisations(&mut tx).await
     });
     for organisation in organisations.await? {
-        app.store.within(SEALED_WITHIN, organisation::seal(&app.store, organisation.id, lag)).await?;
+        for look in looks {
+            app.store.within(SEALED_WITHIN, organisation::seal(&app.store, organisation.id, *look)).await?;
+        }
     }
     Ok(())
 }
@@ -255,6 +270,22 @@ async fn seal_all(app: &App, lag: Option<TimeDelta>) -> anyhow::Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_commits_late_is_looked_at_soon() {
+        // The newest sealed event moves on while passes are made, at the most as fast as they are.
+        for (age, pass, busy) in (0..600)
+            .flat_map(|age| [0, 7, 35, 60, 3_590].map(|pass| (age, pass)))
+            .flat_map(|(age, pass)| [(age, pass, false), (age, pass, true)])
+        {
+            let is_covered = |after: u64| {
+                let now = TimeDelta::seconds(age + if busy { after as i64 } else { 0 });
+                looks(pass + after).into_iter().any(|look| look.covers(now))
+            };
+            assert!((1..=70).any(is_covered), "recorded {age} s before pass {pass}");
+        }
+        assert!(looks(0)[0].covers(TimeDelta::hours(23)), "the first looks back for a day");
+    }
 
     #[test]
     fn the_same_trouble_is_said_once_until_it_is_over() {

@@ -3,7 +3,7 @@
 use anyhow::Context;
 use base64::Engine;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::{DateTime, Utc};
 use chrono_tz::Tz;
 use serde_json::json;
 use sha2::{Digest, Sha256};
@@ -13,7 +13,7 @@ use crate::domain::calendar;
 use crate::domain::money::Currency;
 use crate::domain::person::OrgId;
 use crate::domain::routing::Model;
-use crate::store::audit::{self, Actor, Entry};
+use crate::store::audit::{self, Actor, Entry, Look};
 use crate::store::directory::{self, ApiKey, Linked, Organisation, Workspace};
 use crate::store::{Directory, Store, settings};
 
@@ -150,11 +150,11 @@ async fn note(store: &Store, org: OrgId, now: DateTime<Utc>, entry: Entry) -> an
 }
 
 /// Chains an organisation's committed audit events, step by step as [`audit::seal`] does. Returns how many.
-pub async fn seal(store: &Store, org: OrgId, lag: Option<TimeDelta>) -> anyhow::Result<usize> {
+pub async fn seal(store: &Store, org: OrgId, look: Look) -> anyhow::Result<usize> {
     let (mut sealed, mut from) = (0, None);
     loop {
         let mut tx = store.tenant(org).await?;
-        let step = audit::seal(&mut tx, lag, from).await.context("seal the audit trail")?;
+        let step = audit::seal(&mut tx, look, from).await.context("seal the audit trail")?;
         tx.commit().await?;
         sealed += step.sealed;
         from = step.next;

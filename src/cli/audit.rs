@@ -6,7 +6,7 @@ use super::open::open;
 use super::{Done, Format, unprinted};
 use crate::app::organisation::seal;
 use crate::config::Config;
-use crate::store::audit;
+use crate::store::audit::{self, Look};
 
 #[derive(Debug, clap::Subcommand)]
 pub(super) enum Command {
@@ -32,7 +32,7 @@ pub(super) async fn run(command: Command, config: &Config) -> anyhow::Result<Don
     match command {
         Command::Verify { org, format } => {
             let organisation = opened.organisation(&org).await?;
-            seal(&opened.store, organisation.id, None).await?;
+            seal(&opened.store, organisation.id, Look::WHOLE).await?;
             let mut tx = opened.store.tenant(organisation.id).await?;
             let verdict = audit::verify(&mut tx).await?;
             drop(tx);

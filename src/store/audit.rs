@@ -21,7 +21,7 @@ statements! {
     /// so read every seal there is, once a second.
     UNSEALED = "SELECT e.recorded_at, e.event_id, e.at, e.actor, e.event, e.subject, e.data
                   FROM tandem.audit_event e
-                 WHERE e.org_id = $1 AND e.recorded_at >= $2
+                 WHERE e.org_id = $1 AND e.recorded_at >= $2 AND e.recorded_at < coalesce($4, 'infinity'::timestamptz)
                    AND NOT EXISTS (SELECT FROM tandem.audit_seal s WHERE s.org_id = e.org_id AND s.event_id = e.event_id OFFSET 0)
                  ORDER BY e.recorded_at, e.event_id LIMIT $3";
     HEAD = "SELECT seq, hash, (SELECT recorded_at FROM tandem.audit_event e WHERE e.org_id = s.org_id AND e.event_id = s.event_id)
@@ -150,6 +150,34 @@ pub(super) async fn lock_chain(connection: &mut PgConnection, org: OrgId) -> any
     Ok(())
 }
 
+/// What a pass of the sealer looks at, by how long before the newest sealed event it was recorded. Of a trail with nothing
+/// sealed yet, all from its beginning on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Look {
+    since: Option<TimeDelta>,
+    until: Option<TimeDelta>,
+}
+
+impl Look {
+    /// The whole trail, which takes 3 µs an event that is sealed already.
+    pub const WHOLE: Self = Self { since: None, until: None };
+
+    /// From so long before the newest sealed event up to now.
+    pub const fn since(since: TimeDelta) -> Self {
+        Self { since: Some(since), until: None }
+    }
+
+    /// A part of what lies before the newest sealed event: from `since` before it until just before `until` before it.
+    pub const fn between(since: TimeDelta, until: TimeDelta) -> Self {
+        Self { since: Some(since), until: Some(until) }
+    }
+
+    /// Whether it covers an event that was recorded so long before the newest sealed one.
+    pub fn covers(self, age: TimeDelta) -> bool {
+        self.since.is_none_or(|since| age <= since) && self.until.is_none_or(|until| age > until)
+    }
+}
+
 /// What a step of the sealer came to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Step {
@@ -158,19 +186,18 @@ pub struct Step {
     pub next: Option<DateTime<Utc>>,
 }
 
-/// Chains a page of what has been committed since the last pass: what was recorded after the newest sealed event, or at
-/// most `lag` before it, since commits overtake each other; `None` looks at the whole trail. A step after another goes on
-/// `from` where that one ended.
-pub async fn seal(tx: &mut Tenant, lag: Option<TimeDelta>, from: Option<DateTime<Utc>>) -> anyhow::Result<Step> {
+/// Chains a page of what has been committed and not sealed, of what the pass looks at; commits overtake each other. A step
+/// after another goes on `from` where that one ended.
+pub async fn seal(tx: &mut Tenant, look: Look, from: Option<DateTime<Utc>>) -> anyhow::Result<Step> {
     let org = tx.org().0;
     lock_chain(tx.connection(), OrgId(org)).await?;
     let head: Option<(i64, Vec<u8>, Option<DateTime<Utc>>)> =
         sqlx::query_as(HEAD).bind(org).fetch_optional(tx.connection()).await?;
     let (mut seq, mut hash, newest) = head.unwrap_or((0, vec![0; 32], None));
-    let since = newest.zip(lag).map_or(DateTime::<Utc>::UNIX_EPOCH, |(at, lag)| at - lag);
-    let since = from.unwrap_or(since);
-    let page: Vec<UnsealedRow> =
-        sqlx::query_as(UNSEALED).bind(org).bind(since).bind(PAGE).fetch_all(tx.connection()).await?;
+    let before = |back: Option<TimeDelta>| newest.zip(back).map(|(newest, back)| newest - back);
+    let since = from.or(before(look.since)).unwrap_or(DateTime::UNIX_EPOCH);
+    let query = sqlx::query_as(UNSEALED).bind(org).bind(since).bind(PAGE).bind(before(look.until));
+    let page: Vec<UnsealedRow> = query.fetch_all(tx.connection()).await?;
     let (mut seqs, mut ids, mut hashes) = (Vec::new(), Vec::new(), Vec::new());
     for UnsealedRow { event, .. } in &page {
         seq += 1;
@@ -231,6 +258,7 @@ pub async fn verify(tx: &mut Tenant) -> anyhow::Result<Verdict> {
         .bind(org)
         .bind(DateTime::<Utc>::UNIX_EPOCH)
         .bind(i64::MAX)
+        .bind(None::<DateTime<Utc>>)
         .fetch_all(tx.connection())
         .await?;
     Ok(Verdict { sealed: u64::try_from(total)?, unsealed: unsealed.len() as u64, broken })
@@ -253,6 +281,7 @@ pub async fn export(tx: &mut Tenant, mut each: impl FnMut(&Event) -> anyhow::Res
         .bind(org)
         .bind(DateTime::<Utc>::UNIX_EPOCH)
         .bind(i64::MAX)
+        .bind(None::<DateTime<Utc>>)
         .fetch_all(tx.connection())
         .await?;
     for event in &tail {

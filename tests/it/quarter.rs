@@ -29,7 +29,7 @@ use tandem::domain::routing::Model;
 use tandem::domain::row::RowKind;
 use tandem::ingest::Format;
 use tandem::scheduler;
-use tandem::store::audit::{self, Actor, Event};
+use tandem::store::audit::{self, Actor, Event, Look};
 use tandem::store::directory::{Organisation, Platform, Workspace};
 use uuid::Uuid;
 
@@ -424,7 +424,7 @@ async fn quarter(model: Model, accounts: usize, people: usize, days: usize) {
     let doubled =
         "SELECT count(*) FROM (SELECT FROM tandem.digest GROUP BY person_id, local_date HAVING count(*) > 1) d";
     assert_eq!(firm.number(doubled).await, 0);
-    organisation::seal(&firm.app.store, firm.org.id, None).await.unwrap();
+    organisation::seal(&firm.app.store, firm.org.id, Look::WHOLE).await.unwrap();
     let mut tx = firm.app.store.tenant(firm.org.id).await.unwrap();
     let verdict = audit::verify(&mut tx).await.unwrap();
     assert_eq!((&verdict.broken, verdict.unsealed), (&None, 0));

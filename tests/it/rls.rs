@@ -6,10 +6,12 @@ mod plans;
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use chrono::TimeDelta;
 use serde_json::Value;
 use sqlx::postgres::PgPool;
 use sqlx::{AssertSqlSafe, PgConnection, Postgres, Row as _, Transaction};
 use tandem::domain::person::OrgId;
+use tandem::store::audit::Look;
 
 use crate::support::bot::TestBot;
 use crate::support::cluster::database;
@@ -342,7 +344,7 @@ async fn the_audit_trail_takes_no_change() {
         currency: "EUR".parse().unwrap(),
     };
     let org = tandem::app::organisation::create(&store, new, crate::support::service::now()).await.unwrap().id;
-    assert!(tandem::app::organisation::seal(&store, org, None).await.unwrap() > 0);
+    assert!(tandem::app::organisation::seal(&store, org, Look::WHOLE).await.unwrap() > 0);
     for table in ["tandem.audit_event", "tandem.audit_seal"] {
         for sql in ["UPDATE {} SET org_id = org_id", "DELETE FROM {}", "TRUNCATE {} CASCADE"] {
             let sql = sql.replace("{}", table);
@@ -358,6 +360,35 @@ async fn the_audit_trail_takes_no_change() {
     let mut tx = store.tenant(org).await.unwrap();
     let verdict = tandem::store::audit::verify(&mut tx).await.unwrap();
     assert_eq!((verdict.broken, verdict.unsealed), (None, 0));
+}
+
+/// A commit that was overtaken by a sealed one stands before it in the trail: a pass finds it where it looks.
+#[tokio::test]
+async fn what_commits_late_is_sealed_by_the_look_that_covers_it() {
+    let bot = TestBot::new(tandem::domain::routing::Model::Pair, "2026-11-23T01:00:00Z").await;
+    let seal = async |look| tandem::app::organisation::seal(&bot.app.store, bot.org.id, look).await.unwrap();
+    assert!(seal(Look::since(TimeDelta::seconds(1))).await > 0, "nothing is sealed yet: all is looked at");
+    let late = "INSERT INTO tandem.audit_event (org_id, event_id, at, actor, event, subject, recorded_at)
+                SELECT org_id, gen_random_uuid(), at, actor, event, subject, recorded_at - interval '90 s'
+                  FROM tandem.audit_event ORDER BY recorded_at DESC LIMIT 1";
+    let mut tx = as_app(bot.pool(), Some(bot.org.id)).await;
+    sqlx::query(late).execute(&mut *tx).await.unwrap();
+    tx.commit().await.unwrap();
+    let [second, minute, two] = [1, 60, 120].map(TimeDelta::seconds);
+    for (look, sealed) in [
+        (Look::since(second), 0),
+        (Look::between(minute, TimeDelta::zero()), 0),
+        (Look::between(two + minute, two), 0),
+        (Look::between(two, minute), 1),
+        (Look::WHOLE, 0),
+    ] {
+        assert_eq!(seal(look).await, sealed, "{look:?}");
+    }
+    let mut tx = bot.app.store.tenant(bot.org.id).await.unwrap();
+    let verdict = tandem::store::audit::verify(&mut tx).await.unwrap();
+    assert_eq!((verdict.broken, verdict.unsealed), (None, 0));
+    drop(tx);
+    bot.finish().await;
 }
 
 const PEOPLE: &str = "email,name,roles,timezone,manager_email\n\
@@ -396,7 +427,7 @@ impl TestBot {
             let (installed, tokens) = (crate::secrets::installed(team), crate::secrets::tokens("xoxb-canary"));
             tandem::app::installation::add(store, &keys, &installed, &tokens, at).await.unwrap();
             tandem::app::organisation::create_key(&bot.app.store, org.id, "crm", bot.app.now()).await.unwrap();
-            tandem::app::organisation::seal(&bot.app.store, org.id, None).await.unwrap();
+            tandem::app::organisation::seal(&bot.app.store, org.id, Look::WHOLE).await.unwrap();
             // What only clicks and the other workspace's token would bring.
             let mut tx = as_app(bot.pool(), Some(org.id)).await;
             for sql in [

@@ -19,7 +19,7 @@ pub use folder::{Written, check};
 use super::{import, organisation, policy};
 use crate::domain::row::Rows;
 use crate::ingest;
-use crate::store::audit::{self, Actor, Entry};
+use crate::store::audit::{self, Actor, Entry, Look};
 use crate::store::directory::Organisation;
 use crate::store::export::{LEFT_OUT, LISTINGS, Listing, ROW_FILES, RowFile};
 use crate::store::{Store, Tenant, export as stored, settings};
@@ -72,7 +72,7 @@ pub async fn export(
 ) -> anyhow::Result<Exported> {
     let folder = Folder::begin(dir)?;
     // The trail goes out with its hashes.
-    organisation::seal(store, organisation.id, None).await?;
+    organisation::seal(store, organisation.id, Look::WHOLE).await?;
     let mut tx = store.tenant_at_one_moment(organisation.id).await?;
     let settings = settings::read(&mut tx).await?;
     let context = import::context(organisation, &settings, now)?;

@@ -3,7 +3,7 @@
 use sqlx::AssertSqlSafe;
 use tandem::app::{erase, transfer};
 use tandem::domain::row::RowKind;
-use tandem::store::audit::{self, Actor};
+use tandem::store::audit::{self, Actor, Look};
 use tandem::store::directory::Organisation;
 
 use super::{holding, rows};
@@ -44,7 +44,7 @@ async fn write_everywhere(bot: &TestBot, org: &Organisation, who: &str) {
 
 async fn verified(bot: &TestBot) {
     for org in [&bot.org, &bot.other] {
-        tandem::app::organisation::seal(&bot.app.store, org.id, None).await.unwrap();
+        tandem::app::organisation::seal(&bot.app.store, org.id, Look::WHOLE).await.unwrap();
         let mut tx = bot.app.store.tenant(org.id).await.unwrap();
         let verdict = audit::verify(&mut tx).await.unwrap();
         assert_eq!((&verdict.broken, verdict.unsealed), (&None, 0), "{}", org.slug);

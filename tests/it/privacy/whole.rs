@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use tandem::app::{erase, organisation};
+use tandem::store::audit::Look;
 use tandem::store::erase::organisation as stored;
 
 use super::rows;
@@ -50,7 +51,7 @@ async fn nothing_of_an_organisation_is_left_and_everything_of_the_other_is() {
     let value = card.value("Acknowledge", "Acme");
     let (status, _) = bot.interact(&bot.press(TEAM, "dana", &card, &value)).await;
     assert!(status < 500 || status == 503, "{status}");
-    organisation::seal(&bot.app.store, bot.org.id, None).await.unwrap();
+    organisation::seal(&bot.app.store, bot.org.id, Look::WHOLE).await.unwrap();
     assert!(rows(&pool, bot.org.id).await.values().all(|count| *count == 0), "{:?}", rows(&pool, bot.org.id).await);
     let mut tx = bot.app.store.tenant(bot.other.id).await.unwrap();
     assert_eq!(tandem::store::audit::verify(&mut tx).await.unwrap().broken, None);
@@ -113,7 +114,7 @@ async fn a_night_and_clicks_beside_an_erasure_leave_nothing() {
         let (store, org, stop) = (bot.db().store().await, bot.org.id, stop.clone());
         async move {
             while !stop.load(std::sync::atomic::Ordering::Relaxed) {
-                organisation::seal(&store, org, None).await.unwrap();
+                organisation::seal(&store, org, Look::WHOLE).await.unwrap();
             }
         }
     });

@@ -29,7 +29,7 @@ use tandem::ingest::Format;
 use tandem::scheduler;
 use tandem::slack::address::ApiUrl;
 use tandem::slack::client::{Client, Settings};
-use tandem::store::audit::{self, Actor, Event};
+use tandem::store::audit::{self, Actor, Event, Look};
 use tandem::store::directory::{Organisation, Platform, Workspace};
 use tandem::store::settings;
 use tandem::tokens::{Bot, Tokens};
@@ -587,7 +587,7 @@ impl TestBot {
         assert_eq!(self.number(&self.org, left).await, 0, "rows of the outbox are left");
         self.beside_is_untouched().await;
         for org in [&self.org, &self.other] {
-            organisation::seal(&self.app.store, org.id, None).await.unwrap();
+            organisation::seal(&self.app.store, org.id, Look::WHOLE).await.unwrap();
             let mut tx = self.app.store.tenant(org.id).await.unwrap();
             let verdict = audit::verify(&mut tx).await.unwrap();
             assert_eq!((&verdict.broken, verdict.unsealed), (&None, 0), "{}", org.slug);
