@@ -148,9 +148,7 @@ async fn start_clocks(
     handoffs.retain(|id, _| started.contains(id));
     risks.retain(|id, _| started.contains(id));
     renewals.retain(|id, _| started.contains(id));
-    for moved in handoffs.values() {
-        handoff::save(tx, moved).await?;
-    }
+    handoff::save_all(tx, &handoffs.into_values().collect::<Vec<_>>()).await?;
     risks::save_all(tx, &risks.into_values().collect::<Vec<_>>()).await?;
     renewal::save_all(tx, &renewals.into_values().collect::<Vec<_>>()).await?;
     if !passed.is_empty() {

@@ -2,6 +2,7 @@
 
 mod hands;
 
+use sqlx::AssertSqlSafe;
 use tandem::app::clocks::{self, What};
 use tandem::domain::routing::Model;
 use tandem::domain::row::RowKind;
@@ -9,6 +10,14 @@ use tandem::scheduler;
 
 use super::sunday;
 use crate::support::bot::{Post, TestBot};
+
+/// Clocks of which `directory.due` does not say what their row says.
+pub(crate) const CLOCKS_ASTRAY: &str = "SELECT count(*) FROM (
+       SELECT 'handoff' AS kind, handoff_id AS id, least(remind_at, due_at) AS at FROM tandem.handoff WHERE due_at IS NOT NULL
+       UNION ALL SELECT 'risk', risk_id, least(remind_at, due_at) FROM tandem.risk WHERE due_at IS NOT NULL
+       UNION ALL SELECT 'renewal', renewal_id, next_at FROM tandem.renewal WHERE next_at IS NOT NULL) c
+     FULL JOIN (SELECT kind, subject AS id, due_at AS at FROM directory.due WHERE kind IN ('handoff', 'risk', 'renewal')) d
+     USING (kind, id) WHERE c.at IS DISTINCT FROM d.at";
 
 /// Monday morning, everybody's message there.
 async fn monday() -> (TestBot, Post) {
@@ -222,6 +231,61 @@ async fn a_renewal_that_nobody_touches_is_asked_about() {
     bot.at("2026-12-15T12:00:00Z").await;
     assert_eq!(bot.escalations().await.len(), 3);
     bot.skip();
+    bot.finish().await;
+}
+
+/// Of what one statement moves some clocks start, some stop and some stay.
+#[tokio::test(flavor = "multi_thread")]
+async fn clocks_that_are_moved_together_are_each_followed() {
+    let bot = sunday().await;
+    let mut accounts = "account_id,name,arr,seats,renewal_date,csm_email,account_manager_email\n".to_owned();
+    let mut signals = "account_id,source,kind,observed_on,value\n".to_owned();
+    for account in ["a1", "a2", "a3", "a4"] {
+        accounts += &format!("{account},{account} Inc,50000,100,2027-01-10,dana@x.eu,kim@x.eu\n");
+        signals += &format!("{account},crm,notice_served,2026-11-20,true\n");
+        for day in ["2026-11-01", "2026-11-08", "2026-11-15", "2026-11-22"] {
+            signals += &format!("{account},usage,active_users,{day},97\n");
+        }
+    }
+    bot.import(RowKind::Accounts, &accounts).await;
+    bot.import(RowKind::Signals, &signals).await;
+    bot.at("2026-11-23T01:00:00Z").await;
+    let change = async |sql: &str| {
+        let begin = format!("BEGIN; SET LOCAL ROLE tandem_app; SET LOCAL tandem.org_id = '{}'", bot.org.id);
+        let mut tx = bot.pool().begin_with(AssertSqlSafe(begin)).await.unwrap();
+        let done = sqlx::query(AssertSqlSafe(sql.to_owned())).execute(&mut *tx).await.unwrap();
+        tx.commit().await.unwrap();
+        done.rows_affected()
+    };
+    for (table, moved, clock) in [
+        ("renewal", "next_at = ", "next_at"),
+        ("risk", "clock_since = now(), remind_at = NULL, due_at = ", "due_at"),
+        (
+            "handoff",
+            "withheld_by = NULL, withheld_since = NULL, clock_since = now(), remind_at = NULL, due_at = ",
+            "due_at",
+        ),
+    ] {
+        let ids = format!(
+            "SELECT {table}_id AS id, row_number() OVER (ORDER BY {table}_id) AS n FROM tandem.{table}
+              WHERE state IN ('open', 'upcoming', 'preparing', 'detected', 'qualified', 'offered')"
+        );
+        // All run; every second stops and another moves; those start again and the rest stop; nothing moves.
+        for (next, running) in [
+            ("'2027-01-01'::timestamptz + n * interval '1 day'", "n > 0"),
+            ("CASE WHEN n % 2 = 0 THEN NULL WHEN n = 1 THEN '2027-03-01' ELSE r.CLOCK END", "n % 2 = 1"),
+            ("CASE WHEN n % 2 = 0 THEN '2027-02-01'::timestamptz END", "n % 2 = 0"),
+            ("r.CLOCK", "n % 2 = 0"),
+        ] {
+            let next = next.replace("CLOCK", clock);
+            let sql = format!("UPDATE tandem.{table} r SET {moved}{next} FROM ({ids}) i WHERE i.id = r.{table}_id");
+            assert!(change(&sql).await >= 3, "{table}: too few to tell");
+            let astray = bot.number(&bot.org, CLOCKS_ASTRAY).await;
+            let expected = bot.number(&bot.org, &format!("SELECT count(*) FROM ({ids}) i WHERE {running}")).await;
+            let due = format!("SELECT count(*) FROM directory.due WHERE kind = '{table}'");
+            assert_eq!((astray, bot.number(&bot.org, &due).await), (0, expected), "{sql}");
+        }
+    }
     bot.finish().await;
 }
 
