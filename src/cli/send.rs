@@ -29,11 +29,14 @@ pub(super) struct Args {
     format: Format,
 }
 
+/// As many as delivery has in `serve`. Each plans its statements and fills its caches for itself: with 24 a morning of
+/// thousands took longer.
+const CONNECTIONS: u32 = 16;
 /// How long lanes that others hold are waited for.
 const PATIENCE: Duration = Duration::from_secs(120);
 
 pub(super) async fn run(args: Args, config: &Config) -> anyhow::Result<Done> {
-    let opened = open(config, 24).await?;
+    let opened = open(config, CONNECTIONS).await?;
     let organisation = opened.organisation(&args.org).await?;
     let app = App::new(opened.store.clone(), Arc::new(SystemClock));
     let slack = slack::connect(config, &opened, &app).await?;
