@@ -428,8 +428,9 @@ impl Handoff {
     fn moved(mut self, state: State, at: DateTime<Utc>) -> Self {
         let before = self.accountable();
         (self.state, self.since, self.timer) = (state, at, Timer::Waiting);
-        if self.accountable() != before {
-            // Whoever has it now has it in their own right.
+        let is_pools = matches!(&self.state, State::Offered { to: Seat::Pool { .. }, .. });
+        if self.accountable() != before || is_pools {
+            // Whoever has it now has it in their own right; a pool's offer is its members', also where who leads them stood in.
             self.stands_in_for = None;
         }
         self.version += 1;

@@ -610,6 +610,17 @@ proptest! {
     }
 }
 
+/// Found by the property above: who leads the pool stood in for somebody who leads it next.
+#[test]
+fn nobody_stands_in_for_what_is_a_pools() {
+    let (held, _) = seats(Start::Detector(person(1))).stand_in(person(3), monday()).unwrap();
+    let emea = |n| Seat::Pool { name: "emea".to_owned(), accountable: person(n) };
+    let (offered, _) = held.rerouted(&Start::Offered(emea(3)), None, monday()).unwrap();
+    assert_eq!((offered.accountable(), offered.stands_in_for()), (Some(person(3)), None));
+    let led = offered.pool_led_by(person(1)).unwrap();
+    assert_eq!((led.accountable(), led.stands_in_for()), (Some(person(1)), None));
+}
+
 #[test]
 fn a_row_with_a_stray_column_says_what_is_wrong() {
     let mut row = HandoffRecord::from(&seats(Start::Detector(person(DANA))));
