@@ -151,14 +151,14 @@ async fn note(store: &Store, org: OrgId, now: DateTime<Utc>, entry: Entry) -> an
 
 /// Chains an organisation's committed audit events, step by step as [`audit::seal`] does. Returns how many.
 pub async fn seal(store: &Store, org: OrgId, look: Look) -> anyhow::Result<usize> {
-    let (mut sealed, mut from) = (0, None);
+    let (mut sealed, mut rest) = (0, None);
     loop {
         let mut tx = store.tenant(org).await?;
-        let step = audit::seal(&mut tx, look, from).await.context("seal the audit trail")?;
+        let step = audit::seal(&mut tx, look, rest).await.context("seal the audit trail")?;
         tx.commit().await?;
         sealed += step.sealed;
-        from = step.next;
-        if from.is_none() {
+        rest = step.rest;
+        if rest.is_none() {
             return Ok(sealed);
         }
     }

@@ -21,11 +21,17 @@ statements! {
     /// so read every seal there is, once a second.
     UNSEALED = "SELECT e.recorded_at, e.event_id, e.at, e.actor, e.event, e.subject, e.data
                   FROM tandem.audit_event e
-                 WHERE e.org_id = $1 AND e.recorded_at >= $2 AND e.recorded_at < coalesce($4, 'infinity'::timestamptz)
+                 WHERE e.org_id = $1 AND e.recorded_at >= $2 AND e.recorded_at < $4
                    AND NOT EXISTS (SELECT FROM tandem.audit_seal s WHERE s.org_id = e.org_id AND s.event_id = e.event_id OFFSET 0)
                  ORDER BY e.recorded_at, e.event_id LIMIT $3";
-    HEAD = "SELECT seq, hash, (SELECT recorded_at FROM tandem.audit_event e WHERE e.org_id = s.org_id AND e.event_id = s.event_id)
-              FROM tandem.audit_seal s WHERE org_id = $1 ORDER BY seq DESC LIMIT 1";
+    /// Of the last hundred sealed the newest, since what commits late is sealed after newer ones; and not later than now,
+    /// should the database's clock have been ahead: nothing after that would be looked at for as long.
+    HEAD = "SELECT seq, hash, least(clock_timestamp(), (
+                   SELECT max(e.recorded_at)
+                     FROM (SELECT event_id FROM tandem.audit_seal WHERE org_id = $1 ORDER BY seq DESC LIMIT 100) AS l
+                    CROSS JOIN LATERAL (SELECT recorded_at FROM tandem.audit_event
+                                         WHERE org_id = $1 AND event_id = l.event_id OFFSET 0) AS e))
+              FROM tandem.audit_seal WHERE org_id = $1 ORDER BY seq DESC LIMIT 1";
     SEALED_COUNT = "SELECT count(*) FROM tandem.audit_seal WHERE org_id = $1";
     LOCK_CHAIN = "SELECT pg_advisory_xact_lock(hashtextextended('tandem audit ' || $1::text, 0))";
     SEAL = "INSERT INTO tandem.audit_seal (org_id, seq, event_id, hash)
@@ -159,7 +165,7 @@ pub struct Look {
 }
 
 impl Look {
-    /// The whole trail, which takes 3 µs an event that is sealed already.
+    /// The whole trail, which takes some 4 µs an event that is sealed already.
     pub const WHOLE: Self = Self { since: None, until: None };
 
     /// From so long before the newest sealed event up to now.
@@ -172,31 +178,51 @@ impl Look {
         Self { since: Some(since), until: Some(until) }
     }
 
-    /// Whether it covers an event that was recorded so long before the newest sealed one.
-    pub fn covers(self, age: TimeDelta) -> bool {
-        self.since.is_none_or(|since| age <= since) && self.until.is_none_or(|until| age > until)
+    fn span(self, newest: Option<DateTime<Utc>>) -> Span {
+        let before = |back: Option<TimeDelta>| newest.zip(back).map(|(newest, back)| newest - back);
+        Span {
+            from: before(self.since).unwrap_or(DateTime::UNIX_EPOCH),
+            until: before(self.until).unwrap_or(DateTime::from_timestamp(FAR, 0).unwrap_or_default()),
+        }
     }
+
+    /// Whether it covers an event that was recorded so long before the newest sealed one.
+    #[cfg(test)]
+    pub fn covers(self, age: TimeDelta) -> bool {
+        let newest = DateTime::from_timestamp_nanos(0) + TimeDelta::days(20_000);
+        let span = self.span(Some(newest));
+        (span.from..span.until).contains(&(newest - age))
+    }
+}
+
+/// The end of the year 9999 in seconds since 1970: later than anything is recorded, and a moment that Postgres has too.
+const FAR: i64 = 253_402_300_799;
+
+/// When what is looked at was recorded: from the one moment until just before the other.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Span {
+    from: DateTime<Utc>,
+    until: DateTime<Utc>,
 }
 
 /// What a step of the sealer came to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Step {
     pub sealed: usize,
-    /// From where the next step goes on; `None` where this was the last.
-    pub next: Option<DateTime<Utc>>,
+    /// What is left to look at; `None` where this was the last.
+    pub rest: Option<Span>,
 }
 
 /// Chains a page of what has been committed and not sealed, of what the pass looks at; commits overtake each other. A step
-/// after another goes on `from` where that one ended.
-pub async fn seal(tx: &mut Tenant, look: Look, from: Option<DateTime<Utc>>) -> anyhow::Result<Step> {
+/// after another looks at the `rest` of that one.
+pub async fn seal(tx: &mut Tenant, look: Look, rest: Option<Span>) -> anyhow::Result<Step> {
     let org = tx.org().0;
     lock_chain(tx.connection(), OrgId(org)).await?;
     let head: Option<(i64, Vec<u8>, Option<DateTime<Utc>>)> =
         sqlx::query_as(HEAD).bind(org).fetch_optional(tx.connection()).await?;
     let (mut seq, mut hash, newest) = head.unwrap_or((0, vec![0; 32], None));
-    let before = |back: Option<TimeDelta>| newest.zip(back).map(|(newest, back)| newest - back);
-    let since = from.or(before(look.since)).unwrap_or(DateTime::UNIX_EPOCH);
-    let query = sqlx::query_as(UNSEALED).bind(org).bind(since).bind(PAGE).bind(before(look.until));
+    let span = rest.unwrap_or_else(|| look.span(newest));
+    let query = sqlx::query_as(UNSEALED).bind(org).bind(span.from).bind(PAGE).bind(span.until);
     let page: Vec<UnsealedRow> = query.fetch_all(tx.connection()).await?;
     let (mut seqs, mut ids, mut hashes) = (Vec::new(), Vec::new(), Vec::new());
     for UnsealedRow { event, .. } in &page {
@@ -210,8 +236,8 @@ pub async fn seal(tx: &mut Tenant, look: Look, from: Option<DateTime<Utc>>) -> a
         sqlx::query(SEAL).bind(org).bind(&seqs).bind(&ids).bind(&hashes).execute(tx.connection()).await?;
     }
     let is_last = i64::try_from(page.len()).is_ok_and(|count| count < PAGE);
-    let next = page.last().filter(|_| !is_last).map(|row| row.recorded_at);
-    Ok(Step { sealed: page.len(), next })
+    let last = page.last().filter(|_| !is_last);
+    Ok(Step { sealed: page.len(), rest: last.map(|row| Span { from: row.recorded_at, ..span }) })
 }
 
 /// What `audit verify` found.
@@ -254,14 +280,15 @@ pub async fn verify(tx: &mut Tenant) -> anyhow::Result<Verdict> {
         // The join found fewer links than there are: an event was deleted under its seal.
         broken = Some(format!("{total} links are sealed but only {} events stand behind them", expected - 1));
     }
-    let unsealed: Vec<Event> = sqlx::query_as(UNSEALED)
-        .bind(org)
-        .bind(DateTime::<Utc>::UNIX_EPOCH)
-        .bind(i64::MAX)
-        .bind(None::<DateTime<Utc>>)
-        .fetch_all(tx.connection())
-        .await?;
+    let unsealed = tail(tx).await?;
     Ok(Verdict { sealed: u64::try_from(total)?, unsealed: unsealed.len() as u64, broken })
+}
+
+/// Everything that is not sealed yet, in the order of recording.
+async fn tail(tx: &mut Tenant) -> anyhow::Result<Vec<Event>> {
+    let (org, all) = (tx.org().0, Look::WHOLE.span(None));
+    let query = sqlx::query_as(UNSEALED).bind(org).bind(all.from).bind(i64::MAX).bind(all.until);
+    Ok(query.fetch_all(tx.connection()).await?)
 }
 
 /// A page of the trail in the order of recording: sealed links first, then the tail.
@@ -277,14 +304,7 @@ pub async fn export(tx: &mut Tenant, mut each: impl FnMut(&Event) -> anyhow::Res
             each(&row.event)?;
         }
     }
-    let tail: Vec<Event> = sqlx::query_as(UNSEALED)
-        .bind(org)
-        .bind(DateTime::<Utc>::UNIX_EPOCH)
-        .bind(i64::MAX)
-        .bind(None::<DateTime<Utc>>)
-        .fetch_all(tx.connection())
-        .await?;
-    for event in &tail {
+    for event in &tail(tx).await? {
         each(event)?;
     }
     Ok(())

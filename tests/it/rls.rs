@@ -368,9 +368,10 @@ async fn what_commits_late_is_sealed_by_the_look_that_covers_it() {
     let bot = TestBot::new(tandem::domain::routing::Model::Pair, "2026-11-23T01:00:00Z").await;
     let seal = async |look| tandem::app::organisation::seal(&bot.app.store, bot.org.id, look).await.unwrap();
     assert!(seal(Look::since(TimeDelta::seconds(1))).await > 0, "nothing is sealed yet: all is looked at");
+    // More than one page of them.
     let late = "INSERT INTO tandem.audit_event (org_id, event_id, at, actor, event, subject, recorded_at)
                 SELECT org_id, gen_random_uuid(), at, actor, event, subject, recorded_at - interval '90 s'
-                  FROM tandem.audit_event ORDER BY recorded_at DESC LIMIT 1";
+                  FROM (SELECT * FROM tandem.audit_event ORDER BY recorded_at DESC LIMIT 1) AS e, generate_series(1, 5100)";
     let mut tx = as_app(bot.pool(), Some(bot.org.id)).await;
     sqlx::query(late).execute(&mut *tx).await.unwrap();
     tx.commit().await.unwrap();
@@ -379,7 +380,7 @@ async fn what_commits_late_is_sealed_by_the_look_that_covers_it() {
         (Look::since(second), 0),
         (Look::between(minute, TimeDelta::zero()), 0),
         (Look::between(two + minute, two), 0),
-        (Look::between(two, minute), 1),
+        (Look::between(two, minute), 5_100),
         (Look::WHOLE, 0),
     ] {
         assert_eq!(seal(look).await, sealed, "{look:?}");
