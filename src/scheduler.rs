@@ -113,9 +113,15 @@ async fn seal_on(app: &App, mut shutdown: Receiver<bool>) {
         if let Some(error) = trouble.is_new(&sealed) {
             tracing::error!("sealing the audit trail failed; it goes on trying: {error}");
         }
-        // What could not be looked at is looked at again, or a long look would be lost for an hour.
-        passes += u64::from(sealed.is_ok());
+        passes = pass_after(passes, sealed.is_ok());
     }
+}
+
+/// The number of the pass after this one. A long look that failed for somebody is made again in a minute, not in an hour;
+/// meanwhile everybody has the others.
+fn pass_after(pass: u64, is_sealed: bool) -> u64 {
+    let is_lost = pass.is_multiple_of(PASSES_A_LONG_LOOK) && !is_sealed;
+    if is_lost { PASSES_A_LONG_LOOK - PARTS * PASSES_A_PART } else { pass + 1 }
 }
 
 /// What the sealer's pass of this number looks at.
@@ -289,7 +295,12 @@ mod tests {
             };
             assert!((1..=70).any(is_covered), "recorded {age} s before pass {pass}");
         }
-        assert!(looks(0)[0].covers(TimeDelta::hours(23)), "the first looks back for a day");
+        let looks_back_a_day = |pass| looks(pass)[0].covers(TimeDelta::hours(23));
+        assert!(looks_back_a_day(0), "the first after a start");
+        let after = std::iter::successors(Some(pass_after(0, false)), |pass| Some(pass_after(*pass, true)));
+        let passes: Vec<u64> = after.take(PASSES_A_LONG_LOOK as usize).collect();
+        let again: Vec<usize> = (0..passes.len()).filter(|n| looks_back_a_day(passes[*n])).collect();
+        assert_eq!(again, [60], "once more in a minute, then after an hour");
     }
 
     #[test]
