@@ -3,7 +3,7 @@
 
 mod by_day;
 mod calendars;
-pub(crate) mod clocks;
+mod clocks;
 mod contracts;
 mod first_day;
 mod handoffs;

@@ -33,7 +33,7 @@ use tandem::store::audit::{self, Actor, Event, Look};
 use tandem::store::directory::{Organisation, Platform, Workspace};
 use uuid::Uuid;
 
-use crate::morning::clocks::CLOCKS_ASTRAY;
+use crate::support::CLOCKS_ASTRAY;
 use crate::support::cluster::{TestDb, database};
 
 /// A Monday.

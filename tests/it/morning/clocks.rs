@@ -9,15 +9,8 @@ use tandem::domain::row::RowKind;
 use tandem::scheduler;
 
 use super::sunday;
+use crate::support::CLOCKS_ASTRAY;
 use crate::support::bot::{Post, TestBot};
-
-/// Clocks of which `directory.due` does not say what their row says.
-pub(crate) const CLOCKS_ASTRAY: &str = "SELECT count(*) FROM (
-       SELECT 'handoff' AS kind, handoff_id AS id, least(remind_at, due_at) AS at FROM tandem.handoff WHERE due_at IS NOT NULL
-       UNION ALL SELECT 'risk', risk_id, least(remind_at, due_at) FROM tandem.risk WHERE due_at IS NOT NULL
-       UNION ALL SELECT 'renewal', renewal_id, next_at FROM tandem.renewal WHERE next_at IS NOT NULL) c
-     FULL JOIN (SELECT kind, subject AS id, due_at AS at FROM directory.due WHERE kind IN ('handoff', 'risk', 'renewal')) d
-     USING (kind, id) WHERE c.at IS DISTINCT FROM d.at";
 
 /// Monday morning, everybody's message there.
 async fn monday() -> (TestBot, Post) {

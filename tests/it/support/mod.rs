@@ -14,6 +14,14 @@ pub(crate) mod teams;
 /// Longer than anything takes that comes at all, on the busiest machine: what never comes ends the test, not the run.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(120);
 
+/// Clocks of which `directory.due` does not say what their row says.
+pub(crate) const CLOCKS_ASTRAY: &str = "SELECT count(*) FROM (
+       SELECT 'handoff' AS kind, handoff_id AS id, least(remind_at, due_at) AS at FROM tandem.handoff WHERE due_at IS NOT NULL
+       UNION ALL SELECT 'risk', risk_id, least(remind_at, due_at) FROM tandem.risk WHERE due_at IS NOT NULL
+       UNION ALL SELECT 'renewal', renewal_id, next_at FROM tandem.renewal WHERE next_at IS NOT NULL) c
+     FULL JOIN (SELECT kind, subject AS id, due_at AS at FROM directory.due WHERE kind IN ('handoff', 'risk', 'renewal')) d
+     USING (kind, id) WHERE c.at IS DISTINCT FROM d.at";
+
 /// Waits until this holds; what never does fails the test with these words.
 pub(crate) async fn until(what: &str, mut holds: impl AsyncFnMut() -> bool) {
     let begun = Instant::now();
