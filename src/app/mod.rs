@@ -48,6 +48,7 @@ use tokio::sync::Notify;
 use crate::clock::Clock;
 use crate::domain::person::{OrgId, Person, PersonId};
 use crate::store::directory::Workspace;
+use crate::store::standby::Standby;
 use crate::store::{Store, Tenant, person};
 
 /// What every use case needs. Cheap to clone.
@@ -65,8 +66,10 @@ pub struct App {
 /// So many transactions read accounts for one organisation at once: each for all who have come by then. With fewer a core
 /// is idle, with more each serves fewer.
 const READING: usize = 3;
-/// For so many who ask one is begun beside those that last.
-const READ_BESIDE: usize = 8;
+/// So many are pressed in at once: one after the other leaves a core idle while what was taken is looked at.
+const PRESSING: usize = 2;
+/// For so many who ask or press one is begun beside those that last.
+const BESIDE: usize = 8;
 /// Connections of those who are served together, whatever their organisation.
 const TOGETHER: u32 = 8;
 
@@ -75,6 +78,9 @@ struct Memory {
     /// Connections for those who are served together: few, since each plans its statements once and then keeps them in
     /// the processor's caches.
     together: Store,
+    /// Transactions on these, for those who ask and for those who press.
+    reads: Standby,
+    presses: Standby,
     snapshots: snapshot::Snapshots,
     links: query::Links,
     names: names::Names,
@@ -85,18 +91,21 @@ struct Memory {
 impl App {
     pub fn new(store: Store, clock: Arc<dyn Clock>) -> Self {
         let together = store.beside(TOGETHER);
+        let (reads, presses) = Standby::to_read_and_to_write(together.clone());
         Self {
             store,
             clock,
             outbox_bell: Arc::new(Notify::new()),
             inbox: None,
             memory: Arc::new(Memory {
+                reads,
+                presses,
                 together,
                 snapshots: snapshot::Snapshots::default(),
                 links: query::Links::default(),
                 names: names::Names::default(),
-                reading: query::Reading::new(READING, READ_BESIDE),
-                acknowledging: act::Acknowledging::new(1, usize::MAX),
+                reading: query::Reading::new(READING, BESIDE),
+                acknowledging: act::Acknowledging::new(PRESSING, BESIDE),
             }),
         }
     }

@@ -132,7 +132,7 @@ async fn account_from_memory(app: &App, asker: &Asker, name: &str) -> anyhow::Re
     let named = app.accounts_named(asker.org, snapshot.settings.stamp, name, MEANT);
     let [id] = named.as_deref().unwrap_or_default() else { return Ok(None) };
     let reader = Reader::new(&snapshot, Some(person.id), app.now());
-    let begin = || app.memory.together.tenant(asker.org);
+    let begin = || app.memory.reads.tenant(asker.org);
     let serve = |tx, ids, turn: Turn| {
         app.memory.together.within(SERVED_WITHIN, async move {
             let read = read_all(app, tx, ids).await;
@@ -151,10 +151,16 @@ async fn account_from_memory(app: &App, asker: &Asker, name: &str) -> anyhow::Re
 
 /// Reads these accounts for all who ask for them at the same time, each `None` where there is no such account.
 async fn read_all(app: &App, mut tx: Tenant, ids: Vec<AccountId>) -> anyhow::Result<Vec<Option<Arc<Stored>>>> {
-    let mut wanted = ids.clone();
+    let (reads, mut wanted) = (&app.memory.reads, ids.clone());
     wanted.sort_unstable();
     wanted.dedup();
-    let read = read::answers(&mut tx, &wanted, app.now()).await?;
+    let mut read = read::answers(&mut tx, &wanted, app.now()).await;
+    if read.is_err() && tx.stood_by() {
+        tx = reads.begin(tx.org()).await?;
+        read = read::answers(&mut tx, &wanted, app.now()).await;
+    }
+    let read = read?;
+    reads.keep(tx);
     let by_id = read.into_iter().map(|stored| Ok((stored.account_id()?, Arc::new(stored))));
     let by_id: HashMap<AccountId, Arc<Stored>> = by_id.collect::<anyhow::Result<_>>()?;
     Ok(ids.iter().map(|id| by_id.get(id).cloned()).collect())

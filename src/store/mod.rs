@@ -7,7 +7,7 @@
 //! PREPAREs each as the role that runs it.
 
 use std::future::ready;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::Context;
 use sqlx::ConnectOptions;
@@ -154,6 +154,7 @@ pub mod risk;
 pub mod rule;
 pub mod settings;
 pub mod signal;
+pub mod standby;
 pub mod watch;
 
 /// How long a caller of the program waits for a connection before it is told that Tandem is busy.
@@ -180,6 +181,9 @@ pub struct Store {
 pub struct Tenant {
     transaction: Transaction<'static, Postgres>,
     org: OrgId,
+    /// Since when it has its connection.
+    begun: Instant,
+    stood_by: bool,
 }
 
 /// A transaction over `directory`, as `tandem_directory`.
@@ -291,10 +295,14 @@ impl Store {
         self.begin(org, "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY").await
     }
 
+    /// Whether every connection that there may be is in use.
+    fn is_exhausted(&self) -> bool {
+        self.pool.num_idle() == 0 && self.pool.size() >= self.pool.options().get_max_connections()
+    }
+
     async fn begin(&self, org: OrgId, begin: &str) -> anyhow::Result<Tenant> {
-        // An organisation's id is a uuid: nothing in it can end the string.
-        let begin = format!("{begin}; SET LOCAL ROLE tandem_app; SET LOCAL tandem.org_id = '{}'", org.0);
-        Ok(Tenant { transaction: self.transaction(AssertSqlSafe(begin).into_sql_str()).await?, org })
+        let begin = AssertSqlSafe(format!("{begin}; {}", as_tenant(org))).into_sql_str();
+        Ok(Tenant::new(self.transaction(begin).await?, org))
     }
 
     /// Begins a transaction over the directory.
@@ -326,12 +334,28 @@ impl Store {
 }
 
 impl Tenant {
+    fn new(transaction: Transaction<'static, Postgres>, org: OrgId) -> Self {
+        Self { transaction, org, begun: Instant::now(), stood_by: false }
+    }
+
     pub fn org(&self) -> OrgId {
         self.org
     }
 
+    /// Whether it was begun before it was asked for, so that its server may have gone since.
+    pub fn stood_by(&self) -> bool {
+        self.stood_by
+    }
+
     pub async fn commit(self) -> anyhow::Result<()> {
         self.transaction.commit().await.context("commit")
+    }
+
+    /// Commits, and begins the next for the same organisation, in one round trip.
+    async fn commit_and_begin(&mut self, begin: &str) -> anyhow::Result<()> {
+        let turn = format!("COMMIT; {begin}; {}", as_tenant(self.org));
+        sqlx::raw_sql(AssertSqlSafe(turn)).execute(self.connection()).await.context("commit")?;
+        Ok(())
     }
 
     /// Begins a part that stands or falls as a whole while the transaction goes on; parts don't nest.
@@ -356,9 +380,11 @@ impl Directory {
     /// Goes on in the same transaction as the application, for one organisation: what was found or changed in the
     /// directory commits together with what belongs to it there.
     pub async fn into_tenant(mut self, org: OrgId) -> anyhow::Result<Tenant> {
-        let turn = format!("SET LOCAL ROLE tandem_app; SET LOCAL tandem.org_id = '{}'", org.0);
-        sqlx::raw_sql(AssertSqlSafe(turn)).execute(self.connection()).await.context("go on for an organisation")?;
-        Ok(Tenant { transaction: self.transaction, org })
+        sqlx::raw_sql(AssertSqlSafe(as_tenant(org)))
+            .execute(self.connection())
+            .await
+            .context("go on for an organisation")?;
+        Ok(Tenant::new(self.transaction, org))
     }
 
     pub async fn commit(self) -> anyhow::Result<()> {
@@ -368,6 +394,12 @@ impl Directory {
     pub(crate) fn connection(&mut self) -> &mut PgConnection {
         &mut self.transaction
     }
+}
+
+/// What makes a transaction that was begun the application's, for one organisation.
+fn as_tenant(org: OrgId) -> String {
+    // An organisation's id is a uuid: nothing in it can end the string.
+    format!("SET LOCAL ROLE tandem_app; SET LOCAL tandem.org_id = '{}'", org.0)
 }
 
 /// Whether an error is the pool's "none free in time", or a lock's: the caller answers "busy, try again".

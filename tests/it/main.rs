@@ -27,5 +27,6 @@ mod readme;
 mod rls;
 mod secrets;
 mod socket;
+mod standby;
 mod teams;
 mod transfer;

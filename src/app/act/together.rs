@@ -41,7 +41,7 @@ pub(super) async fn acknowledge(app: &App, asker: &Asker, risk: Uuid, receipt: &
         return Ok(None);
     }
     let press = Press { asker: asker.clone(), risk, receipt: receipt.to_owned() };
-    let begin = || app.memory.together.tenant(asker.org);
+    let begin = || app.memory.presses.tenant(asker.org);
     let serve = |tx, presses, turn| app.memory.together.within(SERVED_WITHIN, serve(app, tx, presses, turn));
     let replied = app.memory.acknowledging.ask(asker.org, press, begin, serve).await?;
     // Where who served was cut off nobody knows whether it was done: the receipt tells whoever presses alone.
@@ -59,7 +59,12 @@ async fn serve(app: &App, tx: Tenant, presses: Vec<Press>, turn: Turn) -> anyhow
 async fn carry_out(app: &App, mut tx: Tenant, presses: &[Press], turn: Turn) -> anyhow::Result<Vec<Option<Reply>>> {
     let now = app.now();
     let asked: Vec<(&str, Uuid)> = presses.iter().map(|press| (press.receipt.as_str(), press.risk)).collect();
-    let mut taken = press::take(&mut tx, &asked, now).await?;
+    let mut taken = press::take(&mut tx, &asked, now).await;
+    if taken.is_err() && tx.stood_by() {
+        tx = app.memory.presses.begin(tx.org()).await?;
+        taken = press::take(&mut tx, &asked, now).await;
+    }
+    let mut taken = taken?;
     let alone = asked.iter().filter(|(receipt, risk)| !taken.free.contains_key(risk) && taken.first.contains(*receipt));
     message::take_back(&mut tx, &alone.map(|(receipt, _)| *receipt).collect::<Vec<_>>()).await?;
     let held = |(account, risk)| Found { account, held: Held::Risk(risk) };
@@ -98,6 +103,7 @@ async fn carry_out(app: &App, mut tx: Tenant, presses: &[Press], turn: Turn) -> 
     });
     press::keep(&mut click.tx, &risks.collect::<Vec<_>>(), &deeds, &accounts, now).await?;
     drop(turn);
-    click.commit().await?;
+    app.memory.presses.commit(click.tx).await?;
+    app.outbox_bell.notify_waiters();
     Ok(replies)
 }

@@ -136,6 +136,8 @@ async fn a_change_by_one_process_is_in_the_very_next_answer_of_another() {
     let world = World::new().await;
     world.beside().await;
     world.diagnosed("acme", 34, "sev1_open").await;
+    // Whatever is usual on the server: what stands by sees what was committed meanwhile.
+    world.usual_isolation("serializable").await;
     let other = world.replica().await;
     let risk = world.risk("acme").await;
     // Both have the organisation and its names in memory by then.
@@ -149,6 +151,35 @@ async fn a_change_by_one_process_is_in_the_very_next_answer_of_another() {
     world.renamed("acme", "Umbrella").await;
     assert!(asked(&other, &world, "umbrella").await.contains("Umbrella"));
     assert!(asked(&other, &world, "acme").await.contains("Umbrella ·"), "its id is what it was");
+}
+
+/// Restarts of the server that come between two answers, and between two presses: until some have hit what stood by.
+#[tokio::test]
+async fn a_server_that_restarts_between_two_is_noticed_by_nobody() {
+    let world = World::new().await;
+    world.beside().await;
+    world.diagnosed("acme", 34, "sev1_open").await;
+    world.has_names(&world.app).await;
+    let mut lost = 0;
+    while lost < 3 {
+        assert!(asked(&world.app, &world, "acme").await.contains("Acme ·"));
+        lost += world.lose_what_stands_by().await.min(1);
+    }
+    assert!(asked(&world.app, &world, "acme").await.contains("Acme ·"));
+
+    let (mut lost, mut pressed) = (0, 0);
+    while lost < 3 || pressed < 4 {
+        let risk = world.risk("acme").await.id;
+        let reply = act::press(&world.app, &world.asker("dana"), &acknowledge(risk), Some(&risk.to_string())).await;
+        assert_eq!(reply.unwrap(), Reply::Silent);
+        pressed += 1;
+        lost += world.lose_what_stands_by().await.min(1);
+        // An account has one open risk.
+        let end = "UPDATE tandem.risk SET state = 'ended', moved_by = NULL, next_step_due = NULL, clock_since = NULL,
+                          remind_at = NULL, due_at = NULL";
+        world.sql(end).await;
+    }
+    assert_eq!(world.event_names().await, vec!["risk.acknowledged"; pressed]);
 }
 
 #[tokio::test]

@@ -132,6 +132,23 @@ impl World {
         until("names are in memory", async || query::command(app, &self.asker("dana"), &command).await.is_ok()).await;
     }
 
+    /// Whatever connects from now on begins its transactions like this, where it does not say how.
+    pub(super) async fn usual_isolation(&self, level: &str) {
+        let set = format!(
+            "DO $$ BEGIN
+               EXECUTE format('ALTER DATABASE %I SET default_transaction_isolation = %L', current_database(), '{level}');
+             END $$"
+        );
+        self.db.pool.execute(AssertSqlSafe(set)).await.unwrap();
+    }
+
+    /// Ends the connections on which a transaction stands by, as a restart does. How many there were.
+    pub(super) async fn lose_what_stands_by(&self) -> i64 {
+        let end = "SELECT count(pg_terminate_backend(pid, 20000)) FROM pg_stat_activity
+                    WHERE datname = current_database() AND state = 'idle in transaction'";
+        sqlx::query_scalar(end).fetch_one(&self.db.pool).await.unwrap()
+    }
+
     /// Runs a statement as the application does, in this organisation.
     pub(super) async fn sql(&self, sql: &str) {
         let mut connection = self.db.pool.acquire().await.unwrap();

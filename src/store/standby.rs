@@ -1,0 +1,135 @@
+//! Transactions that were begun already, standing by for whoever asks next.
+//!
+//! While many ask, a transaction of its own for each few of them costs Postgres and the machine as much as what is done
+//! in it: two more round trips and, where it only reads, the locks of every table and index. READ COMMITTED is asked for
+//! by name, so each statement sees what was committed before it, whenever its transaction began; between statements no
+//! snapshot is held.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use super::{Store, Tenant};
+use crate::domain::person::OrgId;
+
+/// So long one stands by before it is ended.
+pub const IDLE: Duration = Duration::from_millis(100);
+
+/// No connection is kept from the pool for longer, and no table from a migration that waits for whoever reads it.
+const LONGEST: Duration = Duration::from_secs(1);
+
+const TO_READ: &str = "BEGIN ISOLATION LEVEL READ COMMITTED READ ONLY";
+const TO_WRITE: &str = "BEGIN ISOLATION LEVEL READ COMMITTED";
+
+/// What stands by on the connections of one store, to read or to write. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Standby {
+    store: Store,
+    begin: &'static str,
+    waiting: Arc<Mutex<Waiting>>,
+}
+
+/// Whatever it is for.
+#[derive(Debug, Default)]
+struct Waiting {
+    /// The last given back is the first taken: the others come to rest.
+    transactions: Vec<StandsBy>,
+    /// Whether somebody looks for those that have stood by for long enough.
+    is_watched: bool,
+}
+
+#[derive(Debug)]
+struct StandsBy {
+    tx: Tenant,
+    begin: &'static str,
+    since: Instant,
+}
+
+impl Standby {
+    /// For those who only read, and for those who write, on the same connections.
+    pub fn to_read_and_to_write(store: Store) -> (Self, Self) {
+        let reads = Self { store, begin: TO_READ, waiting: Arc::default() };
+        let writes = Self { begin: TO_WRITE, ..reads.clone() };
+        (reads, writes)
+    }
+
+    /// One that stands by for this organisation, or a new one.
+    pub async fn tenant(&self, org: OrgId) -> anyhow::Result<Tenant> {
+        match self.take(org) {
+            Some(tx) => Ok(tx),
+            None => self.begin(org).await,
+        }
+    }
+
+    /// A new one: also where one that stood by has failed, since its server may have gone meanwhile.
+    pub async fn begin(&self, org: OrgId) -> anyhow::Result<Tenant> {
+        // Whoever needs a connection does not wait for one that only stands by.
+        if self.store.is_exhausted() {
+            drop(self.oldest());
+        }
+        self.store.begin(org, self.begin).await
+    }
+
+    /// Lets one stand by in which nothing has failed and nothing was written.
+    pub fn keep(&self, mut tx: Tenant) {
+        if !self.is_good(&tx) {
+            return;
+        }
+        tx.stood_by = true;
+        let mut waiting = self.waiting();
+        waiting.transactions.push(StandsBy { tx, begin: self.begin, since: Instant::now() });
+        if !std::mem::replace(&mut waiting.is_watched, true) {
+            tokio::spawn(self.clone().watch());
+        }
+    }
+
+    /// Commits, and lets the next stand by on the same connection.
+    pub async fn commit(&self, mut tx: Tenant) -> anyhow::Result<()> {
+        if !self.is_good(&tx) {
+            return tx.commit().await;
+        }
+        tx.commit_and_begin(self.begin).await?;
+        self.keep(tx);
+        Ok(())
+    }
+
+    fn take(&self, org: OrgId) -> Option<Tenant> {
+        let mut waiting = self.waiting();
+        let is_wanted = |stands_by: &StandsBy| stands_by.tx.org == org && stands_by.begin == self.begin;
+        let newest = waiting.transactions.iter().rposition(is_wanted)?;
+        let tx = waiting.transactions.remove(newest).tx;
+        drop(waiting);
+        Some(tx).filter(|tx| self.is_good(tx))
+    }
+
+    fn oldest(&self) -> Option<Tenant> {
+        let mut waiting = self.waiting();
+        (!waiting.transactions.is_empty()).then(|| waiting.transactions.remove(0).tx)
+    }
+
+    fn is_good(&self, tx: &Tenant) -> bool {
+        let age = tx.begun.elapsed();
+        age < LONGEST && self.store.outage.is_behind(age)
+    }
+
+    /// Ends those that have stood by for long enough, until none does.
+    async fn watch(self) {
+        loop {
+            tokio::time::sleep(IDLE).await;
+            let mut waiting = self.waiting();
+            let has_rested = |stands_by: &mut StandsBy| stands_by.since.elapsed() >= IDLE;
+            let rested: Vec<StandsBy> = waiting.transactions.extract_if(.., has_rested).collect();
+            let is_over = waiting.transactions.is_empty();
+            // Whoever gives one back after this finds that nobody watches.
+            waiting.is_watched = !is_over;
+            drop(waiting);
+            drop(rested);
+            if is_over {
+                return;
+            }
+        }
+    }
+
+    fn waiting(&self) -> MutexGuard<'_, Waiting> {
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

@@ -1,0 +1,99 @@
+//! Transactions that stand by: whose they are, how long they do, and in whose way they are not.
+
+use std::time::Duration;
+
+use tandem::app::organisation::{self, NewOrganisation};
+use tandem::domain::person::OrgId;
+use tandem::domain::routing::Model;
+use tandem::store::standby::Standby;
+use tandem::store::{Store, settings};
+
+use crate::support::cluster::{TestDb, database};
+use crate::support::service::now;
+use crate::support::until;
+
+async fn organisation(store: &Store, slug: &str) -> OrgId {
+    let new = NewOrganisation {
+        slug: slug.to_owned(),
+        name: slug.to_uppercase(),
+        model: Model::Pair,
+        timezone: chrono_tz::UTC,
+        currency: "EUR".parse().unwrap(),
+    };
+    organisation::create(store, new, now()).await.unwrap().id
+}
+
+async fn standing_by(db: &TestDb) -> i64 {
+    let standing = "SELECT count(*) FROM pg_stat_activity
+                     WHERE datname = current_database() AND state = 'idle in transaction'";
+    sqlx::query_scalar(standing).fetch_one(&db.pool).await.unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_stands_by_is_for_its_own_organisation_and_use() {
+    let db = database().await;
+    let store = db.store().await;
+    let [north, south] = [organisation(&store, "north").await, organisation(&store, "south").await];
+    let (reads, writes) = Standby::to_read_and_to_write(store);
+    let mut again = 0;
+    for _ in 0..20 {
+        let mut read = reads.tenant(north).await.unwrap();
+        again += i32::from(read.stood_by());
+        settings::stamp(&mut read).await.unwrap();
+        reads.keep(read);
+        for (standby, org) in [(&reads, south), (&writes, north)] {
+            let mut other = standby.tenant(org).await.unwrap();
+            assert!(!other.stood_by() && other.org() == org);
+            settings::stamp(&mut other).await.unwrap();
+        }
+    }
+    assert!(again > 0, "nothing is used again");
+    until("what stands by comes to rest", async || standing_by(&db).await == 0).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_committed_stays_and_the_next_stands_by() {
+    let db = database().await;
+    let store = db.store().await;
+    let [north, south] = [organisation(&store, "north").await, organisation(&store, "south").await];
+    let (_, writes) = Standby::to_read_and_to_write(store.clone());
+    let souths = settings::stamp(&mut store.tenant(south).await.unwrap()).await.unwrap();
+    let (mut stamps, mut again) = (Vec::new(), 0);
+    for _ in 0..20 {
+        let mut tx = writes.tenant(north).await.unwrap();
+        settings::touch(&mut tx).await.unwrap();
+        writes.commit(tx).await.unwrap();
+        let mut others = store.tenant(north).await.unwrap();
+        stamps.push(settings::stamp(&mut others).await.unwrap());
+        // What nobody commits was never there.
+        let mut dropped = writes.tenant(north).await.unwrap();
+        again += i32::from(dropped.stood_by());
+        settings::touch(&mut dropped).await.unwrap();
+    }
+    assert!(again > 0, "nothing is used again");
+    let first = stamps[0];
+    assert_eq!(stamps, (first..first + 20).collect::<Vec<_>>());
+    assert_eq!(settings::stamp(&mut store.tenant(south).await.unwrap()).await.unwrap(), souths);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nobody_waits_for_a_connection_on_which_another_only_stands_by() {
+    let db = database().await;
+    // Who waits gives up before those who stand by come to rest.
+    let store = db.store_with(Duration::from_millis(60)).await;
+    let [north, south] = [organisation(&store, "north").await, organisation(&store, "south").await];
+    let (reads, writes) = Standby::to_read_and_to_write(store.beside(2));
+    let mut got = 0;
+    for _ in 0..20 {
+        until("both connections stand by", async || {
+            let (Ok(one), Ok(other)) = (reads.tenant(north).await, reads.tenant(south).await) else { return false };
+            reads.keep(one);
+            reads.keep(other);
+            true
+        })
+        .await;
+        got += i32::from(writes.tenant(north).await.is_ok());
+    }
+    // Whatever the machine does meanwhile.
+    assert!(got > 5, "{got} of 20 got a connection");
+}
