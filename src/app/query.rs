@@ -150,16 +150,14 @@ async fn account_from_memory(app: &App, asker: &Asker, name: &str) -> anyhow::Re
 }
 
 /// Reads these accounts for all who ask for them at the same time, each `None` where there is no such account.
-async fn read_all(app: &App, mut tx: Tenant, ids: Vec<AccountId>) -> anyhow::Result<Vec<Option<Arc<Stored>>>> {
-    let (reads, mut wanted) = (&app.memory.reads, ids.clone());
+async fn read_all(app: &App, tx: Tenant, ids: Vec<AccountId>) -> anyhow::Result<Vec<Option<Arc<Stored>>>> {
+    let (reads, now) = (&app.memory.reads, app.now());
+    let mut wanted = ids.clone();
     wanted.sort_unstable();
     wanted.dedup();
-    let mut read = read::answers(&mut tx, &wanted, app.now()).await;
-    if read.is_err() && tx.stood_by() {
-        tx = reads.begin(tx.org()).await?;
-        read = read::answers(&mut tx, &wanted, app.now()).await;
-    }
-    let read = read?;
+    let wanted = wanted.as_slice();
+    let answers = |mut tx| async move { read::answers(&mut tx, wanted, now).await.map(|read| (tx, read)) };
+    let (tx, read) = reads.ask(tx, answers).await?;
     reads.keep(tx);
     let by_id = read.into_iter().map(|stored| Ok((stored.account_id()?, Arc::new(stored))));
     let by_id: HashMap<AccountId, Arc<Stored>> = by_id.collect::<anyhow::Result<_>>()?;

@@ -10,6 +10,7 @@ use std::future::ready;
 use std::time::{Duration, Instant};
 
 use anyhow::Context;
+use futures_util::TryStreamExt as _;
 use sqlx::ConnectOptions;
 use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
 use sqlx::{AssertSqlSafe, PgConnection, Postgres, SqlSafeStr, SqlStr, Transaction};
@@ -48,7 +49,8 @@ macro_rules! receive_clicks {
 
 /// Steps of a `WITH`: queues one redraw, due at `now`, for each message `m` of organisation `$1`
 /// that `messages` names with its post `p` (what stands after `FROM`), in the order of their ids, and wakes the lanes that
-/// sleep, locked in theirs: so two changes cannot wait for each other. Lanes that are awake are not touched.
+/// sleep, locked in theirs once all are queued, which is why they are counted: so two changes cannot wait for each other.
+/// Lanes that are awake are not touched.
 ///
 /// Where a message is still to be drawn no further redraw is needed, as long as it is not drawn before this change is
 /// committed: so its post is held until then, and delivery takes hold of the post before it draws.
@@ -71,6 +73,7 @@ macro_rules! queue_redraws {
                          WHERE org_id = $1 AND wake_at > ",
             $now,
             " AND (platform, workspace_id) IN (SELECT platform, workspace_id FROM queued)
+                           AND (SELECT count(*) FROM queued) > 0
                          ORDER BY platform, workspace_id FOR NO KEY UPDATE),
              awake AS (
              UPDATE directory.lane l SET wake_at = ",
@@ -181,7 +184,7 @@ pub struct Store {
 pub struct Tenant {
     transaction: Transaction<'static, Postgres>,
     org: OrgId,
-    /// Since when it has its connection.
+    /// When the first was begun on its connection, of those that stood by there one after the other.
     begun: Instant,
     stood_by: bool,
 }
@@ -351,11 +354,14 @@ impl Tenant {
         self.transaction.commit().await.context("commit")
     }
 
-    /// Commits, and begins the next for the same organisation, in one round trip.
-    async fn commit_and_begin(&mut self, begin: &str) -> anyhow::Result<()> {
+    /// Commits, and begins the next for the same organisation, in one round trip. False where it is committed and nothing
+    /// was begun.
+    async fn commit_and_begin(&mut self, begin: &str) -> anyhow::Result<bool> {
         let turn = format!("COMMIT; {begin}; {}", as_tenant(self.org));
-        sqlx::raw_sql(AssertSqlSafe(turn)).execute(self.connection()).await.context("commit")?;
-        Ok(())
+        let mut said = sqlx::raw_sql(AssertSqlSafe(turn)).execute_many(self.connection());
+        said.try_next().await.context("commit")?;
+        let begun = said.try_for_each(|_| ready(Ok(()))).await;
+        Ok(begun.is_ok())
     }
 
     /// Begins a part that stands or falls as a whole while the transaction goes on; parts don't nest.

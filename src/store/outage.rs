@@ -19,7 +19,7 @@ struct NoAnswer(Duration);
 pub(super) struct Outage(Arc<Mutex<Option<Instant>>>);
 
 impl Outage {
-    fn note(&self) {
+    pub(super) fn note(&self) {
         *self.last() = Some(Instant::now());
     }
 
@@ -69,7 +69,7 @@ impl Store {
 }
 
 /// Whether an error says that its connection is of no use any more, and nothing about what was asked.
-fn is_broken(error: &anyhow::Error) -> bool {
+pub(super) fn is_broken(error: &anyhow::Error) -> bool {
     let is_broken = |cause: &(dyn std::error::Error + 'static)| {
         cause.is::<NoAnswer>() || matches!(cause.downcast_ref::<sqlx::Error>(), Some(sqlx::Error::Io(_)))
     };

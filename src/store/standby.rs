@@ -5,17 +5,24 @@
 //! by name, so each statement sees what was committed before it, whenever its transaction began; between statements no
 //! snapshot is held.
 
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use super::outage::is_broken;
 use super::{Store, Tenant};
 use crate::domain::person::OrgId;
 
-/// So long one stands by before it is ended.
-pub const IDLE: Duration = Duration::from_millis(100);
+/// What has stood by for so long is ended when it is next looked for, as often.
+const IDLE: Duration = Duration::from_millis(100);
 
-/// No connection is kept from the pool for longer, and no table from a migration that waits for whoever reads it.
+/// What was begun so long ago does not stand by any more: the pool looks after its connection again, and a migration does
+/// not wait long for a table that it read.
 const LONGEST: Duration = Duration::from_secs(1);
+
+/// So many times as long as for a connection an answer is waited for by whoever was not told at BEGIN that the server is
+/// there: nobody who asks in chat waits so long, and it is longer than a server with much to do takes.
+const FIRST_ANSWER: u32 = 5;
 
 const TO_READ: &str = "BEGIN ISOLATION LEVEL READ COMMITTED READ ONLY";
 const TO_WRITE: &str = "BEGIN ISOLATION LEVEL READ COMMITTED";
@@ -25,10 +32,17 @@ const TO_WRITE: &str = "BEGIN ISOLATION LEVEL READ COMMITTED";
 pub struct Standby {
     store: Store,
     begin: &'static str,
-    waiting: Arc<Mutex<Waiting>>,
+    shared: Arc<Shared>,
 }
 
-/// Whatever it is for.
+/// By both uses.
+#[derive(Debug, Default)]
+struct Shared {
+    waiting: Mutex<Waiting>,
+    /// How many have asked the pool and not begun yet.
+    beginning: AtomicUsize,
+}
+
 #[derive(Debug, Default)]
 struct Waiting {
     /// The last given back is the first taken: the others come to rest.
@@ -44,10 +58,26 @@ struct StandsBy {
     since: Instant,
 }
 
+/// One who has asked the pool, until they have begun or gone.
+struct Begins<'a>(&'a AtomicUsize);
+
+impl<'a> Begins<'a> {
+    fn new(beginning: &'a AtomicUsize) -> Self {
+        beginning.fetch_add(1, Ordering::AcqRel);
+        Self(beginning)
+    }
+}
+
+impl Drop for Begins<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::AcqRel);
+    }
+}
+
 impl Standby {
     /// For those who only read, and for those who write, on the same connections.
     pub fn to_read_and_to_write(store: Store) -> (Self, Self) {
-        let reads = Self { store, begin: TO_READ, waiting: Arc::default() };
+        let reads = Self { store, begin: TO_READ, shared: Arc::default() };
         let writes = Self { begin: TO_WRITE, ..reads.clone() };
         (reads, writes)
     }
@@ -60,18 +90,38 @@ impl Standby {
         }
     }
 
-    /// A new one: also where one that stood by has failed, since its server may have gone meanwhile.
-    pub async fn begin(&self, org: OrgId) -> anyhow::Result<Tenant> {
-        // Whoever needs a connection does not wait for one that only stands by.
+    async fn begin(&self, org: OrgId) -> anyhow::Result<Tenant> {
+        // Whoever needs a connection does not wait for one on which another only stands by.
+        let _begins = Begins::new(&self.shared.beginning);
         if self.store.is_exhausted() {
             drop(self.oldest());
         }
         self.store.begin(org, self.begin).await
     }
 
+    /// Asks the first question in a transaction, which comes back with the answer: once more in a new one where it stood by
+    /// and turns out to have lost its server meanwhile.
+    pub async fn ask<T, Asking: Future<Output = anyhow::Result<(Tenant, T)>>>(
+        &self,
+        tx: Tenant,
+        question: impl Fn(Tenant) -> Asking,
+    ) -> anyhow::Result<(Tenant, T)> {
+        if !tx.stood_by {
+            return question(tx).await;
+        }
+        let (org, limit) = (tx.org, FIRST_ANSWER * self.store.patience());
+        match self.store.within(limit, question(tx)).await {
+            Err(error) if is_broken(&error) => {
+                self.store.outage.note();
+                question(self.begin(org).await?).await
+            }
+            answered => answered,
+        }
+    }
+
     /// Lets one stand by in which nothing has failed and nothing was written.
     pub fn keep(&self, mut tx: Tenant) {
-        if !self.is_good(&tx) {
+        if self.is_waited_for() || !self.is_good(&tx) {
             return;
         }
         tx.stood_by = true;
@@ -84,11 +134,12 @@ impl Standby {
 
     /// Commits, and lets the next stand by on the same connection.
     pub async fn commit(&self, mut tx: Tenant) -> anyhow::Result<()> {
-        if !self.is_good(&tx) {
+        if self.is_waited_for() || !self.is_good(&tx) {
             return tx.commit().await;
         }
-        tx.commit_and_begin(self.begin).await?;
-        self.keep(tx);
+        if tx.commit_and_begin(self.begin).await? {
+            self.keep(tx);
+        }
         Ok(())
     }
 
@@ -106,9 +157,15 @@ impl Standby {
         (!waiting.transactions.is_empty()).then(|| waiting.transactions.remove(0).tx)
     }
 
+    /// Whether one may stand by, or is of use that has.
     fn is_good(&self, tx: &Tenant) -> bool {
         let age = tx.begun.elapsed();
         age < LONGEST && self.store.outage.is_behind(age)
+    }
+
+    /// Whether somebody has to wait for a connection.
+    fn is_waited_for(&self) -> bool {
+        self.shared.beginning.load(Ordering::Acquire) > 0 && self.store.is_exhausted()
     }
 
     /// Ends those that have stood by for long enough, until none does.
@@ -130,6 +187,6 @@ impl Standby {
     }
 
     fn waiting(&self) -> MutexGuard<'_, Waiting> {
-        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+        self.shared.waiting.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

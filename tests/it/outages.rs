@@ -11,11 +11,12 @@ use tandem::clock::SystemClock;
 use tandem::delivery::{Delivery, Senders};
 use tandem::domain::person::OrgId;
 use tandem::domain::routing::Model;
-use tandem::store::{Store, migrate};
+use tandem::store::standby::Standby;
+use tandem::store::{Store, Tenant, migrate, settings};
 use tokio::net::{TcpListener, TcpStream, UnixStream};
 
-use crate::support::PATIENCE;
 use crate::support::cluster::{TestDb, database, unmigrated};
+use crate::support::{PATIENCE, until};
 
 async fn organisation(store: &Store, slug: &str) -> OrgId {
     let new = NewOrganisation {
@@ -160,6 +161,36 @@ async fn what_never_ends_gives_its_connections_back() {
     assert_eq!(error.to_string(), "the database did not answer within 0.5 s");
     let begun = join_all([(); 5].map(|()| store.tenant(south))).await;
     assert!(begun.iter().all(Result::is_ok));
+}
+
+/// Whoever takes what stands by was not told at its beginning that the server is there.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_stands_by_on_a_server_that_is_gone_is_asked_anew() {
+    let (db, _, [north, south]) = scene().await;
+    let between = Between::start(&db).await;
+    let store = db.store_by(between.port, Duration::from_secs(1)).await;
+    // No connection is left for who asks anew but the one that is broken.
+    let (reads, writes) = Standby::to_read_and_to_write(store.beside(2));
+    let question = |mut tx: Tenant| async move { settings::stamp(&mut tx).await.map(|stamp| (tx, stamp)) };
+    for with_a_goodbye in [true, false] {
+        let mut both = Vec::new();
+        until("both stood by", async || {
+            both.clear();
+            reads.keep(reads.tenant(north).await.unwrap());
+            writes.keep(writes.tenant(south).await.unwrap());
+            both = vec![reads.tenant(north).await.unwrap(), writes.tenant(south).await.unwrap()];
+            both.iter().all(Tenant::stood_by)
+        })
+        .await;
+        if with_a_goodbye {
+            restart(&db).await
+        } else {
+            between.go_silent()
+        }
+        let (one, other) = (both.remove(0), both.remove(0));
+        let (read, written) = tokio::join!(reads.ask(one, question), writes.ask(other, question));
+        assert!(!read.unwrap().0.stood_by() && !written.unwrap().0.stood_by());
+    }
 }
 
 /// Delivery asks for lanes and the scheduler for what is owed: neither waits for ever, nor needs a restart.

@@ -56,15 +56,13 @@ async fn serve(app: &App, tx: Tenant, presses: Vec<Press>, turn: Turn) -> anyhow
     }))
 }
 
-async fn carry_out(app: &App, mut tx: Tenant, presses: &[Press], turn: Turn) -> anyhow::Result<Vec<Option<Reply>>> {
+async fn carry_out(app: &App, tx: Tenant, presses: &[Press], turn: Turn) -> anyhow::Result<Vec<Option<Reply>>> {
     let now = app.now();
     let asked: Vec<(&str, Uuid)> = presses.iter().map(|press| (press.receipt.as_str(), press.risk)).collect();
-    let mut taken = press::take(&mut tx, &asked, now).await;
-    if taken.is_err() && tx.stood_by() {
-        tx = app.memory.presses.begin(tx.org()).await?;
-        taken = press::take(&mut tx, &asked, now).await;
-    }
-    let mut taken = taken?;
+    let standby = &app.memory.presses;
+    let wanted = asked.as_slice();
+    let take = |mut tx| async move { press::take(&mut tx, wanted, now).await.map(|taken| (tx, taken)) };
+    let (mut tx, mut taken) = standby.ask(tx, take).await?;
     let alone = asked.iter().filter(|(receipt, risk)| !taken.free.contains_key(risk) && taken.first.contains(*receipt));
     message::take_back(&mut tx, &alone.map(|(receipt, _)| *receipt).collect::<Vec<_>>()).await?;
     let held = |(account, risk)| Found { account, held: Held::Risk(risk) };
@@ -103,7 +101,7 @@ async fn carry_out(app: &App, mut tx: Tenant, presses: &[Press], turn: Turn) -> 
     });
     press::keep(&mut click.tx, &risks.collect::<Vec<_>>(), &deeds, &accounts, now).await?;
     drop(turn);
-    app.memory.presses.commit(click.tx).await?;
+    standby.commit(click.tx).await?;
     app.outbox_bell.notify_waiters();
     Ok(replies)
 }

@@ -142,9 +142,9 @@ impl World {
         self.db.pool.execute(AssertSqlSafe(set)).await.unwrap();
     }
 
-    /// Ends the connections on which a transaction stands by, as a restart does. How many there were.
-    pub(super) async fn lose_what_stands_by(&self) -> i64 {
-        let end = "SELECT count(pg_terminate_backend(pid, 20000)) FROM pg_stat_activity
+    /// Ends the connections on which a transaction stands by, as a restart does. Whether there was one.
+    pub(super) async fn lose_what_stands_by(&self) -> bool {
+        let end = "SELECT count(pg_terminate_backend(pid, 20000)) > 0 FROM pg_stat_activity
                     WHERE datname = current_database() AND state = 'idle in transaction'";
         sqlx::query_scalar(end).fetch_one(&self.db.pool).await.unwrap()
     }
