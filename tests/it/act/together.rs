@@ -139,7 +139,7 @@ async fn a_change_by_one_process_is_in_the_very_next_answer_of_another() {
     world.beside().await;
     world.diagnosed("acme", 34, "sev1_open").await;
     // Whatever is usual on the server: what stands by sees what was committed meanwhile.
-    world.usual_isolation("serializable").await;
+    world.usual("default_transaction_isolation", "serializable").await;
     let other = world.replica().await;
     let risk = world.risk("acme").await;
     // Both have the organisation and its names in memory by then.

@@ -132,11 +132,11 @@ impl World {
         until("names are in memory", async || query::command(app, &self.asker("dana"), &command).await.is_ok()).await;
     }
 
-    /// Whatever connects from now on begins its transactions like this, where it does not say how.
-    pub(super) async fn usual_isolation(&self, level: &str) {
+    /// What is usual on the server for whatever connects from now on.
+    pub(super) async fn usual(&self, setting: &str, value: &str) {
         let set = format!(
             "DO $$ BEGIN
-               EXECUTE format('ALTER DATABASE %I SET default_transaction_isolation = %L', current_database(), '{level}');
+               EXECUTE format('ALTER DATABASE %I SET {setting} = %L', current_database(), '{value}');
              END $$"
         );
         self.db.pool.execute(AssertSqlSafe(set)).await.unwrap();
