@@ -354,6 +354,11 @@ impl Tenant {
         self.transaction.commit().await.context("commit")
     }
 
+    /// Ends it as if it had never been, and waits until it is.
+    async fn give_up(self) -> anyhow::Result<()> {
+        self.transaction.rollback().await.context("give up")
+    }
+
     /// Commits, and begins the next for the same organisation, in one round trip. False where it is committed and nothing
     /// was begun.
     async fn commit_and_begin(&mut self, begin: &str) -> anyhow::Result<bool> {

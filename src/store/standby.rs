@@ -106,6 +106,8 @@ impl Standby {
         tx: Tenant,
         question: impl Fn(Tenant) -> Asking,
     ) -> anyhow::Result<(Tenant, T)> {
+        // Whoever begins may wait for their turn with it, and hear of an outage meanwhile.
+        let tx = if self.has_lost_its_server(&tx) { self.begin_instead_of(tx).await? } else { tx };
         if !tx.stood_by {
             return question(tx).await;
         }
@@ -117,6 +119,13 @@ impl Standby {
             }
             answered => answered,
         }
+    }
+
+    async fn begin_instead_of(&self, tx: Tenant) -> anyhow::Result<Tenant> {
+        let org = tx.org;
+        // Before another is waited for: they may all be broken.
+        drop(tx);
+        self.begin(org).await
     }
 
     /// Lets one stand by in which nothing has failed and nothing was written.
@@ -159,8 +168,12 @@ impl Standby {
 
     /// Whether one may stand by, or is of use that has.
     fn is_good(&self, tx: &Tenant) -> bool {
-        let age = tx.begun.elapsed();
-        age < LONGEST && self.store.outage.is_behind(age)
+        tx.begun.elapsed() < LONGEST && !self.has_lost_its_server(tx)
+    }
+
+    /// Whether the database was away since it was begun.
+    fn has_lost_its_server(&self, tx: &Tenant) -> bool {
+        !self.store.outage.is_behind(tx.begun.elapsed())
     }
 
     /// Whether somebody has to wait for a connection.
@@ -170,20 +183,28 @@ impl Standby {
 
     /// Ends those that have stood by for long enough, until none does.
     async fn watch(self) {
-        loop {
+        let mut is_over = false;
+        while !is_over {
             tokio::time::sleep(IDLE).await;
-            let mut waiting = self.waiting();
-            let has_rested = |stands_by: &mut StandsBy| stands_by.since.elapsed() >= IDLE;
-            let rested: Vec<StandsBy> = waiting.transactions.extract_if(.., has_rested).collect();
-            let is_over = waiting.transactions.is_empty();
-            // Whoever gives one back after this finds that nobody watches.
-            waiting.is_watched = !is_over;
-            drop(waiting);
-            drop(rested);
-            if is_over {
-                return;
+            let rested;
+            (rested, is_over) = self.rested();
+            for tx in rested {
+                // The pool would wait without a limit for the answer of a server that is gone.
+                if !self.has_lost_its_server(&tx) {
+                    let _ = self.store.within(super::FIRST_ANSWER, tx.give_up()).await;
+                }
             }
         }
+    }
+
+    /// Those that have stood by for long enough, and whether there are no others: then nobody watches any more.
+    fn rested(&self) -> (Vec<Tenant>, bool) {
+        let mut waiting = self.waiting();
+        let has_rested = |stands_by: &mut StandsBy| stands_by.since.elapsed() >= IDLE;
+        let rested = waiting.transactions.extract_if(.., has_rested).map(|stands_by| stands_by.tx).collect();
+        let is_over = waiting.transactions.is_empty();
+        waiting.is_watched = !is_over;
+        (rested, is_over)
     }
 
     fn waiting(&self) -> MutexGuard<'_, Waiting> {

@@ -168,7 +168,7 @@ async fn what_never_ends_gives_its_connections_back() {
 async fn what_stands_by_on_a_server_that_is_gone_is_asked_anew() {
     let (db, _, [north, south]) = scene().await;
     let between = Between::start(&db).await;
-    let store = db.store_by(between.port, Duration::from_secs(1)).await;
+    let store = db.store_by(between.port, Duration::from_secs(2)).await;
     // No connection is left for who asks anew but the one that is broken.
     let (reads, writes) = Standby::to_read_and_to_write(store.beside(2));
     let question = |mut tx: Tenant| async move { settings::stamp(&mut tx).await.map(|stamp| (tx, stamp)) };
@@ -190,6 +190,26 @@ async fn what_stands_by_on_a_server_that_is_gone_is_asked_anew() {
         let (one, other) = (both.remove(0), both.remove(0));
         let (read, written) = tokio::join!(reads.ask(one, question), writes.ask(other, question));
         assert!(!read.unwrap().0.stood_by() && !written.unwrap().0.stood_by());
+    }
+}
+
+/// What nobody asks for comes to rest, and its connection is free again whether the server says so or not.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_comes_to_rest_on_a_server_that_is_gone_leaves_its_connection() {
+    let (db, _, [north, south]) = scene().await;
+    let between = Between::start(&db).await;
+    let store = db.store_by(between.port, Duration::from_secs(2)).await;
+    let (reads, writes) = Standby::to_read_and_to_write(store.beside(2));
+    let both = [reads.tenant(north).await.unwrap(), writes.tenant(south).await.unwrap()];
+    between.go_silent();
+    let [north_reads, south_writes] = both;
+    reads.keep(north_reads);
+    writes.keep(south_writes);
+    // Longer than until both were looked for and had no answer.
+    tokio::time::sleep(Duration::from_secs(5)).await;
+    for _ in 0..2 {
+        let both = tokio::join!(reads.tenant(south), writes.tenant(north));
+        assert!(both.0.is_ok() && both.1.is_ok());
     }
 }
 
