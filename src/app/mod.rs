@@ -75,10 +75,8 @@ const TOGETHER: u32 = 8;
 
 /// What a process remembers of its organisations, and who waits in it to be served together.
 struct Memory {
-    /// Connections for those who are served together: few, since each plans its statements once and then keeps them in
-    /// the processor's caches.
-    together: Store,
-    /// Transactions on these, for those who ask and for those who press.
+    /// Transactions for those who are served together, who ask or press, on few connections, since each plans its statements
+    /// once and then keeps them in the processor's caches.
     reads: Standby,
     presses: Standby,
     snapshots: snapshot::Snapshots,
@@ -90,8 +88,7 @@ struct Memory {
 
 impl App {
     pub fn new(store: Store, clock: Arc<dyn Clock>) -> Self {
-        let together = store.beside(TOGETHER);
-        let (reads, presses) = Standby::to_read_and_to_write(together.clone());
+        let (reads, presses) = Standby::to_read_and_to_write(store.beside(TOGETHER));
         Self {
             store,
             clock,
@@ -100,7 +97,6 @@ impl App {
             memory: Arc::new(Memory {
                 reads,
                 presses,
-                together,
                 snapshots: snapshot::Snapshots::default(),
                 links: query::Links::default(),
                 names: names::Names::default(),

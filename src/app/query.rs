@@ -134,7 +134,7 @@ async fn account_from_memory(app: &App, asker: &Asker, name: &str) -> anyhow::Re
     let reader = Reader::new(&snapshot, Some(person.id), app.now());
     let begin = || app.memory.reads.tenant(asker.org);
     let serve = |tx, ids, turn: Turn| {
-        app.memory.together.within(SERVED_WITHIN, async move {
+        app.store.within(SERVED_WITHIN, async move {
             let read = read_all(app, tx, ids).await;
             drop(turn);
             read

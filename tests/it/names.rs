@@ -4,16 +4,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use sqlx::AssertSqlSafe;
-use tandem::app::organisation::{self, NewOrganisation};
 use tandem::app::{App, query};
 use tandem::clock::SystemClock;
 use tandem::domain::account::name_key;
 use tandem::domain::likeness::Typed;
-use tandem::domain::routing::Model;
 use tandem::store::account;
 
 use crate::support::cluster::database;
-use crate::support::service::now;
+use crate::support::organisation;
 
 /// Companies' names as they are, and as people type them: letters left out, doubled, swapped, words missing.
 const NAMES: [&str; 14] = [
@@ -79,14 +77,7 @@ async fn close_names_go_before_those_that_are_somewhat_alike() {
         ("north", ["Willowbrook Software", "Willowbrook Telecom", "Harbour Software"].as_slice()),
         ("south", ["Wilowbrok Sofware", "Zenith Metals"].as_slice()),
     ] {
-        let new = NewOrganisation {
-            slug: slug.into(),
-            name: slug.into(),
-            model: Model::Pair,
-            timezone: chrono_tz::UTC,
-            currency: "EUR".parse().unwrap(),
-        };
-        let org = organisation::create(&store, new, now()).await.unwrap().id;
+        let org = organisation(&store, slug).await;
         let mut begun = format!("BEGIN; SET LOCAL ROLE tandem_app; SET LOCAL tandem.org_id = '{org}'");
         for (id, name) in (1..).zip(names) {
             let key = name_key(name);
@@ -114,15 +105,8 @@ async fn close_names_go_before_those_that_are_somewhat_alike() {
 #[tokio::test]
 async fn the_command_lines_card_reads_no_names_behind() {
     let db = database().await;
-    let new = NewOrganisation {
-        slug: "north".into(),
-        name: "North".into(),
-        model: Model::Pair,
-        timezone: chrono_tz::UTC,
-        currency: "USD".parse().unwrap(),
-    };
     let app = App::new(db.store().await, Arc::new(SystemClock));
-    let org = organisation::create(&app.store, new, now()).await.unwrap();
+    let org = organisation(&app.store, "north").await;
     let mut watching = db.pool.acquire().await.unwrap();
     let mut connections = async || {
         let count = "SELECT count(*) FROM pg_stat_activity
@@ -130,7 +114,7 @@ async fn the_command_lines_card_reads_no_names_behind() {
         sqlx::query_scalar::<_, i64>(count).fetch_one(&mut *watching).await.unwrap()
     };
     let before = connections().await;
-    assert_eq!(query::account_by_name(&app, org.id, None, "acme").await.unwrap(), None);
+    assert_eq!(query::account_by_name(&app, org, None, "acme").await.unwrap(), None);
     tokio::time::sleep(Duration::from_millis(300)).await;
     assert_eq!(connections().await, before);
 }

@@ -6,28 +6,15 @@ use std::time::Duration;
 
 use futures_util::future::join_all;
 use tandem::app::App;
-use tandem::app::organisation::{self, NewOrganisation};
 use tandem::clock::SystemClock;
 use tandem::delivery::{Delivery, Senders};
 use tandem::domain::person::OrgId;
-use tandem::domain::routing::Model;
 use tandem::store::standby::Standby;
 use tandem::store::{Store, Tenant, migrate, settings};
 use tokio::net::{TcpListener, TcpStream, UnixStream};
 
-use crate::support::cluster::{TestDb, database, unmigrated};
-use crate::support::{PATIENCE, until};
-
-async fn organisation(store: &Store, slug: &str) -> OrgId {
-    let new = NewOrganisation {
-        slug: slug.to_owned(),
-        name: slug.to_uppercase(),
-        model: Model::Pair,
-        timezone: chrono_tz::Europe::Berlin,
-        currency: "EUR".parse().unwrap(),
-    };
-    organisation::create(store, new, "2026-03-02T12:00:00Z".parse().unwrap()).await.unwrap().id
-}
+use crate::support::cluster::{TestDb, unmigrated};
+use crate::support::{PATIENCE, two_organisations, until};
 
 /// Opens all connections that the pool may have, and leaves them idle.
 async fn fill(store: &Store, org: OrgId) {
@@ -42,13 +29,6 @@ async fn fill(store: &Store, org: OrgId) {
     }
 }
 
-async fn scene() -> (TestDb, Store, [OrgId; 2]) {
-    let db = database().await;
-    let store = db.store().await;
-    let organisations = [organisation(&store, "north").await, organisation(&store, "south").await];
-    (db, store, organisations)
-}
-
 /// Ends every connection but our own, as a restart does.
 async fn restart(db: &TestDb) {
     let end = "SELECT count(pg_terminate_backend(pid, 20000)) FROM pg_stat_activity
@@ -58,7 +38,7 @@ async fn restart(db: &TestDb) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn after_a_restart_of_the_database_no_request_fails() {
-    let (db, store, [north, south]) = scene().await;
+    let (db, store, [north, south]) = two_organisations().await;
     for _ in 0..2 {
         fill(&store, north).await;
         restart(&db).await;
@@ -129,7 +109,7 @@ async fn carry(mut ours: TcpStream, mut theirs: UnixStream, silent: Arc<AtomicBo
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_database_that_is_gone_without_a_goodbye_is_given_up() {
-    let (db, _, [north, south]) = scene().await;
+    let (db, _, [north, south]) = two_organisations().await;
     let between = Between::start(&db).await;
     let store = db.store_by(between.port, Duration::from_secs(2)).await;
     fill(&store, north).await;
@@ -143,7 +123,7 @@ async fn a_database_that_is_gone_without_a_goodbye_is_given_up() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_never_ends_gives_its_connections_back() {
-    let (db, _, [north, south]) = scene().await;
+    let (db, _, [north, south]) = two_organisations().await;
     let between = Between::start(&db).await;
     let store = db.store_by(between.port, Duration::from_secs(2)).await;
     let mut held = Vec::new();
@@ -166,7 +146,7 @@ async fn what_never_ends_gives_its_connections_back() {
 /// Whoever takes what stands by was not told at its beginning that the server is there.
 #[tokio::test(flavor = "multi_thread")]
 async fn what_stands_by_on_a_server_that_is_gone_is_asked_anew() {
-    let (db, _, [north, south]) = scene().await;
+    let (db, _, [north, south]) = two_organisations().await;
     let between = Between::start(&db).await;
     let store = db.store_by(between.port, Duration::from_secs(2)).await;
     // No connection is left for who asks anew but the one that is broken.
@@ -196,7 +176,7 @@ async fn what_stands_by_on_a_server_that_is_gone_is_asked_anew() {
 /// What nobody asks for comes to rest, and its connection is free again whether the server says so or not.
 #[tokio::test(flavor = "multi_thread")]
 async fn what_comes_to_rest_on_a_server_that_is_gone_leaves_its_connection() {
-    let (db, _, [north, south]) = scene().await;
+    let (db, _, [north, south]) = two_organisations().await;
     let between = Between::start(&db).await;
     let store = db.store_by(between.port, Duration::from_secs(2)).await;
     let (reads, writes) = Standby::to_read_and_to_write(store.beside(2));
@@ -216,7 +196,7 @@ async fn what_comes_to_rest_on_a_server_that_is_gone_leaves_its_connection() {
 /// Delivery asks for lanes and the scheduler for what is owed: neither waits for ever, nor needs a restart.
 #[tokio::test(flavor = "multi_thread")]
 async fn delivery_goes_on_after_a_failover() {
-    let (db, _, [north, _]) = scene().await;
+    let (db, _, [north, _]) = two_organisations().await;
     let between = Between::start(&db).await;
     let store = db.store_by(between.port, Duration::from_secs(2)).await;
     fill(&store, north).await;

@@ -6,9 +6,8 @@ use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use secrecy::ExposeSecret as _;
 use sqlx::Row as _;
 use tandem::app::installation::{self, Tokens};
-use tandem::app::organisation::{self, NewOrganisation};
+use tandem::app::organisation;
 use tandem::domain::person::OrgId;
-use tandem::domain::routing::Model;
 use tandem::store::directory::{Platform, Workspace};
 use tandem::store::installation::Installed;
 use tandem::store::{Store, audit};
@@ -38,14 +37,7 @@ pub(crate) fn keys(list: &[&Key]) -> MasterKeys {
 }
 
 async fn organisation(store: &Store, slug: &str, team: &str) -> OrgId {
-    let new = NewOrganisation {
-        slug: slug.into(),
-        name: slug.into(),
-        model: Model::Pair,
-        timezone: chrono_tz::UTC,
-        currency: "EUR".parse().unwrap(),
-    };
-    let org = organisation::create(store, new, now()).await.unwrap().id;
+    let org = crate::support::organisation(store, slug).await;
     let workspace = Workspace { platform: Platform::Slack, id: team.to_owned() };
     organisation::link(store, org, &workspace, now()).await.unwrap();
     org

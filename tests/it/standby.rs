@@ -2,27 +2,12 @@
 
 use std::time::Duration;
 
-use tandem::app::organisation::{self, NewOrganisation};
-use tandem::domain::person::OrgId;
-use tandem::domain::routing::Model;
+use tandem::store::settings;
 use tandem::store::standby::Standby;
-use tandem::store::{Store, settings};
 use tokio::time::timeout;
 
-use crate::support::cluster::{TestDb, database};
-use crate::support::service::now;
-use crate::support::until;
-
-async fn organisation(store: &Store, slug: &str) -> OrgId {
-    let new = NewOrganisation {
-        slug: slug.to_owned(),
-        name: slug.to_uppercase(),
-        model: Model::Pair,
-        timezone: chrono_tz::UTC,
-        currency: "EUR".parse().unwrap(),
-    };
-    organisation::create(store, new, now()).await.unwrap().id
-}
+use crate::support::cluster::TestDb;
+use crate::support::{two_organisations, until};
 
 async fn standing_by(db: &TestDb) -> i64 {
     let standing = "SELECT count(*) FROM pg_stat_activity
@@ -32,9 +17,7 @@ async fn standing_by(db: &TestDb) -> i64 {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_stands_by_is_for_its_own_organisation_and_use() {
-    let db = database().await;
-    let store = db.store().await;
-    let [north, south] = [organisation(&store, "north").await, organisation(&store, "south").await];
+    let (db, store, [north, south]) = two_organisations().await;
     let (reads, writes) = Standby::to_read_and_to_write(store);
     let mut again = 0;
     for _ in 0..20 {
@@ -54,9 +37,7 @@ async fn what_stands_by_is_for_its_own_organisation_and_use() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_is_committed_stays_and_the_next_stands_by() {
-    let db = database().await;
-    let store = db.store().await;
-    let [north, south] = [organisation(&store, "north").await, organisation(&store, "south").await];
+    let (_db, store, [north, south]) = two_organisations().await;
     let (_, writes) = Standby::to_read_and_to_write(store.clone());
     let souths = settings::stamp(&mut store.tenant(south).await.unwrap()).await.unwrap();
     let (mut stamps, mut committed, mut dropped) = (Vec::new(), 0, 0);
@@ -86,9 +67,7 @@ async fn soon<T>(asking: impl Future<Output = anyhow::Result<T>>) -> bool {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn nobody_waits_for_a_connection_on_which_another_only_stands_by() {
-    let db = database().await;
-    let store = db.store().await;
-    let [north, south] = [organisation(&store, "north").await, organisation(&store, "south").await];
+    let (_db, store, [north, south]) = two_organisations().await;
     let (reads, writes) = Standby::to_read_and_to_write(store.beside(2));
     let mut got = 0;
     for _ in 0..20 {
@@ -104,9 +83,7 @@ async fn nobody_waits_for_a_connection_on_which_another_only_stands_by() {
 /// Nor where they waited before.
 #[tokio::test(flavor = "multi_thread")]
 async fn what_is_given_back_goes_to_who_waits() {
-    let db = database().await;
-    let store = db.store().await;
-    let [north, south] = [organisation(&store, "north").await, organisation(&store, "south").await];
+    let (_db, store, [north, south]) = two_organisations().await;
     let (reads, writes) = Standby::to_read_and_to_write(store.beside(1));
     let mut got = 0;
     for round in 0..20 {

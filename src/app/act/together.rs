@@ -42,7 +42,7 @@ pub(super) async fn acknowledge(app: &App, asker: &Asker, risk: Uuid, receipt: &
     }
     let press = Press { asker: asker.clone(), risk, receipt: receipt.to_owned() };
     let begin = || app.memory.presses.tenant(asker.org);
-    let serve = |tx, presses, turn| app.memory.together.within(SERVED_WITHIN, serve(app, tx, presses, turn));
+    let serve = |tx, presses, turn| app.store.within(SERVED_WITHIN, serve(app, tx, presses, turn));
     let replied = app.memory.acknowledging.ask(asker.org, press, begin, serve).await?;
     // Where who served was cut off nobody knows whether it was done: the receipt tells whoever presses alone.
     Ok(replied.flatten())

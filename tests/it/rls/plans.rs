@@ -6,14 +6,9 @@ use std::collections::BTreeSet;
 
 use serde_json::Value;
 use sqlx::{AssertSqlSafe, Executor as _, Postgres, query::Query};
-use tandem::app::organisation::{self, NewOrganisation};
-use tandem::domain::person::OrgId;
-use tandem::domain::routing::Model;
-use tandem::store::Store;
 
 use super::as_app;
-use crate::support::cluster::database;
-use crate::support::service::now;
+use crate::support::two_organisations;
 
 const ACCOUNTS: i32 = 100_000;
 
@@ -43,25 +38,9 @@ fn rows_met(plan: &Value) -> f64 {
     nodes(plan).into_iter().map(met).fold(0.0, f64::max)
 }
 
-async fn two_organisations(store: &Store) -> [OrgId; 2] {
-    let mut orgs = [OrgId(uuid::Uuid::nil()); 2];
-    for (org, slug) in orgs.iter_mut().zip(["north", "south"]) {
-        let new = NewOrganisation {
-            slug: slug.into(),
-            name: slug.into(),
-            model: Model::Pair,
-            timezone: chrono_tz::UTC,
-            currency: "EUR".parse().unwrap(),
-        };
-        *org = organisation::create(store, new, now()).await.unwrap().id;
-    }
-    orgs
-}
-
 #[tokio::test]
 async fn looking_up_a_name_reads_an_index_and_not_the_table() {
-    let db = database().await;
-    let orgs = two_organisations(&db.store().await).await;
+    let (db, _, orgs) = two_organisations().await;
     for org in &orgs {
         let mut tx = as_app(&db.pool, Some(*org)).await;
         // Names of two words out of many, as companies have them.
@@ -119,8 +98,7 @@ async fn looking_up_a_name_reads_an_index_and_not_the_table() {
 /// Thousands of redraws may be due at once; a page of them is read in the index's order, without sorting all.
 #[tokio::test]
 async fn what_a_lane_owes_is_read_page_by_page() {
-    let db = database().await;
-    let [org, _] = two_organisations(&db.store().await).await;
+    let (db, _, [org, _]) = two_organisations().await;
     let mut tx = as_app(&db.pool, Some(org)).await;
     let rows = format!(
         "WITH said AS (
@@ -152,8 +130,7 @@ async fn what_a_lane_owes_is_read_page_by_page() {
 /// Messages and their posts stay for good: what a night forgets of them is found without reading the rest.
 #[tokio::test]
 async fn a_night_does_not_read_all_that_was_ever_said() {
-    let db = database().await;
-    let orgs = two_organisations(&db.store().await).await;
+    let (db, _, orgs) = two_organisations().await;
     for org in &orgs {
         let mut tx = as_app(&db.pool, Some(*org)).await;
         // In the order of their ids: of 5,000 the last twenty still show an account, one of them a home page that was opened
@@ -211,8 +188,7 @@ async fn plan<'q>(
 /// are looked for by the morning then too: an index that has less in it seems as good while the table is empty.
 #[tokio::test]
 async fn the_first_mornings_cards_are_looked_for_by_their_morning() {
-    let db = database().await;
-    let orgs = two_organisations(&db.store().await).await;
+    let (db, _, orgs) = two_organisations().await;
     let mut tx = as_app(&db.pool, Some(orgs[0])).await;
     // As the store's connections have it.
     tx.execute("SET LOCAL enable_seqscan = off; SET LOCAL plan_cache_mode = force_generic_plan").await.unwrap();
